@@ -1,0 +1,179 @@
+//! What clients and supervisor say to each other: JSON, one message a line, over a Unix socket.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::Record,
+    status::Status,
+    supervisor::{Command, Outcome},
+};
+
+/// The version of this protocol.
+pub const PROTOCOL: u32 = 1;
+
+/// The longest message, in bytes.
+pub const MAX_MESSAGE: usize = 64 << 20;
+
+/// From a client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ask {
+    /// The client's own number for this request; every answer repeats it.
+    pub id: u64,
+    /// What it asks for.
+    pub request: Request,
+}
+
+/// What a client asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "kebab-case")]
+pub enum Request {
+    /// The first one on a connection.
+    Hello {
+        /// The client's protocol.
+        protocol: u32,
+        /// Its version.
+        version: String,
+        /// Its process.
+        pid: u32,
+    },
+    /// The stack now → `Status`.
+    Status,
+    /// Something that takes time → records (if asked for), then `Outcome`.
+    Do {
+        /// What.
+        command: Command,
+        /// As the user typed it, for the ledger.
+        line: String,
+        /// The caller's environment, for `up`, `restart` and `run`.
+        env: Option<BTreeMap<String, String>>,
+        /// Whether to send the records of the whole stack meanwhile.
+        follow: bool,
+        /// Stop everything if this client goes away (`--foreground`).
+        foreground: bool,
+    },
+    /// What `up` would do and why → `Plan`.
+    Plan {
+        /// The command (an `Up`).
+        command: Command,
+    },
+    /// Records from `since` on (all kept in memory if 0) and, with `follow`, for ever → `Record`s,
+    /// `End` without `follow`.
+    Events {
+        /// The first sequence number.
+        since: u64,
+        /// Whether to go on.
+        follow: bool,
+    },
+    /// The causal chain behind a service's or task's state → `Why`.
+    Why {
+        /// Which.
+        name: String,
+    },
+    /// Send a signal → `Ok`.
+    Signal {
+        /// The service.
+        name: String,
+        /// The signal's name.
+        signal: String,
+        /// To the whole tree.
+        tree: bool,
+    },
+    /// The stack last applied, secrets masked → `Stack`.
+    Stack,
+    /// The environment that a service would be started with → `Environment`.
+    Environment {
+        /// The service or task.
+        name: String,
+    },
+}
+
+/// From the supervisor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The request's number.
+    pub id: u64,
+    /// The answer.
+    pub reply: Reply,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "kebab-case")]
+pub enum Reply {
+    /// Answers `Hello`.
+    Hello {
+        /// The supervisor's protocol.
+        protocol: u32,
+        /// Its version.
+        version: String,
+        /// Its process.
+        pid: u32,
+    },
+    /// Answers `Status`.
+    Status {
+        /// The stack now.
+        status: Status,
+    },
+    /// Something happened.
+    Record {
+        /// What.
+        record: Record,
+    },
+    /// This many records were left out because the client was slow.
+    Skipped {
+        /// How many.
+        records: u64,
+    },
+    /// The request is done. For the `down` of a whole stack: the keeper's proof, too.
+    Outcome {
+        /// How it ended.
+        outcome: Outcome,
+        /// After the `down` of everything: what is left.
+        #[serde(default)]
+        left: Option<Left>,
+    },
+    /// Answers `Plan`.
+    Plan {
+        /// What would be done.
+        plan: crate::plan::Plan,
+    },
+    /// Answers `Why`.
+    Why {
+        /// The chain, the asked-for one first.
+        why: crate::supervisor::Why,
+    },
+    /// Answers `Stack`.
+    Stack {
+        /// The stack last applied.
+        stack: Box<crate::model::Stack>,
+    },
+    /// Answers `Environment`.
+    Environment {
+        /// The variables.
+        env: BTreeMap<String, String>,
+        /// The working directory.
+        dir: std::path::PathBuf,
+    },
+    /// Done.
+    Ok,
+    /// The end of a stream.
+    End,
+    /// The request could not be carried out.
+    Error {
+        /// Why, in one line.
+        message: String,
+    },
+}
+
+/// What is left after the `down` of a whole stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// Processes that could not be ended: each with its pid and what it does.
+    pub processes: Vec<String>,
+    /// Declared ports that are still listened on by something of the stack.
+    pub ports: Vec<u16>,
+    /// Whether the kernel itself said that no child is left.
+    pub proved: bool,
+}

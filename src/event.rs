@@ -1,0 +1,239 @@
+//! The ledger's vocabulary: what happened, when, to whom, and why.
+//!
+//! Everything that shows or stores the life of a stack (the progress display, `events`, `why`,
+//! the ledger on disk) reads the one stream of [`Record`]s. Records are owned, versioned by
+//! [`FORMAT`], and know nothing of any reporter.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Exit;
+
+/// The version of the records' format, raised when a reader of the old one would misread.
+pub const FORMAT: u32 = 1;
+
+/// Time since the machine booted, sleep included (CLOCK_BOOTTIME). The pure core knows no other
+/// time, and takes it from whoever calls.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct Tick(pub Duration);
+
+impl Tick {
+    /// The time from `earlier` to this; zero if that lies ahead.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl std::ops::Add<Duration> for Tick {
+    type Output = Self;
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(duration))
+    }
+}
+
+/// One entry of the ledger.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Counts up over the whole life of the ledger.
+    pub seq: u64,
+    /// When, by the wall clock.
+    pub at: jiff::Timestamp,
+    /// When, since boot.
+    #[serde(default)]
+    pub tick: Tick,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+    /// To which service or task; none for the whole stack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// To which of its starts, counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// What happened. Durations are milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The supervisor took up (or took over) the stack.
+    SupervisorStarted {
+        /// Its process.
+        pid: u32,
+        /// Its version.
+        version: String,
+        /// Whether it took over running services.
+        took_over: bool,
+    },
+    /// A stack file was applied.
+    Applied {
+        /// What the plan held: a line for each thing to do.
+        plan: Vec<String>,
+    },
+    /// It is to run, and waits for these.
+    Waiting {
+        /// The needs that do not hold yet.
+        on: Vec<String>,
+    },
+    /// A start began; nothing runs yet.
+    Starting,
+    /// Its process runs.
+    Spawned {
+        /// The main process.
+        pid: u32,
+    },
+    /// A check was answered otherwise than the time before.
+    Checked {
+        /// The check, as it would be named to a person: `GET /health`.
+        check: String,
+        /// The answer: `503`, `connection refused`.
+        answer: String,
+    },
+    /// It is ready.
+    Ready {
+        /// Since its start.
+        after_ms: u64,
+    },
+    /// It was ready and is not any more.
+    Unhealthy {
+        /// What failed.
+        reason: String,
+    },
+    /// A stop began.
+    Stopping,
+    /// A signal was sent.
+    Signalled {
+        /// Its name.
+        signal: String,
+        /// Whether every process of the tree got it.
+        tree: bool,
+    },
+    /// Its main process ended (or a task did).
+    Exited {
+        /// How.
+        exit: Exit,
+        /// Whether that was asked for or is no failure.
+        expected: bool,
+        /// The last lines of its output, where the end is a failure.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tail: Vec<String>,
+    },
+    /// Processes that it left behind were killed.
+    Swept {
+        /// How many.
+        processes: usize,
+    },
+    /// Every process of it is gone and its ports are free.
+    Stopped,
+    /// Processes of it could not be ended.
+    Stuck {
+        /// Which, and what they do.
+        processes: Vec<String>,
+    },
+    /// It will be started again.
+    Backoff {
+        /// After this long.
+        delay_ms: u64,
+        /// The number of this try.
+        attempt: u32,
+        /// How many there may be.
+        of: u32,
+    },
+    /// It has failed, and will not be started again by itself.
+    Failed {
+        /// Why, in one line.
+        reason: String,
+        /// The last lines of its output.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tail: Vec<String>,
+    },
+    /// A task's process runs.
+    Running {
+        /// The main process.
+        pid: u32,
+    },
+    /// A step of a task began.
+    Step {
+        /// Its name.
+        step: String,
+    },
+    /// A task ended well.
+    Done {
+        /// Since its start.
+        after_ms: u64,
+    },
+    /// A task did not have to run.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+    /// A hook ended.
+    Hook {
+        /// Which: `before-start`, `after-ready`, `after-stop`, `on-failure`, `stop`.
+        hook: String,
+        /// How.
+        exit: Exit,
+    },
+    /// Something a person should know, said once.
+    Notice {
+        /// What.
+        text: String,
+    },
+    /// The whole stack is down.
+    Down,
+}
+
+/// Why something happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub enum Cause {
+    /// A person or a script asked for it.
+    Command {
+        /// The command line: `stackrun restart api`.
+        command: String,
+        /// The process that asked.
+        pid: u32,
+    },
+    /// Something that was asked for needs it.
+    Need {
+        /// What needs it.
+        of: String,
+    },
+    /// An edit of the stack file.
+    Edit {
+        /// What changed: `run`, `env.LOG_LEVEL`.
+        keys: Vec<String>,
+    },
+    /// A service it follows was restarted.
+    Follow {
+        /// Which.
+        of: String,
+    },
+    /// It ended by itself.
+    Exit,
+    /// Its start took too long or failed.
+    Start,
+    /// Its checks failed.
+    Check,
+    /// It used too much memory.
+    Memory,
+    /// A watched file changed.
+    Watch {
+        /// Which.
+        path: String,
+    },
+    /// Its schedule.
+    Schedule,
+    /// An exclusive window.
+    Window {
+        /// Of which task.
+        task: String,
+    },
+    /// The supervisor itself.
+    Supervisor,
+}

@@ -1,0 +1,1 @@
+//! The dependency graph: closure, order, cycles, critical path (petgraph).

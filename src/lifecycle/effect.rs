@@ -1,0 +1,69 @@
+//! What the life of one service or task asks of the world.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Cause, Event};
+
+/// Something to be done for one service or task, in its present generation.
+#[must_use = "an effect that nobody carries out stalls the service"]
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Look whether the declared ports are free → [`super::Input::Ports`].
+    CheckPorts,
+    /// Delete the `cleanup` paths → [`super::Input::Cleaned`].
+    Cleanup,
+    /// Run a hook → [`super::Input::HookEnded`].
+    RunHook(Hook),
+    /// End a hook that is still running, with its tree (its answer still comes).
+    KillHook(Hook),
+    /// Start the process → `Spawned` or `SpawnFailed`, later `Exited`, at last `TreeGone`.
+    Spawn {
+        /// Arguments to append (a task's, after `--`).
+        args: Vec<String>,
+    },
+    /// See whether a task's inputs changed → [`super::Input::Unchanged`].
+    CheckInputs,
+    /// A task succeeded: remember its inputs, tidy what `keep` names.
+    TaskSucceeded,
+    /// Ask the readiness checks until told otherwise → many [`super::Input::Probed`].
+    StartReady,
+    /// Ask the liveness checks until told otherwise → many [`super::Input::Alive`].
+    StartAlive,
+    /// No more answers of either, please.
+    StopProbes,
+    /// Send the stop signal of the service's policy, to whom the policy says.
+    SignalStop,
+    /// Kill every process of the tree → `Exited` if still to come, then `TreeGone`, or `Stuck`.
+    KillTree,
+    /// Write to the ledger.
+    Publish(Event, Cause),
+}
+
+/// A command around the life of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hook {
+    /// `before-start`.
+    BeforeStart,
+    /// `after-ready`.
+    AfterReady,
+    /// The command of `stop`.
+    Stop,
+    /// `after-stop`.
+    AfterStop,
+    /// `on-failure`.
+    OnFailure,
+}
+
+impl Hook {
+    /// The hook's node in the stack file.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::BeforeStart => "before-start",
+            Self::AfterReady => "after-ready",
+            Self::Stop => "stop",
+            Self::AfterStop => "after-stop",
+            Self::OnFailure => "on-failure",
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What the life of one service or task is told.
+
+use serde::{Deserialize, Serialize};
+
+use super::effect::Hook;
+use crate::model::Exit;
+
+/// What happened to one service or task. An answer belongs to the generation that asked for it;
+/// whoever delivers it says which, and answers of an older one are dropped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Input {
+    /// Answers [`super::Effect::CheckPorts`].
+    Ports(PortsAnswer),
+    /// Answers [`super::Effect::Cleanup`]: what could not be deleted, and why.
+    Cleaned(Result<(), String>),
+    /// Answers [`super::Effect::RunHook`] (and the stop command).
+    HookEnded {
+        /// Which.
+        hook: Hook,
+        /// How it ended; an `Err` where it could not be run.
+        exit: Result<Exit, String>,
+    },
+    /// Answers [`super::Effect::Spawn`].
+    Spawned {
+        /// The main process.
+        pid: u32,
+    },
+    /// Answers [`super::Effect::Spawn`]: the stage and the system's error, in one line.
+    SpawnFailed(String),
+    /// An answer of the readiness probe.
+    Probed(ProbeAnswer),
+    /// An answer of the liveness probe.
+    Alive(ProbeAnswer),
+    /// The tree's memory passed `memory max`: its bytes.
+    MemoryExceeded(u64),
+    /// A task's `inputs` have not changed since its last success and its `outputs` exist
+    /// (answers [`super::Effect::CheckInputs`]).
+    Unchanged(bool),
+    /// The main process ended; `left` other processes of the tree still live.
+    Exited {
+        /// How.
+        exit: Exit,
+        /// How many are left.
+        left: usize,
+    },
+    /// Every process of the tree is gone; `swept` were killed after the main one had ended.
+    TreeGone {
+        /// How many.
+        swept: usize,
+    },
+    /// The tree's processes could not be ended (yet): each with its pid and what it does.
+    Stuck(Vec<String>),
+}
+
+/// The answer to "are its ports free?".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PortsAnswer {
+    /// All of them.
+    Free,
+    /// Somebody else holds one.
+    Busy {
+        /// The port.
+        port: u16,
+        /// Who holds it, as far as can be seen: `pid 812 (nginx), user www-data`.
+        holder: String,
+    },
+}
+
+/// The answer of a probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProbeAnswer {
+    /// All checks hold.
+    Holds,
+    /// One does not.
+    Fails {
+        /// The check, as it would be named to a person: `GET /health`.
+        check: String,
+        /// Its answer: `503`, `connection refused`.
+        answer: String,
+    },
+}

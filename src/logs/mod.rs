@@ -1,0 +1,1 @@
+//! Reading the services' logs: merge, follow, tail.

@@ -1,0 +1,28 @@
+//! Plain data: what a stack *is* once its file has been read and checked.
+//!
+//! Nothing here does anything: no I/O, no clocks, no spans. A [`Stack`] travels as JSON from the
+//! command line to the supervisor and to the disk (the stack last applied), so every type is
+//! `serde`. Where a value came from is kept apart, in [`Stack::origins`], so that two services
+//! compare equal exactly when they would run the same way.
+
+mod check;
+mod command;
+mod exit;
+mod policy;
+mod port;
+mod service;
+mod stack;
+mod task;
+mod text;
+
+pub use check::{Alive, Check, HttpCheck, HttpTarget, PortRef, Ready};
+pub use command::{Command, EnvValue, Hooks, Tool};
+pub use exit::{Exit, ExitPattern};
+pub use policy::{
+    Limits, LogPolicy, Restart, RestartWhen, Signal, Stop, StopTo, User, Watch, WatchThen,
+};
+pub use port::{Busy, Port, PortNumber};
+pub use service::Service;
+pub use stack::{Group, Need, NeedUntil, Origin, Source, Stack};
+pub use task::{Keep, Step, StepCommand, Task, TaskBody};
+pub use text::{Part, Text, Values};

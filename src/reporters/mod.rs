@@ -1,0 +1,1 @@
+//! Everything that is shown: the board, progress, plain lines, tables, JSON.
