@@ -9,8 +9,8 @@ use std::{
 
 use super::protocol::{Answer, Ask, Left, PROTOCOL, Reply, Request};
 use crate::{
-    keeper,
-    platform::{self, Places, Watched},
+    keeper::{self, LaunchError, Launched},
+    platform::{self, Places, PlacesError, Watched},
     supervisor::{Command, Outcome, Until},
 };
 
@@ -37,9 +37,15 @@ pub enum ClientError {
         /// The supervisor's version.
         version: String,
     },
+    /// Its folders cannot be used.
+    #[error(transparent)]
+    Places(#[from] PlacesError),
     /// It could not be started.
-    #[error("cannot start the supervisor: {0}")]
-    Launch(String),
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// Somebody holds the stack, and does not answer.
+    #[error("the stack is held by a keeper that does not answer")]
+    Held,
     /// It refused the request.
     #[error("{0}")]
     Refused(String),
@@ -233,16 +239,12 @@ impl Wire {
                 return Ok(wire);
             }
             // Somebody else may hold the stack without answering yet: on the way up, or down.
-            let launched = keeper::launch(places);
-            match launched.map_err(|error| ClientError::Launch(error.to_string()))? {
-                keeper::Launched::Ready => {}
-                keeper::Launched::Held if platform::now() < deadline => {
+            match keeper::launch(places, &platform::own_program()?)? {
+                Launched::Ready => {}
+                Launched::Held if platform::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(10));
                 }
-                keeper::Launched::Held => {
-                    let held = "the stack is held by a keeper that does not answer";
-                    return Err(ClientError::Launch(held.into()));
-                }
+                Launched::Held => return Err(ClientError::Held),
             }
         }
     }
@@ -254,7 +256,7 @@ impl Wire {
             scanned: 0,
             last_id: 0,
             supervisor: 0,
-            keeper: Watched::nobody(),
+            keeper: Watched::open(0),
             version: String::new(),
         };
         let hello = Request::Hello {
@@ -270,7 +272,7 @@ impl Wire {
                     return Err(ClientError::Version { version });
                 }
                 // The connection is alive, so the number still means the keeper.
-                wire.keeper = Watched::open(keeper)?;
+                wire.keeper = Watched::open(keeper);
                 wire.supervisor = pid;
                 wire.version = version;
                 Ok(wire)

@@ -129,7 +129,7 @@ impl World {
             self.tell(name, generation, lifecycle::Input::Cleaned(Ok(())));
             return;
         }
-        let (dir, patterns) = (self.places.dir().to_owned(), service.cleanup.clone());
+        let (dir, patterns) = (self.places.folder.clone(), service.cleanup.clone());
         let (internal, name) = (self.internal.clone(), name.to_owned());
         tokio::task::spawn_local(async move {
             let deleting = tokio::task::spawn_blocking(move || cleanup::delete(&dir, &patterns));
@@ -235,7 +235,7 @@ impl World {
         let mut stack = self.core.stack().clone();
         self.secrets = secrets::take(&mut stack);
         let intent = Intent::new(stack, self.caller.clone());
-        if let Err(error) = intent.store(&self.places.state().join("intent")) {
+        if let Err(error) = intent.store(&self.places.intent()) {
             let text = format!(
                 "cannot store the stack's state ({error}); it lives on, but a new supervisor \
                  would not know what is wanted"
@@ -258,7 +258,7 @@ impl World {
         let views = self.core.services(platform::now());
         let view = views.iter().find(|view| view.name == name && view.pid.is_some());
         let (generation, started) = view.map_or((0, None), |view| (view.generation, view.started));
-        let shown = path.strip_prefix(self.places.dir()).unwrap_or(path).display().to_string();
+        let shown = path.strip_prefix(&self.places.folder).unwrap_or(path).display().to_string();
         let cause = Cause::Watch { path: shown.clone() };
         let command = match self.watches.react(watch, started) {
             Reaction::Nothing => return,

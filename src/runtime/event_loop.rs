@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, HashMap},
     io,
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -26,7 +25,10 @@ use crate::{
         server::{Incoming, serve},
     },
     event::{Cause, Event, Tick},
-    keeper::protocol::{FromKeeper, ToKeeper, UnitId, UnitReport},
+    keeper::{
+        handle,
+        protocol::{FromKeeper, ToKeeper, UnitId, UnitReport},
+    },
     lifecycle::{self, Hook},
     model::{Exit, Service, Stack, Task},
     platform::{self, Places},
@@ -87,7 +89,6 @@ struct Note {
 /// A process tree that the keeper has.
 #[derive(Debug, Clone)]
 pub(super) struct Unit {
-    pub(super) pid: u32,
     pub(super) started: Tick,
     pub(super) log_offset: u64,
     pub(super) owner: Owner,
@@ -96,11 +97,11 @@ pub(super) struct Unit {
 }
 
 /// The role itself: `stackrun supervisor`, with the descriptors that the keeper hands over.
-pub fn run(dir: &Path, keeper: OwnedFd, listener: OwnedFd) -> ExitCode {
+pub fn run(dir: &Path) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = runtime.and_then(|runtime| {
         let local = LocalSet::new();
-        let result = local.block_on(&runtime, supervise(dir, keeper, listener));
+        let result = local.block_on(&runtime, supervise(dir));
         // A check that hangs in the system must not keep the supervisor.
         runtime.shutdown_timeout(Duration::from_millis(200));
         result
@@ -114,8 +115,10 @@ pub fn run(dir: &Path, keeper: OwnedFd, listener: OwnedFd) -> ExitCode {
     }
 }
 
-async fn supervise(dir: &Path, keeper: OwnedFd, listener: OwnedFd) -> io::Result<()> {
-    let places = Places::of(dir)?;
+async fn supervise(dir: &Path) -> io::Result<()> {
+    let keeper = platform::inherited(handle::CONNECTION)?;
+    let listener = platform::inherited(handle::CONTROL)?;
+    let places = Places::of(dir).map_err(io::Error::other)?;
     let (news_sender, mut news) = mpsc::unbounded_channel();
     let (internal_sender, mut internal) = mpsc::unbounded_channel();
     let (incoming_sender, mut incoming) = mpsc::channel(64);
@@ -165,16 +168,16 @@ impl World {
         keeper_pid: u32,
         internal: mpsc::UnboundedSender<Internal>,
     ) -> io::Result<Self> {
-        let stack = Stack { dir: places.dir().to_owned(), ..Stack::default() };
+        let stack = Stack { dir: places.folder.clone(), ..Stack::default() };
         Ok(Self {
             core: Supervisor::new(stack, u64::from(std::process::id())),
-            own_program: std::env::current_exe()?,
+            own_program: platform::own_program()?,
             keeper_pid,
             since: platform::wall_clock(),
             link,
-            ports: PortTable::load(&places.state().join("ports")),
+            ports: PortTable::load(&places.state.join("ports")),
             caller: BTreeMap::new(),
-            ledger: Ledger::open(&places.state().join("ledger")),
+            ledger: Ledger::open(&places.ledger()),
             places,
             clients: Clients::default(),
             prober: Prober::default(),
@@ -222,7 +225,7 @@ impl World {
     /// Takes up the stack last applied, and everything else from the note.
     fn restore(&mut self, note: &str) -> Result<(), Box<dyn std::error::Error>> {
         let note: Note = serde_json::from_str(note)?;
-        let intent = Intent::load(&self.places.state().join("intent"));
+        let intent = Intent::load(&self.places.intent());
         let mut intent = intent.ok_or("the stack last applied cannot be read")?;
         secrets::put_back(&mut intent.stack, &note.secrets);
         self.ports.adopt(&intent.stack);
@@ -369,8 +372,8 @@ impl World {
     }
 
     fn remember(&mut self, unit: &UnitId, pid: u32, log_offset: u64, started: Tick) {
-        let owner = Owner::new(pid, platform::cookie(&self.places, &unit.name, unit.generation));
-        let known = Unit { pid, started, log_offset, owner, exit: None };
+        let owner = Owner::new(pid);
+        let known = Unit { started, log_offset, owner, exit: None };
         self.log_offsets.insert(unit.name.clone(), log_offset);
         self.units.insert(unit.clone(), known);
     }

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    Internal,
-    event_loop::{World, main_unit},
-};
+use super::{Internal, event_loop::World, owner};
 use crate::{lifecycle, platform, supervisor::Input};
 
 /// How often the memory of services with a limit is looked at.
@@ -38,16 +35,16 @@ impl World {
         let limits = services.filter_map(|service| Some((&service.name, service.memory_max?)));
         let views = self.core.services(platform::now());
         let running = limits.filter_map(|(name, limit)| {
-            let view = views.iter().find(|view| view.name == *name && view.pid.is_some())?;
-            let unit = self.units.get(&main_unit(name, view.generation))?;
-            Some((name.clone(), view.generation, limit, (unit.pid, unit.owner.cookie.clone())))
+            let view = views.iter().find(|view| view.name == *name)?;
+            Some((name.clone(), view.generation, limit, view.pid?))
         });
         let running: Vec<_> = running.collect();
-        let roots: Vec<_> = running.iter().map(|(.., root)| Some(root.clone())).collect();
-        let trees = platform::tree_stats(&roots);
-        for ((name, generation, limit, _), tree) in running.into_iter().zip(trees) {
-            if tree.memory > limit {
-                let input = lifecycle::Input::MemoryExceeded(tree.memory);
+        let mains: Vec<u32> = running.iter().map(|(.., main)| *main).collect();
+        let families = owner::trees(&mains);
+        for ((name, generation, limit, _), family) in running.into_iter().zip(families) {
+            let memory = platform::stats(&family).memory_bytes;
+            if memory > limit {
+                let input = lifecycle::Input::MemoryExceeded(memory);
                 self.feed(Input::Unit { name, generation, input });
             }
         }

@@ -12,8 +12,13 @@ use std::{
 #[cfg(unix)]
 use std::os::unix::process::CommandExt as _;
 
+use tokio::io::{Interest, unix::AsyncFd};
+
 use super::checks::Environment;
-use crate::platform::{self, Watched};
+use crate::{
+    model::Signal,
+    platform::{self, Watched},
+};
 
 /// How much of a command's output is looked at for its last line, in bytes.
 const EXCERPT: u64 = 4096;
@@ -82,12 +87,14 @@ impl Running {
     /// Waits for the end of the command, without reaping it; `false` at the time-out.
     async fn ended(&self, timeout: Duration) -> Result<bool, String> {
         for pid in self.handle.iter().flat_map(duct::Handle::pids) {
-            let process = Watched::open(pid).map_err(|error| error.to_string())?;
-            let ended = tokio::time::timeout(timeout, process.ended()).await;
-            match ended {
-                Ok(result) => result.map_err(|error| error.to_string())?,
+            let descriptor = Watched::open(pid).descriptor();
+            let Some(descriptor) = descriptor.map_err(|error| error.to_string())? else { continue };
+            let ended = AsyncFd::try_with_interest(descriptor, Interest::READABLE);
+            let ended = ended.map_err(|error| error.to_string())?;
+            match tokio::time::timeout(timeout, ended.readable()).await {
+                Ok(result) => drop(result.map_err(|error| error.to_string())?),
                 Err(_) => return Ok(false),
-            }
+            };
         }
         Ok(true)
     }
@@ -116,7 +123,8 @@ impl Drop for Running {
 
 fn kill_groups(handle: &duct::Handle) {
     for pid in handle.pids() {
-        platform::kill_group(pid);
+        // ESRCH: the command had ended, and nobody else was in its group.
+        let _empty = platform::kill_group(pid, Signal::KILL);
     }
 }
 

@@ -166,7 +166,8 @@ pub(super) fn encode(steps: &[Step], on_failure: &[Step]) -> String {
 /// The role itself: `stackrun step`.
 pub fn run() -> ExitCode {
     let mut json = String::new();
-    let work = platform::inherited_file(3).and_then(|mut file| {
+    let work = platform::inherited(3).and_then(|descriptor| {
+        let mut file = File::from(descriptor);
         file.read_to_string(&mut json)?;
         Ok(serde_json::from_str::<Work>(&json)?)
     });

@@ -49,7 +49,7 @@ impl World {
                 .extend(stored.err().map(|error| format!("inputs are not remembered: {error}")));
         }
         for keep in &task.keep {
-            troubles.extend(tidy(self.places.dir(), keep).err());
+            troubles.extend(tidy(&self.places.folder, keep).err());
         }
         for text in troubles {
             self.publish(Some(name), None, Event::Notice { text }, Cause::Supervisor);
@@ -57,7 +57,7 @@ impl World {
     }
 
     fn inputs_record(&self, name: &str) -> PathBuf {
-        self.places.state().join("inputs").join(name)
+        self.places.state.join("inputs").join(name)
     }
 }
 

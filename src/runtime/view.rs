@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::event_loop::{World, main_unit};
+use super::{event_loop::World, owner};
 use crate::{
     event::Tick,
     model::{Check, HttpTarget, Service},
@@ -61,11 +61,12 @@ impl World {
 
     /// The statistics of every service's tree, from one look at the system.
     fn trees(&self, views: &[ServiceView]) -> Vec<TreeStats> {
-        let roots = views.iter().map(|view| {
-            let unit = self.units.get(&main_unit(&view.name, view.generation));
-            unit.map(|unit| (unit.pid, unit.owner.cookie.clone()))
-        });
-        platform::tree_stats(&roots.collect::<Vec<_>>())
+        let mains = views.iter().map(|view| view.pid);
+        let running: Vec<u32> = mains.clone().flatten().collect();
+        let mut families = owner::trees(&running).into_iter();
+        // One family for each that runs, in the same order.
+        let family = |main: Option<u32>| main.and_then(|_| families.next()).unwrap_or_default();
+        mains.map(family).map(|pids| platform::stats(&pids)).collect()
     }
 
     fn service_status(&mut self, view: ServiceView, tree: &TreeStats, now: Tick) -> ServiceStatus {
@@ -88,7 +89,7 @@ impl World {
             restarts: view.restarts,
             exit: view.exit,
             processes: tree.processes,
-            memory_bytes: tree.memory,
+            memory_bytes: tree.memory_bytes,
             cpu_percent,
             needs: names(self.core.stack().needs(&view.name)),
             url: service.and_then(|service| match &service.url {
@@ -152,7 +153,7 @@ impl World {
             fingerprint.unwrap_or_default() != source.fingerprint
         };
         for source in self.core.stack().sources.iter().filter(changed) {
-            let path = source.path.strip_prefix(self.places.dir()).unwrap_or(&source.path);
+            let path = source.path.strip_prefix(&self.places.folder).unwrap_or(&source.path);
             let path = path.display();
             notices
                 .push(format!("{path} has changed since it was applied; `stackrun up` applies it"));
