@@ -1,4 +1,38 @@
 //! The keeper: the parent of every service. It starts, signals, reaps and moves logs; it decides
 //! nothing.
+//!
+//! # Theory of operation
+//!
+//! A keeper is a process of its own, one a stack, and holds the lock on the stack's folder as
+//! long as it lives. Its main thread waits for everything at once: words of its supervisor, ends
+//! of processes, words of its log thread. A second thread moves what services write to their
+//! logs, and a third one keeps a supervisor alive.
+//!
+//! A *unit* is a process tree. Its life:
+//!
+//! | state | what is true | what ends it |
+//! |---|---|---|
+//! | runs | the main process lives | its end, seen by pidfd |
+//! | ended | the main process is a zombie, which keeps its number and its group's from strangers | a look at the process table: who is left; the log has what was written |
+//! | told | `Exited` was said, with how many are left | they end, by themselves or killed; a look finds nobody |
+//! | gone | `Gone` was said, the zombie is reaped | the supervisor says `Forget` |
+//!
+//! `Kill` may come at any time before `gone`, and is repeated with each look. Nothing waits for
+//! the end of a pipe.
 
+pub mod handle;
+mod finish;
+mod keep;
+mod launch;
+mod line;
+pub mod logs;
+mod look;
 pub mod protocol;
+mod run;
+mod start;
+mod starter;
+mod unit;
+
+pub use launch::{LaunchError, Launched, launch, launch_as};
+pub use run::{KeeperError, run, run_with};
+pub use starter::Offer;

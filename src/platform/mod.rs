@@ -1,1 +1,43 @@
 //! The operating system behind one small interface.
+//!
+//! Everything that is `unsafe`, every `cfg`, and every path below `/proc` is in here. The twins
+//! `linux` and `portable` have the same interface; the other files are for every Unix.
+
+mod children;
+mod clock;
+mod fifo;
+mod lock;
+#[cfg(target_os = "linux")]
+#[path = "linux/mod.rs"]
+mod os;
+#[cfg(not(target_os = "linux"))]
+#[path = "portable.rs"]
+mod os;
+mod own;
+mod peer;
+mod places;
+mod signals;
+mod tree;
+mod types;
+mod users;
+mod watched;
+
+pub use children::{Peek, exit_of, peek, peek_any, reap, wait_for};
+pub use clock::{boot_id, now, stamp, wall_clock, wall_nanos};
+pub use fifo::{Fifo, FileId, Waker, endless_stdin, input_file};
+pub use lock::{FolderLock, lock_folder};
+pub use os::{
+    Description, Entry, Poller, ProcId, Process, Readiness, Table, become_subreaper, children,
+    keep_descriptors_from, command_line, describe, holders, listeners, peek_bytes, predicament, raise_open_files,
+    spawn, stats, transfer,
+};
+pub use own::{MARK, detach, environment, inherited, null, own_program};
+pub use peer::peer_uid;
+pub use places::{Places, PlacesError, fnv1a};
+pub use signals::{SignalPipe, kill_group, kill_process, reset_signals};
+pub use tree::{Family, Tree, members};
+pub use types::{Launch, Listener, Moved, SpawnError, Spawned, Stage, TreeStats};
+pub use users::{find_user, own_uid, user_name};
+pub use watched::Watched;
+
+

@@ -1,0 +1,360 @@
+//! The main thread: it waits for whatever happens, and does what follows from it.
+//!
+//! Each turn takes what has happened (messages, ends of processes, words of the log thread),
+//! then *settles*: looks at the process table if any tree asks for it (one look serves all),
+//! tells the supervisor what is new, and sleeps until something happens or is due.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    io,
+    os::unix::net::UnixStream,
+    sync::{Arc, mpsc::Receiver},
+    time::Duration,
+};
+
+use super::{
+    finish::Finish,
+    line::Line,
+    logs::{Logs, Tell},
+    look::Looks,
+    protocol::{FromKeeper, PROTOCOL, SpawnSpec, ToKeeper, UnitId},
+    start::Starts,
+    unit::Unit,
+};
+use crate::{
+    event::Tick,
+    model::{Exit, Signal},
+    platform::{self, Places, Poller, Process, Readiness, SignalPipe, Waker},
+};
+
+/// The first token for processes; below are the fixed ones.
+const LINE: u64 = 0;
+const WAKE: u64 = 1;
+const SIGNAL: u64 = 2;
+const FIRST: u64 = 3;
+
+/// Zombies of strangers are looked for at most so often.
+const ORPHANS: Duration = Duration::from_millis(20);
+
+/// Words for people are kept for a supervisor that is away, up to this many.
+const UNHEARD: usize = 100;
+
+/// The state of a keeper.
+pub(super) struct Keeper {
+    pub(super) places: Places,
+    /// The limit of open files for children.
+    pub(super) open_files: Option<(u64, u64)>,
+    pub(super) poller: Poller,
+    pub(super) logs: Logs,
+    pub(super) waker: Arc<Waker>,
+    pub(super) signals: SignalPipe,
+    /// Where new connections come from.
+    pub(super) lines: Receiver<UnixStream>,
+    pub(super) line: Option<Line>,
+    pub(super) note: String,
+    pub(super) units: BTreeMap<UnitId, Unit>,
+    /// Whose end a token means.
+    pub(super) tokens: HashMap<u64, UnitId>,
+    pub(super) next_token: u64,
+    /// Different at each start, across keepers too.
+    pub(super) stamp: u64,
+    pub(super) looks: Looks,
+    pub(super) orphans: Option<Tick>,
+    pub(super) unheard: Vec<FromKeeper>,
+    pub(super) finish: Option<Finish>,
+    /// Outputs whose pipes somebody may still hold.
+    pub(super) open_outputs: HashSet<u64>,
+    /// Whether trees were taken over that are not our children.
+    pub(super) adopted: bool,
+}
+
+/// What a keeper is made of.
+pub(super) struct Parts {
+    pub(super) places: Places,
+    pub(super) open_files: Option<(u64, u64)>,
+    pub(super) waker: Arc<Waker>,
+    pub(super) signals: SignalPipe,
+    pub(super) lines: Receiver<UnixStream>,
+}
+
+impl Keeper {
+    pub(super) fn new(parts: Parts) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        poller.add(&*parts.waker, WAKE)?;
+        poller.add(&parts.signals, SIGNAL)?;
+        Ok(Self {
+            poller,
+            logs: Logs::start(Arc::clone(&parts.waker))?,
+            places: parts.places,
+            open_files: parts.open_files,
+            waker: parts.waker,
+            signals: parts.signals,
+            lines: parts.lines,
+            line: None,
+            note: String::new(),
+            units: BTreeMap::new(),
+            tokens: HashMap::new(),
+            next_token: FIRST,
+            stamp: 0,
+            looks: Looks::default(),
+            orphans: None,
+            unheard: Vec::new(),
+            finish: None,
+            open_outputs: HashSet::new(),
+            adopted: false,
+        })
+    }
+
+    /// Works until the stack is finished and the supervisor has hung up.
+    pub(super) fn run(&mut self) -> io::Result<()> {
+        let mut ready = Vec::new();
+        while !self.is_done() {
+            let now = platform::now();
+            let timeout = self.deadline().map(|deadline| deadline.since(now));
+            self.poller.wait(&mut ready, timeout)?;
+            for event in &ready {
+                self.happened(*event);
+            }
+            self.settle(platform::now());
+            self.send();
+        }
+        Ok(())
+    }
+
+    fn happened(&mut self, event: Readiness) {
+        match event.token {
+            LINE if event.readable => self.hear(),
+            LINE => {}
+            WAKE => self.woken(),
+            SIGNAL => self.signalled(),
+            token => self.process_ended(token),
+        }
+    }
+
+    /// When to wake up though nothing happens.
+    fn deadline(&self) -> Option<Tick> {
+        let units = self.units.values().filter_map(Unit::deadline).min();
+        // A look that is due waits until the last one has been paid for.
+        let units = units.map(|due| due.max(self.looks.not_before));
+        let finish = self.finish.as_ref().and_then(Finish::deadline);
+        units.into_iter().chain(self.orphans).chain(finish).min()
+    }
+
+    fn settle(&mut self, now: Tick) {
+        if self.orphans.is_some_and(|due| now >= due) {
+            self.orphans = None;
+            self.reap_orphans();
+        }
+        self.look_if_due(now);
+        self.tell_ends(now);
+        self.settle_finish(now);
+    }
+
+    fn hear(&mut self) {
+        let Some(line) = &mut self.line else { return };
+        let heard = line.hear();
+        for message in heard.messages {
+            match message {
+                Ok(message) => self.asked(message),
+                Err(error) => self.trouble(format!("the keeper did not understand: {error}")),
+            }
+        }
+        if heard.ended {
+            self.hang_up();
+        }
+    }
+
+    fn hang_up(&mut self) {
+        if let Some(line) = self.line.take() {
+            self.poller.remove(&line);
+        }
+    }
+
+    fn asked(&mut self, message: ToKeeper) {
+        let now = platform::now();
+        match message {
+            ToKeeper::Spawn(spec) => self.spawn(&spec, now),
+            ToKeeper::Signal { unit, signal, tree } => self.signal(unit, signal, tree),
+            ToKeeper::Kill { unit } => {
+                if let Some(unit) = self.units.get_mut(&unit) {
+                    unit.kill(now);
+                }
+            }
+            ToKeeper::Forget { unit } => {
+                if self.units.get(&unit).is_some_and(|unit| unit.gone) {
+                    self.units.remove(&unit);
+                }
+            }
+            ToKeeper::Note { note } => self.note = note,
+            ToKeeper::Finish => self.begin_finish(now),
+        }
+    }
+
+    fn spawn(&mut self, spec: &SpawnSpec, now: Tick) {
+        let id = spec.unit.clone();
+        if self.units.contains_key(&id) {
+            let error = "it has been started already".to_owned();
+            return self.tell(FromKeeper::SpawnFailed { unit: id, error });
+        }
+        // Two outputs take two numbers.
+        let nanos = u64::try_from(now.0.as_nanos()).unwrap_or(u64::MAX / 2);
+        self.stamp = nanos.max(self.stamp + 2);
+        let starts = Starts {
+            places: &self.places,
+            open_files: self.open_files,
+            stamp: self.stamp,
+            now,
+        };
+        match starts.start(spec) {
+            Ok(started) => {
+                for output in started.outputs {
+                    self.open_outputs.insert(output.key);
+                    self.logs.open(output);
+                }
+                self.tell(FromKeeper::Spawned {
+                    unit: id,
+                    pid: started.unit.main.id().pid,
+                    log_offset: started.unit.log_offset,
+                    at: now,
+                });
+                self.hold(started.unit);
+            }
+            Err(error) => self.tell(FromKeeper::SpawnFailed { unit: id, error }),
+        }
+    }
+
+    /// Takes care of a unit that runs.
+    pub(super) fn hold(&mut self, unit: Unit) {
+        self.watch(&unit.id, &unit.main);
+        self.units.insert(unit.id.clone(), unit);
+    }
+
+    /// Has the end of a process wake us; the token that it comes under.
+    pub(super) fn watch(&mut self, unit: &UnitId, process: &Process) -> u64 {
+        let token = self.next_token;
+        self.next_token += 1;
+        if let Some(descriptor) = process.ended() {
+            // Out of memory: the looks will find it.
+            let _unwatched = self.poller.add(descriptor, token);
+        }
+        self.tokens.insert(token, unit.clone());
+        token
+    }
+
+    fn process_ended(&mut self, token: u64) {
+        let Some(id) = self.tokens.remove(&token) else { return };
+        let Some(unit) = self.units.get_mut(&id) else { return };
+        let now = platform::now();
+        if let Some(process) = unit.watched.remove(&token) {
+            process.ended().inspect(|descriptor| self.poller.remove(descriptor));
+            if unit.watched.is_empty() {
+                unit.look = Some(now);
+            }
+            return;
+        }
+        unit.main.ended().inspect(|descriptor| self.poller.remove(descriptor));
+        let exit = if unit.child {
+            platform::peek(unit.main.id().pid).ok().flatten().unwrap_or(Exit::UNKNOWN)
+        } else {
+            unit.main.exit_seen_by_others().unwrap_or(Exit::UNKNOWN)
+        };
+        unit.ended(exit, now);
+        for output in &unit.outputs {
+            self.logs.drain(output.key);
+        }
+    }
+
+    fn woken(&mut self) {
+        self.waker.clear();
+        if let Some(stream) = self.lines.try_iter().last() {
+            self.connect(stream);
+        }
+        for tell in self.logs.take() {
+            match tell {
+                Tell::Drained(key) => self.drained(key),
+                Tell::Closed(key) => {
+                    self.open_outputs.remove(&key);
+                    self.drained(key);
+                }
+                Tell::Trouble(text) => self.trouble(text),
+            }
+        }
+    }
+
+    fn drained(&mut self, key: u64) {
+        for end in self.units.values_mut().filter_map(|unit| unit.end.as_mut()) {
+            end.undrained.retain(|&undrained| undrained != key);
+        }
+    }
+
+    fn connect(&mut self, stream: UnixStream) {
+        self.hang_up();
+        let Ok(line) = Line::new(stream) else { return };
+        if self.poller.add(&line, LINE).is_err() {
+            return;
+        }
+        self.line = Some(line);
+        self.tell(FromKeeper::Hello {
+            protocol: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            units: self.units.values().map(Unit::report).collect(),
+            note: self.note.clone(),
+        });
+        for message in std::mem::take(&mut self.unheard) {
+            self.tell(message);
+        }
+    }
+
+    fn signalled(&mut self) {
+        for signal in self.signals.take() {
+            match signal {
+                libc::SIGCHLD => {
+                    let due = platform::now() + ORPHANS;
+                    self.orphans.get_or_insert(due);
+                }
+                libc::SIGTERM | libc::SIGINT => self.say(FromKeeper::Shutdown),
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn trouble(&mut self, text: String) {
+        self.say(FromKeeper::Trouble { text });
+    }
+
+    /// Tells it now, or the next supervisor.
+    fn say(&mut self, message: FromKeeper) {
+        if self.line.is_some() {
+            self.tell(message);
+        } else if self.unheard.len() < UNHEARD && !self.unheard.contains(&message) {
+            self.unheard.push(message);
+        }
+    }
+
+    /// Tells it now; what a later supervisor needs of it is in `Hello`.
+    #[expect(clippy::needless_pass_by_value, reason = "messages are made to be told")]
+    pub(super) fn tell(&mut self, message: FromKeeper) {
+        if let Some(line) = &mut self.line {
+            line.tell(&message);
+        }
+    }
+
+    fn send(&mut self) {
+        if let Some(line) = &mut self.line {
+            let unsent = line.flush();
+            let _closed = self.poller.also_writable(&*line, LINE, unsent);
+        }
+    }
+
+    /// Sends a signal to the main process at once; to a tree after a look at who is in it.
+    fn signal(&mut self, id: UnitId, signal: Signal, tree: bool) {
+        let Some(unit) = self.units.get_mut(&id) else { return };
+        if tree {
+            unit.look = Some(platform::now());
+            self.looks.signals.push((id, signal));
+        } else if unit.end.is_none() {
+            super::look::deliver(&unit.main, signal);
+        }
+    }
+}

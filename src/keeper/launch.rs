@@ -1,0 +1,76 @@
+//! Starting a keeper from the command line.
+
+use std::{
+    io::{self, BufRead, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use crate::platform::{self, MARK, Places};
+
+/// What a keeper says first: one of these, on its stdout.
+pub(super) const READY: &str = "ready";
+pub(super) const HELD: &str = "held";
+pub(super) const ERROR: &str = "error: ";
+
+/// What came of starting a keeper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Launched {
+    /// It runs, and its control socket can be connected to.
+    Ready,
+    /// Another one holds the stack: connect to that.
+    Held,
+}
+
+/// A keeper that could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// The program could not be started.
+    #[error("cannot start the keeper: {0}")]
+    Start(io::Error),
+    /// It said what was wrong.
+    #[error("the keeper cannot work: {0}")]
+    Refused(String),
+    /// It ended without a word.
+    #[error("the keeper ended without a word ({0})")]
+    Silent(std::process::ExitStatus),
+}
+
+/// Starts a keeper for a stack, as `program keeper --dir DIR` in a session of its own, and waits
+/// until it is ready.
+///
+/// # Errors
+///
+/// [`LaunchError`]: it could not be started, or could not do its work.
+pub fn launch(places: &Places, program: &Path) -> Result<Launched, LaunchError> {
+    #[expect(clippy::disallowed_methods, reason = "the one process that is nobody's service")]
+    let mut command = Command::new(program);
+    command.arg("keeper").arg("--dir").arg(&places.folder).current_dir("/").env_remove(MARK);
+    launch_as(command)
+}
+
+/// Starts a keeper by this command.
+///
+/// # Errors
+///
+/// As [`launch`].
+pub fn launch_as(mut command: Command) -> Result<Launched, LaunchError> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    platform::detach(&mut command);
+    let mut child = command.spawn().map_err(LaunchError::Start)?;
+    let mut line = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        BufReader::new(stdout).read_line(&mut line).map_err(LaunchError::Start)?;
+    }
+    match line.trim_end() {
+        READY => Ok(Launched::Ready),
+        answer => {
+            let status = child.wait().map_err(LaunchError::Start)?;
+            match (answer, answer.strip_prefix(ERROR)) {
+                (HELD, _) => Ok(Launched::Held),
+                (_, Some(error)) => Err(LaunchError::Refused(error.to_owned())),
+                _ => Err(LaunchError::Silent(status)),
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The keeper's end of the connection to its supervisor.
+
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
+};
+
+use super::{
+    handle::{Decoder, line},
+    protocol::{FromKeeper, ToKeeper},
+};
+
+/// A connection, with what has still to be sent.
+#[derive(Debug)]
+pub(super) struct Line {
+    stream: UnixStream,
+    decoder: Decoder<ToKeeper>,
+    unsent: Vec<u8>,
+}
+
+/// What a look at the connection brought.
+#[derive(Debug)]
+pub(super) struct Heard {
+    /// The messages that came, in order.
+    pub(super) messages: Vec<Result<ToKeeper, serde_json::Error>>,
+    /// The supervisor has closed it or is gone.
+    pub(super) ended: bool,
+}
+
+impl Line {
+    pub(super) fn new(stream: UnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, decoder: Decoder::default(), unsent: Vec::new() })
+    }
+
+    /// Reads what is there.
+    pub(super) fn hear(&mut self) -> Heard {
+        let mut heard = Heard { messages: Vec::new(), ended: false };
+        let mut buffer = [0; 64 * 1024];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => heard.ended = true,
+                Ok(count) => {
+                    heard.messages.extend(self.decoder.push(&buffer[..count]));
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => heard.ended = error.kind() != ErrorKind::WouldBlock,
+            }
+            return heard;
+        }
+    }
+
+    /// Puts a message in the queue.
+    pub(super) fn tell(&mut self, message: &FromKeeper) {
+        self.unsent.extend(line(message));
+    }
+
+    /// Sends what can be sent without waiting; whether something is left.
+    pub(super) fn flush(&mut self) -> bool {
+        while !self.unsent.is_empty() {
+            match self.stream.write(&self.unsent) {
+                Ok(count) => drop(self.unsent.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
+                // Its end is noticed by reading.
+                Err(_) => self.unsent.clear(),
+            }
+        }
+        false
+    }
+}
+
+impl AsFd for Line {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}

@@ -1,0 +1,117 @@
+//! One log on disk: it grows, is rotated at the end of a line, and when the disk is full it lets
+//! bytes go rather than the service wait.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Seek, SeekFrom},
+    os::{fd::AsFd, unix::fs::MetadataExt},
+    path::PathBuf,
+};
+
+use super::index::Index;
+use crate::{
+    model::LogPolicy,
+    platform::{Moved, transfer, wall_nanos},
+};
+
+/// A log that bytes are moved to.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    path: PathBuf,
+    policy: LogPolicy,
+    open: Option<Open>,
+    /// Bytes let go since the log last took any.
+    lost: u64,
+    /// Why, if it has not been said yet.
+    unsaid: Option<String>,
+    /// Whether it has been said, and the log has taken nothing since.
+    said: bool,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    /// Where the next byte goes: the end.
+    end: u64,
+    index: Option<Index>,
+}
+
+impl LogFile {
+    /// A log that is opened when the first byte comes.
+    pub(super) fn new(path: PathBuf) -> Self {
+        let policy = LogPolicy::default();
+        Self { path, policy, open: None, lost: 0, unsaid: None, said: false }
+    }
+
+    /// From now on it is kept this way.
+    pub(super) fn keep_by(&mut self, policy: LogPolicy) {
+        self.policy = policy;
+    }
+
+    /// What a person should know of this log; each trouble is said once.
+    pub(super) fn trouble(&mut self) -> Option<String> {
+        self.unsaid.take()
+    }
+
+    /// Takes at most `most` bytes from a pipe. It always takes some if there are any: what the
+    /// disk refuses is let go.
+    pub(super) fn take(&mut self, pipe: impl AsFd, most: usize) -> Moved {
+        match self.store(&pipe, most) {
+            Ok(moved) => {
+                if matches!(moved, Moved::Bytes(1..)) {
+                    self.said = false;
+                    self.lost = 0;
+                }
+                moved
+            }
+            Err(error) => self.let_go(pipe, most, &error),
+        }
+    }
+
+    fn store(&mut self, pipe: impl AsFd, most: usize) -> io::Result<Moved> {
+        let open = self.at_end()?;
+        let moved = transfer(pipe, &open.file, most)?;
+        if let Moved::Bytes(count @ 1..) = moved {
+            if let Some(index) = &mut open.index {
+                // A log without times is better than none.
+                let _disk_full = index.note(open.end, wall_nanos());
+            }
+            open.end += count as u64;
+        }
+        Ok(moved)
+    }
+
+    /// The file, positioned at its end: opened again if somebody removed it, sought if somebody
+    /// shortened it. (With O_APPEND the system would do so, but splice(2) refuses that.)
+    fn at_end(&mut self) -> io::Result<&mut Open> {
+        let mut open = match self.open.take() {
+            Some(open) if open.file.metadata()?.nlink() > 0 => open,
+            _ => {
+                let mut how = OpenOptions::new();
+                let file = how.write(true).create(true).truncate(false).open(&self.path)?;
+                Open { file, end: u64::MAX, index: None }
+            }
+        };
+        let length = open.file.metadata()?.len();
+        if length != open.end {
+            open.end = open.file.seek(SeekFrom::End(0))?;
+            open.index = Index::open(&self.path, open.end).ok();
+        }
+        Ok(self.open.insert(open))
+    }
+
+    fn let_go(&mut self, pipe: impl AsFd, most: usize, error: &io::Error) -> Moved {
+        let nowhere = OpenOptions::new().write(true).open("/dev/null");
+        let moved = nowhere.and_then(|nowhere| transfer(pipe, &nowhere, most));
+        let moved = moved.unwrap_or(Moved::Nothing);
+        if let Moved::Bytes(count) = moved {
+            self.lost += count as u64;
+        }
+        if !self.said {
+            self.said = true;
+            let path = self.path.display();
+            self.unsaid = Some(format!("{path}: {error}; output is let go until there is room"));
+        }
+        moved
+    }
+}

@@ -1,0 +1,230 @@
+//! The log thread: it moves what services write from their pipes to their logs.
+//!
+//! It is a thread of its own so that a disk that stalls stops no stop. It waits for all pipes at
+//! once, moves a bounded amount of each in turn, so that a flood of one service starves no
+//! other, and never looks at a byte unless a log is to be rotated at the end of a line.
+
+mod file;
+mod index;
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    io,
+    os::fd::OwnedFd,
+    path::PathBuf,
+    rc::{Rc, Weak},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
+};
+
+use self::file::LogFile;
+pub use self::index::{RECORD, Stamp, index_path};
+use crate::{
+    model::LogPolicy,
+    platform::{Moved, Poller, Readiness, Waker},
+};
+
+/// The most that is moved in one step: what a pipe holds, unless it was enlarged.
+const STEP: usize = 64 * 1024;
+
+/// How many steps one pipe gets in a turn.
+const STEPS: usize = 4;
+
+/// The thread's own token; pipes have the numbers of their outputs.
+const WAKE: u64 = 0;
+
+/// One output of one unit.
+#[derive(Debug)]
+pub(super) struct Output {
+    /// Its number, unique in the life of this keeper, never 0.
+    pub(super) key: u64,
+    /// The keeper's end of the pipe.
+    pub(super) pipe: OwnedFd,
+    /// The log's file.
+    pub(super) path: PathBuf,
+    /// How it is kept.
+    pub(super) policy: LogPolicy,
+}
+
+enum Ask {
+    Open(Output),
+    Drain(u64),
+}
+
+/// What the log thread says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Tell {
+    /// All that was written before it was asked to drain is in the log.
+    Drained(u64),
+    /// Nobody holds the pipe any more, and all of it is in the log.
+    Closed(u64),
+    /// Something a person should know.
+    Trouble(String),
+}
+
+/// The main thread's side.
+#[derive(Debug)]
+pub(super) struct Logs {
+    asks: Sender<Ask>,
+    tells: Receiver<Tell>,
+    waker: Arc<Waker>,
+}
+
+impl Logs {
+    /// Starts the thread, which wakes `main` when it has something to say.
+    pub(super) fn start(main: Arc<Waker>) -> io::Result<Self> {
+        let (asks, asked) = channel();
+        let (tell, tells) = channel();
+        let waker = Arc::new(Waker::new()?);
+        let poller = Poller::new()?;
+        poller.add(&*waker, WAKE)?;
+        let own_waker = Arc::clone(&waker);
+        std::thread::Builder::new().name("logs".to_owned()).spawn(move || {
+            Mover {
+                poller,
+                waker: own_waker,
+                asked,
+                tell,
+                main,
+                sources: HashMap::new(),
+                files: HashMap::new(),
+            }
+            .run();
+        })?;
+        Ok(Self { asks, tells, waker })
+    }
+
+    /// Begins to move an output.
+    pub(super) fn open(&self, output: Output) {
+        self.ask(Ask::Open(output));
+    }
+
+    /// Asks for what has been written so far to be moved → `Drained` or `Closed`.
+    pub(super) fn drain(&self, key: u64) {
+        self.ask(Ask::Drain(key));
+    }
+
+    /// What the thread has said since the last call.
+    pub(super) fn take(&self) -> Vec<Tell> {
+        self.tells.try_iter().collect()
+    }
+
+    fn ask(&self, ask: Ask) {
+        let _thread_ends_with_the_process = self.asks.send(ask);
+        self.waker.wake();
+    }
+}
+
+struct Mover {
+    poller: Poller,
+    waker: Arc<Waker>,
+    asked: Receiver<Ask>,
+    tell: Sender<Tell>,
+    main: Arc<Waker>,
+    sources: HashMap<u64, Source>,
+    /// Two generations of a service may write to one log for a while.
+    files: HashMap<PathBuf, Weak<RefCell<LogFile>>>,
+}
+
+struct Source {
+    pipe: OwnedFd,
+    file: Rc<RefCell<LogFile>>,
+}
+
+impl Mover {
+    fn run(mut self) {
+        let mut ready: Vec<Readiness> = Vec::new();
+        while self.poller.wait(&mut ready, None).is_ok() {
+            for event in &ready {
+                if event.token == WAKE {
+                    self.waker.clear();
+                } else {
+                    self.turn(event.token, STEPS);
+                }
+            }
+            if !self.answer() {
+                return;
+            }
+        }
+    }
+
+    /// Does what was asked for; whether anybody still can ask.
+    fn answer(&mut self) -> bool {
+        loop {
+            match self.asked.try_recv() {
+                Ok(Ask::Open(output)) => self.open(output),
+                Ok(Ask::Drain(key)) => self.drain(key),
+                Err(std::sync::mpsc::TryRecvError::Empty) => return true,
+                Err(std::sync::mpsc::TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn open(&mut self, output: Output) {
+        let Output { key, pipe, path, policy } = output;
+        if let Err(error) = self.poller.add(&pipe, key) {
+            self.say(Tell::Trouble(format!("{}: {error}", path.display())));
+            return;
+        }
+        let known = self.files.get(&path).and_then(Weak::upgrade);
+        let file = known.unwrap_or_else(|| Rc::new(RefCell::new(LogFile::new(path.clone()))));
+        file.borrow_mut().keep_by(policy);
+        self.files.insert(path, Rc::downgrade(&file));
+        self.sources.insert(key, Source { pipe, file });
+    }
+
+    /// Moves what is there now: as often as a full pipe could take, since writers go on.
+    fn drain(&mut self, key: u64) {
+        if self.sources.contains_key(&key) {
+            self.turn(key, usize::MAX);
+            self.say(Tell::Drained(key));
+        }
+    }
+
+    /// Moves some of one pipe; closes it when nobody can write to it any more.
+    fn turn(&mut self, key: u64, steps: usize) {
+        let Some(source) = self.sources.get(&key) else { return };
+        let mut file = source.file.borrow_mut();
+        let mut room = pending(&source.pipe).max(STEP);
+        let mut ended = false;
+        for _ in 0..steps {
+            match file.take(&source.pipe, STEP) {
+                Moved::Bytes(count) => room = room.saturating_sub(count),
+                Moved::Nothing => break,
+                Moved::End => ended = true,
+            }
+            if ended || room == 0 {
+                break;
+            }
+        }
+        let trouble = file.trouble();
+        drop(file);
+        if ended {
+            self.close(key);
+        }
+        if let Some(text) = trouble {
+            self.say(Tell::Trouble(text));
+        }
+    }
+
+    fn close(&mut self, key: u64) {
+        if let Some(source) = self.sources.remove(&key) {
+            self.poller.remove(&source.pipe);
+            self.files.retain(|_, file| file.strong_count() > 0);
+            self.say(Tell::Closed(key));
+        }
+    }
+
+    fn say(&self, tell: Tell) {
+        let _main_has_ended = self.tell.send(tell);
+        self.main.wake();
+    }
+}
+
+/// How many bytes wait in a pipe.
+fn pending(pipe: &OwnedFd) -> usize {
+    rustix::io::ioctl_fionread(pipe).map_or(0, |count| usize::try_from(count).unwrap_or(0))
+}

@@ -1,0 +1,228 @@
+//! Looks at the process table, and the ladder that ends a tree.
+//!
+//! A look finds every process of every unit, and remembers them: descendants are recorded before
+//! the first signal, since afterwards nothing may tell where an orphan came from. A kill goes to
+//! the process group first, all of it at once, as long as its leader is an unreaped child; then
+//! to everybody else through a verified pidfd; and again, until a look finds nobody. Looks are
+//! rationed: what one has cost is waited for three times over before the next, so that a thousand
+//! ends in a row cost a few looks, and a single one is looked at at once.
+
+use super::{
+    keep::Keeper,
+    protocol::{FromKeeper, UnitId},
+    unit::{STUCK, Unit},
+};
+use crate::{
+    event::Tick,
+    model::Signal,
+    platform::{self, Entry, Family, Peek, ProcId, Process, Table},
+};
+
+/// How the time between looks is rationed: so many times what one costs.
+const RATION: u32 = 3;
+
+/// What the looks are for, and when the next one may be.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    /// The last one is paid for by then.
+    pub(super) not_before: Tick,
+    /// Signals for trees.
+    pub(super) signals: Vec<(UnitId, Signal)>,
+}
+
+/// Sends a signal; after one that asks to end also CONT, so that a stopped process gets it.
+pub(super) fn deliver(process: &Process, signal: Signal) {
+    // It may have ended just now, or be another user's: the next look will tell.
+    let _refused = process.signal(signal);
+    if wakes(signal) {
+        let _refused = process.signal(CONTINUE);
+    }
+}
+
+const CONTINUE: Signal = Signal::from_number(libc::SIGCONT);
+
+fn wakes(signal: Signal) -> bool {
+    matches!(signal.number(), libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT)
+}
+
+impl Keeper {
+    /// Looks, if any unit asks for it and the last look is paid for.
+    pub(super) fn look_if_due(&mut self, now: Tick) {
+        let due = |unit: &Unit| unit.look.is_some_and(|look| now >= look);
+        if now >= self.looks.not_before && self.units.values().any(due) {
+            self.look(now);
+        }
+    }
+
+    fn look(&mut self, now: Tick) {
+        let began = platform::now();
+        let Ok(table) = Table::read() else {
+            // Out of descriptors or memory: soon again.
+            self.looks.not_before = began + STUCK / 20;
+            return;
+        };
+        let families = self.families(&table);
+        let took = platform::now().since(began);
+        self.looks.not_before = platform::now() + took * RATION;
+        for (id, family) in &families {
+            if let Some(unit) = self.units.get_mut(id) {
+                unit.known = family.iter().map(|entry| entry.id).collect();
+            }
+        }
+        for (id, signal) in std::mem::take(&mut self.looks.signals) {
+            if let Some(unit) = self.units.get(&id) {
+                signal_tree(unit, signal);
+            }
+        }
+        for (id, family) in families {
+            self.seen(&id, &family, now);
+        }
+    }
+
+    /// The processes of every unit that is not gone.
+    fn families(&self, table: &Table) -> Vec<(UnitId, Family)> {
+        let units: Vec<&Unit> = self.units.values().filter(|unit| !unit.gone).collect();
+        let pipes: Vec<Vec<_>> = units
+            .iter()
+            .map(|unit| unit.outputs.iter().map(|output| output.id).collect())
+            .collect();
+        let trees: Vec<_> =
+            units.iter().zip(&pipes).map(|(unit, pipes)| unit.tree(pipes)).collect();
+        let families = platform::members(table, &trees, &[std::process::id()]);
+        units.iter().map(|unit| unit.id.clone()).zip(families).collect()
+    }
+
+    /// Acts on what a look found of one unit.
+    fn seen(&mut self, id: &UnitId, family: &[Entry], now: Tick) {
+        let Some(unit) = self.units.get_mut(id) else { return };
+        let due = unit.look.is_some_and(|look| now >= look);
+        if let Some(end) = &mut unit.end {
+            let main = unit.main.id();
+            let left = family.iter().filter(|entry| entry.id != main).count();
+            end.left.get_or_insert(left);
+            end.empty = left == 0;
+        }
+        if !due {
+            return;
+        }
+        unit.look = None;
+        if unit.end.as_ref().is_some_and(|end| end.empty) {
+            return;
+        }
+        let stuck = kill_if_asked(unit, family, now);
+        let watched: Vec<ProcId> = unit.watched.values().map(Process::id).collect();
+        let others = family.iter().map(|entry| entry.id).filter(|id| !watched.contains(id));
+        if unit.end.is_some() || unit.kill.is_some() {
+            let main = unit.main.id();
+            for process in others.filter(|id| *id != main).filter_map(Process::open) {
+                self.watch_leftover(id, process);
+            }
+        }
+        if let Some(processes) = stuck {
+            self.tell(FromKeeper::Stuck { unit: id.clone(), processes });
+        }
+    }
+
+    fn watch_leftover(&mut self, id: &UnitId, process: Process) {
+        let token = self.watch(id, &process);
+        if let Some(unit) = self.units.get_mut(id) {
+            unit.watched.insert(token, process);
+        }
+    }
+
+    /// Tells of ends, and of units of which nothing is left.
+    pub(super) fn tell_ends(&mut self, now: Tick) {
+        let mut news = Vec::new();
+        for unit in self.units.values_mut().filter(|unit| !unit.gone) {
+            let Some(end) = &mut unit.end else { continue };
+            if end.is_tellable(now) {
+                end.told = true;
+                let (exit, at, left) = (end.exit, end.at, end.left.unwrap_or(0));
+                news.push(FromKeeper::Exited { unit: unit.id.clone(), exit, left, at });
+            }
+            if end.told && end.empty {
+                unit.gone = true;
+                let swept = unit.killed.len();
+                news.push(FromKeeper::Gone { unit: unit.id.clone(), swept });
+                release(unit);
+                self.tokens.retain(|token, _| !unit.watched.contains_key(token));
+                unit.watched.clear();
+            }
+        }
+        for message in news {
+            self.tell(message);
+        }
+    }
+
+    /// Reaps what is no unit's main process: orphans that came to us.
+    pub(super) fn reap_orphans(&mut self) {
+        let is_main = |pid: u32| {
+            let mut units = self.units.values().filter(|unit| !unit.gone && unit.child);
+            units.any(|unit| unit.main.id().pid == pid)
+        };
+        loop {
+            match platform::peek_any() {
+                Ok(Peek::Ended(pid)) if !is_main(pid) => drop(platform::reap(pid)),
+                // The kernel would name the same zombie again: go through the others.
+                Ok(Peek::Ended(_)) => break,
+                Ok(Peek::Running | Peek::NoChild) | Err(_) => return,
+            }
+        }
+        for pid in platform::children().into_iter().filter(|&pid| !is_main(pid)) {
+            let _lives = platform::reap(pid);
+        }
+    }
+}
+
+/// The main process may be reaped now, and its pipes have no more names.
+fn release(unit: &Unit) {
+    if unit.child {
+        let _taken_over = platform::reap(unit.main.id().pid);
+    }
+    for output in &unit.outputs {
+        let _gone_already = std::fs::remove_file(&output.path);
+    }
+}
+
+/// Sends a signal to everybody: the group at once, then each one who is not in it.
+fn signal_tree(unit: &Unit, signal: Signal) {
+    let main = unit.main.id();
+    let group = unit.child.then_some(main.pid);
+    if let Some(group) = group {
+        let _empty = platform::kill_group(group, signal);
+        if wakes(signal) {
+            let _empty = platform::kill_group(group, CONTINUE);
+        }
+    } else {
+        deliver(&unit.main, signal);
+    }
+    for &other in unit.known.iter().filter(|&&id| id != main) {
+        let in_group = group.is_some() && Entry::read(other.pid).map(|e| e.group) == group;
+        if !in_group && let Some(process) = Process::open(other) {
+            deliver(&process, signal);
+        }
+    }
+}
+
+/// A step of the ladder, if the unit is to be killed. Returns who survives, when it is time to
+/// say so.
+fn kill_if_asked(unit: &mut Unit, family: &[Entry], now: Tick) -> Option<Vec<String>> {
+    let kill = unit.kill.as_mut()?;
+    unit.look = Some(kill.next_look(now));
+    let main = unit.main.id();
+    if unit.child {
+        let _empty = platform::kill_group(main.pid, Signal::KILL);
+    }
+    if unit.end.is_none() {
+        let _ended = unit.main.signal(Signal::KILL);
+    }
+    for entry in family.iter().filter(|entry| entry.id != main) {
+        unit.killed.insert(entry.id);
+        if let Some(process) = Process::open(entry.id) {
+            let _ended = process.signal(Signal::KILL);
+        }
+    }
+    let stuck = now.since(kill.since) >= STUCK && !kill.stuck_told && !family.is_empty();
+    kill.stuck_told |= stuck;
+    stuck.then(|| family.iter().map(platform::predicament).collect())
+}

@@ -1,0 +1,150 @@
+//! The keeper's entry: from a fresh process to one that nobody's terminal can reach.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::{fd::OwnedFd, unix::net::UnixListener},
+    path::Path,
+    sync::{Arc, mpsc::channel},
+};
+
+use rustix::fs::Mode;
+
+use super::{
+    keep::{Keeper, Parts},
+    launch,
+    starter::{Offer, keep_alive, run_supervisor},
+};
+use crate::platform::{self, FolderLock, Places, PlacesError, SignalPipe, Waker};
+
+/// What keeps a keeper from its work.
+#[derive(Debug, thiserror::Error)]
+pub enum KeeperError {
+    /// The places cannot be used.
+    #[error(transparent)]
+    Places(#[from] PlacesError),
+    /// The system said no.
+    #[error("{doing}: {error}")]
+    Io {
+        /// To what.
+        doing: &'static str,
+        /// What it said.
+        error: io::Error,
+    },
+}
+
+/// Holds the stack in `dir` until it is finished: the hidden `keeper` command.
+///
+/// It makes this process a daemon, says one line on stdout (`ready`, `held`, or `error: …`),
+/// closes that, and starts the supervisor: this same program as `supervisor --dir DIR`, with the
+/// descriptors [`super::handle::CONNECTION`] and [`super::handle::CONTROL`].
+///
+/// # Errors
+///
+/// What was said on stdout too, if it was said before `ready`.
+pub fn run(dir: &Path) -> Result<(), KeeperError> {
+    run_with(dir, run_supervisor)
+}
+
+/// [`run`] with something else in the supervisor's place: `one` is called again and again, each
+/// time to hand in a connection and to return when that supervisor has ended.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_with(
+    dir: &Path,
+    mut one: impl FnMut(&Places, &OwnedFd, &Offer) -> io::Result<()> + Send + 'static,
+) -> Result<(), KeeperError> {
+    let mut answer = leave_everything().map_err(io("become a daemon"))?;
+    let prepared = match prepare(dir) {
+        Ok(Some(prepared)) => prepared,
+        Ok(None) => return say(&mut answer, launch::HELD),
+        Err(error) => {
+            say(&mut answer, &format!("{}{error}", launch::ERROR))?;
+            return Err(error);
+        }
+    };
+    let Prepared { places, control, lock, open_files } = prepared;
+    let waker = Arc::new(Waker::new().map_err(io("make a pipe"))?);
+    let caught = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
+    let signals = SignalPipe::catch(&caught).map_err(io("catch signals"))?;
+    let (sender, lines) = channel();
+    let offer = Offer::new(sender, Arc::clone(&waker));
+    let parts = Parts { places: places.clone(), open_files, waker, signals, lines };
+    let mut keeper = Keeper::new(parts).map_err(io("begin"))?;
+    say(&mut answer, launch::READY)?;
+    drop(answer);
+    let of_thread = places.clone();
+    let starter = std::thread::Builder::new().name("supervisor".to_owned());
+    let kept = move || keep_alive(|offer| one(&of_thread, &control, offer), &offer);
+    starter.spawn(kept).map_err(io("start a thread"))?;
+    let result = keeper.run().map_err(io("wait"));
+    places.remove_runtime();
+    drop(lock);
+    result
+}
+
+/// What is to be had before it can be said to be ready.
+struct Prepared {
+    places: Places,
+    control: OwnedFd,
+    lock: FolderLock,
+    open_files: Option<(u64, u64)>,
+}
+
+/// `None` if another keeper holds the stack.
+fn prepare(dir: &Path) -> Result<Option<Prepared>, KeeperError> {
+    let places = Places::of(dir)?;
+    let lock = platform::lock_folder(&places.folder).map_err(io("lock the stack's folder"))?;
+    let Some(lock) = lock else { return Ok(None) };
+    places.create_runtime()?;
+    // A read-only folder or a full disk keeps no service from running; the logs will say so.
+    let _read_only = places.create_state();
+    platform::become_subreaper().map_err(io("become the parent of orphans"))?;
+    let control = listen(&places).map_err(io("listen on the control socket"))?;
+    let open_files = platform::raise_open_files().ok();
+    Ok(Some(Prepared { places, control, lock, open_files }))
+}
+
+/// Whoever has the lock may put its socket in place of an old one.
+fn listen(places: &Places) -> io::Result<OwnedFd> {
+    let path = places.socket();
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    rustix::fs::chmod(&path, Mode::RUSR | Mode::WUSR)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener.into())
+}
+
+/// Lets go of terminal, folder, descriptors and signals; returns what was stdout.
+fn leave_everything() -> io::Result<File> {
+    platform::keep_descriptors_from(3)?;
+    let answer = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
+    let null = platform::null()?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    // Already a leader: whoever started us has seen to it.
+    let _leader = rustix::process::setsid();
+    rustix::process::chdir("/")?;
+    platform::reset_signals();
+    Ok(answer.into())
+}
+
+/// Says how it went; nobody may be listening any more.
+fn say(answer: &mut File, line: &str) -> Result<(), KeeperError> {
+    match writeln!(answer, "{line}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(KeeperError::Io { doing: "answer", error })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn io(doing: &'static str) -> impl Fn(io::Error) -> KeeperError {
+    move |error| KeeperError::Io { doing, error }
+}

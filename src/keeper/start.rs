@@ -1,0 +1,230 @@
+//! Starting a unit: from what the supervisor asked for to a process.
+
+use std::{
+    collections::HashSet,
+    ffi::CString,
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    logs::Output,
+    protocol::{SpawnSpec, UnitId},
+    unit::{OutputPipe, Unit},
+};
+use crate::{
+    event::Tick,
+    platform::{self, Fifo, Launch, MARK, Places, SpawnError, Stage},
+};
+
+/// What a start brings: the unit, and the outputs for the log thread.
+pub(super) struct Started {
+    pub(super) unit: Unit,
+    pub(super) outputs: Vec<Output>,
+}
+
+/// What all starts of this keeper have in common.
+pub(super) struct Starts<'a> {
+    pub(super) places: &'a Places,
+    /// The limit of open files as it was before the keeper raised its own.
+    pub(super) open_files: Option<(u64, u64)>,
+    /// Different at each start.
+    pub(super) stamp: u64,
+    pub(super) now: Tick,
+}
+
+/// The texts of a start, as the system wants them.
+struct Texts {
+    program: CString,
+    argv: Vec<CString>,
+    env: Vec<CString>,
+    dir: CString,
+}
+
+/// Named pipe, log, key and the service's end of one output.
+struct Made {
+    fifo: Fifo,
+    writer: OwnedFd,
+    log: PathBuf,
+    key: u64,
+}
+
+impl Starts<'_> {
+    /// Starts it, or says in one line for a person what failed.
+    pub(super) fn start(&self, spec: &SpawnSpec) -> Result<Started, String> {
+        let mark = self.mark(&spec.unit);
+        let texts = Texts::of(spec, &mark)?;
+        let made = self.outputs(spec)?;
+        let stdin = self.stdin(spec).map_err(said("cannot make its stdin"))?;
+        let input = spec.input.as_deref();
+        let input = input.map(|text| platform::input_file(text, &self.place("in"))).transpose();
+        let input = input.map_err(said("cannot make its descriptor 3"))?;
+        let mut fds: Vec<(BorrowedFd<'_>, i32)> = vec![
+            (stdin.as_fd(), 0),
+            (made[0].writer.as_fd(), 1),
+            (made.last().map_or(stdin.as_fd(), |made| made.writer.as_fd()), 2),
+        ];
+        fds.extend(input.iter().map(|input| (input.as_fd(), 3)));
+        let launch = Launch {
+            program: &texts.program,
+            argv: &texts.argv,
+            env: &texts.env,
+            dir: Some(&texts.dir),
+            fds: &fds,
+            open_files: spec.open_files.map(|limit| (limit, limit)).or(self.open_files),
+            user: spec.user,
+        };
+        let log_offset = std::fs::metadata(&spec.log).map_or(0, |file| file.len());
+        match platform::spawn(&launch) {
+            Ok(spawned) => Ok(self.started(spec, spawned.process, mark, made, log_offset)),
+            Err(failed) => {
+                for made in made {
+                    let _gone_already = std::fs::remove_file(made.fifo.path);
+                }
+                Err(explain(&failed, spec))
+            }
+        }
+    }
+
+    fn started(
+        &self,
+        spec: &SpawnSpec,
+        main: platform::Process,
+        mark: Vec<u8>,
+        made: Vec<Made>,
+        log_offset: u64,
+    ) -> Started {
+        let pipe = |made: &Made| OutputPipe {
+            key: made.key,
+            path: made.fifo.path.clone(),
+            id: made.fifo.id,
+            log: made.log.clone(),
+        };
+        let unit = Unit {
+            id: spec.unit.clone(),
+            known: vec![main.id()],
+            main,
+            child: true,
+            started: self.now,
+            log_offset,
+            outputs: made.iter().map(pipe).collect(),
+            mark,
+            end: None,
+            kill: None,
+            killed: HashSet::new(),
+            watched: std::collections::HashMap::new(),
+            look: None,
+            gone: false,
+        };
+        let outputs = made.into_iter().map(|made| Output {
+            key: made.key,
+            pipe: made.fifo.reader,
+            path: made.log,
+            policy: spec.log_policy.clone(),
+        });
+        Started { unit, outputs: outputs.collect() }
+    }
+
+    /// One pipe for both outputs, which keeps their order; two if they are to be apart.
+    fn outputs(&self, spec: &SpawnSpec) -> Result<Vec<Made>, String> {
+        let mut logs = vec![spec.log.clone()];
+        if spec.log_policy.split {
+            logs.push(spec.log.with_extension("err.log"));
+        }
+        let make = |(number, log): (u64, PathBuf)| {
+            let key = self.stamp + number;
+            let path = self.places.fifo(&format!("{key:x}.pipe"));
+            let (fifo, writer) =
+                Fifo::create(path, spec.user).map_err(said("cannot make the pipe of its log"))?;
+            Ok(Made { fifo, writer, log, key })
+        };
+        (0..).zip(logs).map(make).collect()
+    }
+
+    fn stdin(&self, spec: &SpawnSpec) -> io::Result<OwnedFd> {
+        if spec.stdin_open { platform::endless_stdin(self.place("stdin")) } else { platform::null() }
+    }
+
+    /// A path that is free for a moment.
+    fn place(&self, kind: &str) -> PathBuf {
+        self.places.fifo(&format!("{:x}.{kind}", self.stamp))
+    }
+
+    /// What tells its processes from all others, of other stacks and other starts too.
+    fn mark(&self, unit: &UnitId) -> Vec<u8> {
+        let stack = self.places.runtime.file_name().unwrap_or_default().to_string_lossy();
+        let UnitId { name, generation } = unit;
+        format!("{MARK}={stack}:{:x}:{name}:{generation}", self.stamp).into_bytes()
+    }
+}
+
+impl Texts {
+    fn of(spec: &SpawnSpec, mark: &[u8]) -> Result<Self, String> {
+        let text = |what: &str, bytes: &[u8]| {
+            CString::new(bytes).map_err(|_| format!("{what} holds a zero byte"))
+        };
+        let given = spec.env.iter().filter(|(name, _)| name != MARK);
+        let mut env = given
+            .map(|(name, value)| text(name, format!("{name}={value}").as_bytes()))
+            .collect::<Result<Vec<_>, _>>()?;
+        env.push(text(MARK, mark)?);
+        Ok(Self {
+            program: text("the program's path", spec.program.as_os_str().as_bytes())?,
+            argv: spec
+                .argv
+                .iter()
+                .map(|word| text("an argument", word.as_bytes()))
+                .collect::<Result<_, _>>()?,
+            env,
+            dir: text("the directory's path", spec.dir.as_os_str().as_bytes())?,
+        })
+    }
+}
+
+fn said(what: &str) -> impl Fn(io::Error) -> String {
+    move |error| format!("{what}: {}", words(&error))
+}
+
+/// What failed, in one line.
+fn explain(failed: &SpawnError, spec: &SpawnSpec) -> String {
+    let error = words(&failed.error);
+    let program = spec.program.display();
+    match failed.stage {
+        Stage::Fork => format!("cannot make a process: {error}"),
+        Stage::Session => format!("cannot make a session: {error}"),
+        Stage::Descriptors => format!("cannot arrange its descriptors: {error}"),
+        Stage::Limits => format!("cannot set its limit of open files: {error}"),
+        Stage::User => {
+            let (uid, gid) = spec.user.unwrap_or_default();
+            format!("cannot become user {uid}, group {gid}: {error}")
+        }
+        Stage::Directory => format!("cannot enter {}: {error}", spec.dir.display()),
+        Stage::Execute => {
+            let hint = hint(&failed.error, &spec.program);
+            format!("cannot execute {program}: {error}{hint}")
+        }
+    }
+}
+
+/// What the system's error leaves in the dark.
+fn hint(error: &io::Error, program: &Path) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound if program.exists() => {
+            " (the file is there: the interpreter or loader it asks for is not)"
+        }
+        io::ErrorKind::PermissionDenied if program.is_file() => " (is it executable?)",
+        io::ErrorKind::PermissionDenied if program.is_dir() => " (it is a directory)",
+        _ if error.raw_os_error() == Some(libc::ENOEXEC) => {
+            " (neither a program for this machine nor a script with a `#!` line)"
+        }
+        _ => "",
+    }
+}
+
+/// The system's words, without the number that Rust adds.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}

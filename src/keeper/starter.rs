@@ -1,0 +1,102 @@
+//! The thread that keeps a supervisor alive.
+//!
+//! It does so in a thread of its own for two reasons: it may simply block; and the supervisor is
+//! then no child of the main thread, so that the kernel itself can say of all the others that
+//! none is left.
+
+use std::{
+    ffi::{CString, OsString},
+    io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    sync::{Arc, mpsc::Sender},
+    time::Duration,
+};
+
+use super::handle::{CONNECTION, CONTROL};
+use crate::platform::{self, Launch, Places, Waker};
+
+/// The first pause before a supervisor is started again; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A supervisor that has lived for so long was well: its end begins with the first pause.
+const WELL: Duration = Duration::from_secs(10);
+
+/// Where connections to supervisors are handed in.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    lines: Sender<UnixStream>,
+    waker: Arc<Waker>,
+}
+
+impl Offer {
+    pub(super) fn new(lines: Sender<UnixStream>, waker: Arc<Waker>) -> Self {
+        Self { lines, waker }
+    }
+
+    /// From now on the keeper listens to this connection, and to no earlier one.
+    pub fn connect(&self, stream: UnixStream) {
+        let _keeper_has_ended = self.lines.send(stream);
+        self.waker.wake();
+    }
+}
+
+/// Has a supervisor run for ever, by `one`, which returns when one has ended.
+pub(super) fn keep_alive(mut one: impl FnMut(&Offer) -> io::Result<()>, offer: &Offer) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let started = platform::now();
+        // A start that fails is tried again like one that ends at once: there is nobody to tell.
+        let _failed = one(offer);
+        if platform::now().since(started) >= WELL {
+            pause = FIRST_PAUSE;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Runs this same program as the supervisor, to its end.
+pub(super) fn run_supervisor(places: &Places, control: &OwnedFd, offer: &Offer) -> io::Result<()> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let null = platform::null()?;
+    let stderr = stderr(places).unwrap_or(null.try_clone()?);
+    let folder = c_string(places.folder.clone().into())?;
+    let launch = Launch {
+        program: &c_string(platform::own_program()?.into())?,
+        argv: &[c"stackrun".into(), c"supervisor".into(), c"--dir".into(), folder],
+        env: &platform::environment(),
+        dir: None,
+        fds: &[
+            (null.as_fd(), 0),
+            (null.as_fd(), 1),
+            (stderr.as_fd(), 2),
+            (theirs.as_fd(), CONNECTION),
+            (control.as_fd(), CONTROL),
+        ],
+        open_files: None,
+        user: None,
+    };
+    let spawned = platform::spawn(&launch).map_err(|failed| failed.error)?;
+    drop(theirs);
+    offer.connect(ours);
+    platform::wait_for(spawned.process.id().pid);
+    Ok(())
+}
+
+/// What it has to say when it is in trouble goes to a file, begun anew when it is large.
+fn stderr(places: &Places) -> io::Result<OwnedFd> {
+    let path = places.supervisor_stderr();
+    if std::fs::metadata(&path).is_ok_and(|file| file.len() > 1 << 20) {
+        std::fs::remove_file(&path)?;
+    }
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+    Ok(file.into())
+}
+
+fn c_string(text: OsString) -> io::Result<CString> {
+    CString::new(text.into_encoded_bytes()).map_err(io::Error::other)
+}

@@ -1,0 +1,174 @@
+//! Pipes of several kinds: named ones for logs, endless ones for stdin, one to wake a thread.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{CWD, FileType, Mode, OFlags, Stat},
+    pipe::{PipeFlags, pipe_with},
+};
+use serde::{Deserialize, Serialize};
+
+/// Which file, whatever its names: device and inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FileId {
+    dev: u64,
+    ino: u64,
+}
+
+impl From<&Stat> for FileId {
+    #[allow(
+        clippy::allow_attributes,
+        clippy::unnecessary_cast,
+        clippy::cast_sign_loss,
+        reason = "the fields' types differ from system to system"
+    )]
+    fn from(stat: &Stat) -> Self {
+        Self { dev: stat.st_dev as u64, ino: stat.st_ino as u64 }
+    }
+}
+
+/// A named pipe that a service writes to and the keeper reads from (fifo(7)).
+#[derive(Debug)]
+pub struct Fifo {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Which it is.
+    pub id: FileId,
+    /// The keeper's own end: a file description of its own, so that its O_NONBLOCK does not
+    /// reach the service.
+    pub reader: OwnedFd,
+}
+
+impl Fifo {
+    /// Makes one in place of what is there, for `user` to open again as `/dev/stdout`; returns
+    /// with it the service's end: open for reading too, so that whoever dies, no writer gets
+    /// SIGPIPE.
+    ///
+    /// # Errors
+    ///
+    /// Those of unlink(2), mkfifo(3) and open(2).
+    pub fn create(path: PathBuf, user: Option<(u32, u32)>) -> io::Result<(Self, OwnedFd)> {
+        match rustix::fs::unlink(&path) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        make(&path)?;
+        let fifo = Self::open(path)?;
+        if let Some((uid, gid)) = user {
+            let (uid, gid) = (rustix::fs::Uid::from_raw(uid), rustix::fs::Gid::from_raw(gid));
+            // Not ours to give away without privilege; then it is not needed either.
+            let _unprivileged = rustix::fs::fchown(&fifo.reader, Some(uid), Some(gid));
+        }
+        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let writer = rustix::fs::open(&fifo.path, flags, Mode::empty())?;
+        Ok((fifo, writer))
+    }
+
+    /// Opens the keeper's end of one that is there.
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2); `InvalidInput` if it is no named pipe.
+    pub fn open(path: PathBuf) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let reader = rustix::fs::open(&path, flags, Mode::empty())?;
+        let stat = rustix::fs::fstat(&reader)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Fifo {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a named pipe"));
+        }
+        Ok(Self { path, id: FileId::from(&stat), reader })
+    }
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn make(path: &Path) -> io::Result<()> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    rustix::fs::mknodat(CWD, path, FileType::Fifo, mode, 0)?;
+    Ok(())
+}
+
+#[cfg(target_vendor = "apple")]
+fn make(path: &Path) -> io::Result<()> {
+    rustix::fs::mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR)?;
+    Ok(())
+}
+
+/// A stdin that never ends: a pipe whose reader is its own writer, so that the end of the
+/// keeper is not the end of the input either. `at` is free for a moment's use.
+///
+/// # Errors
+///
+/// Those of mkfifo(3) and open(2).
+pub fn endless_stdin(at: PathBuf) -> io::Result<OwnedFd> {
+    let (fifo, both) = Fifo::create(at, None)?;
+    rustix::fs::unlink(&fifo.path)?;
+    Ok(both)
+}
+
+/// A file without a name that holds `text`, to be read from its beginning. `at` is free for a
+/// moment's use.
+///
+/// # Errors
+///
+/// Those of memfd_create(2), or of making a temporary file, and write(2).
+pub fn input_file(text: &str, at: &Path) -> io::Result<OwnedFd> {
+    use std::io::{Seek, Write};
+    let mut file = std::fs::File::from(nameless(at)?);
+    file.write_all(text.as_bytes())?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+#[cfg(target_os = "linux")]
+fn nameless(_at: &Path) -> io::Result<OwnedFd> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    Ok(memfd_create("stackrun input", MemfdFlags::CLOEXEC)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless(at: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = rustix::fs::open(at, flags, Mode::RUSR | Mode::WUSR)?;
+    rustix::fs::unlink(at)?;
+    Ok(file)
+}
+
+/// Wakes a thread that waits for descriptors.
+#[derive(Debug)]
+pub struct Waker {
+    reader: OwnedFd,
+    writer: OwnedFd,
+}
+
+impl Waker {
+    /// A new one, not woken.
+    ///
+    /// # Errors
+    ///
+    /// Those of pipe(2).
+    pub fn new() -> io::Result<Self> {
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        Ok(Self { reader, writer })
+    }
+
+    /// Wakes; a full pipe is awake already.
+    pub fn wake(&self) {
+        let _full = rustix::io::write(&self.writer, &[1]);
+    }
+
+    /// Takes note of having been woken.
+    pub fn clear(&self) {
+        let mut buffer = [0_u8; 64];
+        while rustix::io::read(&self.reader, &mut buffer).is_ok_and(|count| count == buffer.len()) {}
+    }
+}
+
+impl AsFd for Waker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+}

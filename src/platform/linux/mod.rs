@@ -1,0 +1,22 @@
+//! Linux: pidfds, `/proc`, epoll, splice and INET_DIAG.
+
+mod describe;
+mod diag;
+mod poller;
+mod ports;
+mod process;
+mod setup;
+mod spawn;
+mod stats;
+mod table;
+mod transfer;
+
+pub use describe::{Description, command_line, describe, predicament};
+pub use poller::{Poller, Readiness};
+pub use ports::{holders, listeners};
+pub use process::{ProcId, Process};
+pub use setup::{become_subreaper, children, keep_descriptors_from, raise_open_files};
+pub use spawn::spawn;
+pub use stats::stats;
+pub use table::{Entry, Table};
+pub use transfer::{peek_bytes, transfer};

@@ -1,0 +1,46 @@
+//! What the keeper arranges for itself before it starts anything.
+
+use std::{io, os::fd::RawFd};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Orphans among our descendants become our children (prctl(2), PR_SET_CHILD_SUBREAPER).
+///
+/// # Errors
+///
+/// Those of prctl(2).
+pub fn become_subreaper() -> io::Result<()> {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    Ok(())
+}
+
+/// The children of the calling thread, zombies included (proc_pid_children(5)). Orphans come to
+/// the first thread of a process.
+pub fn children() -> Vec<u32> {
+    let list = std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
+    list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+/// Programs that we start from now on get no descriptor from this one on, whoever opened them
+/// (close_range(2)).
+///
+/// # Errors
+///
+/// Those of close_range(2).
+pub fn keep_descriptors_from(first: RawFd) -> io::Result<()> {
+    let flags = libc::CLOSE_RANGE_CLOEXEC;
+    // SAFETY: a plain system call that closes nothing of ours.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, flags) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Raises the soft limit of open files to the hard one; returns what both were (getrlimit(2)).
+///
+/// # Errors
+///
+/// Those of setrlimit(2).
+pub fn raise_open_files() -> io::Result<(u64, u64)> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    Ok((current.unwrap_or(libc::RLIM_INFINITY), maximum.unwrap_or(libc::RLIM_INFINITY)))
+}

@@ -1,0 +1,139 @@
+//! The table of processes, as `/proc` shows it (proc(5)).
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, Read},
+};
+
+use super::ProcId;
+use crate::platform::FileId;
+
+/// All processes at about one moment.
+#[derive(Debug, Default)]
+pub struct Table {
+    entries: Vec<Entry>,
+    by_pid: HashMap<u32, usize>,
+}
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Which.
+    pub id: ProcId,
+    /// Its parent.
+    pub parent: u32,
+    /// Its process group.
+    pub group: u32,
+    /// Its session.
+    pub session: u32,
+    /// Its state: `R`, `S`, `D`, `T`, `Z`….
+    pub state: char,
+    /// The beginning of its program's name.
+    pub name: String,
+    threads: u32,
+}
+
+impl Table {
+    /// Looks at every process.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading `/proc`; a process that ends meanwhile is left out.
+    pub fn read() -> io::Result<Self> {
+        let mut table = Self::default();
+        let mut buffer = Vec::with_capacity(512);
+        for entry in std::fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+            if let Some(entry) = Entry::read_with(pid, &mut buffer) {
+                table.by_pid.insert(pid, table.entries.len());
+                table.entries.push(entry);
+            }
+        }
+        Ok(table)
+    }
+
+    /// Every process.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The process of that number.
+    pub fn get(&self, pid: u32) -> Option<&Entry> {
+        self.by_pid.get(&pid).map(|&index| &self.entries[index])
+    }
+}
+
+impl Entry {
+    /// Looks at one process.
+    pub fn read(pid: u32) -> Option<Self> {
+        Self::read_with(pid, &mut Vec::with_capacity(512))
+    }
+
+    fn read_with(pid: u32, buffer: &mut Vec<u8>) -> Option<Self> {
+        buffer.clear();
+        File::open(format!("/proc/{pid}/stat")).ok()?.read_to_end(buffer).ok()?;
+        Self::parse(pid, buffer)
+    }
+
+    /// Reads proc_pid_stat(5). The name may hold anything, blanks and brackets included: it ends
+    /// at the last closing bracket.
+    fn parse(pid: u32, stat: &[u8]) -> Option<Self> {
+        let open = stat.iter().position(|&byte| byte == b'(')?;
+        let close = stat.iter().rposition(|&byte| byte == b')')?;
+        let name = String::from_utf8_lossy(stat.get(open + 1..close)?).into_owned();
+        let rest = std::str::from_utf8(stat.get(close + 1..)?).ok()?;
+        // The first of these is field 3 of the manual.
+        let mut fields = rest.split_ascii_whitespace();
+        let state = fields.next()?.chars().next()?;
+        let parent = fields.next()?.parse().ok()?;
+        let group = fields.next()?.parse().ok()?;
+        let session = fields.next()?.parse().ok()?;
+        let threads = fields.nth(13)?.parse().ok()?;
+        let start = fields.nth(1)?.parse().ok()?;
+        Some(Self { id: ProcId { pid, start }, parent, group, session, state, name, threads })
+    }
+
+    /// Whether it has ended and waits to be reaped. A process whose first thread alone has ended
+    /// looks like a zombie too, but has threads.
+    pub fn is_dead(&self) -> bool {
+        matches!(self.state, 'Z' | 'X' | 'x') && self.threads <= 1
+    }
+
+    /// What its stdin, stdout and stderr are; what may not be looked at is left out.
+    pub fn pipes(&self) -> Vec<FileId> {
+        let pid = self.id.pid;
+        let stat = |number: u8| rustix::fs::stat(format!("/proc/{pid}/fd/{number}")).ok();
+        (0..3).filter_map(stat).map(|stat| FileId::from(&stat)).collect()
+    }
+
+    /// The `STACKRUN_ID=…` of the environment it was started with.
+    pub fn mark(&self) -> Option<Vec<u8>> {
+        let environment = std::fs::read(format!("/proc/{}/environ", self.id.pid)).ok()?;
+        let mut variables = environment.split(|&byte| byte == 0);
+        variables.find(|variable| variable.starts_with(b"STACKRUN_ID=")).map(<[u8]>::to_vec)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_brackets_and_blanks() {
+        let stat = b"7 (a) R (b) S 1 2 3 0 -1 4 0 0 0 0 0 0 0 0 20 0 5 0 99 1 2";
+        let entry = Entry::parse(7, stat).unwrap();
+        assert_eq!(entry.name, "a) R (b");
+        assert_eq!((entry.state, entry.parent, entry.group, entry.session), ('S', 1, 2, 3));
+        assert_eq!((entry.threads, entry.id.start), (5, 99));
+    }
+
+    #[test]
+    fn the_table_holds_this_process() {
+        let table = Table::read().unwrap();
+        let own = table.get(std::process::id()).unwrap();
+        assert_eq!(Some(own.id), ProcId::of(std::process::id()));
+        assert!(!own.is_dead());
+    }
+}

@@ -1,0 +1,77 @@
+//! This process itself.
+
+use std::{
+    ffi::CString,
+    io,
+    os::{
+        fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd},
+        unix::ffi::OsStringExt,
+    },
+    path::PathBuf,
+};
+
+use rustix::fs::{Mode, OFlags};
+
+use super::keep_descriptors_from;
+
+/// The mark of a process that belongs to a unit, in its environment.
+pub const MARK: &str = "STACKRUN_ID";
+
+/// `/dev/null`, open both ways.
+///
+/// # Errors
+///
+/// Those of open(2).
+pub fn null() -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// The program that runs: the very file, also when another one has its name by now.
+///
+/// # Errors
+///
+/// Those of finding it where there is no `/proc`.
+pub fn own_program() -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        return Ok(PathBuf::from("/proc/self/exe"));
+    }
+    std::env::current_exe()
+}
+
+/// Takes over a descriptor that whoever started us has left open for us. Once for each.
+///
+/// # Errors
+///
+/// EBADF if nobody has.
+pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: it is only looked at until it is known to be open.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+    rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)?;
+    // SAFETY: it is open, and by the caller's word nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Our environment, as it is handed on to our own programs: without the mark of the service we
+/// may have been started from.
+pub fn environment() -> Vec<CString> {
+    let variables = std::env::vars_os().filter(|(name, _)| name != MARK);
+    let texts = variables.map(|(name, value)| {
+        let mut text = name.into_vec();
+        text.push(b'=');
+        text.extend(value.into_vec());
+        CString::new(text)
+    });
+    texts.flatten().collect()
+}
+
+/// Has a command run apart from us: in a session of its own, and without any descriptor of ours
+/// but the first three, so that no pipe of our caller is kept open by it.
+pub fn detach(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+    let apart = || {
+        rustix::process::setsid()?;
+        keep_descriptors_from(3)
+    };
+    // SAFETY: two system calls, which neither allocate nor lock.
+    unsafe { command.pre_exec(apart) };
+}

@@ -1,0 +1,216 @@
+//! Where everything of a stack is.
+//!
+//! What lasts is in `.stackrun/` beside the stack file. What lives as long as the keeper, its
+//! socket and pipes, is in a folder chosen by user and stack alone, never by the environment: two
+//! shells must not make two keepers.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{FileType, Mode},
+    process::geteuid,
+};
+
+/// The longest path of a Unix socket, its final NUL left out (unix(7): 108; 104 elsewhere).
+const SOCKET_PATH_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+/// Every path of one stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// The stack's folder, as the system knows it: absolute, without links.
+    pub folder: PathBuf,
+    /// What lasts: `.stackrun/` in it.
+    pub state: PathBuf,
+    /// What lives as long as the keeper: `/run/user/UID/stackrun/HASH`.
+    pub runtime: PathBuf,
+}
+
+/// A folder that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlacesError {
+    /// The system said no.
+    #[error("{path}: {error}")]
+    Io {
+        /// To which path.
+        path: PathBuf,
+        /// What.
+        error: io::Error,
+    },
+    /// It is there, and somebody else may have made or may change it.
+    #[error("{path} {why}; it is not used")]
+    Unsafe {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+impl Places {
+    /// The places of the stack in `folder`, which must exist. Nothing is made.
+    ///
+    /// # Errors
+    ///
+    /// Those of resolving the folder.
+    pub fn of(folder: &Path) -> Result<Self, PlacesError> {
+        let folder = folder.canonicalize().map_err(at(folder))?;
+        let uid = geteuid().as_raw();
+        let hash = fnv1a(folder.as_os_str().as_encoded_bytes());
+        let runtime = base(uid).join(format!("{hash:016x}"));
+        Ok(Self { state: folder.join(".stackrun"), folder, runtime })
+    }
+
+    /// The control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.runtime.join("socket")
+    }
+
+    /// The named pipe of an output.
+    pub fn fifo(&self, name: &str) -> PathBuf {
+        self.runtime.join(name)
+    }
+
+    /// The keeper's own record of what it holds, for one that takes over.
+    pub fn units(&self) -> PathBuf {
+        self.runtime.join("units")
+    }
+
+    /// Where the logs are.
+    pub fn logs(&self) -> PathBuf {
+        self.state.join("logs")
+    }
+
+    /// The log of a service or task.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.logs().join(format!("{name}.log"))
+    }
+
+    /// The ledger of events.
+    pub fn ledger(&self) -> PathBuf {
+        self.state.join("ledger")
+    }
+
+    /// What is wanted, and the stack last applied.
+    pub fn intent(&self) -> PathBuf {
+        self.state.join("intent")
+    }
+
+    /// What the supervisor writes to its stderr: nothing, unless it is in trouble.
+    pub fn supervisor_stderr(&self) -> PathBuf {
+        self.state.join("supervisor.stderr")
+    }
+
+    /// Makes the folder that lasts, and tells git to leave it alone.
+    ///
+    /// # Errors
+    ///
+    /// Those of making folders: a read-only one, a full disk.
+    pub fn create_state(&self) -> Result<(), PlacesError> {
+        let logs = self.logs();
+        std::fs::create_dir_all(&logs).map_err(at(&logs))?;
+        let ignore = self.state.join(".gitignore");
+        if !ignore.exists() {
+            std::fs::write(&ignore, "*\n").map_err(at(&ignore))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the runtime folder: ours, no link, closed to everybody else.
+    ///
+    /// # Errors
+    ///
+    /// Those of making folders; [`PlacesError::Unsafe`] if one is there that is not ours alone.
+    pub fn create_runtime(&self) -> Result<(), PlacesError> {
+        for folder in self.runtime.parent().into_iter().chain([&*self.runtime]) {
+            match rustix::fs::mkdir(folder, Mode::RWXU) {
+                Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+                Err(error) => return Err(at(folder)(error.into())),
+            }
+            check_private(folder)?;
+        }
+        let socket = self.socket();
+        if socket.as_os_str().len() > SOCKET_PATH_MAX {
+            return Err(PlacesError::Unsafe { path: socket, why: "is too long for a socket" });
+        }
+        Ok(())
+    }
+
+    /// Removes the runtime folder with what is in it.
+    pub fn remove_runtime(&self) {
+        let _gone_already = std::fs::remove_dir_all(&self.runtime);
+        if let Some(parent) = self.runtime.parent() {
+            let _used_by_others = std::fs::remove_dir(parent);
+        }
+    }
+}
+
+/// `/run/user/UID/stackrun`, else `/tmp/stackrun-UID`.
+fn base(uid: u32) -> PathBuf {
+    let run = PathBuf::from(format!("/run/user/{uid}"));
+    match rustix::fs::lstat(&run) {
+        Ok(stat)
+            if FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+                && stat.st_uid == uid =>
+        {
+            run.join("stackrun")
+        }
+        _ => PathBuf::from(format!("/tmp/stackrun-{uid}")),
+    }
+}
+
+fn check_private(folder: &Path) -> Result<(), PlacesError> {
+    let stat = rustix::fs::lstat(folder).map_err(|error| at(folder)(error.into()))?;
+    let refuse = |why| Err(PlacesError::Unsafe { path: folder.to_owned(), why });
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+        return refuse("is no folder");
+    }
+    if stat.st_uid != geteuid().as_raw() {
+        return refuse("belongs to another user");
+    }
+    if Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO) {
+        return refuse("is open to other users (it should have mode 0700)");
+    }
+    Ok(())
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> PlacesError {
+    let path = path.to_owned();
+    move |error| PlacesError::Io { path: path.clone(), error }
+}
+
+/// The FNV-1a hash of 64 bits: the same in every version of this program.
+pub fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_fnv1a() {
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn a_folder_open_to_others_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let set = |mode| {
+            std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        set(0o700);
+        assert!(check_private(dir.path()).is_ok());
+        set(0o720);
+        assert!(matches!(check_private(dir.path()), Err(PlacesError::Unsafe { .. })));
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("/", &link).unwrap();
+        assert!(matches!(check_private(&link), Err(PlacesError::Unsafe { .. })));
+    }
+}

@@ -1,0 +1,135 @@
+//! Signals to this process, and from it.
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    sync::atomic::{AtomicI32, Ordering},
+};
+
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::model::Signal;
+
+/// Where the handler writes to; -1 before there is a pipe.
+static PIPE: AtomicI32 = AtomicI32::new(-1);
+
+/// Signals as bytes in a pipe, one each, so that a loop over descriptors can wait for them.
+///
+/// A handler is reset by exec(2), an ignored signal is not: nothing here is inherited.
+#[derive(Debug)]
+pub struct SignalPipe {
+    reader: OwnedFd,
+}
+
+extern "C" fn note(signal: libc::c_int) {
+    // SAFETY: write(2) is async-signal-safe, and errno is put back; the pipe is never closed.
+    unsafe {
+        let errno = errno_place();
+        let before = *errno;
+        let byte = u8::try_from(signal).unwrap_or(0);
+        libc::write(PIPE.load(Ordering::Relaxed), (&raw const byte).cast(), 1);
+        *errno = before;
+    }
+}
+
+#[cfg(target_os = "linux")]
+unsafe fn errno_place() -> *mut libc::c_int {
+    // SAFETY: always valid for the calling thread.
+    unsafe { libc::__errno_location() }
+}
+
+#[cfg(not(target_os = "linux"))]
+unsafe fn errno_place() -> *mut libc::c_int {
+    // SAFETY: always valid for the calling thread.
+    unsafe { libc::__error() }
+}
+
+impl SignalPipe {
+    /// Catches these signals from now on. Once a process.
+    ///
+    /// # Errors
+    ///
+    /// Those of pipe(2) and sigaction(2).
+    pub fn catch(signals: &[i32]) -> io::Result<Self> {
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        PIPE.store(writer.as_raw_fd(), Ordering::Relaxed);
+        // The handler may run at any time until the process ends.
+        std::mem::forget(writer);
+        for &signal in signals {
+            set_disposition(signal, note as *const () as libc::sighandler_t)?;
+        }
+        Ok(Self { reader })
+    }
+
+    /// The signals since the last call.
+    pub fn take(&self) -> Vec<i32> {
+        let mut buffer = [0_u8; 256];
+        match rustix::io::read(&self.reader, &mut buffer) {
+            Ok(count) => buffer[..count].iter().map(|&byte| i32::from(byte)).collect(),
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+impl AsFd for SignalPipe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+}
+
+/// Gives every signal its default disposition and unblocks all. A shell's background job ignores
+/// SIGINT and SIGQUIT, and what is ignored is inherited through exec(2).
+pub fn reset_signals() {
+    for signal in 1..32 {
+        let _fixed_ones_refuse = set_disposition(signal, libc::SIG_DFL);
+    }
+    // SAFETY: an empty set is made before it is used.
+    unsafe {
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
+}
+
+pub(super) fn set_disposition(signal: i32, handler: libc::sighandler_t) -> io::Result<()> {
+    // SAFETY: a zeroed sigaction is valid; the handler is async-signal-safe.
+    let result = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(signal, &raw const action, std::ptr::null_mut())
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Sends a signal to a process group: only while its leader is an unreaped child of ours.
+///
+/// # Errors
+///
+/// Those of kill(2): ESRCH if nobody is in it.
+pub fn kill_group(leader: u32, signal: Signal) -> io::Result<()> {
+    kill(-i64::from(leader), signal)
+}
+
+/// Sends a signal to a process: only to an unreaped child of ours.
+///
+/// # Errors
+///
+/// Those of kill(2).
+pub fn kill_process(child: u32, signal: Signal) -> io::Result<()> {
+    kill(i64::from(child), signal)
+}
+
+fn kill(target: i64, signal: Signal) -> io::Result<()> {
+    let target = libc::pid_t::try_from(target).map_err(io::Error::other)?;
+    // 0, 1 and -1 would mean ourselves, init and everybody.
+    if target.abs() <= 1 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: plain system call.
+    if unsafe { libc::kill(target, signal.number()) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}

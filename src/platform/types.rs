@@ -1,0 +1,108 @@
+//! What the twins have in common: plain data that goes in and comes out.
+
+use std::{
+    ffi::{CStr, CString},
+    io,
+    net::IpAddr,
+    os::fd::{BorrowedFd, RawFd},
+    time::Duration,
+};
+
+use super::Process;
+
+/// A socket that listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listener {
+    /// The TCP port.
+    pub port: u16,
+    /// The address it is bound to; `::` stands for both families unless it is v6 only.
+    pub addr: IpAddr,
+    /// The socket's inode: what `/proc/PID/fd` says as `socket:[inode]`.
+    pub inode: u64,
+    /// The user who opened it.
+    pub uid: u32,
+}
+
+/// What the processes of a tree use together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TreeStats {
+    /// The sum of their anonymous memory plus the largest share of shared memory: a database's
+    /// shared buffers are not counted once for each of its processes.
+    pub memory_bytes: u64,
+    /// Processor time so far, of children that have ended too.
+    pub cpu: Duration,
+    /// How many there are.
+    pub processes: usize,
+}
+
+/// What to start, decided to the last byte.
+#[derive(Debug)]
+pub struct Launch<'a> {
+    /// The file to execute.
+    pub program: &'a CStr,
+    /// All arguments, `argv[0]` first.
+    pub argv: &'a [CString],
+    /// The whole environment, `NAME=value`.
+    pub env: &'a [CString],
+    /// The working directory; the caller's own without one.
+    pub dir: Option<&'a CStr>,
+    /// The only descriptors it gets: ours, and the number it has there.
+    pub fds: &'a [(BorrowedFd<'a>, RawFd)],
+    /// Soft and hard RLIMIT_NOFILE.
+    pub open_files: Option<(u64, u64)>,
+    /// The user and group to become.
+    pub user: Option<(u32, u32)>,
+}
+
+/// A process that was started, as the leader of a session of its own.
+#[derive(Debug)]
+pub struct Spawned {
+    /// The process.
+    pub process: Process,
+}
+
+/// How far a start got before it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Making the process.
+    Fork,
+    /// Its session.
+    Session,
+    /// Its descriptors.
+    Descriptors,
+    /// Its limits.
+    Limits,
+    /// Becoming the user.
+    User,
+    /// Entering the directory.
+    Directory,
+    /// Executing the program.
+    Execute,
+}
+
+/// A start that failed: where, and what the system said.
+#[derive(Debug)]
+pub struct SpawnError {
+    /// How far it got.
+    pub stage: Stage,
+    /// The system's error.
+    pub error: io::Error,
+}
+
+/// How much a transfer moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moved {
+    /// This many bytes.
+    Bytes(usize),
+    /// Nothing is there now.
+    Nothing,
+    /// Nothing is there, and nobody can write any more.
+    End,
+}
+
+/// The place of a [`Process`] in messages: `4242`.
+impl std::fmt::Display for Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.id().pid)
+    }
+}

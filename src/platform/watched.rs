@@ -1,0 +1,47 @@
+//! A process of somebody else whose end is waited for.
+
+use std::{io, os::fd::OwnedFd, time::Duration};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::{ProcId, Process};
+
+/// A process whose end is waited for; one that has ended already is waited for no longer.
+#[derive(Debug)]
+pub struct Watched(Option<Process>);
+
+impl Watched {
+    /// The process that has this number now.
+    pub fn open(pid: u32) -> Self {
+        Self(ProcId::of(pid).and_then(Process::open))
+    }
+
+    /// A descriptor that is readable once it has ended (pidfd_open(2)); `None` if it has already.
+    ///
+    /// # Errors
+    ///
+    /// Those of dup(2).
+    pub fn descriptor(&self) -> io::Result<Option<OwnedFd>> {
+        let ended = self.0.as_ref().and_then(Process::ended);
+        ended.map(|descriptor| descriptor.try_clone_to_owned()).transpose()
+    }
+
+    /// Waits for its end; `false` if it has not come after `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Those of poll(2).
+    pub fn wait(&self, timeout: Duration) -> io::Result<bool> {
+        let Some(ended) = self.0.as_ref().and_then(Process::ended) else { return Ok(true) };
+        let deadline = super::now() + timeout;
+        loop {
+            let left = deadline.since(super::now());
+            let left = Timespec::try_from(left).map_err(io::Error::other)?;
+            match poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&left)) {
+                Ok(ready) => return Ok(ready > 0),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}

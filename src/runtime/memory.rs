@@ -1,0 +1,52 @@
+//! `memory max`: a service whose tree has grown too large is restarted.
+
+use std::time::Duration;
+
+use super::{Internal, event_loop::World, owner};
+use crate::{lifecycle, platform, supervisor::Input};
+
+/// How often the memory of services with a limit is looked at.
+const EVERY: Duration = Duration::from_secs(1);
+
+impl World {
+    /// Begins or ends the looking, as the stack in force has limits or none.
+    pub(super) fn watch_memory(&mut self) {
+        if let Some(task) = self.sampling.take() {
+            task.abort();
+        }
+        if self.core.stack().services.iter().all(|service| service.memory_max.is_none()) {
+            return;
+        }
+        let internal = self.internal.clone();
+        let task = tokio::task::spawn_local(async move {
+            loop {
+                tokio::time::sleep(EVERY).await;
+                if internal.send(Internal::Sample).is_err() {
+                    return;
+                }
+            }
+        });
+        self.sampling = Some(task.abort_handle());
+    }
+
+    /// Tells the core of every service that is over its limit.
+    pub(super) fn sample_memory(&mut self) {
+        let services = self.core.stack().services.iter();
+        let limits = services.filter_map(|service| Some((&service.name, service.memory_max?)));
+        let views = self.core.services(platform::now());
+        let running = limits.filter_map(|(name, limit)| {
+            let view = views.iter().find(|view| view.name == *name)?;
+            Some((name.clone(), view.generation, limit, view.pid?))
+        });
+        let running: Vec<_> = running.collect();
+        let mains: Vec<u32> = running.iter().map(|(.., main)| *main).collect();
+        let families = owner::trees(&mains);
+        for ((name, generation, limit, _), family) in running.into_iter().zip(families) {
+            let memory = platform::stats(&family).memory_bytes;
+            if memory > limit {
+                let input = lifecycle::Input::MemoryExceeded(memory);
+                self.feed(Input::Unit { name, generation, input });
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Output.
+
+use std::collections::HashMap;
+
+use stackrun::keeper::logs::{RECORD, Stamp, index_path};
+
+use crate::world::{World, until};
+
+/// Writes lines `WRITER NUMBER`.
+const WRITE: &str =
+    r#"awk -v who="$1" -v count="$2" 'BEGIN { for (i = 1; i <= count; i++) print who, i }'"#;
+
+/// Each writer's numbers have to be all there, in order.
+fn assert_complete(log: &str, writers: usize, lines: usize) {
+    let mut last: HashMap<&str, usize> = HashMap::new();
+    for line in log.lines() {
+        let (writer, number) = line.split_once(' ').unwrap_or_else(|| panic!("cut: {line}"));
+        let last = last.entry(writer).or_default();
+        *last += 1;
+        assert_eq!(number.parse(), Ok(*last), "of writer {writer}");
+    }
+    assert_eq!(last.len(), writers);
+    assert!(last.values().all(|&last| last == lines), "{last:?}");
+}
+
+pub(crate) fn every_line_of_one_writer_is_there() {
+    let mut world = World::new();
+    let (unit, _) = world.run("a", &format!("set -- w 200000; {WRITE}"));
+    world.gone(&unit);
+    assert_complete(&world.log("a"), 1, 200_000);
+}
+
+pub(crate) fn every_line_of_many_writers_is_there() {
+    let mut world = World::new();
+    let script = format!(
+        "write() {{ {WRITE}; }}
+        for who in a b c d e f g h i j k l m n o p q r s t; do write $who 10000 & done; wait"
+    );
+    // awk writes whole buffers; lines are cut where those end, unless it writes by line.
+    let script = script.replace("print who, i", "{ print who, i; fflush() }");
+    let (unit, _) = world.run("a", &script);
+    world.gone(&unit);
+    assert_complete(&world.log("a"), 20, 10_000);
+}
+
+pub(crate) fn a_last_line_without_newline_is_kept() {
+    let mut world = World::new();
+    let (unit, _) = world.run("a", "printf 'first\nlast words'; kill -KILL $$");
+    world.exited(&unit);
+    assert_eq!(world.log("a"), "first\nlast words");
+}
+
+pub(crate) fn the_log_is_complete_when_the_end_is_told() {
+    let mut world = World::new();
+    for round in 0..50 {
+        let name = format!("a{round}");
+        let (unit, _) = world.run(&name, "sleep 1000 & echo one; echo two >&2; exit 1");
+        world.exited(&unit);
+        assert_eq!(world.log(&name), "one\ntwo\n");
+        world.kill(&unit);
+        world.gone(&unit);
+    }
+}
+
+pub(crate) fn times_are_beside_the_log() {
+    let mut world = World::new();
+    let (unit, _) = world.run("a", "echo one; sleep 0.1; echo two");
+    world.gone(&unit);
+    let log = world.places.log("a");
+    let bytes = std::fs::read(index_path(&log)).unwrap();
+    let stamps: Vec<Stamp> = bytes
+        .chunks_exact(RECORD)
+        .map(|record| Stamp::from_bytes(record.try_into().unwrap()))
+        .collect();
+    assert_eq!(stamps.iter().map(|stamp| stamp.offset).collect::<Vec<_>>(), [0, 4]);
+    let apart = stamps[1].nanos - stamps[0].nanos;
+    assert!((90_000_000..10_000_000_000).contains(&apart), "{apart}");
+}
+
+pub(crate) fn a_log_that_was_removed_begins_anew() {
+    let mut world = World::new();
+    let (unit, _) = world.run("a", "echo one; while [ ! -e go ]; do sleep 0.01; done; echo two");
+    world.said("a", "one");
+    std::fs::remove_file(world.places.log("a")).unwrap();
+    std::fs::write(world.dir.path().join("go"), "").unwrap();
+    world.gone(&unit);
+    until("the new log", || world.log("a") == "two\n");
+}

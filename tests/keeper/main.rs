@@ -1,0 +1,94 @@
+//! The keeper with real processes; the tests play its supervisor.
+//!
+//! This program is both: started as `keeper` it is one, whose supervisor is whoever connects to
+//! a socket; otherwise it runs the tests, as many at once as there are processors, those whose
+//! names hold an argument if there is one.
+
+mod logs;
+mod start;
+mod supervisor;
+mod tree;
+mod world;
+
+use std::{
+    panic::catch_unwind,
+    process::ExitCode,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+/// A scenario and its name.
+type Test = (&'static str, fn());
+
+/// Names tests after their functions.
+macro_rules! tests {
+    ($($module:ident { $($name:ident),+ $(,)? })+) => {
+        &[$($((concat!(stringify!($module), "::", stringify!($name)), $module::$name)),+),+]
+    };
+}
+use tests;
+
+const TESTS: &[Test] = tests! {
+    start {
+        exits_are_exact,
+        what_cannot_start_says_why,
+        it_runs_as_asked,
+        the_same_unit_is_not_started_twice,
+    }
+    tree {
+        a_stopped_process_gets_the_signal,
+        an_escapee_is_killed,
+        leftovers_of_a_crash_are_swept,
+        leftovers_that_end_by_themselves_are_gone_once,
+        one_who_ignores_the_signal_is_killed,
+        a_storm_of_forks_is_killed,
+        a_grandchild_that_holds_stdout_delays_nothing,
+        finish_kills_what_nothing_claims,
+        a_signal_reaches_those_who_left_the_group,
+        orphans_of_a_killed_database_are_found,
+        a_thousand_ends_cost_little,
+    }
+    logs {
+        every_line_of_one_writer_is_there,
+        every_line_of_many_writers_is_there,
+        a_last_line_without_newline_is_kept,
+        the_log_is_complete_when_the_end_is_told,
+        times_are_beside_the_log,
+        a_log_that_was_removed_begins_anew,
+    }
+    supervisor {
+        ends_are_kept_while_it_is_away,
+        the_real_program_is_started_with_its_descriptors,
+        a_second_keeper_is_told_that_the_stack_is_held,
+        a_signal_to_the_keeper_asks_for_an_orderly_end,
+        nothing_is_left_behind,
+    }
+};
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let first = arguments.next();
+    if first.as_deref() == Some("keeper") {
+        return world::be_keeper(arguments);
+    }
+    let filter = first.filter(|first| !first.starts_with('-')).unwrap_or_default();
+    let chosen: Vec<&Test> = TESTS.iter().filter(|(name, _)| name.contains(&filter)).collect();
+    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        while let Some((name, test)) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let failure = catch_unwind(test).is_err();
+            failed.fetch_add(usize::from(failure), Ordering::Relaxed);
+            say(name, failure);
+        }
+    };
+    std::thread::scope(|threads| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            threads.spawn(work);
+        }
+    });
+    ExitCode::from(u8::from(failed.into_inner() > 0))
+}
+
+#[expect(clippy::print_stdout, reason = "the result of a test")]
+fn say(name: &str, failure: bool) {
+    println!("test {name} ... {}", if failure { "FAILED" } else { "ok" });
+}

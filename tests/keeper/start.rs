@@ -1,0 +1,81 @@
+//! Starting.
+
+use stackrun::model::{Exit, Signal};
+
+use crate::world::World;
+
+pub(crate) fn exits_are_exact() {
+    let mut world = World::new();
+    for (script, exit) in [
+        ("exit 0", Exit::Code(0)),
+        ("exit 77", Exit::Code(77)),
+        ("kill -SEGV $$", Exit::Signal(Signal::from_number(11))),
+        ("kill -KILL $$", Exit::Signal(Signal::KILL)),
+    ] {
+        let (unit, _) = world.run(&script.replace(' ', "-"), script);
+        assert_eq!(world.exited(&unit), (exit, 0));
+        assert_eq!(world.gone(&unit), 0);
+    }
+}
+
+pub(crate) fn what_cannot_start_says_why() {
+    let mut world = World::new();
+    let file = world.dir.path().join("plain.txt");
+    std::fs::write(&file, "hello").unwrap();
+    let script = world.dir.path().join("script");
+    std::fs::write(&script, "#!/no/such/interpreter\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, mode).unwrap();
+
+    let mut spec = world.script("a", "");
+    spec.program = "/no/such/program".into();
+    let error = world.spawn_error(spec);
+    assert_eq!(error, "cannot execute /no/such/program: No such file or directory");
+
+    let mut spec = world.script("a", "");
+    spec.dir = "/no/such/dir".into();
+    let error = world.spawn_error(spec);
+    assert_eq!(error, "cannot enter /no/such/dir: No such file or directory");
+
+    let mut spec = world.script("a", "");
+    spec.program.clone_from(&file);
+    let error = world.spawn_error(spec);
+    assert!(error.ends_with("Permission denied (is it executable?)"), "{error}");
+
+    let mut spec = world.script("a", "");
+    spec.program = script;
+    let error = world.spawn_error(spec);
+    assert!(error.contains("the interpreter or loader it asks for is not"), "{error}");
+
+    let pipes = std::fs::read_dir(&world.places.runtime).unwrap().flatten();
+    let pipes = pipes.filter(|file| file.file_name().to_string_lossy().ends_with(".pipe"));
+    assert_eq!(pipes.count(), 0, "what failed leaves nothing behind");
+}
+
+pub(crate) fn it_runs_as_asked() {
+    let mut world = World::new();
+    let script = r#"
+        echo "A=$A"; pwd; ulimit -n; ps -o sid= -p $$ | tr -d ' '; cat <&3; echo "$STACKRUN_ID"
+        for fd in 4 5 6 7 8 9 10 11 12; do [ -e /proc/self/fd/$fd ] && echo "fd $fd"; done
+        trap '' INT; trap | grep -c PIPE
+        read line || echo "stdin ended"
+        [ -w /dev/stdout ] && echo again > /dev/stdout"#;
+    let mut spec = world.script("a", script);
+    spec.env.push(("A".to_owned(), "b c".to_owned()));
+    spec.open_files = Some(123);
+    spec.input = Some("input\n".to_owned());
+    let (unit, pid) = world.spawn(spec);
+    world.exited(&unit);
+    let log = world.log("a");
+    let folder = world.places.folder.display();
+    let begin = format!("A=b c\n{folder}\n123\n{pid}\ninput\n");
+    assert!(log.starts_with(&begin), "{log}");
+    assert!(log.contains(":a:1\n0\nstdin ended\nagain\n"), "{log}");
+}
+
+pub(crate) fn the_same_unit_is_not_started_twice() {
+    let mut world = World::new();
+    let spec = world.script("a", "sleep 1000");
+    world.spawn(spec.clone());
+    assert_eq!(world.spawn_error(spec), "it has been started already");
+}

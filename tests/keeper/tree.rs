@@ -1,0 +1,202 @@
+//! Whole trees: signals, ends, and what is left.
+
+use std::time::{Duration, Instant};
+
+use stackrun::{
+    keeper::protocol::{FromKeeper, ToKeeper},
+    model::{Exit, Signal},
+};
+
+use crate::world::{World, lives, living_with, until};
+
+pub(crate) fn a_stopped_process_gets_the_signal() {
+    let mut world = World::new();
+    let (unit, pid) = world.run("a", "trap 'echo asked; exit 5' TERM; echo up; kill -STOP $$");
+    until("the stop", || {
+        stackrun::platform::Entry::read(pid).is_some_and(|entry| entry.state == 'T')
+    });
+    world.signal(&unit, Signal::TERM, true);
+    assert_eq!(world.exited(&unit), (Exit::Code(5), 0));
+}
+
+pub(crate) fn an_escapee_is_killed() {
+    let mut world = World::new();
+    // Two forks, a session of its own, no parent, no output, no environment.
+    let script =
+        "(setsid env -i sh -c 'echo $$ > pid; exec sleep 1000' </dev/null >/dev/null 2>&1 &)
+        sleep 1000";
+    let (unit, _) = world.run("a", script);
+    let escapee = world.pid_in("pid");
+    // It is a child of the keeper by now, and nothing tells whose it was, unless it was seen
+    // before: with its pipe it is found.
+    let script = "(setsid env -i sh -c 'echo $$ > pid2; exec sleep 1000' &) ; sleep 1000";
+    let (other, _) = world.run("b", script);
+    let with_pipe = world.pid_in("pid2");
+    world.kill(&other);
+    world.exited(&other);
+    world.gone(&other);
+    assert!(!lives(with_pipe));
+    world.kill(&unit);
+    world.gone(&unit);
+    assert_eq!(world.finish(), (vec![], true));
+    assert!(!lives(escapee));
+}
+
+pub(crate) fn leftovers_of_a_crash_are_swept() {
+    let mut world = World::new();
+    let (unit, pid) = world.run("a", "sleep 1000 & setsid sleep 1000 & echo up; wait");
+    world.said("a", "up");
+    until("both children", || {
+        stackrun::platform::Table::read()
+            .unwrap()
+            .entries()
+            .iter()
+            .filter(|e| e.parent == pid)
+            .count()
+            == 2
+    });
+    world.signal(&unit, Signal::KILL, false);
+    assert_eq!(world.exited(&unit), (Exit::Signal(Signal::KILL), 2));
+    world.kill(&unit);
+    assert_eq!(world.gone(&unit), 2);
+}
+
+pub(crate) fn leftovers_that_end_by_themselves_are_gone_once() {
+    let mut world = World::new();
+    let (unit, _) = world.run("a", "(read x < fifo) & mkfifo fifo; echo up; exit 3");
+    assert_eq!(world.exited(&unit), (Exit::Code(3), 1));
+    std::fs::write(world.dir.path().join("fifo"), "\n").unwrap();
+    assert_eq!(world.gone(&unit), 0);
+    world.kill(&unit);
+    world.finish();
+    assert!(!world.has(|message| matches!(message, FromKeeper::Gone { .. })));
+}
+
+pub(crate) fn one_who_ignores_the_signal_is_killed() {
+    let mut world = World::new();
+    let (unit, _) = world.run("a", "trap 'echo asked' TERM; echo up; while :; do sleep 0.01; done");
+    world.said("a", "up");
+    world.signal(&unit, Signal::TERM, false);
+    world.said("a", "asked");
+    world.kill(&unit);
+    assert_eq!(world.exited(&unit).0, Exit::Signal(Signal::KILL));
+    world.gone(&unit);
+}
+
+pub(crate) fn a_storm_of_forks_is_killed() {
+    let mut world = World::new();
+    let mark = format!("storm-{}", std::process::id());
+    // Twenty that each start their own successor in a new session and end.
+    let script = format!(
+        "cat > storm <<'END'
+        sleep 0.01; setsid sh storm {mark} &
+        sleep 0.02
+END
+        for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do setsid sh storm {mark} & done
+        echo up; sleep 1000"
+    );
+    let (unit, _) = world.run("a", &script);
+    world.said("a", "up");
+    until("the storm", || living_with(&mark).len() > 20);
+    world.kill(&unit);
+    world.gone(&unit);
+    assert_eq!(world.finish(), (vec![], true));
+    assert_eq!(living_with(&mark), [0; 0]);
+}
+
+pub(crate) fn a_grandchild_that_holds_stdout_delays_nothing() {
+    let mut world = World::new();
+    let began = Instant::now();
+    let (unit, _) = world.run("a", "sleep 1000 & exit 4");
+    assert_eq!(world.exited(&unit), (Exit::Code(4), 1));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    world.kill(&unit);
+    assert_eq!(world.gone(&unit), 1);
+}
+
+pub(crate) fn finish_kills_what_nothing_claims() {
+    let mut world = World::new();
+    let script =
+        "(setsid env -i sh -c 'echo $$ > pid; exec sleep 1000' </dev/null >/dev/null 2>&1 &)";
+    let (unit, _) = world.run("a", script);
+    world.exited(&unit);
+    let stray = world.pid_in("pid");
+    assert_eq!(world.finish(), (vec![], true));
+    assert!(!lives(stray));
+}
+
+pub(crate) fn a_signal_reaches_those_who_left_the_group() {
+    let mut world = World::new();
+    let script =
+        "setsid sh -c 'trap \"echo got it; exit\" TERM; echo ready; while :; do sleep 0.01; done' &
+        wait; wait";
+    let (unit, _) = world.run("a", script);
+    world.said("a", "ready");
+    world.signal(&unit, Signal::TERM, true);
+    world.gone(&unit);
+    assert!(world.log("a").contains("got it"));
+}
+
+/// The children of a PostgreSQL server have sessions and environments of their own.
+pub(crate) fn orphans_of_a_killed_database_are_found() {
+    let nobody = 65534;
+    let mut world = World::new();
+    let data = world.dir.path().join("db");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode;
+    std::fs::set_permissions(world.dir.path(), mode(0o777)).unwrap();
+    let mut spec = world.script(
+        "db",
+        "command -v initdb postgres >/dev/null || exit 42
+        initdb -D db -A trust -N >/dev/null && exec postgres -D db -k \"$PWD\" -h ''",
+    );
+    spec.user = Some((nobody, nobody));
+    spec.env.push(("HOME".to_owned(), "/tmp".to_owned()));
+    let (unit, pid) = world.spawn(spec);
+    let children = || {
+        let table = stackrun::platform::Table::read().unwrap();
+        let children = table.entries().iter().filter(|entry| entry.parent == pid);
+        children.map(|entry| entry.id.pid).collect::<Vec<_>>()
+    };
+    until("a database, or that there is none here", || {
+        !lives(pid) || world.log("db").contains("ready to accept connections")
+    });
+    if !lives(pid) {
+        let (exit, _) = world.exited(&unit);
+        assert_eq!(exit, Exit::Code(42), "{}", world.log("db"));
+        return;
+    }
+    let orphans = children();
+    assert!(orphans.len() >= 3, "{orphans:?}");
+    world.signal(&unit, Signal::KILL, false);
+    world.exited(&unit);
+    world.kill(&unit);
+    world.gone(&unit);
+    assert_eq!(orphans.into_iter().filter(|&pid| lives(pid)).collect::<Vec<_>>(), [0; 0]);
+    drop(data);
+}
+
+pub(crate) fn a_thousand_ends_cost_little() {
+    let mut world = World::new();
+    let count = 300;
+    for number in 0..count {
+        let mut spec = world.script(&format!("s{number}"), "");
+        spec.program = "/bin/sleep".into();
+        spec.argv = vec!["sleep".to_owned(), "1000".to_owned()];
+        world.ask(&ToKeeper::Spawn(Box::new(spec)));
+    }
+    let mut started = Vec::new();
+    while started.len() < count {
+        started.push(world.wait("Spawned", |message| match message {
+            FromKeeper::Spawned { unit, .. } => Some(unit.clone()),
+            _ => None,
+        }));
+    }
+    let began = Instant::now();
+    for unit in &started {
+        world.signal(unit, Signal::TERM, true);
+    }
+    for unit in &started {
+        world.gone(unit);
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}

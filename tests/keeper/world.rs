@@ -1,0 +1,273 @@
+//! A stack's folder, a keeper that holds it, and the test in the supervisor's place.
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    os::unix::net::{UnixListener, UnixStream},
+    path::PathBuf,
+    process::{Command, ExitCode},
+    time::{Duration, Instant},
+};
+
+use stackrun::{
+    keeper::{
+        self, Launched,
+        handle::{Decoder, encode},
+        protocol::{FromKeeper, SpawnSpec, ToKeeper, UnitId, UnitReport},
+    },
+    model::{Exit, LogPolicy, Signal},
+    platform::{Places, Table},
+};
+use tempfile::TempDir;
+
+/// No answer takes longer, on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Holds a stack; its supervisor is whoever connects to the socket named.
+pub(crate) fn be_keeper(mut arguments: impl Iterator<Item = String>) -> ExitCode {
+    let mut value = || arguments.next().expect("an argument");
+    let (dir, socket) = (PathBuf::from(value()), PathBuf::from(value()));
+    let listener = UnixListener::bind(socket);
+    let held = keeper::run_with(&dir, move |_places, _control, offer| {
+        let listener = listener.as_ref().map_err(|error| std::io::Error::from(error.kind()))?;
+        let (stream, _) = listener.accept()?;
+        offer.connect(stream);
+        Ok(())
+    });
+    ExitCode::from(u8::from(held.is_err()))
+}
+
+/// A keeper and the connection to it.
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
+    pub(crate) places: Places,
+    pub(crate) keeper: u32,
+    stream: UnixStream,
+    decoder: Decoder<FromKeeper>,
+    /// What came and was not asked for yet.
+    inbox: Vec<FromKeeper>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let places = Places::of(dir.path()).unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.arg("keeper").arg(dir.path()).arg(dir.path().join("supervisor"));
+        assert_eq!(keeper::launch_as(command).unwrap(), Launched::Ready);
+        let stream = connect(&dir);
+        let decoder = Decoder::default();
+        let mut world = Self { dir, places, keeper: 0, stream, decoder, inbox: Vec::new() };
+        assert_eq!(world.hello(), ([].into(), String::new()));
+        world
+    }
+
+    /// Takes the keeper's first message.
+    pub(crate) fn hello(&mut self) -> (Vec<UnitReport>, String) {
+        let (pid, units, note) = self.wait("Hello", |message| match message {
+            FromKeeper::Hello { pid, units, note, .. } => Some((*pid, units.clone(), note.clone())),
+            _ => None,
+        });
+        self.keeper = pid;
+        (units, note)
+    }
+
+    /// Hangs up without a word, as one who was killed.
+    pub(crate) fn hang_up(&mut self) {
+        self.stream.shutdown(std::net::Shutdown::Both).unwrap();
+    }
+
+    /// Connects again.
+    pub(crate) fn reconnect(&mut self) {
+        self.stream = connect(&self.dir);
+        self.decoder = Decoder::default();
+        self.inbox.clear();
+    }
+
+    pub(crate) fn ask(&mut self, message: &ToKeeper) {
+        self.stream.write_all(&encode(message)).unwrap();
+    }
+
+    /// What is to be started for a shell script.
+    pub(crate) fn script(&self, name: &str, script: &str) -> SpawnSpec {
+        SpawnSpec {
+            unit: UnitId { name: name.to_owned(), generation: 1 },
+            program: "/bin/sh".into(),
+            argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            env: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
+            dir: self.dir.path().to_owned(),
+            log: self.places.log(name),
+            log_policy: LogPolicy::default(),
+            stdin_open: false,
+            open_files: None,
+            user: None,
+            input: None,
+        }
+    }
+
+    /// Starts it; its unit and pid.
+    pub(crate) fn spawn(&mut self, spec: SpawnSpec) -> (UnitId, u32) {
+        let unit = spec.unit.clone();
+        self.ask(&ToKeeper::Spawn(Box::new(spec)));
+        let pid = self.wait("Spawned", |message| match message {
+            FromKeeper::Spawned { unit: of, pid, .. } if *of == unit => Some(*pid),
+            FromKeeper::SpawnFailed { unit: of, error } if *of == unit => panic!("{error}"),
+            _ => None,
+        });
+        (unit, pid)
+    }
+
+    /// Starts a shell script.
+    pub(crate) fn run(&mut self, name: &str, script: &str) -> (UnitId, u32) {
+        self.spawn(self.script(name, script))
+    }
+
+    /// Why it could not be started.
+    pub(crate) fn spawn_error(&mut self, spec: SpawnSpec) -> String {
+        let unit = spec.unit.clone();
+        self.ask(&ToKeeper::Spawn(Box::new(spec)));
+        self.wait("SpawnFailed", |message| match message {
+            FromKeeper::SpawnFailed { unit: of, error } if *of == unit => Some(error.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn signal(&mut self, unit: &UnitId, signal: Signal, tree: bool) {
+        self.ask(&ToKeeper::Signal { unit: unit.clone(), signal, tree });
+    }
+
+    pub(crate) fn kill(&mut self, unit: &UnitId) {
+        self.ask(&ToKeeper::Kill { unit: unit.clone() });
+    }
+
+    /// How the main process ended, and how many it left.
+    pub(crate) fn exited(&mut self, unit: &UnitId) -> (Exit, usize) {
+        self.wait("Exited", |message| match message {
+            FromKeeper::Exited { unit: of, exit, left, .. } if of == unit => Some((*exit, *left)),
+            _ => None,
+        })
+    }
+
+    /// Waits until nothing is left of it; how many were swept.
+    pub(crate) fn gone(&mut self, unit: &UnitId) -> usize {
+        self.wait("Gone", |message| match message {
+            FromKeeper::Gone { unit: of, swept } if of == unit => Some(*swept),
+            _ => None,
+        })
+    }
+
+    /// Ends everything; who is left, and whether the kernel says so.
+    pub(crate) fn finish(&mut self) -> (Vec<String>, bool) {
+        self.ask(&ToKeeper::Finish);
+        self.wait("Empty", |message| match message {
+            FromKeeper::Empty { left, proved } => Some((left.clone(), *proved)),
+            _ => None,
+        })
+    }
+
+    /// Waits for the first message that `wanted` makes something of; keeps the others.
+    pub(crate) fn wait<T>(
+        &mut self,
+        what: &str,
+        mut wanted: impl FnMut(&FromKeeper) -> Option<T>,
+    ) -> T {
+        let until = Instant::now() + PATIENCE;
+        let mut seen = 0;
+        loop {
+            while let Some(message) = self.inbox.get(seen) {
+                if let Some(found) = wanted(message) {
+                    self.inbox.remove(seen);
+                    return found;
+                }
+                seen += 1;
+            }
+            assert!(Instant::now() < until, "no {what}; got {:?}", self.inbox);
+            self.read();
+        }
+    }
+
+    /// Whether such a message has come, of those that have been read.
+    pub(crate) fn has(&self, wanted: impl Fn(&FromKeeper) -> bool) -> bool {
+        self.inbox.iter().any(wanted)
+    }
+
+    fn read(&mut self) {
+        let mut buffer = [0; 4096];
+        self.stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        match self.stream.read(&mut buffer) {
+            Ok(0) => panic!("the keeper hung up; got {:?}", self.inbox),
+            Ok(count) => {
+                self.inbox
+                    .extend(self.decoder.push(&buffer[..count]).into_iter().map(Result::unwrap));
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub(crate) fn log(&self, name: &str) -> String {
+        std::fs::read_to_string(self.places.log(name)).unwrap_or_default()
+    }
+
+    /// Waits until a script has written a word to its log.
+    pub(crate) fn said(&self, name: &str, word: &str) {
+        until(&format!("`{word}` in the log of {name}"), || self.log(name).contains(word));
+    }
+
+    /// A file in the stack's folder that holds a process id.
+    pub(crate) fn pid_in(&self, file: &str) -> u32 {
+        let path = self.dir.path().join(file);
+        until(&format!("a pid in {file}"), || {
+            std::fs::read_to_string(&path).is_ok_and(|text| text.ends_with('\n'))
+        });
+        std::fs::read_to_string(&path).unwrap().trim().parse().unwrap()
+    }
+}
+
+impl Drop for World {
+    /// Whatever happened, nothing of it is left.
+    fn drop(&mut self) {
+        let _finished_already = self.stream.write_all(&encode(&ToKeeper::Finish));
+        let mut buffer = [0; 4096];
+        let _hung_up = self.stream.set_read_timeout(Some(PATIENCE));
+        let mut rest = Vec::new();
+        while let Ok(count @ 1..) = self.stream.read(&mut buffer) {
+            rest.extend_from_slice(&buffer[..count]);
+            if rest.windows(7).any(|bytes| bytes == b"\"empty\"") {
+                break;
+            }
+        }
+    }
+}
+
+fn connect(dir: &TempDir) -> UnixStream {
+    let path = dir.path().join("supervisor");
+    let mut connected = None;
+    until("the keeper's socket", || {
+        connected = UnixStream::connect(&path).ok();
+        connected.is_some()
+    });
+    connected.unwrap()
+}
+
+/// Waits for a condition, looking often.
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < until, "waited too long for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether a process lives: it is there, and no zombie.
+pub(crate) fn lives(pid: u32) -> bool {
+    stackrun::platform::Entry::read(pid).is_some_and(|entry| !entry.is_dead())
+}
+
+/// Every living process that has this text in its command line.
+pub(crate) fn living_with(text: &str) -> Vec<u32> {
+    let table = Table::read().unwrap();
+    let living = table.entries().iter().filter(|entry| !entry.is_dead());
+    let has =
+        |pid: &u32| stackrun::platform::command_line(*pid).is_some_and(|line| line.contains(text));
+    living.map(|entry| entry.id.pid).filter(has).collect()
+}
