@@ -1,1 +1,63 @@
-//! The command line: one file a verb.
+//! The command line: one file a verb, and what they share.
+//!
+//! A verb reads its arguments, asks the supervisor or a file, hands what it got to a reporter and
+//! gives back an exit status. [`error`] is the one place that words what went wrong and says
+//! which exit status that is.
+
+mod args;
+mod caller;
+mod context;
+mod conversation;
+mod error;
+mod following;
+mod foreground;
+mod interrupt;
+mod names;
+mod outcome;
+mod programs;
+mod roles;
+mod running;
+mod verbs;
+mod when;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Verb};
+use context::Context;
+
+/// The program: reads the command line, carries it out, says how that went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut global = cli.global;
+    global.file = global.file.or(global.file_before_verb.take());
+    let context = Context::new(global);
+    let passes_on = matches!(cli.verb, Verb::Run(_) | Verb::Exec(_));
+    let result = match &cli.verb {
+        Verb::Up(args) => verbs::up::run(args, &context),
+        Verb::Down(args) => verbs::down::run(args, &context),
+        Verb::Restart(args) => verbs::restart::run(args, &context),
+        Verb::Status(args) => verbs::status::run(args, &context),
+        Verb::Why(args) => verbs::why::run(args, &context),
+        Verb::Logs(args) => verbs::logs::run(args, &context),
+        Verb::Run(args) => verbs::run::run(args, &context),
+        Verb::Exec(args) => verbs::exec::run(args, &context),
+        Verb::Wait(args) => verbs::wait::run(args, &context),
+        Verb::Check(args) => verbs::check::run(args, &context),
+        Verb::Graph(args) => verbs::graph::run(args, &context),
+        Verb::Events(args) => verbs::events::run(args, &context),
+        Verb::Signal(args) => verbs::signal::run(args, &context),
+        Verb::Completions(args) => verbs::completions::run(args),
+        Verb::Keeper(role) => return roles::keeper(&role.arguments),
+        Verb::Supervisor(role) => return roles::supervisor(&role.arguments),
+        Verb::Step(role) => return roles::step(&role.arguments),
+    };
+    ExitCode::from(match result {
+        Ok(status) => status,
+        Err(error) => {
+            context.complain(&error);
+            if passes_on { error.status_of_passed_on() } else { error.status() }
+        }
+    })
+}

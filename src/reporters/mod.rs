@@ -1,1 +1,26 @@
-//! Everything that is shown: the board, progress, plain lines, tables, JSON.
+//! Everything that is shown.
+//!
+//! A command that takes time feeds a [`Reporter`] with records; it folds them into a
+//! [`board::Board`] and shows that as bars on a terminal and as plain lines elsewhere. What is
+//! asked for at one moment (`status`, `why`, `graph`) is rendered to a string by one function
+//! each. Nothing here starts, stops or decides anything.
+
+mod address;
+pub mod board;
+pub mod events;
+pub mod graph;
+mod lines;
+pub mod logs;
+pub mod plan;
+pub mod problems;
+pub mod progress;
+mod reporter;
+pub mod summary;
+pub mod table;
+pub mod theme;
+pub mod view;
+pub mod why;
+pub mod words;
+
+pub use reporter::{Reporter, headline};
+pub use theme::{Symbol, Theme, Tone};

@@ -1,0 +1,141 @@
+//! The command line's grammar. Each verb's own options stand with the verb.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Parser, Subcommand, ValueEnum, ValueHint};
+
+use super::verbs::{
+    check, completions, down, events, exec, graph, logs, restart, run, signal, status, up, wait,
+    why,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  stackrun up              start everything, return when it is ready
+  stackrun status          what runs
+  stackrun logs -f api     follow a service's log
+  stackrun why api         why it is not ready
+  stackrun restart api     stop it, start it, wait until it is ready
+  stackrun down            stop everything, leave nothing behind";
+
+/// One file describes your stack, one program starts it, stops it, and keeps it alive.
+#[derive(Debug, Parser)]
+#[command(name = "stackrun", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(disable_help_subcommand = true)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+/// The options that every command has.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Options everywhere")]
+pub(super) struct Global {
+    /// The stack file [default: the nearest stack.kdl upwards; or STACKRUN_FILE]
+    #[arg(long, value_name = "FILE", global = true, value_hint = ValueHint::FilePath)]
+    pub(super) file: Option<PathBuf>,
+    /// The same, before the verb (after it, -f follows)
+    #[arg(short = 'f', value_name = "FILE", hide = true, value_hint = ValueHint::FilePath)]
+    pub(super) file_before_verb: Option<PathBuf>,
+    /// A running stack, by name, from anywhere
+    #[arg(long, value_name = "NAME", global = true, conflicts_with = "file")]
+    pub(super) stack: Option<String>,
+    /// Say more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Say nothing but what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto", value_enum)]
+    pub(super) color: Color,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless NO_COLOR is set; elsewhere if CLICOLOR_FORCE is
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Color {
+    /// Whether to colour a stream.
+    pub(super) fn wanted(self, terminal: bool) -> bool {
+        let variable = super::caller::variable;
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto if variable("NO_COLOR").is_some() => false,
+            Self::Auto => terminal || variable("CLICOLOR_FORCE").is_some_and(|force| force != "0"),
+        }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    #[command(visible_alias = "start")]
+    Up(up::Args),
+    #[command(visible_alias = "stop")]
+    Down(down::Args),
+    Restart(restart::Args),
+    #[command(visible_alias = "ps")]
+    Status(status::Args),
+    Why(why::Args),
+    Logs(logs::Args),
+    Run(run::Args),
+    Exec(exec::Args),
+    Wait(wait::Args),
+    Check(check::Args),
+    Graph(graph::Args),
+    Events(events::Args),
+    Signal(signal::Args),
+    Completions(completions::Args),
+    /// The parent of every service (stackrun starts it itself)
+    #[command(hide = true)]
+    Keeper(Role),
+    /// The one that decides (the keeper starts it)
+    #[command(hide = true)]
+    Supervisor(Role),
+    /// The steps of a task (the keeper starts it)
+    #[command(hide = true)]
+    Step(Role),
+}
+
+/// What a hidden role is told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Role {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(super) arguments: Vec<OsString>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_stack_file_may_stand_anywhere() {
+        let file = |words: &[&str]| {
+            let cli = Cli::try_parse_from(words).expect("a command line");
+            cli.global.file.or(cli.global.file_before_verb)
+        };
+        let expected = Some(PathBuf::from("x.kdl"));
+        assert_eq!(file(&["stackrun", "-f", "x.kdl", "status"]), expected);
+        assert_eq!(file(&["stackrun", "--file", "x.kdl", "status"]), expected);
+        assert_eq!(file(&["stackrun", "status", "--file", "x.kdl"]), expected);
+        assert_eq!(file(&["stackrun", "logs", "-f", "api"]), None);
+    }
+}

@@ -1,0 +1,202 @@
+//! What every command begins with: the stack that is meant, and how to print.
+
+#![expect(clippy::print_stderr, reason = "messages go to standard error")]
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{args::Global, caller, error::Error};
+use crate::{
+    control::{Client, Reply, Request},
+    language::{self, Loaded},
+    model::Stack,
+    reporters::{Reporter, Symbol, Theme, board::Board, progress::Progress},
+    status::Status,
+};
+
+/// The name of the stack file that is looked for.
+const FILE: &str = "stack.kdl";
+/// The folder beside it for what lasts.
+const STATE: &str = ".stackrun";
+
+/// What every command begins with.
+#[derive(Debug)]
+pub(super) struct Context {
+    /// The options that every command has.
+    pub(super) global: Global,
+    /// How standard output is written to.
+    pub(super) out: Theme,
+    /// How standard error is written to.
+    pub(super) err: Theme,
+    /// Whether standard error can show live lines.
+    pub(super) live: bool,
+}
+
+impl Context {
+    /// Looks at the options and the terminal.
+    pub(super) fn new(global: Global) -> Self {
+        let unicode = unicode_locale();
+        let dumb = caller::variable("TERM").is_some_and(|term| term == "dumb");
+        let color = |terminal: bool| global.color.wanted(terminal && !dumb);
+        let out = Theme { color: color(io::stdout().is_terminal()), unicode };
+        let err = Theme { color: color(io::stderr().is_terminal()), unicode };
+        let live = io::stderr().is_terminal() && !dumb;
+        Self { global, out, err, live }
+    }
+
+    /// The stack file: as named, else the nearest one upwards.
+    pub(super) fn file(&self) -> Result<PathBuf, Error> {
+        let named = self.global.file.clone().or_else(|| caller::path_variable("STACKRUN_FILE"));
+        if let Some(named) = named {
+            let file = if named.is_dir() { named.join(FILE) } else { named };
+            return std::path::absolute(&file)
+                .ok()
+                .filter(|file| file.is_file())
+                .ok_or(Error::FileMissing(file));
+        }
+        if let Some(name) = &self.global.stack {
+            let running = super::running::find(name)?;
+            return Ok(running.ok_or_else(|| Error::NoSuchStack(name.clone()))?.join(FILE));
+        }
+        let from = here()?;
+        let found = from.ancestors().map(|folder| folder.join(FILE)).find(|file| file.is_file());
+        found.ok_or(Error::NoFile { from })
+    }
+
+    /// The stack's folder, whether or not its file is still there.
+    pub(super) fn folder(&self) -> Result<PathBuf, Error> {
+        let file = match self.file() {
+            Ok(file) => file,
+            // The file was deleted, and what it described may still run.
+            Err(Error::FileMissing(file)) => file,
+            Err(Error::NoFile { from }) => {
+                let state = from.ancestors().find(|folder| folder.join(STATE).is_dir());
+                return state.map(Path::to_owned).ok_or(Error::NoFile { from });
+            }
+            Err(error) => return Err(error),
+        };
+        let folder = file.parent().unwrap_or(Path::new("."));
+        folder.canonicalize().map_err(|error| Error::Io { path: folder.to_owned(), error })
+    }
+
+    /// What lasts of the stack.
+    pub(super) fn state(&self) -> Result<PathBuf, Error> {
+        Ok(self.folder()?.join(STATE))
+    }
+
+    /// Reads and checks the stack file.
+    pub(super) fn load(&self, profiles: &[String]) -> Result<Loaded, Error> {
+        let file = self.file()?;
+        let options = language::Options { env: caller::environment(), profiles: profiles.to_vec() };
+        language::load(&file, &options).map_err(Error::Problems)
+    }
+
+    /// Connects to the stack's supervisor.
+    pub(super) fn connect(&self) -> Result<Client, Error> {
+        self.connect_if_running()?.ok_or(Error::NotRunning { stack: None })
+    }
+
+    /// Connects to the stack's supervisor; `None`: nothing is running.
+    pub(super) fn connect_if_running(&self) -> Result<Option<Client>, Error> {
+        Ok(Client::connect(&self.folder()?)?)
+    }
+
+    /// The stack as the supervisor has it; with nothing running, as its file has it.
+    pub(super) fn known_stack(&self, client: Option<&mut Client>) -> Result<Stack, Error> {
+        match client {
+            Some(client) => match client.call(Request::Stack)? {
+                Reply::Stack { stack } => Ok(*stack),
+                other => Err(unexpected(&other)),
+            },
+            None => Ok(self.load(&[])?.stack),
+        }
+    }
+
+    /// Writes to standard output.
+    pub(super) fn print(&self, text: &str) -> Result<(), Error> {
+        write_out(text.as_bytes())
+    }
+
+    /// Writes a message to standard error, unless it was asked to be quiet.
+    pub(super) fn say(&self, text: &str) {
+        if !self.global.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// Writes lines to standard error, unless it was asked to be quiet.
+    pub(super) fn say_all(&self, lines: &[String]) {
+        lines.iter().for_each(|line| self.say(line));
+    }
+
+    /// Writes what went wrong and what to do about it to standard error.
+    pub(super) fn complain(&self, error: &Error) {
+        match error {
+            Error::OutputClosed => return,
+            Error::Problems(problems) => {
+                crate::reporters::problems::show(problems, self.err).iter().for_each(|text| {
+                    eprintln!("{text}");
+                });
+            }
+            _ => {}
+        }
+        eprintln!("{} {error}", self.err.symbol(Symbol::Bad));
+        if let Some(hint) = error.hint() {
+            eprintln!("{}", crate::reporters::summary::hint(&hint, self.err));
+        }
+    }
+
+    /// What shows a command that takes time.
+    pub(super) fn reporter(&self, board: Board, began: jiff::Timestamp) -> Reporter {
+        match (self.global.quiet, self.live) {
+            (true, _) => Reporter::quiet(board, self.err),
+            (false, true) => Reporter::bars(board, Progress::on_stderr(self.err, began), self.err),
+            (false, false) => Reporter::lines(board, self.err),
+        }
+    }
+
+    /// The width of standard output's terminal; none without one.
+    pub(super) fn columns(&self) -> Option<usize> {
+        let terminal = console::Term::stdout();
+        terminal.size_checked().map(|(_, columns)| columns.into())
+    }
+}
+
+/// Writes bytes to standard output.
+pub(super) fn write_out(bytes: &[u8]) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Error::OutputClosed,
+        _ => Error::Io { path: "standard output".into(), error },
+    })
+}
+
+/// Asks the supervisor for its status.
+pub(super) fn status_of(client: &mut Client) -> Result<Status, Error> {
+    match client.call(Request::Status)? {
+        Reply::Status { status } => Ok(status),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// An answer that fits no question.
+pub(super) fn unexpected(reply: &Reply) -> Error {
+    match reply {
+        Reply::Error { message } => Error::Other(message.clone()),
+        _ => Error::Other("the supervisor answered something else than was asked".into()),
+    }
+}
+
+fn here() -> Result<PathBuf, Error> {
+    std::env::current_dir().map_err(|error| Error::Io { path: ".".into(), error })
+}
+
+/// Whether the locale's characters go beyond ASCII. One that is not set says nothing: containers
+/// have none, and terminals are UTF-8.
+fn unicode_locale() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(caller::variable);
+    let locale = locale.map(|locale| locale.to_ascii_uppercase());
+    locale.is_none_or(|locale| locale.contains("UTF-8") || locale.contains("UTF8"))
+}

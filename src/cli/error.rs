@@ -1,0 +1,206 @@
+//! What can go wrong with a command: how it is worded, what to do next, and the exit status.
+
+use std::{io, path::PathBuf};
+
+use crate::{control::ClientError, supervisor::Refusal};
+
+/// The exit statuses of every command but `run` and `exec`.
+pub(super) mod status {
+    /// All that was asked for holds.
+    pub(crate) const OK: u8 = 0;
+    /// Something failed.
+    pub(crate) const FAILED: u8 = 1;
+    /// The stack file or the command line is wrong; nothing was touched.
+    pub(crate) const WRONG: u8 = 2;
+    /// Nothing is running, or not all that was asked for.
+    pub(crate) const NOT_RUNNING: u8 = 3;
+    /// A port is held by someone else.
+    pub(crate) const PORT: u8 = 4;
+    /// `--timeout` ran out.
+    pub(crate) const TIMEOUT: u8 = 124;
+    /// `run` and `exec`: stackrun's own failure, not the command's.
+    pub(crate) const OWN: u8 = 125;
+    /// `run` and `exec`: the command cannot be run.
+    pub(crate) const CANNOT_RUN: u8 = 126;
+    /// `run` and `exec`: the command is not there.
+    pub(crate) const NOT_FOUND: u8 = 127;
+    /// Ctrl-C.
+    pub(crate) const INTERRUPTED: u8 = 130;
+}
+
+/// Why a command could not be carried out.
+#[derive(Debug)]
+pub(super) enum Error {
+    /// There is no stack file here or above.
+    NoFile {
+        /// Where the search began.
+        from: PathBuf,
+    },
+    /// The stack file that was named is not there.
+    FileMissing(PathBuf),
+    /// The stack file has errors.
+    Problems(Vec<miette::Report>),
+    /// No running stack has this name.
+    NoSuchStack(String),
+    /// The request was understood and not carried out.
+    Refused(Refusal),
+    /// An argument makes no sense.
+    Argument(String),
+    /// Programs that the services need are not there.
+    MissingPrograms(Vec<super::programs::Missing>),
+    /// Nothing is running.
+    NotRunning {
+        /// The stack, where its name is known.
+        stack: Option<String>,
+    },
+    /// The supervisor could not be talked to.
+    Client(ClientError),
+    /// A task asks first, and there is nobody to answer.
+    Unconfirmed(String),
+    /// The answer was no.
+    Declined,
+    /// A command could not be executed.
+    Exec {
+        /// Which.
+        program: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// A file could not be read or written.
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Whoever reads the output has gone away: `stackrun logs | head`.
+    OutputClosed,
+    /// Anything else, in one line.
+    Other(String),
+}
+
+impl Error {
+    /// The exit status of a command that ended with this error.
+    pub(super) fn status(&self) -> u8 {
+        match self {
+            Self::NoFile { .. }
+            | Self::FileMissing(_)
+            | Self::Problems(_)
+            | Self::NoSuchStack(_)
+            | Self::Argument(_)
+            | Self::Refused(Refusal::UnknownName { .. } | Refusal::WrongKind { .. }) => {
+                status::WRONG
+            }
+            Self::NotRunning { .. } => status::NOT_RUNNING,
+            Self::Refused(Refusal::Window { .. })
+            | Self::MissingPrograms(_)
+            | Self::Client(_)
+            | Self::Unconfirmed(_)
+            | Self::Declined
+            | Self::Exec { .. }
+            | Self::Io { .. }
+            | Self::Other(_) => status::FAILED,
+            Self::OutputClosed => status::OK,
+        }
+    }
+
+    /// The exit status where a command's own status is passed on, and must be told from this.
+    pub(super) fn status_of_passed_on(&self) -> u8 {
+        match self {
+            Self::Exec { error, .. } if error.kind() == io::ErrorKind::NotFound => {
+                status::NOT_FOUND
+            }
+            Self::Exec { .. } => status::CANNOT_RUN,
+            _ if self.status() == status::FAILED => status::OWN,
+            _ => self.status(),
+        }
+    }
+
+    /// What to do about it.
+    pub(super) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoFile { .. } => {
+                "`stackrun init` makes a first one; `--file FILE` names one".into()
+            }
+            Self::FileMissing(_) => "give the path of a stack file".into(),
+            Self::Problems(_) => "nothing was started or changed".into(),
+            Self::NoSuchStack(_) => "`stackrun ls` lists what is running".into(),
+            Self::Refused(Refusal::UnknownName { similar, .. }) => match similar {
+                Some(similar) => format!("did you mean `{similar}`?"),
+                None => "`stackrun graph` shows what the file declares".into(),
+            },
+            Self::Refused(Refusal::WrongKind { is, name }) if is == "task" => {
+                format!("`stackrun run {name}` runs a task")
+            }
+            Self::Refused(Refusal::WrongKind { name, .. }) => {
+                format!("`stackrun up {name}` starts a service")
+            }
+            Self::Refused(Refusal::Window { task, .. }) => {
+                format!("it comes back when `{task}` has ended; `stackrun why {task}`")
+            }
+            Self::MissingPrograms(_) => "nothing was started".into(),
+            Self::NotRunning { .. } => "`stackrun up` starts it".into(),
+            Self::Client(ClientError::Version { .. }) => {
+                "use the version that started it, or `stackrun down` with that one".into()
+            }
+            Self::Client(_) => "`stackrun doctor` looks for the cause".into(),
+            Self::Unconfirmed(_) => "`--yes` answers it".into(),
+            Self::Argument(_)
+            | Self::Declined
+            | Self::Exec { .. }
+            | Self::Io { .. }
+            | Self::OutputClosed
+            | Self::Other(_) => return None,
+        })
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoFile { from } => {
+                write!(f, "there is no stack.kdl in {} or above", from.display())
+            }
+            Self::FileMissing(path) => write!(f, "there is no file {}", path.display()),
+            Self::Problems(problems) => {
+                let count = crate::reporters::words::count(problems.len(), "problem");
+                write!(f, "the stack file has {count}")
+            }
+            Self::NoSuchStack(name) => write!(f, "no running stack is called `{name}`"),
+            Self::Refused(Refusal::UnknownName { name, .. }) => {
+                write!(f, "there is no service, task or group `{name}`")
+            }
+            Self::Refused(Refusal::WrongKind { name, is }) => write!(f, "`{name}` is a {is}"),
+            Self::Refused(Refusal::Window { name, task }) => {
+                write!(f, "`{name}` is held down by the task `{task}`, which runs without it")
+            }
+            Self::Argument(message) | Self::Other(message) => f.write_str(message),
+            Self::MissingPrograms(missing) => {
+                let lines: Vec<String> = missing.iter().map(ToString::to_string).collect();
+                f.write_str(&lines.join("\n"))
+            }
+            Self::NotRunning { stack: Some(stack) } => write!(f, "{stack} is not running"),
+            Self::NotRunning { stack: None } => f.write_str("nothing is running here"),
+            Self::Client(error) => error.fmt(f),
+            Self::Unconfirmed(question) => {
+                write!(f, "this asks first, and there is no terminal to answer at: {question}")
+            }
+            Self::Declined => f.write_str("not confirmed: nothing was run"),
+            Self::Exec { program, error } => write!(f, "cannot run `{program}`: {error}"),
+            Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::OutputClosed => f.write_str("nobody reads the output"),
+        }
+    }
+}
+
+impl From<ClientError> for Error {
+    fn from(error: ClientError) -> Self {
+        Self::Client(error)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}

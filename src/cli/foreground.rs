@@ -1,0 +1,186 @@
+//! What comes after the start: following the logs, and in the foreground stopping the stack.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    caller,
+    context::{Context, status_of},
+    conversation::{Ended, carry_out},
+    error::{Error, status},
+    following::Following,
+    interrupt, outcome,
+};
+use crate::{
+    control::{Client, ClientError, Reply, Request},
+    event::{Event, Record},
+    logs::Select,
+    model::{Exit, Stack},
+    reporters::{
+        Symbol,
+        board::{Board, Goal},
+        headline,
+        logs::{LogPrinter, Style},
+        summary, words,
+    },
+    status::ServiceState,
+    supervisor::{Command, How, Outcome},
+};
+
+/// Follows the logs until Ctrl-C or the end of the stack; the stack stays as it is.
+pub(super) fn attach(context: &Context, client: &mut Client, stack: &Stack) -> Result<(), Error> {
+    let mut logs = logs_of(context, stack)?;
+    interrupt::watch();
+    let interrupts = interrupt::count();
+    while interrupt::count() == interrupts {
+        let came = logs.print_new()?;
+        match client.next(Some(logs.pause(came))) {
+            Ok(_) => {}
+            Err(ClientError::Gone) => {
+                // Gone for good, or just being replaced?
+                std::thread::sleep(Duration::from_millis(500));
+                match Client::connect(&stack.dir)? {
+                    Some(next) => *client = next,
+                    None => return Ok(()),
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let text = format!("{} goes on: `stackrun down` stops it", stack.name);
+    context.say(&headline(Symbol::Warn, &text, context.err));
+    Ok(())
+}
+
+/// Follows the logs until Ctrl-C, which stops the stack, or until a service fails for good.
+pub(super) fn follow(
+    context: &Context,
+    client: &mut Client,
+    stack: &Stack,
+    began: Timestamp,
+) -> Result<u8, Error> {
+    let mut logs = logs_of(context, stack)?;
+    interrupt::watch();
+    let interrupts = interrupt::count();
+    let events = client.ask(Request::Events { since: 0, follow: true })?;
+    let mut exits: BTreeMap<String, Exit> = BTreeMap::new();
+    while interrupt::count() == interrupts {
+        let came = logs.print_new()?;
+        let Some(answer) = client.next(Some(logs.pause(came)))? else { continue };
+        let Reply::Record { record } = answer.reply else { continue };
+        if answer.id != events || record.at < began {
+            continue;
+        }
+        if let Some(status) = ended(&record, &mut exits) {
+            logs.print_new()?;
+            let name = record.name.as_deref().unwrap_or(&stack.name);
+            let text = format!("{name} has failed: the rest is stopped");
+            context.say(&headline(Symbol::Bad, &text, context.err));
+            stop(context, client, stack)?;
+            return Ok(status);
+        }
+        if matches!(record.event, Event::Exited { .. }) && nothing_runs(stack)? {
+            return stop(context, client, stack);
+        }
+    }
+    stop(context, client, stack)
+}
+
+/// The exit status that the failure of a service stands for.
+fn ended(record: &Record, exits: &mut BTreeMap<String, Exit>) -> Option<u8> {
+    let name = record.name.as_ref()?;
+    match &record.event {
+        Event::Exited { exit, .. } => {
+            exits.insert(name.clone(), *exit);
+            None
+        }
+        Event::Starting => {
+            exits.remove(name);
+            None
+        }
+        Event::Failed { .. } => Some(exits.get(name).map_or(status::FAILED, |exit| code(*exit))),
+        _ => None,
+    }
+}
+
+/// Asked on a connection of its own: the other one is in the middle of a stream.
+fn nothing_runs(stack: &Stack) -> Result<bool, Error> {
+    let Some(mut client) = Client::connect(&stack.dir)? else { return Ok(true) };
+    let status = status_of(&mut client)?;
+    Ok(status.services.iter().all(|service| match service.state {
+        ServiceState::Idle | ServiceState::Exited | ServiceState::Failed => true,
+        ServiceState::Waiting
+        | ServiceState::Starting
+        | ServiceState::Ready
+        | ServiceState::Unhealthy
+        | ServiceState::Stopping
+        | ServiceState::Backoff => false,
+    }))
+}
+
+/// The start failed: stops the stack, with the exit status of what failed first.
+pub(super) fn fail(
+    context: &Context,
+    client: &mut Client,
+    stack: &Stack,
+    outcome: &Outcome,
+) -> Result<u8, Error> {
+    let own = outcome::exit_status(outcome)?;
+    stop(context, client, stack)?;
+    let first = outcome.results.iter().find_map(|settled| match settled.how {
+        How::Failed { exit: Some(exit), .. } => Some(code(exit)),
+        _ => None,
+    });
+    Ok(first.unwrap_or(own))
+}
+
+/// Stops the stack; Ctrl-C meanwhile kills what is left.
+pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Result<u8, Error> {
+    let began = caller::now();
+    let board = Board::of_status(&status_of(client)?, Goal::Down);
+    let mut reporter = context.reporter(board, began);
+    let down = || Request::Do {
+        command: Command::Down { names: Vec::new() },
+        line: caller::command_line(),
+        env: None,
+        follow: true,
+        foreground: false,
+    };
+    let mut ended = carry_out(client, down(), None, &mut reporter, |_| Ok(()));
+    if let Ok(Ended::Interrupted) = ended {
+        kill_all(client)?;
+        ended = carry_out(client, down(), None, &mut reporter, |_| Ok(()));
+    }
+    reporter.finish();
+    let took = words::between(began, caller::now());
+    match ended? {
+        Ended::Outcome { outcome, left } => {
+            let left = left.as_ref().map(super::verbs::down::left);
+            context.say_all(&summary::down(&stack.name, &outcome, left, took, context.err));
+            outcome::exit_status(&outcome)
+        }
+        Ended::Timeout | Ended::Interrupted => Ok(status::INTERRUPTED),
+    }
+}
+
+fn kill_all(client: &mut Client) -> Result<(), Error> {
+    let status = status_of(client)?;
+    for service in status.services.iter().filter(|service| service.state != ServiceState::Idle) {
+        let (name, signal) = (service.name.clone(), "SIGKILL".to_owned());
+        // One that is gone already cannot get a signal any more.
+        let _ = client.call(Request::Signal { name, signal, tree: true });
+    }
+    Ok(())
+}
+
+fn code(exit: Exit) -> u8 {
+    // A failure is never 0, whatever the service said.
+    u8::try_from(exit.shell_status()).ok().filter(|code| *code != 0).unwrap_or(status::FAILED)
+}
+
+fn logs_of(context: &Context, stack: &Stack) -> Result<Following, Error> {
+    let style = Style::Prefixed { names: true, times: false };
+    let printer = LogPrinter::new(style, context.out, TimeZone::system(), stack.names());
+    Following::new(context.state()?.join("logs"), Vec::new(), Select::default(), printer)
+}

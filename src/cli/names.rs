@@ -1,0 +1,105 @@
+//! The names that a command was given.
+
+use std::collections::BTreeSet;
+
+use crate::{model::Stack, supervisor::Refusal};
+
+/// Checks that each name is a service, a task or a group of the stack.
+pub(super) fn check(stack: &Stack, names: &[String]) -> Result<(), Refusal> {
+    match names.iter().find(|name| !is_known(stack, name)) {
+        None => Ok(()),
+        Some(name) => {
+            Err(Refusal::UnknownName { name: name.clone(), similar: similar(stack, name) })
+        }
+    }
+}
+
+/// The services and tasks that the names stand for, groups dissolved; without names all services
+/// with `autostart`.
+pub(super) fn resolve(stack: &Stack, names: &[String]) -> Vec<String> {
+    if names.is_empty() {
+        let autostart = stack.services.iter().filter(|service| service.autostart);
+        return autostart.map(|service| service.name.clone()).collect();
+    }
+    let members = names.iter().flat_map(|name| match stack.group(name) {
+        Some(group) => group.members.clone(),
+        None => vec![name.clone()],
+    });
+    let mut seen = BTreeSet::new();
+    members.filter(|name| seen.insert(name.clone())).collect()
+}
+
+/// These and everything that they need, in the order of the file.
+pub(super) fn with_needs(stack: &Stack, roots: &[String]) -> Vec<String> {
+    let mut reached: BTreeSet<&str> = BTreeSet::new();
+    let mut open: Vec<&str> = roots.iter().map(String::as_str).collect();
+    while let Some(name) = open.pop() {
+        if reached.insert(name) {
+            open.extend(stack.needs(name).iter().map(|need| need.name.as_str()));
+        }
+    }
+    stack.names().filter(|name| reached.contains(name)).map(str::to_owned).collect()
+}
+
+/// Every name that a command could be given.
+pub(super) fn all(stack: &Stack) -> impl Iterator<Item = &str> {
+    stack.names().chain(stack.groups.iter().map(|group| group.name.as_str()))
+}
+
+fn is_known(stack: &Stack, name: &str) -> bool {
+    // `api.2` is one of the copies of `api`.
+    let copy = name.split_once('.').and_then(|(base, number)| {
+        let number: u32 = number.parse().ok()?;
+        stack.service(base).filter(|service| (1..=service.replicas).contains(&number))
+    });
+    copy.is_some() || all(stack).any(|known| known == name)
+}
+
+fn similar(stack: &Stack, name: &str) -> Option<String> {
+    closest(all(stack), name)
+}
+
+/// The candidate that was probably meant.
+pub(super) fn closest<'a>(candidates: impl Iterator<Item = &'a str>, name: &str) -> Option<String> {
+    let allowed = (name.chars().count() / 3).clamp(1, 3);
+    let near = candidates.map(|known| (strsim::damerau_levenshtein(known, name), known));
+    let near = near.filter(|(distance, _)| *distance <= allowed);
+    near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Group, Need, Service};
+
+    fn stack() -> Stack {
+        let mut api = Service::new("api", "/");
+        api.needs = vec![Need::new("postgres")];
+        let mut web = Service::new("web", "/");
+        web.needs = vec![Need::new("api")];
+        web.autostart = false;
+        let services = vec![Service::new("postgres", "/"), api, web];
+        let members = vec!["api".into(), "web".into()];
+        let groups = vec![Group { name: "front".into(), members }];
+        Stack { services, groups, ..Stack::default() }
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_a_close_one() {
+        let refused = check(&stack(), &["web".into(), "pstgres".into()]);
+        let similar = Some("postgres".into());
+        assert_eq!(refused, Err(Refusal::UnknownName { name: "pstgres".into(), similar }));
+        assert_eq!(check(&stack(), &["front".into()]), Ok(()));
+    }
+
+    #[test]
+    fn no_name_means_what_starts_by_itself() {
+        assert_eq!(resolve(&stack(), &[]), ["postgres", "api"]);
+        assert_eq!(resolve(&stack(), &["front".into(), "api".into()]), ["api", "web"]);
+    }
+
+    #[test]
+    fn needs_are_followed_to_the_end() {
+        assert_eq!(with_needs(&stack(), &["web".into()]), ["postgres", "api", "web"]);
+    }
+}

@@ -1,0 +1,60 @@
+//! From an outcome to an exit status.
+
+use super::error::{Error, status};
+use crate::supervisor::{How, Outcome};
+
+/// The exit status of a command that ended so.
+///
+/// # Errors
+/// It was refused.
+pub(super) fn exit_status(outcome: &Outcome) -> Result<u8, Error> {
+    if let Some(refusal) = &outcome.refused {
+        return Err(refusal.clone().into());
+    }
+    let port_held = outcome
+        .results
+        .iter()
+        .any(|settled| matches!(settled.how, How::Failed { port: Some(_), .. }));
+    let failed = outcome.results.iter().any(|settled| match settled.how {
+        How::Failed { .. } | How::Blocked { .. } | How::Superseded | How::Stuck { .. } => true,
+        How::Unchanged | How::Ready { .. } | How::Skipped | How::Stopped => false,
+    });
+    Ok(match (port_held, failed || outcome.superseded) {
+        (true, _) => status::PORT,
+        (false, true) => status::FAILED,
+        (false, false) => status::OK,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervisor::{Refusal, Settled};
+
+    fn outcome(how: How) -> Outcome {
+        let ready = Settled { name: "a".into(), how: How::Ready { after_ms: 1 } };
+        let results = vec![ready, Settled { name: "b".into(), how }];
+        Outcome { results, ..Outcome::default() }
+    }
+
+    fn failed(port: Option<u16>) -> How {
+        How::Failed { reason: "exit 1".into(), exit: None, port }
+    }
+
+    #[test]
+    fn each_outcome_has_its_status() {
+        let status = |how| exit_status(&outcome(how)).expect("not refused");
+        assert_eq!(status(How::Unchanged), status::OK);
+        assert_eq!(status(failed(None)), status::FAILED);
+        assert_eq!(status(failed(Some(80))), status::PORT);
+        assert_eq!(status(How::Blocked { by: "a".into() }), status::FAILED);
+        assert_eq!(status(How::Superseded), status::FAILED);
+    }
+
+    #[test]
+    fn an_unknown_name_is_a_wrong_command_line() {
+        let refused = Some(Refusal::UnknownName { name: "x".into(), similar: None });
+        let error = exit_status(&Outcome { refused, ..Outcome::default() });
+        assert_eq!(error.map_err(|error| error.status()), Err(status::WRONG));
+    }
+}

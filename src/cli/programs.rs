@@ -1,0 +1,227 @@
+//! Which programs of a stack are not there: looked for before anything is started.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use super::names;
+use crate::model::{Command, EnvValue, Stack, StepCommand, Task, TaskBody, Tool};
+
+/// A program that is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Missing {
+    /// The service or task that needs it.
+    pub(super) owner: String,
+    /// The program, as the file has it.
+    pub(super) program: String,
+    /// Where it was looked for.
+    searched: Searched,
+    /// A program with almost the same name.
+    similar: Option<String>,
+    /// How to get it.
+    hint: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Searched {
+    /// In the folders of this PATH.
+    Path(String),
+    /// At this place, where nothing is.
+    Nothing(PathBuf),
+    /// At this place, where something is that cannot be executed.
+    NotExecutable(PathBuf),
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { owner, program, .. } = self;
+        match &self.searched {
+            Searched::Path(path) => {
+                write!(f, "{owner}: there is no program `{program}` in PATH ({path})")?;
+            }
+            Searched::Nothing(place) => {
+                write!(f, "{owner}: there is no program {}", place.display())?;
+            }
+            Searched::NotExecutable(place) => {
+                write!(f, "{owner}: {} is not executable", place.display())?;
+            }
+        }
+        if let Some(similar) = &self.similar {
+            write!(f, "; did you mean `{similar}`?")?;
+        }
+        match &self.hint {
+            Some(hint) => write!(f, "\n  to get it: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The programs that these services and tasks would run and that are not there. `env` is the
+/// environment that the services are to be started from.
+pub(super) fn missing_programs(
+    stack: &Stack,
+    env: &BTreeMap<String, String>,
+    names: &[String],
+) -> Vec<Missing> {
+    let mut missing = Vec::new();
+    for name in names {
+        let Some(owner) = Owner::of(stack, name) else { continue };
+        let path = path_of(env, owner.env);
+        let wanted = owner.tools.iter().map(|tool| (tool.program.as_literal(), tool.hint.clone()));
+        let run = owner.commands.iter().map(|command| (program_of(command), None));
+        let mut seen = Vec::new();
+        for (program, hint) in wanted.chain(run) {
+            let Some(program) = program.filter(|program| !seen.contains(program)) else { continue };
+            seen.push(program);
+            let Some((searched, similar)) = look_for(program, &path, owner.dir) else { continue };
+            // Something that runs before it may well make it: `npm ci`, a virtual environment.
+            let made_later = matches!(searched, Searched::Nothing(_)) || path_is_own(&path, stack);
+            if !(made_later && owner.is_prepared) {
+                let (owner, program) = (name.clone(), program.to_owned());
+                missing.push(Missing { owner, program, searched, similar, hint });
+            }
+        }
+    }
+    missing
+}
+
+/// What of a service or task counts here.
+struct Owner<'a> {
+    dir: &'a Path,
+    env: &'a BTreeMap<String, EnvValue>,
+    tools: &'a [Tool],
+    commands: Vec<&'a Command>,
+    /// Whether a task or a hook runs before it.
+    is_prepared: bool,
+}
+
+impl<'a> Owner<'a> {
+    fn of(stack: &'a Stack, name: &str) -> Option<Self> {
+        let needs = names::with_needs(stack, &[name.to_owned()]);
+        let needs_task = needs.iter().any(|need| need != name && stack.task(need).is_some());
+        if let Some(service) = stack.service(name) {
+            return Some(Self {
+                dir: &service.dir,
+                env: &service.env,
+                tools: &service.tools,
+                commands: service.command.iter().collect(),
+                is_prepared: needs_task || !service.hooks.before_start.is_empty(),
+            });
+        }
+        let task = stack.task(name)?;
+        let commands = commands_of(task);
+        let is_prepared = needs_task || commands.len() > 1;
+        Some(Self { dir: &task.dir, env: &task.env, tools: &task.tools, commands, is_prepared })
+    }
+}
+
+fn commands_of(task: &Task) -> Vec<&Command> {
+    match &task.body {
+        TaskBody::Command(command) => vec![command],
+        TaskBody::Steps(steps) => steps
+            .iter()
+            .flat_map(|step| match &step.command {
+                StepCommand::Command(command) => std::slice::from_ref(command),
+                StepCommand::Pipe(commands) => commands,
+            })
+            .collect(),
+    }
+}
+
+/// The program of a command, where the file alone decides it.
+fn program_of(command: &Command) -> Option<&str> {
+    match command {
+        Command::Run(words) => words.first()?.as_literal(),
+        Command::Shell { with, .. } => Some(with.as_deref().unwrap_or("/bin/sh")),
+    }
+}
+
+/// The PATH that a service gets.
+fn path_of(env: &BTreeMap<String, String>, declared: &BTreeMap<String, EnvValue>) -> String {
+    match declared.get("PATH") {
+        Some(EnvValue { value: Some(text), .. }) => text.to_string(),
+        Some(EnvValue { value: None, .. }) => String::new(),
+        None => env.get("PATH").cloned().unwrap_or_default(),
+    }
+}
+
+fn path_is_own(path: &str, stack: &Stack) -> bool {
+    std::env::split_paths(path).any(|folder| folder.is_relative() || folder.starts_with(&stack.dir))
+}
+
+/// `None`: it is there.
+fn look_for(program: &str, path: &str, dir: &Path) -> Option<(Searched, Option<String>)> {
+    if which::which_in(program, Some(path), dir).is_ok() {
+        return None;
+    }
+    if program.contains('/') {
+        let place = dir.join(program);
+        return Some(match place.exists() {
+            true => (Searched::NotExecutable(place), None),
+            false => (Searched::Nothing(place), None),
+        });
+    }
+    let there: Vec<String> = std::env::split_paths(path)
+        .filter_map(|folder| std::fs::read_dir(dir.join(folder)).ok())
+        .flat_map(Iterator::flatten)
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    let similar = names::closest(there.iter().map(String::as_str), program);
+    Some((Searched::Path(path.to_owned()), similar))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Need, Service, Text};
+
+    fn service(name: &str, dir: &Path, program: &str) -> Service {
+        let mut service = Service::new(name, dir);
+        service.command = Some(Command::Run(vec![Text::literal(program)]));
+        service
+    }
+
+    fn messages(stack: &Stack, names: &[&str]) -> Vec<String> {
+        let env = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
+        let names: Vec<String> = names.iter().copied().map(str::to_owned).collect();
+        missing_programs(stack, &env, &names).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn names_the_path_and_what_is_close() {
+        let dir = Path::new("/");
+        let services = vec![service("ok", dir, "sleep"), service("bad", dir, "sleeep")];
+        let stack = Stack { services, ..Stack::default() };
+        let expected = "bad: there is no program `sleeep` in PATH (/usr/bin:/bin); \
+                        did you mean `sleep`?";
+        assert_eq!(messages(&stack, &["ok", "bad"]), [expected]);
+        assert_eq!(messages(&stack, &["ok"]), [""; 0]);
+    }
+
+    #[test]
+    fn a_path_is_looked_up_from_the_service_s_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("script"), "").expect("a file");
+        let mut services = vec![service("a", folder.path(), "./script")];
+        services.push(service("b", folder.path(), "./gone"));
+        let stack = Stack { services, ..Stack::default() };
+        let place = |name: &str| folder.path().join(name).display().to_string();
+        let expected = [
+            format!("a: {} is not executable", place("./script")),
+            format!("b: there is no program {}", place("./gone")),
+        ];
+        assert_eq!(messages(&stack, &["a", "b"]), expected);
+    }
+
+    #[test]
+    fn what_a_task_may_still_make_is_not_missing() {
+        let dir = Path::new("/nowhere");
+        let mut api = service("api", dir, ".venv/bin/python");
+        api.needs = vec![Need::new("venv")];
+        let body = TaskBody::Command(Command::Run(vec![Text::literal("true")]));
+        let tasks = vec![Task::new("venv", "/", body)];
+        let stack = Stack { services: vec![api], tasks, ..Stack::default() };
+        assert_eq!(messages(&stack, &["venv", "api"]), [""; 0]);
+    }
+}

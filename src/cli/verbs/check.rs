@@ -1,0 +1,55 @@
+//! `check`: the problems of the stack file.
+
+use crate::{
+    cli::{
+        context::Context,
+        error::{Error, status},
+    },
+    reporters::{self, Symbol, headline, words},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  stackrun check            every problem at its place; exit 2 if there is an error
+  stackrun check --json     the same as data";
+
+/// Check the stack file: every problem at its place
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// As data
+    #[arg(long)]
+    json: bool,
+    /// A profile of the stack file to lay over it; may repeat
+    #[arg(long = "profile", value_name = "NAME")]
+    profiles: Vec<String>,
+}
+
+pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
+    let file = context.file()?;
+    let (problems, loaded) = match context.load(&args.profiles) {
+        Ok(loaded) => (loaded.warnings, Some(loaded.stack)),
+        Err(Error::Problems(problems)) => (problems, None),
+        Err(error) => return Err(error),
+    };
+    let exit = if loaded.is_some() { status::OK } else { status::WRONG };
+    if args.json {
+        let json = reporters::problems::json(&file, &problems);
+        context.print(&format!("{json:#}\n"))?;
+        return Ok(exit);
+    }
+    let Some(stack) = loaded else { return Err(Error::Problems(problems)) };
+    for text in reporters::problems::show(&problems, context.err) {
+        context.say(&text);
+    }
+    let mut facts = vec![words::count(stack.services.len(), "service")];
+    if !stack.tasks.is_empty() {
+        facts.push(words::count(stack.tasks.len(), "task"));
+    }
+    if !problems.is_empty() {
+        facts.push(words::count(problems.len(), "warning"));
+    }
+    let text = format!("{} is fine: {}", stack.name, facts.join(", "));
+    context.print(&format!("{}\n", headline(Symbol::Good, &text, context.out)))?;
+    Ok(exit)
+}

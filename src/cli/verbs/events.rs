@@ -1,0 +1,108 @@
+//! `events`: the ledger.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    cli::{
+        caller,
+        context::Context,
+        error::{Error, status},
+        interrupt, when,
+    },
+    control::{Client, Reply, Request},
+    event::Record,
+    reporters::{self, progress::TICK},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  stackrun events --since 10m     what happened in the last ten minutes, and why
+  stackrun events -f --json       every change as it happens, one JSON object a line";
+
+/// The ledger: every change, when, why, and who asked
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// Go on
+    #[arg(short, long)]
+    follow: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// From then on: `10m` ago, `09:30`, a date and time
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+}
+
+pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
+    let zone = TimeZone::system();
+    let since = args.since.as_deref().map(|text| when::moment(text, caller::now(), &zone));
+    let since = since.transpose().map_err(Error::Argument)?;
+    let show = |record: &Record| -> Result<(), Error> {
+        if since.is_some_and(|since: Timestamp| record.at < since) {
+            return Ok(());
+        }
+        let line = match args.json {
+            true => {
+                serde_json::to_string(record).map_err(|error| Error::Other(error.to_string()))?
+            }
+            false => reporters::events::show(record, &zone, context.out),
+        };
+        context.print(&format!("{line}\n"))
+    };
+    if !args.follow {
+        records(context)?.iter().try_for_each(show)?;
+        return Ok(status::OK);
+    }
+    let mut client = context.connect()?;
+    interrupt::watch();
+    let id = client.ask(Request::Events { since: 0, follow: true })?;
+    while interrupt::count() == 0 {
+        match client.next(Some(TICK)) {
+            Ok(Some(answer)) if answer.id == id => {
+                if let Reply::Record { record } = answer.reply {
+                    show(&record)?;
+                }
+            }
+            Ok(_) => {}
+            Err(crate::control::ClientError::Gone) => return Ok(status::OK),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(status::INTERRUPTED)
+}
+
+/// The records so far: from the supervisor, and from the disk with nothing running.
+pub(in crate::cli) fn records(context: &Context) -> Result<Vec<Record>, Error> {
+    match context.connect_if_running()? {
+        Some(client) => from_supervisor(client),
+        None => Ok(from_disk(&context.state()?)),
+    }
+}
+
+fn from_supervisor(mut client: Client) -> Result<Vec<Record>, Error> {
+    let id = client.ask(Request::Events { since: 0, follow: false })?;
+    let mut records = Vec::new();
+    loop {
+        match client.next(None)? {
+            Some(answer) if answer.id == id => match answer.reply {
+                Reply::Record { record } => records.push(record),
+                Reply::End => return Ok(records),
+                Reply::Error { message } => return Err(Error::Other(message)),
+                _ => {}
+            },
+            Some(_) | None => {}
+        }
+    }
+}
+
+/// A line of the ledger is a checksum, a space, and the record; a torn one is not read.
+fn from_disk(state: &std::path::Path) -> Vec<Record> {
+    let read = |file: &str| std::fs::read_to_string(state.join(file)).unwrap_or_default();
+    let text = read("ledger.1") + &read("ledger");
+    let records = text.lines().filter_map(|line| {
+        let (_checksum, json) = line.split_once(' ')?;
+        serde_json::from_str(json).ok()
+    });
+    records.collect()
+}

@@ -1,0 +1,202 @@
+//! `logs`: what the services wrote.
+
+use jiff::tz::TimeZone;
+use regex::bytes::Regex;
+
+use crate::{
+    cli::{
+        caller,
+        context::{Context, write_out},
+        error::{Error, status},
+        following::{Following, wanted},
+        interrupt, names, when,
+    },
+    control::{Client, ClientError},
+    event::Event,
+    logs::{Select, select},
+    reporters::logs::{LogPrinter, Style},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  stackrun logs                         everything, merged by time
+  stackrun logs -f api                  follow one service, across its restarts
+  stackrun logs -n 50 -t                the last 50 lines, with times
+  stackrun logs --since 10m --grep ERR  what matches, of the last ten minutes
+  stackrun logs --since last-start      since the latest start";
+
+/// Lines that are shown before following, without -n.
+const BEFORE_FOLLOWING: usize = 50;
+
+/// What the services wrote, merged by time
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// Services, tasks or groups [default: all]
+    names: Vec<String>,
+    /// Go on, across restarts
+    #[arg(short, long)]
+    follow: bool,
+    /// The last lines alone
+    #[arg(short = 'n', long = "tail", value_name = "LINES")]
+    tail: Option<usize>,
+    /// From then on: `10m` ago, `09:30`, a date and time, `last-start`
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Up to then
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+    /// Lines that match a regular expression
+    #[arg(long, value_name = "REGEX")]
+    grep: Option<String>,
+    /// Lines around each match
+    #[arg(short = 'C', long, value_name = "LINES", default_value_t = 0, requires = "grep")]
+    context: usize,
+    /// With the time at which each line arrived
+    #[arg(short, long)]
+    timestamps: bool,
+    /// The bytes as they came, no names, no times
+    #[arg(long, conflicts_with_all = ["timestamps", "json"])]
+    raw: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
+    let folder = context.state()?.join("logs");
+    let owners = owners(args, context, &folder)?;
+    let mut choice = choice(args, context)?;
+    let mut client = None;
+    if args.follow {
+        client = Some(context.connect()?);
+        choice.last = choice.last.or(choice.since.is_none().then_some(BEFORE_FOLLOWING));
+    }
+    let printer = printer(args, context, &folder, &owners)?;
+    // Followed from here on, before the past is read: a line between the two would be lost.
+    let mut following = match client {
+        Some(_) => Some(Following::new(folder.clone(), owners.clone(), choice.clone(), printer)?),
+        None => {
+            print_past(&folder, &owners, &choice, printer)?;
+            None
+        }
+    };
+    if let (Some(following), Some(client)) = (&mut following, client) {
+        let printer = self::printer(args, context, &folder, &owners)?;
+        print_past(&folder, &owners, &choice, printer)?;
+        return follow(context, following, client);
+    }
+    Ok(status::OK)
+}
+
+fn print_past(
+    folder: &std::path::Path,
+    owners: &[String],
+    choice: &Select,
+    mut printer: LogPrinter,
+) -> Result<(), Error> {
+    let logs = wanted(folder, owners)?;
+    let lines =
+        select(&logs, choice).map_err(|error| Error::Io { path: folder.to_owned(), error })?;
+    let mut bytes = Vec::new();
+    for line in lines {
+        bytes.extend(printer.line(&line.name, line.at, &line.text));
+        if bytes.len() > 64 << 10 {
+            write_out(&bytes)?;
+            bytes.clear();
+        }
+    }
+    write_out(&bytes)
+}
+
+fn follow(context: &Context, following: &mut Following, client: Client) -> Result<u8, Error> {
+    let folder = context.folder()?;
+    let mut client = client;
+    interrupt::watch();
+    while interrupt::count() == 0 {
+        let came = following.print_new()?;
+        match client.next(Some(following.pause(came))) {
+            Ok(_) => {}
+            Err(ClientError::Gone) => match reconnect(&folder)? {
+                Some(next) => client = next,
+                None => {
+                    following.print_new()?;
+                    context.say("the stack is down");
+                    return Ok(status::OK);
+                }
+            },
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(status::INTERRUPTED)
+}
+
+/// Its supervisor may just be being replaced.
+fn reconnect(folder: &std::path::Path) -> Result<Option<Client>, Error> {
+    for _ in 0..20 {
+        if let Some(client) = Client::connect(folder)? {
+            return Ok(Some(client));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    Ok(None)
+}
+
+/// The services and tasks whose logs are wanted; none: all.
+fn owners(args: &Args, context: &Context, folder: &std::path::Path) -> Result<Vec<String>, Error> {
+    if args.names.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Logs outlive supervisor and file: a name that has one is a name.
+    let there = wanted(folder, &[])?;
+    let has_log = |name: &String| there.iter().any(|log| log.name == *name || log.owner() == name);
+    if args.names.iter().all(has_log) {
+        return Ok(args.names.clone());
+    }
+    let mut client = context.connect_if_running()?;
+    let stack = context.known_stack(client.as_mut())?;
+    names::check(&stack, &args.names)?;
+    Ok(names::resolve(&stack, &args.names))
+}
+
+fn choice(args: &Args, context: &Context) -> Result<Select, Error> {
+    let now = caller::now();
+    let zone = TimeZone::system();
+    let moment = |text: &String| when::moment(text, now, &zone).map_err(Error::Argument);
+    let since = match args.since.as_deref() {
+        Some("last-start") => last_start(args, context)?,
+        _ => args.since.as_ref().map(moment).transpose()?,
+    };
+    let until = args.until.as_ref().map(moment).transpose()?;
+    let grep = args.grep.as_deref().map(Regex::new).transpose();
+    let grep = grep.map_err(|error| Error::Argument(error.to_string()))?;
+    Ok(Select { last: args.tail, since, until, grep, context: args.context })
+}
+
+/// When the latest start of what was asked for began.
+fn last_start(args: &Args, context: &Context) -> Result<Option<jiff::Timestamp>, Error> {
+    let records = super::events::records(context)?;
+    let starts = records.iter().filter(|record| {
+        let name = record.name.as_ref();
+        let asked = args.names.is_empty() || name.is_some_and(|name| args.names.contains(name));
+        asked && matches!(record.event, Event::Starting | Event::Running { .. })
+    });
+    Ok(starts.map(|record| record.at).next_back())
+}
+
+fn printer(
+    args: &Args,
+    context: &Context,
+    folder: &std::path::Path,
+    owners: &[String],
+) -> Result<LogPrinter, Error> {
+    let logs = wanted(folder, owners)?;
+    let style = match (args.raw, args.json) {
+        (true, _) => Style::Raw,
+        (_, true) => Style::Json,
+        // One service's lines need no name.
+        _ => Style::Prefixed { names: owners.len() != 1, times: args.timestamps },
+    };
+    let names = logs.iter().map(|log| log.name.as_str());
+    Ok(LogPrinter::new(style, context.out, TimeZone::system(), names))
+}

@@ -1,0 +1,16 @@
+//! One file a verb.
+
+pub(super) mod check;
+pub(super) mod completions;
+pub(super) mod down;
+pub(super) mod events;
+pub(super) mod exec;
+pub(super) mod graph;
+pub(super) mod logs;
+pub(super) mod restart;
+pub(super) mod run;
+pub(super) mod signal;
+pub(super) mod status;
+pub(super) mod up;
+pub(super) mod wait;
+pub(super) mod why;

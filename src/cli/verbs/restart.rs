@@ -1,0 +1,88 @@
+//! `restart`: stops, waits until nothing is left, starts, waits until ready.
+
+use std::time::Duration;
+
+use crate::{
+    cli::{
+        caller,
+        context::{Context, status_of},
+        conversation::{Ended, carry_out},
+        error::{Error, status},
+        names, outcome, when,
+    },
+    control::{Client, Request},
+    reporters::{
+        Symbol,
+        board::{Board, Goal},
+        headline, summary, words,
+    },
+    supervisor::Command,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  stackrun restart                         everything that is up
+  stackrun restart api                     one service; what needs it stays up
+  stackrun restart db --with-dependents    and whatever needs it";
+
+/// Stop, wait until it is gone and its ports are free, start, wait until it is ready
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// Services or groups [default: everything that is up]
+    names: Vec<String>,
+    /// Also restart whatever needs them
+    #[arg(long)]
+    with_dependents: bool,
+    /// Give up waiting after this long; the restart goes on
+    #[arg(long, value_name = "TIME", value_parser = when::duration)]
+    timeout: Option<Duration>,
+    /// A profile of the stack file to lay over it; may repeat
+    #[arg(long = "profile", value_name = "NAME")]
+    profiles: Vec<String>,
+}
+
+pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
+    let stack = context.load(&args.profiles)?.stack;
+    names::check(&stack, &args.names)?;
+    let began = caller::now();
+    let mut client = Client::connect_or_launch(&stack.dir)?;
+    let before = status_of(&mut client)?;
+    let mut board = Board::of_stack(&stack, Goal::Up);
+    board.add_undeclared(&before);
+    let mut reporter = context.reporter(board, began);
+    let name = stack.name.clone();
+    let request = Request::Do {
+        command: Command::Restart {
+            stack: Some(Box::new(stack)),
+            names: args.names.clone(),
+            with_dependents: args.with_dependents,
+        },
+        line: caller::command_line(),
+        env: Some(caller::environment()),
+        follow: true,
+        foreground: false,
+    };
+    let ended = carry_out(&mut client, request, args.timeout, &mut reporter, |_| Ok(()));
+    reporter.finish();
+    match ended? {
+        Ended::Outcome { outcome, .. } => {
+            let status = outcome::exit_status(&outcome)?;
+            let took = words::between(began, caller::now());
+            context.say_all(&summary::up(&name, &outcome, reporter.board(), took, context.err));
+            Ok(status)
+        }
+        Ended::Timeout => {
+            context.say(&headline(
+                Symbol::Warn,
+                "the time is up: the restart goes on",
+                context.err,
+            ));
+            Ok(status::TIMEOUT)
+        }
+        Ended::Interrupted => {
+            context.say(&headline(Symbol::Warn, "the restart goes on without you", context.err));
+            Ok(status::INTERRUPTED)
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! `run`: a task with its needs, its output on the terminal.
+
+use std::{
+    io::{IsTerminal, Write},
+    path::Path,
+};
+
+use crate::{
+    cli::{
+        caller,
+        context::{Context, status_of, write_out},
+        conversation::{Ended, carry_out},
+        error::{Error, status},
+        names, programs,
+    },
+    control::{Client, Request},
+    logs::{Follower, Log},
+    model::{Stack, Task},
+    reporters::{
+        Reporter, Symbol,
+        board::{Board, Goal, Move, Phase},
+        headline, words,
+    },
+    supervisor::{Command, How, Outcome, Refusal},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  stackrun run migrate               with its needs; its exit status is passed on
+  stackrun run test -- --verbose     with arguments
+  stackrun run deploy --yes          answers its question";
+
+/// Run a task with its needs; its exit status is passed on
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// The task
+    task: String,
+    /// Arguments to append to its command
+    #[arg(value_name = "ARG")]
+    arguments: Vec<String>,
+    /// Answer its question with yes
+    #[arg(short, long)]
+    yes: bool,
+    /// Run it although its inputs have not changed
+    #[arg(long)]
+    force: bool,
+    /// A profile of the stack file to lay over it; may repeat
+    #[arg(long = "profile", value_name = "NAME")]
+    profiles: Vec<String>,
+}
+
+pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
+    let stack = context.load(&args.profiles)?.stack;
+    names::check(&stack, std::slice::from_ref(&args.task))?;
+    let Some(task) = stack.task(&args.task) else {
+        let is = if stack.service(&args.task).is_some() { "service" } else { "group" };
+        return Err(Refusal::WrongKind { name: args.task.clone(), is: is.into() }.into());
+    };
+    confirm(task, args.yes, context)?;
+    if let Some(status) = missing_programs(&stack, task, context) {
+        return Ok(status);
+    }
+    let began = caller::now();
+    let mut client = Client::connect_or_launch(&stack.dir)?;
+    let before = status_of(&mut client)?;
+    let mut board = Board::of_stack(&stack, Goal::Up);
+    board.add_undeclared(&before);
+    let mut reporter = context.reporter(board, began);
+    let mut output = Output::of(&stack.dir, &task.name);
+    let request = Request::Do {
+        command: Command::Run {
+            task: task.name.clone(),
+            args: args.arguments.clone(),
+            force: args.force,
+            stack: Box::new(stack.clone()),
+        },
+        line: caller::command_line(),
+        env: Some(caller::environment()),
+        follow: true,
+        foreground: false,
+    };
+    let ended =
+        carry_out(&mut client, request, None, &mut reporter, |reporter| output.show(reporter));
+    reporter.finish();
+    match ended? {
+        Ended::Outcome { outcome, .. } => {
+            output.finish()?;
+            if let Some(refusal) = outcome.refused {
+                return Err(refusal.into());
+            }
+            Ok(passed_on(&task.name, &outcome, context))
+        }
+        Ended::Timeout | Ended::Interrupted => {
+            let text = format!("{} goes on without you: `stackrun status` shows it", task.name);
+            context.say(&headline(Symbol::Warn, &text, context.err));
+            Ok(status::INTERRUPTED)
+        }
+    }
+}
+
+/// The exit status of the task itself.
+fn passed_on(task: &str, outcome: &Outcome, context: &Context) -> u8 {
+    let of_task = outcome.results.iter().find(|settled| settled.name == task);
+    let (text, status) = match of_task.map(|settled| &settled.how) {
+        Some(How::Ready { .. } | How::Unchanged | How::Skipped | How::Stopped) => {
+            let other = outcome.results.iter().find(|settled| {
+                matches!(settled.how, How::Failed { .. } | How::Stuck { .. } | How::Superseded)
+            });
+            // What its window stopped must be ready again.
+            return match other {
+                None => status::OK,
+                Some(other) => {
+                    let text = format!("{task} is done, but {} is not ready again", other.name);
+                    context.say(&headline(Symbol::Bad, &text, context.err));
+                    status::FAILED
+                }
+            };
+        }
+        Some(How::Failed { exit: Some(exit), .. }) => {
+            let code = u8::try_from(exit.shell_status()).ok().filter(|code| *code != 0);
+            (None, code.unwrap_or(status::FAILED))
+        }
+        Some(How::Failed { reason, .. }) => (Some(reason.clone()), status::OWN),
+        Some(How::Blocked { by }) => {
+            (Some(format!("{task} was not run: it needs {by}")), status::OWN)
+        }
+        Some(How::Superseded) | None => {
+            (Some(format!("{task} was ended by another command")), status::OWN)
+        }
+        Some(How::Stuck { processes }) => {
+            let count = words::count(processes.len(), "process");
+            (Some(format!("{task}: {count} could not be ended")), status::OWN)
+        }
+    };
+    if let Some(text) = text {
+        context.say(&headline(Symbol::Bad, &text, context.err));
+    }
+    status
+}
+
+/// Asks the task's question.
+fn confirm(task: &Task, yes: bool, context: &Context) -> Result<(), Error> {
+    let Some(question) = task.confirm.as_ref().filter(|_| !yes) else { return Ok(()) };
+    let question = question.to_string();
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return Err(Error::Unconfirmed(question));
+    }
+    let symbol = context.err.symbol(Symbol::Warn);
+    let mut terminal = console::Term::stderr();
+    let answer = write!(terminal, "{symbol} {question} [y/N] ").and_then(|()| terminal.read_line());
+    match answer {
+        Ok(answer) if matches!(answer.trim(), "y" | "Y" | "yes" | "Yes") => Ok(()),
+        Ok(_) => Err(Error::Declined),
+        Err(error) => Err(Error::Io { path: "terminal".into(), error }),
+    }
+}
+
+fn missing_programs(stack: &Stack, task: &Task, context: &Context) -> Option<u8> {
+    let names = names::with_needs(stack, std::slice::from_ref(&task.name));
+    let missing = programs::missing_programs(stack, &caller::environment(), &names);
+    if missing.is_empty() {
+        return None;
+    }
+    let own = missing.iter().any(|missing| missing.owner == task.name);
+    context.complain(&Error::MissingPrograms(missing));
+    Some(if own { status::NOT_FOUND } else { status::OWN })
+}
+
+/// The task's output, from its log to standard output, byte by byte.
+struct Output {
+    task: String,
+    follower: Follower,
+}
+
+impl Output {
+    fn of(dir: &Path, task: &str) -> Self {
+        let log = Log::new(&dir.join(".stackrun").join("logs"), task);
+        Self { task: task.to_owned(), follower: Follower::from_end(&log) }
+    }
+
+    /// Shows what has come. Once the task itself runs the screen is its own.
+    fn show(&mut self, reporter: &mut Reporter) -> Result<(), Error> {
+        let row = reporter.board().row(&self.task);
+        let runs = row.is_some_and(|row| matches!(row.phase, Phase::Moving(Move::Running { .. })));
+        if runs {
+            reporter.finish();
+        }
+        self.copy().map(|_| ())
+    }
+
+    fn copy(&mut self) -> Result<bool, Error> {
+        let bytes = self.follower.bytes();
+        if bytes.is_empty() {
+            return Ok(false);
+        }
+        write_out(&bytes)?;
+        Ok(true)
+    }
+
+    /// The rest: what the task wrote last may be on its way to the log still.
+    fn finish(&mut self) -> Result<(), Error> {
+        while self.copy()? {}
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        while self.copy()? {}
+        Ok(())
+    }
+}

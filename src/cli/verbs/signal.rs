@@ -1,0 +1,47 @@
+//! `signal`: to the main process of a service.
+
+use crate::{
+    cli::{
+        context::{Context, unexpected},
+        error::{Error, status},
+        names,
+    },
+    control::{Reply, Request},
+    model::Signal,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  stackrun signal nginx HUP            to its main process
+  stackrun signal worker USR1 --tree   to every process of it";
+
+/// Send a signal to a service
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// The service
+    name: String,
+    /// The signal: `HUP`, `SIGHUP` or a number
+    signal: String,
+    /// To every process of it, not to the main one alone
+    #[arg(long)]
+    tree: bool,
+}
+
+pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
+    let Some(signal) = Signal::from_name(&args.signal) else {
+        let similar = names::closest(Signal::names(), &args.signal.to_ascii_uppercase());
+        let similar = similar.map(|similar| format!("; did you mean {similar}?"));
+        let text = format!("`{}` is no signal{}", args.signal, similar.unwrap_or_default());
+        return Err(Error::Argument(text));
+    };
+    let mut client = context.connect()?;
+    let stack = context.known_stack(Some(&mut client))?;
+    names::check(&stack, std::slice::from_ref(&args.name))?;
+    let request =
+        Request::Signal { name: args.name.clone(), signal: signal.to_string(), tree: args.tree };
+    match client.call(request)? {
+        Reply::Ok => Ok(status::OK),
+        other => Err(unexpected(&other)),
+    }
+}

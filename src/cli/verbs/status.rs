@@ -1,0 +1,177 @@
+//! `status`: one row for each service and task.
+
+use std::time::Duration;
+
+use crate::{
+    cli::{
+        caller,
+        context::{Context, status_of},
+        error::{Error, status},
+        interrupt, names, when,
+    },
+    model::Stack,
+    reporters,
+    status::{PortStatus, ServiceState, ServiceStatus, Status, TaskState, TaskStatus},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  stackrun status                 a table; exit 3 if not all of it is ready
+  stackrun status --json api      one service, as data
+  stackrun status --watch         again every second";
+
+/// What runs: state, pid, ports, uptime, memory, and why something is not ready
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// Services, tasks or groups [default: all]
+    names: Vec<String>,
+    /// As data
+    #[arg(long)]
+    json: bool,
+    /// Again and again, every second or as often as said
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "1s",
+          value_parser = when::duration)]
+    watch: Option<Duration>,
+}
+
+pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
+    match args.watch {
+        None => once(args, context),
+        Some(every) => watch(args, context, every),
+    }
+}
+
+fn once(args: &Args, context: &Context) -> Result<u8, Error> {
+    let (shown, holds) = look(args, context)?;
+    if args.json {
+        let json = serde_json::to_string_pretty(&shown)
+            .map_err(|error| Error::Other(error.to_string()))?;
+        context.print(&format!("{json}\n"))?;
+    } else {
+        let table = reporters::table::show(&shown, caller::now(), context.columns(), context.out);
+        context.print(&table)?;
+        if shown.supervisor.is_none() {
+            context.say("nothing is running: `stackrun up` starts it");
+        }
+    }
+    Ok(if holds { status::OK } else { status::NOT_RUNNING })
+}
+
+fn watch(args: &Args, context: &Context, every: Duration) -> Result<u8, Error> {
+    interrupt::watch();
+    let terminal = console::Term::stdout();
+    loop {
+        if terminal.is_term() && !args.json {
+            // What cannot be cleared is written below.
+            let _ = terminal.clear_screen();
+        }
+        let status = once(args, context)?;
+        let mut left = every.max(Duration::from_millis(100));
+        while !left.is_zero() {
+            if interrupt::count() > 0 {
+                return Ok(status);
+            }
+            let step = left.min(Duration::from_millis(100));
+            std::thread::sleep(step);
+            left -= step;
+        }
+    }
+}
+
+/// The status of what was asked for, and whether all of it is ready or done.
+fn look(args: &Args, context: &Context) -> Result<(Status, bool), Error> {
+    let mut client = context.connect_if_running()?;
+    let (mut shown, stack) = match &mut client {
+        Some(client) => {
+            let status = status_of(client)?;
+            let names_given = !args.names.is_empty();
+            let stack = names_given.then(|| context.known_stack(Some(client))).transpose()?;
+            (status, stack)
+        }
+        None => {
+            let stack = context.load(&[])?.stack;
+            (idle(&stack), Some(stack))
+        }
+    };
+    let asked = match (&stack, args.names.is_empty()) {
+        (Some(stack), false) => {
+            names::check(stack, &args.names)?;
+            names::resolve(stack, &args.names)
+        }
+        _ => Vec::new(),
+    };
+    if !asked.is_empty() {
+        shown.services.retain(|service| asked.contains(&service.name));
+        shown.tasks.retain(|task| asked.contains(&task.name));
+    }
+    let holds = shown.supervisor.is_some() && holds(&shown, !asked.is_empty());
+    Ok((shown, holds))
+}
+
+/// Whether everything is ready or done; what was not asked for may as well be idle.
+fn holds(status: &Status, by_name: bool) -> bool {
+    let services = status.services.iter().all(|service| match service.state {
+        ServiceState::Ready | ServiceState::Exited => true,
+        ServiceState::Idle => !by_name,
+        ServiceState::Waiting
+        | ServiceState::Starting
+        | ServiceState::Unhealthy
+        | ServiceState::Stopping
+        | ServiceState::Backoff
+        | ServiceState::Failed => false,
+    });
+    let tasks = status.tasks.iter().all(|task| match task.state {
+        TaskState::Done | TaskState::Skipped => true,
+        TaskState::Idle => !by_name,
+        TaskState::Waiting | TaskState::Running | TaskState::Failed => false,
+    });
+    services && tasks
+}
+
+/// The status of a stack of which nothing runs.
+pub(in crate::cli) fn idle(stack: &Stack) -> Status {
+    let services = stack.services.iter().map(|service| ServiceStatus {
+        name: service.name.clone(),
+        state: ServiceState::Idle,
+        reason: None,
+        pid: None,
+        generation: 0,
+        ports: service
+            .ports
+            .iter()
+            .map(|port| PortStatus {
+                name: port.name.clone(),
+                port: port.number.fixed().unwrap_or(0),
+            })
+            .collect(),
+        since: None,
+        uptime_ms: None,
+        restarts: 0,
+        exit: None,
+        processes: 0,
+        memory_bytes: 0,
+        cpu_percent: 0.0,
+        needs: service.needs.iter().map(|need| need.name.clone()).collect(),
+        url: service.url.as_ref().and_then(|url| url.as_literal()).map(str::to_owned),
+        describe: service.describe.as_ref().map(ToString::to_string),
+    });
+    let tasks = stack.tasks.iter().map(|task| TaskStatus {
+        name: task.name.clone(),
+        state: TaskState::Idle,
+        reason: None,
+        exit: None,
+        since: None,
+        needs: task.needs.iter().map(|need| need.name.clone()).collect(),
+        describe: task.describe.as_ref().map(ToString::to_string),
+    });
+    Status {
+        format: 1,
+        stack: stack.name.clone(),
+        file: stack.file.clone(),
+        supervisor: None,
+        services: services.collect(),
+        tasks: tasks.collect(),
+        notices: Vec::new(),
+    }
+}

@@ -1,0 +1,156 @@
+//! `up`: brings the stack to what its file says.
+
+use std::time::Duration;
+
+use crate::{
+    cli::{
+        caller,
+        context::{Context, status_of, unexpected},
+        conversation::{Ended, carry_out},
+        error::{Error, status},
+        foreground, names, outcome, programs, when,
+    },
+    control::{Client, Reply, Request},
+    event::Tick,
+    model::Stack,
+    plan::Plan,
+    reporters::{
+        self, Symbol,
+        board::{Board, Goal},
+        summary,
+    },
+    supervisor::{Command, Supervisor},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  stackrun up                  everything; again after an edit: exactly what it changed
+  stackrun up api              one service and what it needs
+  stackrun up --dry-run        what would be done, and why
+  stackrun up -a               then follow the logs; Ctrl-C leaves the stack running
+  stackrun up --foreground     for CI: Ctrl-C stops the stack";
+
+/// Start what is missing, restart what an edit changed, return when all is ready
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// Services, tasks or groups [default: every service with `autostart`]
+    names: Vec<String>,
+    /// Follow the logs once all is ready; Ctrl-C leaves the stack running
+    #[arg(short, long, conflicts_with = "foreground")]
+    attach: bool,
+    /// Follow the logs; Ctrl-C stops the stack, twice at once
+    #[arg(long)]
+    foreground: bool,
+    /// Return in the background (this is the default)
+    #[arg(short = 'd', long, hide = true)]
+    detach: bool,
+    /// Give up waiting after this long; the start goes on
+    #[arg(long, value_name = "TIME", value_parser = when::duration)]
+    timeout: Option<Duration>,
+    /// Show what would be done and why, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave out what the named ones need
+    #[arg(long)]
+    no_deps: bool,
+    /// Stop whoever holds a port, if it is your own process
+    #[arg(long)]
+    take_ports: bool,
+    /// A profile of the stack file to lay over it; may repeat
+    #[arg(long = "profile", value_name = "NAME")]
+    profiles: Vec<String>,
+}
+
+pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
+    let stack = context.load(&args.profiles)?.stack;
+    names::check(&stack, &args.names)?;
+    if args.dry_run {
+        let plan = plan(args, &stack)?;
+        context.print(&reporters::plan::show(&plan, context.out))?;
+        return Ok(status::OK);
+    }
+    check_programs(args, &stack)?;
+    let began = caller::now();
+    let mut client = Client::connect_or_launch(&stack.dir)?;
+    let before = status_of(&mut client)?;
+    let mut board = Board::of_stack(&stack, Goal::Up);
+    board.add_undeclared(&before);
+    let mut reporter = context.reporter(board, began);
+    let request = Request::Do {
+        command: command(args, &stack),
+        line: caller::command_line(),
+        env: Some(caller::environment()),
+        follow: true,
+        foreground: args.foreground,
+    };
+    let ended = carry_out(&mut client, request, args.timeout, &mut reporter, |_| Ok(()));
+    reporter.finish();
+    let took = reporters::words::between(began, caller::now());
+    let result = match ended? {
+        Ended::Outcome { outcome, .. } => {
+            let status = outcome::exit_status(&outcome)?;
+            let board = reporter.board();
+            context.say_all(&summary::up(&stack.name, &outcome, board, took, context.err));
+            if args.foreground && status != status::OK {
+                return foreground::fail(context, &mut client, &stack, &outcome);
+            }
+            status
+        }
+        Ended::Timeout if args.foreground => {
+            context.say_all(&[headline(context, "the time is up: it is stopped")]);
+            foreground::stop(context, &mut client, &stack)?;
+            status::TIMEOUT
+        }
+        Ended::Timeout => {
+            let text = "the time is up: the start goes on (`stackrun status` shows it)";
+            context.say_all(&[headline(context, text)]);
+            status::TIMEOUT
+        }
+        Ended::Interrupted if args.foreground => {
+            return foreground::stop(context, &mut client, &stack);
+        }
+        Ended::Interrupted => {
+            let text = "the start goes on without you: `stackrun status` shows it, \
+                        `stackrun down` stops it";
+            context.say_all(&[headline(context, text)]);
+            status::INTERRUPTED
+        }
+    };
+    match (args.foreground, args.attach, result) {
+        (true, _, status::OK) => foreground::follow(context, &mut client, &stack, began),
+        (false, true, status::OK | status::FAILED | status::PORT) => {
+            foreground::attach(context, &mut client, &stack)?;
+            Ok(result)
+        }
+        _ => Ok(result),
+    }
+}
+
+fn command(args: &Args, stack: &Stack) -> Command {
+    let stack = Box::new(stack.clone());
+    Command::Up { stack, names: args.names.clone(), no_deps: args.no_deps }
+}
+
+/// What would be done. With nothing running a supervisor of one moment says so: it is pure.
+fn plan(args: &Args, stack: &Stack) -> Result<Plan, Error> {
+    let command = command(args, stack);
+    match Client::connect(&stack.dir)? {
+        Some(mut client) => match client.call(Request::Plan { command })? {
+            Reply::Plan { plan } => Ok(plan),
+            other => Err(unexpected(&other)),
+        },
+        None => Ok(Supervisor::new(stack.clone(), 0).plan(&command, Tick::default())?),
+    }
+}
+
+fn check_programs(args: &Args, stack: &Stack) -> Result<(), Error> {
+    let named = names::resolve(stack, &args.names);
+    let names = if args.no_deps { named } else { names::with_needs(stack, &named) };
+    let missing = programs::missing_programs(stack, &caller::environment(), &names);
+    if missing.is_empty() { Ok(()) } else { Err(Error::MissingPrograms(missing)) }
+}
+
+fn headline(context: &Context, text: &str) -> String {
+    reporters::headline(Symbol::Warn, text, context.err)
+}

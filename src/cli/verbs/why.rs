@@ -1,0 +1,71 @@
+//! `why`: the causal chain from a service to the root.
+
+use crate::{
+    cli::{
+        context::{Context, unexpected},
+        error::{Error, status},
+        names,
+    },
+    control::{Reply, Request},
+    model::Stack,
+    reporters,
+    supervisor::{Why, WhyLink},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  stackrun why web         what it waits for, down to the cause, and what to do
+  stackrun why web --json  the same as data";
+
+/// Why a service is not ready or a task not done: the chain to the cause, with evidence
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// The service or task
+    name: String,
+    /// As data
+    #[arg(long)]
+    json: bool,
+}
+
+pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
+    let mut client = context.connect_if_running()?;
+    let stack = context.known_stack(client.as_mut())?;
+    names::check(&stack, std::slice::from_ref(&args.name))?;
+    let running = client.is_some();
+    let why = match client {
+        Some(mut client) => match client.call(Request::Why { name: args.name.clone() })? {
+            Reply::Why { why } => why,
+            other => return Err(unexpected(&other)),
+        },
+        None => nothing_runs(&args.name),
+    };
+    if args.json {
+        let json =
+            serde_json::to_string_pretty(&why).map_err(|error| Error::Other(error.to_string()))?;
+        context.print(&format!("{json}\n"))?;
+    } else {
+        let place = |setting: &str| place_of(&stack, setting);
+        context.print(&reporters::why::show(&why, context.out, place))?;
+    }
+    Ok(if running { status::OK } else { status::NOT_RUNNING })
+}
+
+fn nothing_runs(name: &str) -> Why {
+    let link = WhyLink {
+        name: name.to_owned(),
+        state: "idle".into(),
+        because: "nothing of this stack is running".into(),
+        evidence: Vec::new(),
+        setting: None,
+        next: vec![format!("stackrun up {name}")],
+    };
+    Why { links: vec![link] }
+}
+
+/// `stack.kdl:12`, relative to the stack's folder.
+fn place_of(stack: &Stack, setting: &str) -> Option<String> {
+    let origin = stack.origins.get(setting)?;
+    let file = origin.file.strip_prefix(&stack.dir).unwrap_or(&origin.file);
+    Some(format!("{}:{}", file.display(), origin.line))
+}

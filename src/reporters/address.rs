@@ -1,0 +1,32 @@
+//! Where a service is to be found.
+
+use crate::{
+    model::{Check, HttpTarget, Service},
+    status::ServiceStatus,
+};
+
+/// As its file has it: its `url`, its HTTP check's address, or its port.
+pub(super) fn of_service(service: &Service) -> Option<String> {
+    if let Some(url) = service.url.as_ref().and_then(|url| url.as_literal()) {
+        return Some(url.to_owned());
+    }
+    let speaks_http = service.ready.checks.iter().any(|check| match check {
+        Check::Http(http) => matches!(http.target, HttpTarget::Path { .. }),
+        Check::Tcp(_) | Check::Command(_) | Check::Prints(_) | Check::Notify | Check::Delay(_) => {
+            false
+        }
+    });
+    let port = service.ports.first()?;
+    let number = port.number.fixed()?;
+    let host = port.host.as_deref().unwrap_or("127.0.0.1");
+    Some(match speaks_http {
+        true => format!("http://{host}:{number}"),
+        false => format!("port {number}"),
+    })
+}
+
+/// As `status` has it: its `url` or its port.
+pub(super) fn of_status(service: &ServiceStatus) -> Option<String> {
+    let port = service.ports.first().filter(|port| port.port != 0);
+    service.url.clone().or_else(|| Some(format!("port {}", port?.port)))
+}

@@ -1,0 +1,433 @@
+//! What is going on, as rows: a pure fold of a [`Status`] and the [`Record`]s that follow it.
+//!
+//! Every display of `up`, `down`, `restart` and `run` shows one [`Board`]. It knows neither
+//! terminal nor clock: [`Board::fold`] takes a record in and says what there is to show.
+
+use jiff::Timestamp;
+
+use crate::{
+    event::{Event, Record},
+    model::{Exit, Signal, Stack},
+    status::Status,
+};
+
+/// What the command that is watched is about: it decides which states are an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// Everything ready: `up`, `restart`, and the services around a `run`.
+    Up,
+    /// Everything down.
+    Down,
+}
+
+/// A service or a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A service.
+    Service,
+    /// A task.
+    Task,
+}
+
+/// One service or task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// What it does.
+    pub phase: Phase,
+    /// Since when it is on the way.
+    pub began: Option<Timestamp>,
+    /// Where to find it once it is ready.
+    pub address: Option<String>,
+    /// Whether the stack has it (the file may have lost it).
+    pub declared: bool,
+    /// The last lines of its output before its latest failure.
+    tail: Vec<String>,
+    /// How its process ended last, while something else is still to come.
+    exit: Option<Exit>,
+}
+
+/// What a row does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    /// Nothing that concerns this command.
+    Quiet,
+    /// On the way.
+    Moving(Move),
+    /// Where it ended up.
+    Settled(End),
+}
+
+/// What a service or task that is on the way does now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Move {
+    /// Its needs do not hold yet.
+    Waiting(Vec<String>),
+    /// Its start began.
+    Starting,
+    /// Its process runs, a check does not hold yet.
+    Checking {
+        /// The check.
+        check: String,
+        /// Its answer.
+        answer: String,
+    },
+    /// A task runs.
+    Running {
+        /// The step.
+        step: Option<String>,
+    },
+    /// It is not well any more.
+    Unhealthy(String),
+    /// Its process ended, and something follows.
+    Ended(Exit),
+    /// It is started again after a pause.
+    Backoff {
+        /// How its process ended.
+        exit: Option<Exit>,
+        /// The pause.
+        delay_ms: u64,
+        /// The number of the try.
+        attempt: u32,
+        /// How many there are.
+        of: u32,
+    },
+    /// Its stop began.
+    Stopping {
+        /// The last signal.
+        signal: Option<String>,
+    },
+}
+
+/// Where a service or task ended up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// It is ready.
+    Ready {
+        /// Since its start.
+        after_ms: u64,
+    },
+    /// The task is done.
+    Done {
+        /// Since its start.
+        after_ms: u64,
+    },
+    /// The task did not have to run.
+    Skipped(String),
+    /// It is down.
+    Stopped {
+        /// Since the stop began, where that was seen.
+        after_ms: Option<u64>,
+    },
+    /// It ended, and that is no failure.
+    Exited(Exit),
+    /// It failed.
+    Failed {
+        /// Why.
+        reason: String,
+        /// The last lines of its output.
+        tail: Vec<String>,
+    },
+    /// Processes of it are left.
+    Stuck(Vec<String>),
+}
+
+/// What a record changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The row is on the way and does something else now.
+    Moved(usize),
+    /// The row ended up somewhere.
+    Settled(usize),
+    /// Something that a person should know.
+    Notice {
+        /// About which service or task.
+        name: Option<String>,
+        /// What.
+        text: String,
+    },
+}
+
+/// All rows of a stack, in the order of its file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Board {
+    /// What the command is about.
+    pub goal: Goal,
+    /// The services and tasks.
+    pub rows: Vec<Row>,
+}
+
+impl Board {
+    /// A board of a stack that is about to be applied.
+    pub fn of_stack(stack: &Stack, goal: Goal) -> Self {
+        let services = stack.services.iter().map(|service| Row {
+            address: super::address::of_service(service),
+            ..Row::new(&service.name, Kind::Service)
+        });
+        let tasks = stack.tasks.iter().map(|task| Row::new(&task.name, Kind::Task));
+        Self { goal, rows: services.chain(tasks).collect() }
+    }
+
+    /// A board of a stack that runs.
+    pub fn of_status(status: &Status, goal: Goal) -> Self {
+        let services = status.services.iter().map(|service| Row {
+            address: super::address::of_status(service),
+            ..Row::new(&service.name, Kind::Service)
+        });
+        let tasks = status.tasks.iter().map(|task| Row::new(&task.name, Kind::Task));
+        Self { goal, rows: services.chain(tasks).collect() }
+    }
+
+    /// Adds what runs and stands in the file no more: it is about to be stopped.
+    pub fn add_undeclared(&mut self, status: &Status) {
+        for mut row in Self::of_status(status, self.goal).rows {
+            if self.row(&row.name).is_none() {
+                row.declared = false;
+                self.rows.push(row);
+            }
+        }
+    }
+
+    /// Takes a record in. `None`: there is nothing to show.
+    pub fn fold(&mut self, record: &Record) -> Option<Change> {
+        if let Event::Notice { text } = &record.event {
+            return Some(Change::Notice { name: record.name.clone(), text: text.clone() });
+        }
+        let index = self.index(record.name.as_deref()?, &record.event);
+        let goal = self.goal;
+        let row = &mut self.rows[index];
+        let before = row.phase.clone();
+        row.take(&record.event, record.at, goal);
+        if row.phase == before {
+            return None;
+        }
+        match row.phase {
+            Phase::Quiet => None,
+            Phase::Moving(_) => Some(Change::Moved(index)),
+            Phase::Settled(_) => Some(Change::Settled(index)),
+        }
+    }
+
+    /// The rows that are on the way.
+    pub fn moving(&self) -> impl Iterator<Item = (&Row, &Move)> {
+        self.rows.iter().filter_map(|row| match &row.phase {
+            Phase::Moving(what) => Some((row, what)),
+            Phase::Quiet | Phase::Settled(_) => None,
+        })
+    }
+
+    /// How many rows have settled, and how many this command has touched at all.
+    pub fn settled_of(&self) -> (usize, usize) {
+        let settled = self.rows.iter().filter(|row| matches!(row.phase, Phase::Settled(_)));
+        let settled = settled.count();
+        (settled, settled + self.moving().count())
+    }
+
+    /// The width of the column of names.
+    pub fn name_width(&self) -> usize {
+        let touched = self.rows.iter().filter(|row| row.phase != Phase::Quiet);
+        touched.map(|row| console::measure_text_width(&row.name)).max().unwrap_or(0)
+    }
+
+    /// The row of that name.
+    pub fn row(&self, name: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.name == name)
+    }
+
+    fn index(&mut self, name: &str, event: &Event) -> usize {
+        if let Some(index) = self.rows.iter().position(|row| row.name == name) {
+            return index;
+        }
+        // Not in the file any more: it is being stopped because of that.
+        let task = matches!(
+            event,
+            Event::Running { .. } | Event::Step { .. } | Event::Done { .. } | Event::Skipped { .. }
+        );
+        let kind = if task { Kind::Task } else { Kind::Service };
+        self.rows.push(Row { declared: false, ..Row::new(name, kind) });
+        self.rows.len() - 1
+    }
+}
+
+impl Row {
+    fn new(name: &str, kind: Kind) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind,
+            phase: Phase::Quiet,
+            began: None,
+            address: None,
+            declared: true,
+            tail: Vec::new(),
+            exit: None,
+        }
+    }
+
+    fn take(&mut self, event: &Event, at: Timestamp, goal: Goal) {
+        match event {
+            Event::Waiting { on } => self.go(Move::Waiting(on.clone()), at),
+            Event::Starting => {
+                self.began = Some(at);
+                self.phase = Phase::Moving(Move::Starting);
+            }
+            Event::Spawned { .. } => self.go(Move::Starting, at),
+            Event::Checked { check, answer } => {
+                // A check of a service that is ready belongs to its health, not to its start.
+                if let Phase::Moving(_) = self.phase {
+                    let (check, answer) = (check.clone(), answer.clone());
+                    self.go(Move::Checking { check, answer }, at);
+                }
+            }
+            Event::Ready { after_ms } => self.settle(End::Ready { after_ms: *after_ms }),
+            Event::Unhealthy { reason } => self.go(Move::Unhealthy(reason.clone()), at),
+            Event::Stopping => {
+                self.began = Some(at);
+                self.phase = Phase::Moving(Move::Stopping { signal: None });
+            }
+            Event::Signalled { signal, .. } => {
+                if let Phase::Moving(Move::Stopping { signal: last }) = &mut self.phase {
+                    *last = Some(signal.clone());
+                }
+            }
+            Event::Exited { exit, expected, tail } => self.ended(*exit, *expected, tail, at),
+            Event::Stopped => self.stopped(at, goal),
+            Event::Stuck { processes } => self.settle(End::Stuck(processes.clone())),
+            Event::Backoff { delay_ms, attempt, of } => {
+                let (delay_ms, attempt, of) = (*delay_ms, *attempt, *of);
+                let exit = self.exit.take();
+                self.go(Move::Backoff { exit, delay_ms, attempt, of }, at);
+            }
+            Event::Failed { reason, tail } => {
+                let kept = std::mem::take(&mut self.tail);
+                let tail = if tail.is_empty() { kept } else { tail.clone() };
+                self.settle(End::Failed { reason: reason.clone(), tail });
+            }
+            Event::Running { .. } => {
+                self.began = Some(at);
+                self.phase = Phase::Moving(Move::Running { step: None });
+            }
+            Event::Step { step } => self.go(Move::Running { step: Some(step.clone()) }, at),
+            Event::Done { after_ms } => self.settle(End::Done { after_ms: *after_ms }),
+            Event::Skipped { reason } => self.settle(End::Skipped(reason.clone())),
+            Event::SupervisorStarted { .. }
+            | Event::Applied { .. }
+            | Event::Swept { .. }
+            | Event::Hook { .. }
+            | Event::Notice { .. }
+            | Event::Down => {}
+        }
+    }
+
+    fn go(&mut self, what: Move, at: Timestamp) {
+        if !matches!(self.phase, Phase::Moving(_)) {
+            self.began = Some(at);
+        }
+        self.phase = Phase::Moving(what);
+    }
+
+    fn settle(&mut self, end: End) {
+        self.phase = Phase::Settled(end);
+        self.exit = None;
+    }
+
+    fn ended(&mut self, exit: Exit, expected: bool, tail: &[String], at: Timestamp) {
+        if !tail.is_empty() {
+            self.tail = tail.to_vec();
+        }
+        self.exit = Some(exit);
+        match (&self.phase, self.kind) {
+            // The end of a stop is `Stopped`: the rest of the tree may still live.
+            (Phase::Moving(Move::Stopping { .. }), _) => {}
+            // A task's end is `Done` or `Failed`.
+            (_, Kind::Task) => {}
+            (_, Kind::Service) if expected => self.settle(End::Exited(exit)),
+            (_, Kind::Service) => self.go(Move::Ended(exit), at),
+        }
+    }
+
+    fn stopped(&mut self, at: Timestamp, goal: Goal) {
+        let stopping = matches!(self.phase, Phase::Moving(Move::Stopping { .. }));
+        match (goal, self.declared) {
+            (Goal::Down, _) | (Goal::Up, false) => {
+                let began = self.began.filter(|_| stopping);
+                let after = began.map(|began| super::words::between(began, at));
+                let after_ms = after.and_then(|after| u64::try_from(after.as_millis()).ok());
+                self.settle(End::Stopped { after_ms });
+            }
+            // It comes back: what follows says when.
+            (Goal::Up, true) if stopping => self.phase = Phase::Quiet,
+            (Goal::Up, true) => {}
+        }
+    }
+}
+
+impl Move {
+    /// What it does now, in a few words.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Waiting(on) => format!("waiting for {}", super::words::list(on)),
+            Self::Starting => "starting".into(),
+            Self::Checking { check, answer } => format!("checking {check} → {answer}"),
+            Self::Running { step: None } => "running".into(),
+            Self::Running { step: Some(step) } => format!("running {step}"),
+            Self::Unhealthy(reason) => format!("unhealthy: {reason}"),
+            Self::Ended(exit) => exit.to_string(),
+            Self::Backoff { exit, delay_ms, attempt, of } => {
+                let ended = exit.map_or("failed".into(), |exit| exit.to_string());
+                let delay = super::words::millis(*delay_ms);
+                format!("{ended}, again in {delay} ({attempt} of {of})")
+            }
+            Self::Stopping { signal: None } => "stopping".into(),
+            Self::Stopping { signal: Some(signal) } if *signal == Signal::KILL.to_string() => {
+                "killing".into()
+            }
+            Self::Stopping { signal: Some(signal) } => format!("stopping ({signal})"),
+        }
+    }
+
+    /// Whether it does nothing but wait for others.
+    pub fn waits(&self) -> bool {
+        matches!(self, Self::Waiting(_))
+    }
+}
+
+impl End {
+    /// How it ended up, in a few words.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Ready { after_ms } => format!("ready in {}", super::words::millis(*after_ms)),
+            Self::Done { after_ms } => format!("done in {}", super::words::millis(*after_ms)),
+            Self::Skipped(reason) => format!("skipped: {reason}"),
+            Self::Stopped { after_ms: None } => "stopped".into(),
+            Self::Stopped { after_ms: Some(after) } => {
+                format!("stopped in {}", super::words::millis(*after))
+            }
+            Self::Exited(exit) => format!("ended ({exit})"),
+            Self::Failed { reason, .. } => format!("failed: {reason}"),
+            Self::Stuck(processes) => {
+                format!("{} could not be ended", super::words::count(processes.len(), "process"))
+            }
+        }
+    }
+
+    /// Whether that is a failure.
+    pub fn is_bad(&self) -> bool {
+        matches!(self, Self::Failed { .. } | Self::Stuck(_))
+    }
+
+    /// What to show below it: the last lines of its log, the processes that are left.
+    pub fn evidence(&self) -> &[String] {
+        match self {
+            Self::Failed { tail, .. } => tail,
+            Self::Stuck(processes) => processes,
+            Self::Ready { .. }
+            | Self::Done { .. }
+            | Self::Skipped(_)
+            | Self::Stopped { .. }
+            | Self::Exited(_) => &[],
+        }
+    }
+}

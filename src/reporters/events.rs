@@ -1,0 +1,90 @@
+//! The ledger for people: a line for each thing that happened.
+
+use jiff::tz::TimeZone;
+
+use super::{
+    theme::{Theme, Tone},
+    words,
+};
+use crate::event::{Cause, Event, Record};
+
+/// One record in one line.
+pub fn show(record: &Record, zone: &TimeZone, theme: Theme) -> String {
+    let time = record.at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f");
+    let time = theme.paint(Tone::Faint, time.to_string());
+    let (text, tone) = text_of(&record.event);
+    let text = theme.plain_words(&text).into_owned();
+    let text = tone.map_or(text.clone(), |tone| theme.paint(tone, text));
+    let name = record.name.as_deref().map(|name| format!("{} ", theme.paint(Tone::Strong, name)));
+    let cause = theme.paint(Tone::Faint, format!("({})", cause_of(&record.cause)));
+    format!("{time}  {}{text}  {cause}", name.unwrap_or_default())
+}
+
+fn text_of(event: &Event) -> (String, Option<Tone>) {
+    let text = match event {
+        Event::SupervisorStarted { pid, version, took_over } => {
+            let how = if *took_over { "took over" } else { "started" };
+            format!("supervisor {version} {how}, pid {pid}")
+        }
+        Event::Applied { plan } => match plan.as_slice() {
+            [] => "stack applied: nothing to do".into(),
+            plan => format!("stack applied: {}", plan.join("; ")),
+        },
+        Event::Waiting { on } => format!("waits for {}", words::list(on)),
+        Event::Starting => "starts".into(),
+        Event::Spawned { pid } | Event::Running { pid } => format!("runs, pid {pid}"),
+        Event::Checked { check, answer } => format!("{check} → {answer}"),
+        Event::Ready { after_ms } => {
+            return (format!("ready in {}", words::millis(*after_ms)), Some(Tone::Good));
+        }
+        Event::Done { after_ms } => {
+            return (format!("done in {}", words::millis(*after_ms)), Some(Tone::Good));
+        }
+        Event::Unhealthy { reason } => {
+            return (format!("unhealthy: {reason}"), Some(Tone::Warn));
+        }
+        Event::Stopping => "stops".into(),
+        Event::Signalled { signal, tree } => {
+            let whom = if *tree { "every process" } else { "the main process" };
+            format!("{signal} sent to {whom}")
+        }
+        Event::Exited { exit, expected: true, .. } => format!("ended: {exit}"),
+        Event::Exited { exit, expected: false, .. } => {
+            return (format!("ended: {exit}"), Some(Tone::Warn));
+        }
+        Event::Swept { processes } => {
+            format!("{} left behind were killed", words::count(*processes, "process"))
+        }
+        Event::Stopped => "stopped".into(),
+        Event::Stuck { processes } => {
+            return (format!("cannot be ended: {}", processes.join("; ")), Some(Tone::Bad));
+        }
+        Event::Backoff { delay_ms, attempt, of } => {
+            format!("again in {} ({attempt} of {of})", words::millis(*delay_ms))
+        }
+        Event::Failed { reason, .. } => return (format!("failed: {reason}"), Some(Tone::Bad)),
+        Event::Step { step } => format!("step {step}"),
+        Event::Skipped { reason } => format!("skipped: {reason}"),
+        Event::Hook { hook, exit } => format!("{hook}: {exit}"),
+        Event::Notice { text } => return (text.clone(), Some(Tone::Warn)),
+        Event::Down => "the stack is down".into(),
+    };
+    (text, None)
+}
+
+fn cause_of(cause: &Cause) -> String {
+    match cause {
+        Cause::Command { command, pid } => format!("{command}, pid {pid}"),
+        Cause::Need { of } => format!("needed by {of}"),
+        Cause::Edit { keys } => format!("edited: {}", words::list(keys)),
+        Cause::Follow { of } => format!("follows {of}"),
+        Cause::Exit => "it ended".into(),
+        Cause::Start => "its start".into(),
+        Cause::Check => "its checks".into(),
+        Cause::Memory => "its memory".into(),
+        Cause::Watch { path } => format!("{path} changed"),
+        Cause::Schedule => "its schedule".into(),
+        Cause::Window { task } => format!("{task} runs without it"),
+        Cause::Supervisor => "stackrun".into(),
+    }
+}

@@ -1,0 +1,16 @@
+//! One plain line for each change, where there is no terminal.
+
+use super::{
+    board::{Phase, Row},
+    theme::{Symbol, Theme, pad},
+};
+
+/// The line of a row that is on the way.
+pub(super) fn moving(row: &Row, names: usize, theme: Theme) -> String {
+    let text = match &row.phase {
+        Phase::Moving(what) => what.text(),
+        Phase::Quiet | Phase::Settled(_) => String::new(),
+    };
+    let text = theme.plain_words(&text);
+    format!("{} {}  {text}", theme.symbol(Symbol::Dot), pad(&row.name, names))
+}

@@ -1,0 +1,44 @@
+//! What a command would do: `--dry-run`.
+
+use super::{
+    theme::{Symbol, Theme, Tone, pad},
+    words,
+};
+use crate::plan::{Action, Plan};
+
+/// A line for each step, and how many there are.
+pub fn show(plan: &Plan, theme: Theme) -> String {
+    let width = plan.steps.iter().map(|step| step.name.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for step in &plan.steps {
+        let (word, tone) = word(step.action);
+        let name = pad(&step.name, width);
+        let name = match step.action {
+            Action::Keep => theme.paint(Tone::Faint, name),
+            _ => name,
+        };
+        let action = theme.paint(tone, pad(word, "restart".len()));
+        let reason = theme.plain_words(&step.reason);
+        let reason = theme.paint(Tone::Faint, reason);
+        text.push_str(format!("{action}  {name}  {reason}").trim_end());
+        text.push('\n');
+    }
+    let changes = plan.steps.iter().filter(|step| step.action != Action::Keep).count();
+    let symbol = theme.symbol(Symbol::Arrow);
+    text.push_str(&match changes {
+        0 => format!("{symbol} nothing to do\n"),
+        _ => format!("{symbol} {} would be done; nothing was\n", words::count(changes, "step")),
+    });
+    text
+}
+
+fn word(action: Action) -> (&'static str, Tone) {
+    match action {
+        Action::Start => ("start", Tone::Good),
+        Action::Run => ("run", Tone::Good),
+        Action::Restart => ("restart", Tone::Warn),
+        Action::Update => ("update", Tone::Warn),
+        Action::Stop => ("stop", Tone::Bad),
+        Action::Keep => ("keep", Tone::Faint),
+    }
+}

@@ -1,0 +1,124 @@
+//! What a command that takes time shows meanwhile: bars, plain lines, or failures alone.
+
+#![expect(clippy::print_stderr, reason = "showing progress is what it is for")]
+
+use jiff::Timestamp;
+
+use super::{
+    board::{Board, Change, Phase},
+    progress::Progress,
+    theme::{Symbol, Theme, Tone},
+    view,
+};
+use crate::event::Record;
+
+/// A view of one [`Board`], fed with records.
+#[derive(Debug)]
+pub struct Reporter {
+    board: Board,
+    theme: Theme,
+    view: View,
+}
+
+#[derive(Debug)]
+enum View {
+    /// A terminal.
+    Bars(Progress),
+    /// A line for each change.
+    Lines,
+    /// Failures and notices only.
+    Quiet,
+}
+
+impl Reporter {
+    /// Live lines on the terminal.
+    pub fn bars(board: Board, progress: Progress, theme: Theme) -> Self {
+        Self { board, theme, view: View::Bars(progress) }
+    }
+
+    /// One plain line for each change.
+    pub fn lines(board: Board, theme: Theme) -> Self {
+        Self { board, theme, view: View::Lines }
+    }
+
+    /// Failures alone.
+    pub fn quiet(board: Board, theme: Theme) -> Self {
+        Self { board, theme, view: View::Quiet }
+    }
+
+    /// What is known by now.
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// Something happened.
+    pub fn record(&mut self, record: &Record, now: Timestamp) {
+        if let Some(change) = self.board.fold(record) {
+            let lines = self.lines_for(&change);
+            self.print(&lines);
+        }
+        self.tick(now);
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Timestamp) {
+        if let View::Bars(progress) = &mut self.view {
+            progress.draw(&self.board, now);
+        }
+    }
+
+    /// Prints lines that stay, above whatever moves.
+    pub fn print(&self, lines: &[String]) {
+        if lines.is_empty() {
+            return;
+        }
+        match &self.view {
+            View::Bars(progress) => progress.print(lines),
+            View::Lines | View::Quiet => lines.iter().for_each(|line| eprintln!("{line}")),
+        }
+    }
+
+    /// Takes everything that moves away; what was printed stays.
+    pub fn finish(&mut self) {
+        if let View::Bars(progress) = &mut self.view {
+            progress.finish();
+        }
+        // What comes now is not on a display that is gone.
+        self.view = match self.view {
+            View::Bars(_) | View::Lines => View::Lines,
+            View::Quiet => View::Quiet,
+        };
+    }
+
+    fn lines_for(&self, change: &Change) -> Vec<String> {
+        let columns = match &self.view {
+            View::Bars(progress) => Some(progress.columns()),
+            View::Lines | View::Quiet => None,
+        };
+        match (change, &self.view) {
+            (Change::Notice { name, text }, _) => {
+                let name = name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+                vec![format!("{} {name}{text}", self.theme.symbol(Symbol::Warn))]
+            }
+            (Change::Moved(index), View::Lines) => vec![super::lines::moving(
+                &self.board.rows[*index],
+                self.board.name_width(),
+                self.theme,
+            )],
+            (Change::Moved(_), View::Bars(_) | View::Quiet) => Vec::new(),
+            (Change::Settled(index), view) => {
+                let row = &self.board.rows[*index];
+                let bad = matches!(&row.phase, Phase::Settled(end) if end.is_bad());
+                match (view, bad) {
+                    (View::Quiet, false) => Vec::new(),
+                    _ => view::settled(row, self.board.name_width(), columns, self.theme),
+                }
+            }
+        }
+    }
+}
+
+/// A line that says how something went on the whole.
+pub fn headline(symbol: Symbol, text: &str, theme: Theme) -> String {
+    format!("{} {}", theme.symbol(symbol), theme.paint(Tone::Strong, text))
+}

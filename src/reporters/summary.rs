@@ -1,0 +1,177 @@
+//! The last lines of a command: how it went on the whole.
+
+use std::time::Duration;
+
+use super::{
+    board::{Board, Kind},
+    reporter::headline,
+    theme::{Symbol, Theme, Tone},
+    words,
+};
+use crate::supervisor::{How, Outcome, Settled};
+
+/// What is left of a stack that was stopped, as far as was looked.
+#[derive(Debug, Clone, Copy)]
+pub struct Left<'a> {
+    /// Processes.
+    pub processes: &'a [String],
+    /// Ports.
+    pub ports: &'a [u16],
+    /// Whether the kernel itself said so.
+    pub proved: bool,
+}
+
+/// What of an outcome is worth a word.
+#[derive(Debug, Default)]
+struct Tally {
+    services: usize,
+    tasks: usize,
+    unchanged: usize,
+    stopped: usize,
+    failed: Vec<String>,
+    blocked: Vec<(String, String)>,
+    superseded: Vec<String>,
+    stuck: Vec<String>,
+}
+
+impl Tally {
+    fn of(outcome: &Outcome, board: &Board) -> Self {
+        let mut tally = Self::default();
+        for Settled { name, how } in &outcome.results {
+            let kind = board.row(name).map_or(Kind::Service, |row| row.kind);
+            let held = match kind {
+                Kind::Service => &mut tally.services,
+                Kind::Task => &mut tally.tasks,
+            };
+            match how {
+                How::Unchanged => {
+                    *held += 1;
+                    tally.unchanged += 1;
+                }
+                How::Ready { .. } | How::Skipped => *held += 1,
+                How::Stopped => tally.stopped += 1,
+                How::Failed { .. } => tally.failed.push(name.clone()),
+                How::Blocked { by } => tally.blocked.push((name.clone(), by.clone())),
+                How::Superseded => tally.superseded.push(name.clone()),
+                How::Stuck { .. } => tally.stuck.push(name.clone()),
+            }
+        }
+        tally
+    }
+
+    /// `6 services ready, 1 task done, 2 stopped`.
+    fn good(&self) -> Vec<String> {
+        let mut facts = Vec::new();
+        if self.services > 0 || (self.tasks == 0 && self.stopped == 0) {
+            facts.push(format!("{} ready", words::count(self.services, "service")));
+        }
+        if self.tasks > 0 {
+            facts.push(format!("{} done", words::count(self.tasks, "task")));
+        }
+        if self.stopped > 0 {
+            facts.push(format!("{} stopped", self.stopped));
+        }
+        facts
+    }
+}
+
+/// After `up` and `restart`: `shop is up: 6 services ready in 3.4s`.
+pub fn up(
+    stack: &str,
+    outcome: &Outcome,
+    board: &Board,
+    took: Duration,
+    theme: Theme,
+) -> Vec<String> {
+    let tally = Tally::of(outcome, board);
+    let took = words::duration(took);
+    let mut facts = tally.good();
+    let bad = tally.failed.len() + tally.blocked.len() + tally.stuck.len();
+    if bad == 0 && tally.superseded.is_empty() && !outcome.superseded {
+        let facts = facts.join(", ");
+        let text = match tally.unchanged == outcome.results.len() {
+            true => format!("{stack} is up: {facts}, nothing to do"),
+            false => format!("{stack} is up: {facts} in {took}"),
+        };
+        return vec![headline(Symbol::Good, &text, theme)];
+    }
+    let mut lines = Vec::new();
+    for (name, by) in &tally.blocked {
+        let text = format!("{name} was not started: it needs {by}");
+        lines.push(format!("{} {text}", theme.symbol(Symbol::Idle)));
+    }
+    if !tally.superseded.is_empty() || outcome.superseded {
+        let names = match tally.superseded.as_slice() {
+            [] => stack.to_owned(),
+            names => words::list(names),
+        };
+        let text = format!("{names}: stopped by another command meanwhile");
+        lines.push(format!("{} {text}", theme.symbol(Symbol::Warn)));
+    }
+    if bad == 0 {
+        return lines;
+    }
+    let mut verdict = Vec::new();
+    if !tally.failed.is_empty() {
+        verdict.push(format!("{} failed", words::list(&tally.failed)));
+    }
+    if !tally.blocked.is_empty() {
+        verdict.push(format!("{} not started", tally.blocked.len()));
+    }
+    if !tally.stuck.is_empty() {
+        verdict.push(format!("{} could not be stopped", words::list(&tally.stuck)));
+    }
+    verdict.append(&mut facts);
+    let text = format!("{stack} is not up after {took}: {}", verdict.join(", "));
+    lines.push(headline(Symbol::Bad, &text, theme));
+    if let Some(name) = tally.failed.first() {
+        lines.push(hint(&format!("stackrun why {name}"), theme));
+    }
+    lines
+}
+
+/// After `down`: `shop is down: 0 processes, 0 ports`.
+pub fn down(
+    what: &str,
+    outcome: &Outcome,
+    left: Option<Left<'_>>,
+    took: Duration,
+    theme: Theme,
+) -> Vec<String> {
+    let mut processes: Vec<String> = Vec::new();
+    for settled in &outcome.results {
+        if let How::Stuck { processes: stuck } = &settled.how {
+            processes.extend(stuck.iter().map(|process| format!("{}: {process}", settled.name)));
+        }
+    }
+    let mut ports: &[u16] = &[];
+    let mut proof = "";
+    if let Some(left) = left {
+        if processes.is_empty() {
+            processes.extend_from_slice(left.processes);
+        }
+        ports = left.ports;
+        proof = if left.proved { "" } else { ", verified by scan" };
+    }
+    let facts = format!(
+        "{}, {}",
+        words::count(processes.len(), "process"),
+        words::count(ports.len(), "port")
+    );
+    let took = words::duration(took);
+    if processes.is_empty() && ports.is_empty() {
+        let text = format!("{what} is down: {facts} ({took}{proof})");
+        return vec![headline(Symbol::Good, &text, theme)];
+    }
+    let text = format!("{what} is not down after {took}: {facts} left");
+    let mut lines = vec![headline(Symbol::Bad, &text, theme)];
+    let bar = theme.symbol(Symbol::Bar);
+    lines.extend(processes.iter().map(|process| format!("  {bar} {process}")));
+    lines.extend(ports.iter().map(|port| format!("  {bar} port {port} is still listened on")));
+    lines
+}
+
+/// A next step: `→ stackrun why api`.
+pub fn hint(command: &str, theme: Theme) -> String {
+    format!("  {} {}", theme.symbol(Symbol::Arrow), theme.paint(Tone::Faint, command))
+}

@@ -1,0 +1,172 @@
+//! `status` as a table that fits the terminal.
+
+use jiff::Timestamp;
+
+use super::{
+    theme::{Symbol, Theme, Tone, pad, pad_left},
+    words,
+};
+use crate::{
+    model::Exit,
+    status::{ServiceState, ServiceStatus, Status, TaskState, TaskStatus},
+};
+
+/// A column that is left out sooner than another where room is short has a higher number.
+struct Column {
+    title: &'static str,
+    right: bool,
+    leave_out: u8,
+}
+
+const COLUMNS: [Column; 9] = [
+    Column { title: "NAME", right: false, leave_out: 0 },
+    Column { title: "STATE", right: false, leave_out: 0 },
+    Column { title: "PID", right: true, leave_out: 3 },
+    Column { title: "PORTS", right: false, leave_out: 2 },
+    Column { title: "UPTIME", right: true, leave_out: 4 },
+    Column { title: "RESTARTS", right: true, leave_out: 6 },
+    Column { title: "CPU", right: true, leave_out: 7 },
+    Column { title: "MEMORY", right: true, leave_out: 5 },
+    Column { title: "", right: false, leave_out: 0 },
+];
+/// The narrowest column of reasons that is worth having.
+const REASON: usize = 16;
+
+/// The table; without `columns` (no terminal) nothing is cut.
+pub fn show(status: &Status, now: Timestamp, columns: Option<usize>, theme: Theme) -> String {
+    let rows = status.services.iter().map(|service| service_row(service, theme));
+    let tasks = status.tasks.iter().map(|task| task_row(task, now, theme));
+    let rows: Vec<[String; 9]> = rows.chain(tasks).collect();
+    let mut text = String::new();
+    for notice in &status.notices {
+        text.push_str(&format!("{} {notice}\n", theme.symbol(Symbol::Warn)));
+    }
+    if rows.is_empty() {
+        text.push_str("the stack is empty\n");
+        return text;
+    }
+    for line in lines(&rows, columns, theme) {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn lines(rows: &[[String; 9]], columns: Option<usize>, theme: Theme) -> Vec<String> {
+    let mut widths: Vec<usize> = (0..COLUMNS.len())
+        .map(|column| {
+            let cells = rows.iter().map(|row| console::measure_text_width(&row[column]));
+            let widest = cells.max().unwrap_or(0);
+            // A column without a cell is none.
+            if widest == 0 { 0 } else { widest.max(COLUMNS[column].title.len()) }
+        })
+        .collect();
+    if let Some(columns) = columns {
+        fit(&mut widths, columns);
+    }
+    let titles = COLUMNS.map(|column| theme.paint(Tone::Faint, column.title));
+    let all = std::iter::once(&titles).chain(rows);
+    all.map(|row| {
+        let cells = row.iter().zip(&widths).zip(&COLUMNS).filter(|((_, width), _)| **width > 0);
+        let cells = cells.map(|((cell, width), column)| {
+            let cell = theme.fit(cell, *width);
+            if column.right { pad_left(&cell, *width) } else { pad(&cell, *width) }
+        });
+        let line = cells.collect::<Vec<_>>().join("  ");
+        match columns {
+            Some(columns) => theme.fit(line.trim_end(), columns).into_owned(),
+            None => line,
+        }
+    })
+    .collect()
+}
+
+/// Leaves columns out, then shortens the reason, until all fit.
+fn fit(widths: &mut [usize], columns: usize) {
+    let reason = widths.len() - 1;
+    let total = |widths: &[usize], reason_width: usize| {
+        let shown = widths[..reason].iter().filter(|width| **width > 0);
+        shown.map(|width| width + 2).sum::<usize>() + reason_width
+    };
+    let least = widths[reason].min(REASON);
+    let mut order: Vec<usize> = (0..reason).filter(|at| COLUMNS[*at].leave_out > 0).collect();
+    order.sort_by_key(|at| COLUMNS[*at].leave_out);
+    while total(widths, least) > columns {
+        let Some(next) = order.pop() else { break };
+        widths[next] = 0;
+    }
+    let room = columns.saturating_sub(total(widths, 0));
+    widths[reason] = widths[reason].min(room);
+}
+
+fn service_row(service: &ServiceStatus, theme: Theme) -> [String; 9] {
+    let runs = service.pid.is_some();
+    let ports: Vec<String> = service.ports.iter().map(|port| port.port.to_string()).collect();
+    let uptime = service.uptime_ms.map(words::millis).unwrap_or_default();
+    [
+        service.name.clone(),
+        theme.paint(tone_of_service(service.state), service.state.word()),
+        service.pid.map(|pid| pid.to_string()).unwrap_or_default(),
+        ports.join(","),
+        uptime,
+        if service.restarts > 0 { service.restarts.to_string() } else { String::new() },
+        if runs { format!("{:.1}%", service.cpu_percent) } else { String::new() },
+        if runs { words::bytes(service.memory_bytes) } else { String::new() },
+        reason_of_service(service, theme),
+    ]
+}
+
+fn reason_of_service(service: &ServiceStatus, theme: Theme) -> String {
+    let ended = match (service.state, service.exit) {
+        (ServiceState::Exited, Some(exit)) => Some(exit.to_string()),
+        _ => None,
+    };
+    match (&service.reason, ended, service.state) {
+        (Some(reason), _, _) => theme.plain_words(reason).into_owned(),
+        (None, Some(ended), _) => ended,
+        (None, None, ServiceState::Ready) => {
+            theme.paint(Tone::Faint, service.url.as_deref().unwrap_or_default())
+        }
+        (None, None, _) => String::new(),
+    }
+}
+
+fn task_row(task: &TaskStatus, now: Timestamp, theme: Theme) -> [String; 9] {
+    let ago = task.since.map(|since| words::duration(words::between(since, now)));
+    let reason = match (&task.reason, task.state, &ago) {
+        (Some(reason), _, _) => theme.plain_words(reason).into_owned(),
+        (None, TaskState::Done | TaskState::Skipped, Some(ago)) => {
+            theme.paint(Tone::Faint, format!("{ago} ago"))
+        }
+        (None, TaskState::Failed, _) => {
+            task.exit.map_or(String::new(), |exit: Exit| exit.to_string())
+        }
+        (None, _, _) => String::new(),
+    };
+    let state = theme.paint(tone_of_task(task.state), task.state.word());
+    let uptime = match task.state {
+        TaskState::Running => ago.unwrap_or_default(),
+        _ => String::new(),
+    };
+    let none = String::new;
+    [task.name.clone(), state, none(), none(), uptime, none(), none(), none(), reason]
+}
+
+fn tone_of_service(state: ServiceState) -> Tone {
+    match state {
+        ServiceState::Ready => Tone::Good,
+        ServiceState::Idle | ServiceState::Exited => Tone::Faint,
+        ServiceState::Waiting | ServiceState::Starting | ServiceState::Stopping => Tone::Busy,
+        ServiceState::Unhealthy | ServiceState::Backoff => Tone::Warn,
+        ServiceState::Failed => Tone::Bad,
+    }
+}
+
+fn tone_of_task(state: TaskState) -> Tone {
+    match state {
+        TaskState::Done => Tone::Good,
+        TaskState::Idle | TaskState::Skipped => Tone::Faint,
+        TaskState::Waiting | TaskState::Running => Tone::Busy,
+        TaskState::Failed => Tone::Bad,
+    }
+}

@@ -1,0 +1,198 @@
+//! Colours and symbols: the one place that decides how things look.
+
+use std::borrow::Cow;
+
+use console::Style;
+
+/// How a stream is written to: with or without colour, with symbols or with ASCII alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Theme {
+    /// Whether to colour.
+    pub color: bool,
+    /// Whether the locale has more than ASCII.
+    pub unicode: bool,
+}
+
+/// What a piece of text wants to say by its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// All is well.
+    Good,
+    /// Something failed.
+    Bad,
+    /// Something wants attention.
+    Warn,
+    /// Something is on the way.
+    Busy,
+    /// Less important than what is around it.
+    Faint,
+    /// More important than what is around it.
+    Strong,
+    /// The name of the n-th service.
+    Name(usize),
+}
+
+/// A symbol before a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Symbol {
+    /// It worked.
+    Good,
+    /// It failed.
+    Bad,
+    /// Attention.
+    Warn,
+    /// Neither good nor bad: stopped, skipped.
+    Idle,
+    /// A step towards something.
+    Arrow,
+    /// A gap.
+    Dots,
+    /// Separates the facts of a line.
+    Dot,
+    /// Before a line of somebody's log.
+    Bar,
+}
+
+const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const ASCII_SPINNER: [&str; 4] = ["|", "/", "-", "\\"];
+
+impl Theme {
+    /// Neither colour nor symbols: for tests and files.
+    pub const PLAIN: Self = Self { color: false, unicode: false };
+
+    /// The text in its colour.
+    pub fn paint(self, tone: Tone, text: impl AsRef<str>) -> String {
+        let style = Style::new().force_styling(self.color);
+        let style = match tone {
+            Tone::Good => style.green(),
+            Tone::Bad => style.red(),
+            Tone::Warn => style.yellow(),
+            Tone::Busy => style.cyan(),
+            Tone::Faint => style.dim(),
+            Tone::Strong => style.bold(),
+            Tone::Name(index) => match index % 6 {
+                0 => style.cyan(),
+                1 => style.yellow(),
+                2 => style.green(),
+                3 => style.magenta(),
+                4 => style.blue(),
+                _ => style.bright().cyan(),
+            },
+        };
+        style.apply_to(text.as_ref()).to_string()
+    }
+
+    /// The symbol, coloured.
+    pub fn symbol(self, symbol: Symbol) -> String {
+        let tone = match symbol {
+            Symbol::Good => Tone::Good,
+            Symbol::Bad => Tone::Bad,
+            Symbol::Warn => Tone::Warn,
+            Symbol::Idle | Symbol::Arrow | Symbol::Dots | Symbol::Dot | Symbol::Bar => Tone::Faint,
+        };
+        self.paint(tone, self.bare(symbol))
+    }
+
+    /// The symbol without colour.
+    pub fn bare(self, symbol: Symbol) -> &'static str {
+        let (symbol, ascii) = match symbol {
+            Symbol::Good => ("✔", "+"),
+            Symbol::Bad => ("✘", "x"),
+            Symbol::Warn => ("▲", "!"),
+            Symbol::Idle => ("■", "-"),
+            Symbol::Arrow => ("→", "->"),
+            Symbol::Dots => ("…", "..."),
+            Symbol::Dot => ("·", "-"),
+            Symbol::Bar => ("│", "|"),
+        };
+        if self.unicode { symbol } else { ascii }
+    }
+
+    /// The spinner's picture at its n-th step.
+    pub fn spinner(self, step: usize) -> String {
+        let picture = match self.unicode {
+            true => SPINNER[step % SPINNER.len()],
+            false => ASCII_SPINNER[step % ASCII_SPINNER.len()],
+        };
+        self.paint(Tone::Busy, picture)
+    }
+
+    /// The text cut to a width, colours intact.
+    pub fn fit(self, text: &str, width: usize) -> Cow<'_, str> {
+        let dots = self.bare(Symbol::Dots);
+        match width > console::measure_text_width(dots) {
+            true => console::truncate_str(text, width, dots),
+            false => console::truncate_str(text, width, ""),
+        }
+    }
+
+    /// The text, its symbols replaced where only ASCII can be shown.
+    pub fn plain_words<'a>(self, text: &'a str) -> Cow<'a, str> {
+        match self.unicode || text.is_ascii() {
+            true => text.into(),
+            false => text.replace('→', "->").replace('…', "...").into(),
+        }
+    }
+}
+
+/// The text filled up with spaces to a width, colours not counted.
+pub fn pad(text: &str, width: usize) -> String {
+    let missing = width.saturating_sub(console::measure_text_width(text));
+    format!("{text}{}", " ".repeat(missing))
+}
+
+/// The text filled up with spaces in front.
+pub fn pad_left(text: &str, width: usize) -> String {
+    let missing = width.saturating_sub(console::measure_text_width(text));
+    format!("{}{text}", " ".repeat(missing))
+}
+
+/// The text broken at spaces into lines of at most `width`; words that are longer are cut.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let mut word = Cow::Borrowed(word);
+        loop {
+            let last = lines.last_mut().map_or(0, |line| console::measure_text_width(line));
+            let length = console::measure_text_width(&word);
+            let gap = usize::from(last > 0);
+            if last + gap + length <= width {
+                let line = lines.last_mut().expect("there is always a line");
+                line.push_str(if gap == 1 { " " } else { "" });
+                line.push_str(&word);
+                break;
+            }
+            if last > 0 {
+                lines.push(String::new());
+                continue;
+            }
+            // Longer than a whole line: as much as fits (at least one character, or it would
+            // never end).
+            let head = head(&word, width);
+            let rest = word[head.len()..].to_owned();
+            lines.last_mut().expect("there is always a line").push_str(&head);
+            if rest.is_empty() {
+                break;
+            }
+            lines.push(String::new());
+            word = Cow::Owned(rest);
+        }
+    }
+    lines
+}
+
+/// The longest beginning that is at most `width` wide; one character if none is.
+fn head(word: &str, width: usize) -> String {
+    let mut head = String::new();
+    for letter in word.chars() {
+        head.push(letter);
+        if console::measure_text_width(&head) > width {
+            if head.chars().count() > 1 {
+                head.pop();
+            }
+            break;
+        }
+    }
+    head
+}

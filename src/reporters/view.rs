@@ -1,0 +1,153 @@
+//! The board as lines of text for a terminal of some size: pure, no terminal in it.
+
+use jiff::Timestamp;
+
+use super::{
+    board::{Board, End, Move, Phase, Row},
+    theme::{Symbol, Theme, Tone, pad, pad_left, wrap},
+    words,
+};
+
+/// The widest column of names.
+const NAMES: usize = 24;
+/// Rows of the terminal that are left to what is printed above the live lines.
+const SPARE_ROWS: usize = 3;
+
+/// The size of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Its rows.
+    pub rows: usize,
+    /// Its columns.
+    pub columns: usize,
+}
+
+/// What the lines are made of, besides the board.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame {
+    /// The terminal's size.
+    pub size: Size,
+    /// How things look.
+    pub theme: Theme,
+    /// The time.
+    pub now: Timestamp,
+    /// When the command began.
+    pub began: Timestamp,
+    /// How often was drawn before: turns the spinner.
+    pub step: usize,
+}
+
+/// The lines that change: one for each service that is on the way, as many as the terminal has
+/// room for, and one that counts the rest.
+pub fn live(board: &Board, frame: &Frame) -> Vec<String> {
+    let mut moving: Vec<(&Row, &Move)> = board.moving().collect();
+    if moving.is_empty() {
+        return vec![total(board, 0, frame)];
+    }
+    let room = frame.size.rows.saturating_sub(SPARE_ROWS);
+    let hidden = moving.len().saturating_sub(room);
+    if hidden > 0 {
+        // Those that wait for others are the ones to leave out.
+        moving.sort_by_key(|(_, what)| what.waits());
+        moving.truncate(room);
+    }
+    let names = moving.iter().map(|(row, _)| console::measure_text_width(&row.name));
+    let names = names.max().unwrap_or(0).min(NAMES).min(frame.size.columns / 3);
+    let mut lines: Vec<String> =
+        moving.iter().map(|(row, what)| moving_line(row, what, names, frame)).collect();
+    lines.push(total(board, hidden, frame));
+    lines
+}
+
+fn moving_line(row: &Row, what: &Move, names: usize, frame: &Frame) -> String {
+    let Frame { size, theme, now, .. } = *frame;
+    let symbol = match what {
+        Move::Waiting(_) => theme.symbol(Symbol::Dot),
+        Move::Unhealthy(_) | Move::Ended(_) | Move::Backoff { .. } => theme.symbol(Symbol::Warn),
+        Move::Starting | Move::Checking { .. } | Move::Running { .. } | Move::Stopping { .. } => {
+            theme.spinner(frame.step)
+        }
+    };
+    let elapsed = row.began.map(|began| words::duration(words::between(began, now)));
+    let elapsed = elapsed.unwrap_or_default();
+    let name = pad(&theme.fit(&row.name, names), names);
+    // Symbol, name, text and time, each apart from the next.
+    let used = 2 + names + 2 + 2 + elapsed.len();
+    let words = what.text();
+    let words = theme.plain_words(&words);
+    if size.columns <= used + 3 {
+        return theme.fit(&format!("{symbol} {name}  {words}"), size.columns).into_owned();
+    }
+    let text = theme.fit(&words, size.columns - used);
+    let text = match what {
+        Move::Waiting(_) => theme.paint(Tone::Faint, text),
+        Move::Unhealthy(_) | Move::Ended(_) | Move::Backoff { .. } => theme.paint(Tone::Warn, text),
+        Move::Starting | Move::Checking { .. } | Move::Running { .. } | Move::Stopping { .. } => {
+            text.into_owned()
+        }
+    };
+    let column = (size.columns - used).min(40);
+    let text = pad(&text, column);
+    format!("{symbol} {name}  {text}  {}", theme.paint(Tone::Faint, pad_left(&elapsed, 5)))
+}
+
+fn total(board: &Board, hidden: usize, frame: &Frame) -> String {
+    let Frame { size, theme, now, began, .. } = *frame;
+    let (settled, of) = board.settled_of();
+    let elapsed = words::duration(words::between(began, now));
+    let mut facts = vec![format!("{settled} of {of}")];
+    if hidden > 0 {
+        let waiting = board.moving().filter(|(_, what)| what.waits()).count();
+        facts.push(format!("{hidden} more not shown"));
+        facts.push(format!("{waiting} waiting"));
+    }
+    facts.push(elapsed);
+    let separator = format!(" {} ", theme.bare(Symbol::Dot));
+    let text = theme.paint(Tone::Faint, facts.join(&separator));
+    let line = format!("{} {text}", theme.spinner(frame.step));
+    theme.fit(&line, size.columns).into_owned()
+}
+
+/// The lines that stay: how a row ended up, and what is known about a failure. Without `columns`
+/// nothing is cut.
+pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) -> Vec<String> {
+    let Phase::Settled(end) = &row.phase else { return Vec::new() };
+    let (symbol, tone) = match end {
+        End::Ready { .. } | End::Done { .. } => (Symbol::Good, Tone::Good),
+        End::Skipped(_) | End::Stopped { .. } | End::Exited(_) => (Symbol::Idle, Tone::Faint),
+        End::Failed { .. } | End::Stuck(_) => (Symbol::Bad, Tone::Bad),
+    };
+    let names = names.min(NAMES);
+    let name = theme.paint(if end.is_bad() { tone } else { Tone::Strong }, &row.name);
+    let start = format!("{} {}  ", theme.symbol(symbol), pad(&name, names));
+    let words = end.text();
+    let words = theme.plain_words(&words);
+    if !end.is_bad() {
+        let address = row.address.as_deref().filter(|_| matches!(end, End::Ready { .. }));
+        let address = address.map(|address| format!("  {}", theme.paint(Tone::Busy, address)));
+        let line = format!("{start}{words}{}", address.unwrap_or_default());
+        return match columns {
+            Some(columns) => vec![theme.fit(&line, columns).into_owned()],
+            None => vec![line],
+        };
+    }
+    let mut lines = Vec::new();
+    let indent = console::measure_text_width(&start);
+    // A reason is worth more than a column: it is broken, never cut.
+    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(indent).max(8));
+    for (number, part) in wrap(&words, room).into_iter().enumerate() {
+        let part = theme.paint(tone, part);
+        lines.push(match number {
+            0 => format!("{start}{part}"),
+            _ => format!("{}{part}", " ".repeat(indent)),
+        });
+    }
+    lines.extend(end.evidence().iter().map(|line| {
+        let line = console::strip_ansi_codes(line);
+        format!("  {} {}", theme.symbol(Symbol::Bar), line.trim_end().replace('\t', "    "))
+    }));
+    match columns {
+        Some(columns) => lines.iter().map(|line| theme.fit(line, columns).into_owned()).collect(),
+        None => lines,
+    }
+}

@@ -1,0 +1,101 @@
+//! How times and sizes are worded.
+
+use std::time::Duration;
+
+/// A duration for people: `350ms`, `1.2s`, `3m 20s`, `2h 5m`, `3d 4h`.
+pub fn duration(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{millis}ms"),
+        // Cut, not rounded, so that 59.99 s is not `60.0s`.
+        1..60 => format!("{seconds}.{}s", duration.subsec_millis() / 100),
+        60..3600 => two(seconds / 60, "m", seconds % 60, "s"),
+        3600..86_400 => two(seconds / 3600, "h", seconds % 3600 / 60, "m"),
+        _ => two(seconds / 86_400, "d", seconds % 86_400 / 3600, "h"),
+    }
+}
+
+/// A number of milliseconds, as [`duration`] words it.
+pub fn millis(millis: u64) -> String {
+    duration(Duration::from_millis(millis))
+}
+
+/// The time from one moment to another; zero where that went backwards.
+pub fn between(from: jiff::Timestamp, to: jiff::Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}
+
+fn two(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
+    match small {
+        0 => format!("{large}{large_unit}"),
+        _ => format!("{large}{large_unit} {small}{small_unit}"),
+    }
+}
+
+/// A size for people: `812 KiB`, `48.9 MiB`.
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
+    let mut size = bytes as f64;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    match unit {
+        0 | 1 => format!("{size:.0} {}", UNITS[unit]),
+        _ => format!("{size:.1} {}", UNITS[unit]),
+    }
+}
+
+/// `1 service`, `3 services`.
+pub fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}{}", if noun.ends_with('s') { "es" } else { "s" }),
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`; a long list is cut and counted.
+pub fn list(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        _ if names.len() > SHOWN => {
+            format!("{} and {} more", names[..SHOWN - 1].join(", "), names.len() - SHOWN + 1)
+        }
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_two_units_at_most() {
+        let shown = [0, 999, 1000, 1249, 59_999, 60_000, 200_000, 7_500_000, 273_600_000];
+        let shown: Vec<String> = shown.into_iter().map(millis).collect();
+        let expected = ["0ms", "999ms", "1.0s", "1.2s", "59.9s", "1m", "3m 20s", "2h 5m", "3d 4h"];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn sizes_and_counts() {
+        assert_eq!(bytes(500), "500 B");
+        assert_eq!(bytes(51_234_816), "48.9 MiB");
+        assert_eq!(count(1, "process"), "1 process");
+        assert_eq!(count(0, "process"), "0 processes");
+        assert_eq!(count(2, "port"), "2 ports");
+    }
+
+    #[test]
+    fn lists_are_cut() {
+        let names: Vec<String> = ["a", "b", "c", "d", "e", "f"].map(str::to_owned).into();
+        assert_eq!(list(&names[..2]), "a and b");
+        assert_eq!(list(&names[..4]), "a, b, c and d");
+        assert_eq!(list(&names), "a, b, c and 3 more");
+    }
+}
