@@ -11,4 +11,16 @@
 
 mod support;
 
+mod at_once;
+mod commands;
+mod down;
+mod edit;
+mod examples;
+mod logs;
+mod order;
+mod readiness;
+mod restart;
 mod root_stack;
+mod status;
+mod survival;
+mod tasks;

@@ -11,7 +11,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::wait::{PATIENCE, eventually};
+use super::wait::PATIENCE;
 
 /// A run that has ended.
 #[derive(Debug)]
@@ -66,14 +66,6 @@ impl Running {
     pub(crate) fn patience(mut self, seconds: u64) -> Self {
         self.patience = Duration::from_secs(seconds);
         self
-    }
-
-    /// Waits until it has said this, on stdout or stderr.
-    #[track_caller]
-    pub(crate) fn has_said(&self, text: &str) {
-        eventually(&format!("`{}` saying `{text}`", self.line), || {
-            self.out.so_far().contains(text) || self.err.so_far().contains(text)
-        });
     }
 
     /// Its stdout up to now.

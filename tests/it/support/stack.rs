@@ -30,13 +30,13 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct Stack {
     folder: TempDir,
-    ports: [OnceLock<Lease>; 10],
+    ports: [OnceLock<Lease>; 32],
     /// In the environment of every command, and so of everything that is started by one.
     cookie: String,
 }
 
 impl Stack {
-    /// A stack of this text, in which `@testbed` is the helper and `@0` … `@9` are free ports.
+    /// A stack of this text, in which `@testbed` is the helper and `@0` … `@31` are free ports.
     pub(crate) fn new(text: &str) -> Self {
         let stack = Self::empty();
         stack.write(text);
@@ -70,7 +70,6 @@ impl Stack {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = tempfile::Builder::new().prefix("sr-").tempdir_in("/tmp").expect("a folder");
-        // /tmp may be a symbolic link; /proc shows real paths.
         let cookie = format!("STACKRUN_TEST={}-{number}", std::process::id());
         Self { folder, ports: Default::default(), cookie }
     }
@@ -100,7 +99,8 @@ impl Stack {
     /// Replaces the stack file; see [`Stack::new`] for what may stand in it.
     pub(crate) fn write(&self, text: &str) {
         let mut text = text.replace("@testbed", &testbed().display().to_string());
-        for index in 0..self.ports.len() {
+        // From the last one on, because `@1` also begins `@10`.
+        for index in (0..self.ports.len()).rev() {
             let name = format!("@{index}");
             if text.contains(&name) {
                 text = text.replace(&name, &self.port(index).to_string());

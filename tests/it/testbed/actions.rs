@@ -44,6 +44,19 @@ pub(crate) fn main() {
             }
             "slow-stop" => on_term.wait = milliseconds(&arg()),
             "lock" => lock(&arg()),
+            "expect" => {
+                let port = arg();
+                if TcpStream::connect(format!("127.0.0.1:{port}")).is_err() {
+                    append("violations.txt", &format!("nobody listens on {port}\n"));
+                    exit(98);
+                }
+            }
+            "absent" => {
+                if Path::new(&arg()).exists() {
+                    println!("still there");
+                    exit(97);
+                }
+            }
             "after" => thread::sleep(milliseconds(&arg())),
             "listen" => listen("127.0.0.1", &arg()),
             "listen6" => listen("[::1]", &arg()),
@@ -106,6 +119,9 @@ struct OnTerm {
 impl OnTerm {
     fn serve(&self) -> ! {
         wait_for_term();
+        if let Some((file, name)) = &self.mark {
+            append(file, &format!("term {name} {}\n", nanoseconds()));
+        }
         thread::sleep(self.wait);
         if let Some((file, name)) = &self.mark {
             append(file, &format!("stop {name} {}\n", nanoseconds()));

@@ -4,7 +4,7 @@
 //! it is ended.
 //!
 //! ```text
-//! mark FILE NAME    write "start NAME NANOSECONDS" to FILE, on SIGTERM "stop …", then exit 0
+//! mark FILE NAME    write "start NAME NANOSECONDS" to FILE, on SIGTERM "term …", at the end "stop …"
 //! lock FILE         hold FILE alone; if another one has it, write that to FILE.violations, exit 99
 //! after MS          wait
 //! listen PORT       answer HTTP from now on (127.0.0.1)
@@ -21,6 +21,8 @@
 //! stubborn          ignore SIGTERM, SIGINT and SIGHUP
 //! forget            start anew with an empty environment
 //! slow-stop MS      on SIGTERM wait this long, then exit 0
+//! expect PORT       somebody must listen there; if not, write that to violations.txt, exit 98
+//! absent FILE       exit 97 if it is there
 //! counted FILE      one more byte in FILE: how often this was started
 //! fail-until N FILE exit 1 unless FILE has N bytes
 //! exit CODE         end
