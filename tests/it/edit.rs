@@ -120,3 +120,41 @@ fn a_changed_environment_file_counts_as_an_edit() {
     assert_eq!(after[1], before[1]);
     stack.run("logs a --raw").exits(0).says("WORD=second");
 }
+
+#[test]
+fn a_profile_adds_and_replaces_until_the_next_up() {
+    let stack = Stack::new(
+        r#"
+        service "api" { run "@testbed env MODE"; env { MODE "plain" } }
+        profile "debug" {
+            service "api" { env { MODE "debug" } }
+            service "inspector" { run "@testbed" }
+        }
+        "#,
+    );
+    stack.run("up --profile debug").exits(0);
+    assert_eq!(stack.state("inspector"), "ready");
+    stack.run("restart api").exits(0);
+    stack.run("logs api --raw -n 1").exits(0).says("MODE=debug");
+    stack.up();
+    stack.run("logs api --raw -n 1").exits(0).says("MODE=plain");
+    assert!(stack.status()["services"].as_array().is_some_and(|services| services.len() == 1));
+}
+
+#[test]
+fn an_included_file_and_a_template_are_part_of_the_stack() {
+    let stack = Stack::new(
+        r#"
+        include "parts/db.kdl"
+        template "node" { env { MODE "shared" }; stop grace="1s" }
+        service "api" template="node" { needs "db"; run "@testbed env MODE" }
+        "#,
+    );
+    stack.put("parts/db.kdl", "service \"db\" { run \"cat here.txt\"; restart \"never\" }\n");
+    stack.put("parts/here.txt", "its paths are its own\n");
+    stack.up();
+    crate::support::eventually("both outputs", || {
+        let log = stack.run("logs").exits(0).out;
+        log.contains("its paths are its own") && log.contains("MODE=shared")
+    });
+}

@@ -46,8 +46,8 @@ fn stops_go_in_reverse_and_wait_for_each_other() {
     let stack = Stack::new(
         r#"
         service "a" { run "@testbed slow-stop 50 mark marks.txt a" }
-        service "b" { needs "a"; run "@testbed slow-stop 100 mark marks.txt b" }
-        service "c" { needs "a"; run "@testbed slow-stop 200 mark marks.txt c" }
+        service "b" { needs "a"; run "@testbed slow-stop 500 mark marks.txt b" }
+        service "c" { needs "a"; run "@testbed slow-stop 500 mark marks.txt c" }
         service "d" { needs "b" "c"; run "@testbed slow-stop 100 mark marks.txt d" }
         "#,
     );
@@ -61,6 +61,51 @@ fn stops_go_in_reverse_and_wait_for_each_other() {
     }
     // The two in the middle need nothing of each other.
     assert!(at("term", "b") < at("stop", "c") && at("term", "c") < at("stop", "b"), "{marks:#?}");
+}
+
+#[test]
+fn random_graphs_start_and_stop_in_order() {
+    for seed in 1..=3 {
+        let needs = random_graph(seed, 12);
+        let mut text = String::from("defaults { stop grace=\"30s\" }\n");
+        for (service, needs) in needs.iter().enumerate() {
+            let names: String = needs.iter().map(|need| format!(" \"s{need}\"")).collect();
+            let expect: String = needs.iter().map(|need| format!("expect @{need} ")).collect();
+            let names = if needs.is_empty() { names } else { format!("needs{names};") };
+            writeln!(
+                text,
+                "service \"s{service}\" {{ {names} port @{service}; run \"@testbed {expect}\
+                 slow-stop {} mark marks.txt s{service} after {} listen {{{{port}}}}\" }}",
+                (service * 7) % 40,
+                (service * 13) % 60,
+            )
+            .expect("a string takes text");
+        }
+        let stack = Stack::new(&text);
+        stack.up();
+        assert_eq!(stack.read("violations.txt"), "", "seed {seed}");
+        stack.down();
+        let marks = marks(&stack);
+        for (service, needs) in needs.iter().enumerate() {
+            for need in needs {
+                let stop = marks[&("stop".to_owned(), format!("s{service}"))];
+                let term = marks[&("term".to_owned(), format!("s{need}"))];
+                assert!(stop < term, "seed {seed}: s{need} was stopped before s{service} was gone");
+            }
+        }
+    }
+}
+
+/// For each service those it needs: some of the earlier ones.
+fn random_graph(seed: u64, services: usize) -> Vec<Vec<usize>> {
+    // A generator from a textbook; what matters is that a seed gives the same graph again.
+    let mut state = seed;
+    let mut next = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    (0..services).map(|service| (0..service).filter(|_| next() % 4 == 0).collect()).collect()
 }
 
 #[test]

@@ -159,6 +159,25 @@ fn cleanup_runs_once_the_last_process_is_gone_and_again_before_a_start() {
 }
 
 #[test]
+fn a_stop_beats_a_restart_that_is_due() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed counted starts.txt exit 1"
+            ready { delay "30s" }
+            restart delay="40s" max-delay="50s"
+        }
+        "#,
+    );
+    let up = stack.start("up");
+    stack.reaches("a", "backoff");
+    stack.run("down a").exits(0);
+    assert_eq!(stack.state("a"), "idle");
+    up.ends().exits(1);
+    assert_eq!(stack.read("starts.txt"), ".");
+}
+
+#[test]
 fn dependents_stay_up_unless_they_are_asked_for() {
     let stack = Stack::new(
         r#"

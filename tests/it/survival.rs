@@ -1,6 +1,8 @@
 //! The services live on: without the terminal, without the command, without the supervisor.
 
-use crate::support::{Stack, alive, eventually};
+use std::{fs, process::Command};
+
+use crate::support::{Running, Stack, alive, eventually};
 
 const TWO: &str = r#"
     service "db"  { run "@testbed listen {{port}}"; port @0 }
@@ -128,4 +130,62 @@ fn in_the_foreground_ctrl_c_stops_the_stack() {
     up.signal(rustix::process::Signal::INT);
     up.ends().exits(0);
     stack.run("status").exits(3);
+}
+
+#[test]
+fn a_service_inherits_nothing_from_whoever_typed_up() {
+    let stack = Stack::new(r#"service "a" { run "sleep 600" }"#);
+    // A background job of a script ignores SIGINT, and descriptors leak from anywhere.
+    let up = stack.command("up");
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "trap '' INT HUP TERM; exec \"$0\" up 7</dev/null 8>leak.txt"]);
+    shell.arg(up.get_program()).current_dir(stack.folder());
+    shell.envs(up.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    Running::start("up".to_owned(), shell).ends().exits(0);
+
+    let proc = format!("/proc/{}", stack.pid("a"));
+    let descriptors = fs::read_dir(format!("{proc}/fd")).expect("its descriptors").flatten();
+    let mut descriptors: Vec<_> = descriptors.map(|entry| entry.file_name()).collect();
+    descriptors.sort();
+    assert_eq!(descriptors, ["0", "1", "2"]);
+    let status = fs::read_to_string(format!("{proc}/status")).expect("its status");
+    for mask in ["SigIgn", "SigBlk"] {
+        assert!(status.contains(&format!("{mask}:\t0000000000000000")), "{status}");
+    }
+}
+
+#[test]
+fn many_restarts_leave_no_descriptor_and_no_zombie_behind() {
+    let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
+    stack.up();
+    let supervisor = stack.supervisor();
+    let keeper = supervisor.parent().expect("the keeper");
+    let open = || {
+        [supervisor.pid, keeper.pid]
+            .map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors").count())
+    };
+    let restart = || stack.run("restart a").exits(0);
+    restart();
+    let before = open();
+    for _ in 0..20 {
+        restart();
+    }
+    eventually("no more descriptors than before", || {
+        open().iter().zip(before).all(|(now, before)| *now <= before + 1)
+    });
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", keeper.pid));
+    let children = children.expect("its children");
+    assert_eq!(children.split_whitespace().count(), 2, "supervisor and service: {children}");
+}
+
+#[test]
+fn every_shell_finds_the_same_stack() {
+    let stack = Stack::new(r#"service "a" { run "@testbed lock a.lock" }"#);
+    stack.up();
+    for variable in ["TMPDIR", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "HOME"] {
+        let mut up = stack.command("up");
+        up.env(variable, stack.folder());
+        Running::start(format!("up with another {variable}"), up).ends().exits(0);
+    }
+    assert_eq!(stack.read("a.lock.violations"), "");
 }
