@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::Stack;
+use crate::support::{Running, Stack, repository};
 
 const SHOP: &str = r#"
     stack "shop"
@@ -22,6 +22,19 @@ fn check_says_nothing_is_wrong_or_all_that_is() {
     let problems: Value = serde_json::from_str(&problems).expect("JSON");
     assert!(problems.to_string().contains("prot"), "{problems}");
     assert!(problems.to_string().contains("\"line\":3"), "{problems}");
+}
+
+#[test]
+fn every_stack_file_that_is_shown_here_is_right() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).expect("the README");
+    let block = readme.split("```kdl\n").nth(1).and_then(|rest| rest.split("```").next());
+    let stack = Stack::new(block.expect("a stack file in the README"));
+    stack.run("check").exits(0);
+    for folder in ["", "examples/hello", "examples/shop"] {
+        let mut check = stack.command("check");
+        check.current_dir(repository().join(folder));
+        Running::start(format!("check in /{folder}"), check).ends().exits(0);
+    }
 }
 
 #[test]
@@ -133,10 +146,10 @@ fn the_file_is_found_from_a_folder_below_and_by_name() {
     stack.put("deep/down/file", "");
     let mut command = stack.command("up");
     command.current_dir(stack.path("deep/down"));
-    let ran = crate::support::Running::start("up from below".to_owned(), command).ends();
+    let ran = Running::start("up from below".to_owned(), command).ends();
     ran.exits(0);
     assert_eq!(stack.state("a"), "ready");
     let mut command = stack.command("--file");
     command.arg(stack.path("stack.kdl")).arg("status").current_dir("/");
-    crate::support::Running::start("--file … status".to_owned(), command).ends().exits(0);
+    Running::start("--file … status".to_owned(), command).ends().exits(0);
 }

@@ -89,7 +89,7 @@ fn steps_run_in_order_and_the_first_failure_ends_them() {
         r#"
         task "release" {
             step "one"   { shell "echo one >> done.txt" }
-            step "two"   { pipe { run "echo a line"; shell "tr a-z A-Z"; }; stdout "two.txt" }
+            step "two"   { pipe { run "echo a line"; run "tr a-z A-Z"; }; stdout "two.txt" }
             step "three" { shell "echo three >> done.txt; exit 6" }
             step "four"  { shell "echo four >> done.txt" }
             on-failure { step "back" { shell "echo back >> done.txt" } }
