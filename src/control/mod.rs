@@ -1,3 +1,8 @@
-//! The control socket.
+//! The control socket: what clients and supervisor say to each other, and both ends of it.
 
+pub mod client;
 pub mod protocol;
+pub mod server;
+
+pub use client::{Client, ClientError};
+pub use protocol::{Answer, Ask, Left, Reply, Request};

@@ -80,6 +80,11 @@ pub enum Request {
         /// To the whole tree.
         tree: bool,
     },
+    /// End the run of a task that this connection asked for, as Ctrl-C does → `Ok`.
+    CancelRun {
+        /// The number of that request.
+        ask: u64,
+    },
     /// The stack last applied, secrets masked → `Stack`.
     Stack,
     /// The environment that a service would be started with → `Environment`.
@@ -110,6 +115,8 @@ pub enum Reply {
         version: String,
         /// Its process.
         pid: u32,
+        /// Its keeper's process: when that has ended, the stack is down for good.
+        keeper: u32,
     },
     /// Answers `Status`.
     Status {

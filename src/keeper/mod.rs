@@ -2,3 +2,10 @@
 //! nothing.
 
 pub mod protocol;
+pub enum Launched {
+    Ready,
+    Held,
+}
+pub fn launch(p: &crate::platform::Places) -> std::io::Result<Launched> {
+    todo!()
+}

@@ -10,6 +10,8 @@ use crate::event::{Cause, Event};
 pub enum Effect {
     /// Look whether the declared ports are free → [`super::Input::Ports`].
     CheckPorts,
+    /// Look whether the ports have been released after a stop → [`super::Input::Ports`].
+    CheckReleased,
     /// Delete the `cleanup` paths → [`super::Input::Cleaned`].
     Cleanup,
     /// Run a hook → [`super::Input::HookEnded`].

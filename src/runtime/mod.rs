@@ -1,1 +1,83 @@
-//! The one loop with I/O: carries out the effects of the pure core.
+//! The one loop with I/O: carries out the effects of the pure core, and tells it what happened.
+//!
+//! Everything runs on one thread (tokio's current-thread runtime): the loop owns the core, and
+//! whatever takes time (a probe, a deletion) is a local task that reports back as [`Internal`].
+//! The core decides, the keeper holds the processes; this module is the wiring between them:
+//!
+//! - [`event_loop`]: the loop, and what each message means;
+//! - [`effects`]: what each effect of the core means in the world;
+//! - [`requests`]: what each request of a client means;
+//! - [`launch`], [`step`]: from the stack to a process;
+//! - [`probe`], [`checks`], [`oneshot`], [`owner`]: readiness and liveness;
+//! - [`ports`], [`cleanup`], [`tasks`], [`excerpt`]: what is looked at around a start;
+//! - [`ledger`], [`intent`], [`secrets`], [`files`]: what is kept, and where;
+//! - [`watch`], [`memory`]: what else may restart a service;
+//! - [`view`]: what `status` shows.
+
+mod checks;
+mod cleanup;
+mod effects;
+mod event_loop;
+mod excerpt;
+mod files;
+mod globs;
+mod intent;
+mod keeper_link;
+mod launch;
+mod ledger;
+mod memory;
+mod oneshot;
+mod owner;
+mod ports;
+mod probe;
+mod prober;
+mod requests;
+mod secrets;
+pub mod step;
+mod tasks;
+mod text;
+mod view;
+mod watch;
+
+pub use event_loop::run;
+
+use crate::lifecycle;
+
+/// What the loop's own tasks report back to it.
+#[derive(Debug)]
+enum Internal {
+    /// Something happened to a service or task.
+    Unit {
+        /// Its name.
+        name: String,
+        /// The generation that it belongs to.
+        generation: u64,
+        /// What.
+        input: lifecycle::Input,
+    },
+    /// It is time to look at the memory of services that have a limit.
+    Sample,
+    /// Files have changed, as the system tells.
+    Changed {
+        /// Which.
+        paths: Vec<std::path::PathBuf>,
+    },
+    /// The files of a `watch` have changed, and been quiet since.
+    Quiet {
+        /// Which `watch`.
+        watch: usize,
+        /// The file that changed last.
+        path: std::path::PathBuf,
+    },
+    /// The inputs of a task had this fingerprint when its run was about to begin.
+    Inputs {
+        /// The task.
+        name: String,
+        /// The generation that it belongs to.
+        generation: u64,
+        /// The fingerprint; `None` where it could not be made.
+        fingerprint: Option<String>,
+        /// Whether they are the ones of the last success, and the outputs exist.
+        unchanged: bool,
+    },
+}

@@ -145,6 +145,12 @@ impl Supervisor {
         todo!()
     }
 
+    /// The effects whose answers are still to come, for a supervisor that was restored: its
+    /// predecessor may have died before it carried them out.
+    pub fn resume(&mut self, now: Tick) -> Vec<Effect> {
+        todo!()
+    }
+
     /// Takes in what happened and says what to do, in this order.
     pub fn handle(&mut self, input: Input, now: Tick) -> Vec<Effect> {
         todo!()

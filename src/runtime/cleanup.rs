@@ -1,0 +1,97 @@
+//! Deletes what `cleanup` names, inside the stack's folder only, whatever symbolic links say.
+
+use std::{fs, io, path::Path};
+
+use super::globs;
+
+/// Deletes every match of the patterns (absolute; a folder ends with `/`).
+///
+/// # Errors
+/// What could not be deleted, and why, in one line.
+pub(super) fn delete(stack_dir: &Path, patterns: &[String]) -> Result<(), String> {
+    for pattern in patterns {
+        for path in globs::matches(pattern)? {
+            delete_one(stack_dir, &path, pattern.ends_with('/')).map_err(|error| {
+                format!("{}: {}", path.display(), super::text::os_error(&error))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn delete_one(stack_dir: &Path, path: &Path, folder: bool) -> io::Result<()> {
+    // Not of the path itself: a link inside the folder may be deleted, whatever it points to.
+    let parent = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let real = match parent.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    if !real.starts_with(stack_dir) {
+        return Err(io::Error::other("it is outside the stack's folder"));
+    }
+    let metadata = match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    match (metadata.is_dir(), folder) {
+        (true, true) => fs::remove_dir_all(path),
+        (true, false) => Err(io::Error::other("it is a folder; write it with a `/` at the end")),
+        (false, _) => fs::remove_file(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap().to_str().unwrap().to_owned();
+        (folder, path)
+    }
+
+    #[test]
+    fn deletes_files_globs_and_folders() {
+        let (_guard, dir) = folder();
+        fs::create_dir_all(format!("{dir}/a/b")).unwrap();
+        for file in ["one.lock", "two.lock", "kept", "a/b/deep.lock"] {
+            fs::write(format!("{dir}/{file}"), "").unwrap();
+        }
+        delete(Path::new(&dir), &[format!("{dir}/*.lock"), format!("{dir}/a/")]).unwrap();
+        let mut left: Vec<_> =
+            fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["kept"]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_no_error() {
+        let (_guard, dir) = folder();
+        assert_eq!(delete(Path::new(&dir), &[format!("{dir}/no/such/file")]), Ok(()));
+    }
+
+    #[test]
+    fn a_folder_needs_its_slash() {
+        let (_guard, dir) = folder();
+        fs::create_dir(format!("{dir}/cache")).unwrap();
+        let error = delete(Path::new(&dir), &[format!("{dir}/cache")]).unwrap_err();
+        assert!(error.contains("with a `/` at the end"), "{error}");
+        assert!(Path::new(&dir).join("cache").exists());
+    }
+
+    #[test]
+    fn a_link_out_of_the_stack_is_refused() {
+        let (_guard, dir) = folder();
+        let (_outside_guard, outside) = folder();
+        fs::write(format!("{outside}/precious"), "").unwrap();
+        symlink(&outside, format!("{dir}/link")).unwrap();
+        let error = delete(Path::new(&dir), &[format!("{dir}/link/precious")]).unwrap_err();
+        assert!(error.contains("outside the stack's folder"), "{error}");
+        assert!(Path::new(&outside).join("precious").exists());
+        // The link itself may go.
+        assert_eq!(delete(Path::new(&dir), &[format!("{dir}/link")]), Ok(()));
+        assert!(Path::new(&outside).join("precious").exists());
+    }
+}

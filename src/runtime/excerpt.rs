@@ -1,0 +1,40 @@
+//! The last lines of a log, as evidence in records.
+
+use std::{
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    path::Path,
+};
+
+/// How many lines are enough to see what went wrong.
+const LINES: usize = 12;
+/// How far back they are looked for, in bytes.
+const BYTES: u64 = 16 << 10;
+
+/// The last lines that were written to `log` after `offset`; none if it cannot be read.
+pub(super) fn last_lines(log: &Path, offset: u64) -> Vec<String> {
+    read_end(log, offset).map(|bytes| lines(&bytes)).unwrap_or_default()
+}
+
+fn read_end(log: &Path, offset: u64) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(log)?;
+    let length = file.metadata()?.len();
+    // A log that got shorter was rotated: what is there now is all new.
+    let offset = if length < offset { 0 } else { offset };
+    let start = length.saturating_sub(BYTES).max(offset);
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.take(BYTES).read_to_end(&mut bytes)?;
+    if start > offset {
+        // The first line was cut.
+        let end = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
+        bytes.drain(..end);
+    }
+    Ok(bytes)
+}
+
+fn lines(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(LINES)..].iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,257 @@
+//! From a service or task of the stack to what the keeper is to start: values filled in, the
+//! environment merged, the program found.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use super::{oneshot::Oneshot, ports::PortTable, step};
+use crate::{
+    keeper::protocol::{SpawnSpec, UnitId},
+    lifecycle::Hook,
+    model::{Command, EnvValue, LogPolicy, Service, Task, TaskBody, Text, Values},
+    platform::Places,
+};
+
+/// Everything that commands are filled in with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Launcher<'a> {
+    pub(super) places: &'a Places,
+    pub(super) ports: &'a PortTable,
+    /// The environment of the caller of the latest `up` or `restart`.
+    pub(super) caller: &'a BTreeMap<String, String>,
+    /// This program, for the steps of tasks.
+    pub(super) own_program: &'a Path,
+    /// `{{now}}`.
+    pub(super) stamp: &'a str,
+}
+
+impl Values for Launcher<'_> {
+    fn port(&self, service: &str, port: Option<&str>) -> Option<u16> {
+        self.ports.number(service, port)
+    }
+
+    fn now(&self) -> String {
+        self.stamp.to_owned()
+    }
+
+    fn replica(&self) -> u32 {
+        1
+    }
+}
+
+/// A program and its arguments, `argv[0]` first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Resolved {
+    pub(super) program: PathBuf,
+    pub(super) argv: Vec<String>,
+}
+
+impl Launcher<'_> {
+    /// A service's main process.
+    pub(super) fn service(&self, service: &Service, unit: UnitId) -> Result<SpawnSpec, String> {
+        let command = service.command.as_ref().ok_or("it has nothing to run")?;
+        let mut env = self.environment(&service.env);
+        if service.color {
+            env.entry("CLICOLOR_FORCE".into()).or_insert_with(|| "1".into());
+            env.entry("FORCE_COLOR".into()).or_insert_with(|| "1".into());
+        }
+        let resolved = self.resolve(command, &env, &service.dir, &[])?;
+        let mut spec = self.spec(unit, resolved, env, &service.dir);
+        spec.log = self.places.log(&service.name);
+        spec.log_policy = service.log.clone();
+        spec.stdin_open = service.stdin_open;
+        spec.open_files = service.limits.open_files;
+        spec.user = match &service.user {
+            Some(user) => Some(crate::platform::find_user(&user.user, user.group.as_deref())?),
+            None => None,
+        };
+        Ok(spec)
+    }
+
+    /// A run of a task.
+    pub(super) fn task(
+        &self,
+        task: &Task,
+        args: &[String],
+        unit: UnitId,
+    ) -> Result<SpawnSpec, String> {
+        let env = self.environment(&task.env);
+        let mut spec = match &task.body {
+            TaskBody::Command(command) if task.on_failure.is_empty() => {
+                let resolved = self.resolve(command, &env, &task.dir, args)?;
+                self.spec(unit, resolved, env, &task.dir)
+            }
+            TaskBody::Command(command) => {
+                let resolved = self.resolve(command, &env, &task.dir, args)?;
+                let only = step::Step::plain("run", resolved, &env, &task.dir);
+                self.helper(unit, &[only], &self.steps(&task.on_failure, &env)?, env, &task.dir)
+            }
+            TaskBody::Steps(steps) => {
+                let steps = self.steps(steps, &env)?;
+                self.helper(unit, &steps, &self.steps(&task.on_failure, &env)?, env, &task.dir)
+            }
+        };
+        spec.log = self.places.log(&task.name);
+        spec.log_policy = task.log.clone();
+        Ok(spec)
+    }
+
+    /// A hook of a service: its commands one after the other.
+    pub(super) fn hook(
+        &self,
+        service: &Service,
+        hook: Hook,
+        unit: UnitId,
+    ) -> Result<Option<SpawnSpec>, String> {
+        let commands: &[Command] = match hook {
+            Hook::BeforeStart => &service.hooks.before_start,
+            Hook::AfterReady => &service.hooks.after_ready,
+            Hook::AfterStop => &service.hooks.after_stop,
+            Hook::OnFailure => &service.hooks.on_failure,
+            Hook::Stop => service.stop.command.as_slice(),
+        };
+        let env = self.environment(&service.env);
+        let resolve = |command| self.resolve(command, &env, &service.dir, &[]);
+        let mut resolved = commands.iter().map(resolve).collect::<Result<Vec<_>, _>>()?;
+        let mut spec = match (resolved.pop(), resolved.is_empty()) {
+            (None, _) => return Ok(None),
+            (Some(only), true) => self.spec(unit, only, env, &service.dir),
+            (Some(last), false) => {
+                resolved.push(last);
+                let plain = |command| step::Step::plain(hook.key(), command, &env, &service.dir);
+                let steps: Vec<_> = resolved.into_iter().map(plain).collect();
+                self.helper(unit, &steps, &[], env.clone(), &service.dir)
+            }
+        };
+        // A file of its own: two writers would overwrite each other's lines.
+        spec.log = self.places.log(&format!("{}.{}", service.name, hook.key()));
+        Ok(Some(spec))
+    }
+
+    /// The command of a check.
+    pub(super) fn oneshot(&self, service: &Service, command: &Command) -> Result<Oneshot, String> {
+        let env = self.environment(&service.env);
+        let resolved = self.resolve(command, &env, &service.dir, &[])?;
+        let label = match command {
+            Command::Run(_) => format!("run {}", resolved.argv.join(" ")),
+            Command::Shell { script, .. } => {
+                let script = script.render(self);
+                format!("shell {}", script.lines().map(str::trim).collect::<Vec<_>>().join(" "))
+            }
+        };
+        let args = resolved.argv[1..].to_vec();
+        Ok(Oneshot { program: resolved.program, args, env, dir: service.dir.clone(), label })
+    }
+
+    /// The caller's environment with what the file says laid over it.
+    pub(super) fn environment(
+        &self,
+        declared: &BTreeMap<String, EnvValue>,
+    ) -> BTreeMap<String, String> {
+        let mut env = self.caller.clone();
+        for (key, value) in declared {
+            match &value.value {
+                Some(text) => env.insert(key.clone(), text.render(self)),
+                None => env.remove(key),
+            };
+        }
+        env
+    }
+
+    /// Fills in a command and finds its program.
+    pub(super) fn resolve(
+        &self,
+        command: &Command,
+        env: &BTreeMap<String, String>,
+        dir: &Path,
+        args: &[String],
+    ) -> Result<Resolved, String> {
+        let mut argv: Vec<String> = match command {
+            Command::Run(words) => words.iter().map(|word| word.render(self)).collect(),
+            Command::Shell { script, with } => {
+                let shell = with.as_deref().unwrap_or("/bin/sh");
+                let name = Path::new(shell).file_name().and_then(|name| name.to_str());
+                // `$0` of the script, before its `$1…`.
+                vec![shell.into(), "-c".into(), script.render(self), name.unwrap_or("sh").into()]
+            }
+        };
+        argv.extend_from_slice(args);
+        let program = find_program(&argv[0], env, dir)?;
+        Ok(Resolved { program, argv })
+    }
+
+    fn steps(
+        &self,
+        steps: &[crate::model::Step],
+        env: &BTreeMap<String, String>,
+    ) -> Result<Vec<step::Step>, String> {
+        steps.iter().map(|declared| step::Step::resolve(self, declared, env)).collect()
+    }
+
+    /// A run of this program that carries out steps one after the other.
+    fn helper(
+        &self,
+        unit: UnitId,
+        steps: &[step::Step],
+        on_failure: &[step::Step],
+        env: BTreeMap<String, String>,
+        dir: &Path,
+    ) -> SpawnSpec {
+        let resolved = Resolved {
+            program: self.own_program.to_owned(),
+            argv: vec!["stackrun".into(), "step".into()],
+        };
+        let mut spec = self.spec(unit, resolved, env, dir);
+        spec.input = Some(step::encode(steps, on_failure));
+        spec
+    }
+
+    fn spec(
+        &self,
+        unit: UnitId,
+        resolved: Resolved,
+        env: BTreeMap<String, String>,
+        dir: &Path,
+    ) -> SpawnSpec {
+        SpawnSpec {
+            log: self.places.log(&unit.name),
+            unit,
+            program: resolved.program,
+            argv: resolved.argv,
+            env: env.into_iter().collect(),
+            dir: dir.to_owned(),
+            log_policy: LogPolicy::default(),
+            stdin_open: false,
+            open_files: None,
+            user: None,
+            input: None,
+        }
+    }
+
+    /// A text with everything filled in.
+    pub(super) fn render(&self, text: &Text) -> String {
+        text.render(self)
+    }
+}
+
+/// Finds a program in the PATH of an environment, or by its path from a folder.
+pub(super) fn find_program(
+    name: &str,
+    env: &BTreeMap<String, String>,
+    dir: &Path,
+) -> Result<PathBuf, String> {
+    let path = env.get("PATH").map_or("", String::as_str);
+    which::which_in(name, Some(path), dir).map_err(|_| {
+        if name.contains('/') {
+            let full = dir.join(name);
+            match full.exists() {
+                true => format!("`{}` is not executable", full.display()),
+                false => format!("`{}` does not exist", full.display()),
+            }
+        } else {
+            format!("there is no program `{name}` in PATH ({path})")
+        }
+    })
+}

@@ -1,0 +1,201 @@
+//! The ledger: every record of a stack, in memory for clients and appended to a file.
+//!
+//! A line is the FNV-1a checksum of the record's JSON, a space, and the JSON. A line that does
+//! not fit its checksum (a torn tail after a crash) is not a record.
+
+use std::{
+    collections::VecDeque,
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    event::{Cause, Event, Record},
+    platform,
+};
+
+/// How many records are kept in memory.
+const IN_MEMORY: usize = 20_000;
+/// At this length the file is set aside as `ledger.1`, in bytes.
+const MAX_LENGTH: u64 = 16 << 20;
+/// How much of the file's end is read at the start, in bytes.
+const TAIL: u64 = 4 << 20;
+
+/// The ledger of one stack.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    path: PathBuf,
+    file: Option<File>,
+    length: u64,
+    last_seq: u64,
+    records: VecDeque<Record>,
+    /// Whether the file could not be written, so that it is said once.
+    pub(super) trouble: Option<String>,
+}
+
+impl Ledger {
+    /// Opens the ledger, taking up its latest records.
+    pub(super) fn open(path: &Path) -> Self {
+        let mut ledger = Self {
+            path: path.to_owned(),
+            file: None,
+            length: 0,
+            last_seq: 0,
+            records: VecDeque::new(),
+            trouble: None,
+        };
+        ledger.records = read_tail(path).unwrap_or_default();
+        ledger.last_seq = ledger.records.back().map_or(0, |record| record.seq);
+        if let Err(error) = ledger.reopen() {
+            ledger.trouble = Some(error.to_string());
+        }
+        ledger
+    }
+
+    /// Adds a record, and gives it back as it was stored.
+    pub(super) fn append(
+        &mut self,
+        name: Option<&str>,
+        generation: Option<u64>,
+        event: Event,
+        cause: Cause,
+    ) -> Record {
+        self.last_seq += 1;
+        let record = Record {
+            seq: self.last_seq,
+            at: platform::wall_clock(),
+            tick: platform::now(),
+            event,
+            name: name.map(str::to_owned),
+            generation,
+            cause,
+        };
+        if let Err(error) = self.write(&record) {
+            self.trouble = Some(error.to_string());
+            self.file = None;
+        }
+        if self.records.len() == IN_MEMORY {
+            self.records.pop_front();
+        }
+        self.records.push_back(record.clone());
+        record
+    }
+
+    /// The records in memory from `seq` on.
+    pub(super) fn since(&self, seq: u64) -> impl Iterator<Item = &Record> {
+        let start = self.records.partition_point(|record| record.seq < seq);
+        self.records.range(start..)
+    }
+
+    fn write(&mut self, record: &Record) -> io::Result<()> {
+        if self.file.is_none() {
+            self.reopen()?;
+        }
+        let json = serde_json::to_string(record)?;
+        let line = format!("{:016x} {json}\n", platform::fnv1a(json.as_bytes()));
+        if self.length + line.len() as u64 > MAX_LENGTH {
+            std::fs::rename(&self.path, self.path.with_extension("1"))?;
+            self.reopen()?;
+        }
+        if let Some(file) = &mut self.file {
+            file.write_all(line.as_bytes())?;
+            self.length += line.len() as u64;
+            self.trouble = None;
+        }
+        Ok(())
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        self.length = file.metadata()?.len();
+        // After a torn line a new one begins.
+        if self.length > 0 && !ends_with_newline(&self.path)? {
+            file.write_all(b"\n")?;
+            self.length += 1;
+        }
+        self.file = Some(file);
+        Ok(())
+    }
+}
+
+fn ends_with_newline(path: &Path) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+fn read_tail(path: &Path) -> io::Result<VecDeque<Record>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+    let mut bytes = Vec::new();
+    file.take(TAIL).read_to_end(&mut bytes)?;
+    let records = bytes.split(|byte| *byte == b'\n').filter_map(parse);
+    let mut records: VecDeque<Record> = records.collect();
+    let surplus = records.len().saturating_sub(IN_MEMORY);
+    records.drain(..surplus);
+    Ok(records)
+}
+
+fn parse(line: &[u8]) -> Option<Record> {
+    let line = std::str::from_utf8(line).ok()?;
+    let (checksum, json) = line.split_once(' ')?;
+    let expected = u64::from_str_radix(checksum, 16).ok()?;
+    if platform::fnv1a(json.as_bytes()) != expected {
+        return None;
+    }
+    serde_json::from_str(json).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn append(ledger: &mut Ledger) -> Record {
+        ledger.append(Some("api"), Some(1), Event::Starting, Cause::Exit)
+    }
+
+    #[test]
+    fn records_survive_and_go_on_counting() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let mut ledger = Ledger::open(&path);
+        let written = [append(&mut ledger), append(&mut ledger)];
+        let mut again = Ledger::open(&path);
+        assert_eq!(again.since(0).cloned().collect::<Vec<_>>(), written);
+        assert_eq!(again.since(2).count(), 1);
+        assert_eq!(append(&mut again).seq, 3);
+    }
+
+    #[test]
+    fn a_torn_tail_at_any_byte_costs_one_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let mut ledger = Ledger::open(&path);
+        append(&mut ledger);
+        let first = std::fs::metadata(&path).unwrap().len();
+        append(&mut ledger);
+        let whole = std::fs::read(&path).unwrap();
+        for length in first as usize..whole.len() - 1 {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let mut torn = Ledger::open(&path);
+            assert_eq!(torn.since(0).count(), 1, "cut at {length}");
+            assert_eq!(append(&mut torn).seq, 2);
+            assert_eq!(Ledger::open(&path).since(0).count(), 2, "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn a_ledger_that_cannot_be_written_still_serves_from_memory() {
+        let mut ledger = Ledger::open(Path::new("/proc/no/such/ledger"));
+        append(&mut ledger);
+        assert_eq!(ledger.since(0).count(), 1);
+        assert!(ledger.trouble.is_some());
+    }
+}

@@ -1,0 +1,135 @@
+//! A command that is run once for its exit status: a check.
+//!
+//! duct starts it, in a process group of its own. Nobody reaps the group's leader before the
+//! group has been killed, so that the group's number cannot have come to mean somebody else.
+
+use std::{
+    io::{Read, Seek, SeekFrom},
+    path::PathBuf,
+    time::Duration,
+};
+
+#[cfg(unix)]
+use std::os::unix::process::CommandExt as _;
+
+use super::checks::Environment;
+use crate::platform::{self, Watched};
+
+/// How much of a command's output is looked at for its last line, in bytes.
+const EXCERPT: u64 = 4096;
+
+/// A command with everything resolved.
+#[derive(Debug, Clone)]
+pub(super) struct Oneshot {
+    pub(super) program: PathBuf,
+    pub(super) args: Vec<String>,
+    pub(super) env: Environment,
+    pub(super) dir: PathBuf,
+    pub(super) label: String,
+}
+
+/// A command that runs; dropping it ends the command and everything in its group.
+struct Running {
+    handle: Option<duct::Handle>,
+}
+
+impl Oneshot {
+    /// The command as it would be named to a person.
+    pub(super) fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Runs the command; an `Err` says how it failed.
+    pub(super) async fn run(&self, timeout: Duration) -> Result<(), String> {
+        let mut output = tempfile::tempfile().map_err(|error| error.to_string())?;
+        let running = self.start(&output)?;
+        let ended = running.ended(timeout).await?;
+        let status = running.finish().await;
+        if !ended {
+            return Err(format!("no answer within {}", super::text::duration(timeout)));
+        }
+        match status? {
+            status if status.success() => Ok(()),
+            status => Err(with_last_line(&platform::exit_of(status).to_string(), &mut output)),
+        }
+    }
+
+    fn start(&self, output: &std::fs::File) -> Result<Running, String> {
+        let file = output.try_clone().map_err(|error| error.to_string())?;
+        let handle = duct::cmd(&self.program, &self.args)
+            .dir(&self.dir)
+            .full_env(&self.env)
+            .stdin_null()
+            .stdout_file(file)
+            .stderr_to_stdout()
+            .unchecked()
+            .before_spawn(|command| {
+                #[cfg(unix)]
+                command.process_group(0);
+                Ok(())
+            })
+            .start();
+        match handle {
+            Ok(handle) => Ok(Running { handle: Some(handle) }),
+            Err(error) => {
+                Err(format!("{}: {}", self.program.display(), super::text::os_error(&error)))
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Waits for the end of the command, without reaping it; `false` at the time-out.
+    async fn ended(&self, timeout: Duration) -> Result<bool, String> {
+        for pid in self.handle.iter().flat_map(duct::Handle::pids) {
+            let process = Watched::open(pid).map_err(|error| error.to_string())?;
+            let ended = tokio::time::timeout(timeout, process.ended()).await;
+            match ended {
+                Ok(result) => result.map_err(|error| error.to_string())?,
+                Err(_) => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Kills what is left of the group, then reaps the command.
+    async fn finish(mut self) -> Result<std::process::ExitStatus, String> {
+        let Some(handle) = self.handle.take() else { return Err("it ran twice".into()) };
+        kill_groups(&handle);
+        let reaped = tokio::task::spawn_blocking(move || handle.wait().map(|output| output.status));
+        match reaped.await {
+            Ok(result) => result.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            kill_groups(&handle);
+            // SIGKILL was sent: this waits for the kernel alone.
+            tokio::task::spawn_blocking(move || handle.wait().map(|_| ()));
+        }
+    }
+}
+
+fn kill_groups(handle: &duct::Handle) {
+    for pid in handle.pids() {
+        platform::kill_group(pid);
+    }
+}
+
+/// `exit 2: FATAL: the database system is starting up`.
+fn with_last_line(status: &str, output: &mut std::fs::File) -> String {
+    let length = output.metadata().map_or(0, |metadata| metadata.len());
+    let mut text = Vec::new();
+    let read = output
+        .seek(SeekFrom::Start(length.saturating_sub(EXCERPT)))
+        .and_then(|_| output.take(EXCERPT).read_to_end(&mut text));
+    let text = String::from_utf8_lossy(&text);
+    match text.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
+        Some(line) if read.is_ok() => format!("{status}: {line}"),
+        _ => status.to_owned(),
+    }
+}

@@ -1,0 +1,198 @@
+//! Which probes run, and how they are made from what a service declares.
+
+use std::{collections::HashMap, future::Future};
+
+use tokio::{sync::mpsc, task::AbortHandle};
+
+use super::{
+    Internal,
+    checks::{Attempt, Endpoint, HttpRequest, LogSearch, parse_url},
+    event_loop::Unit,
+    launch::Launcher,
+    owner::Owner,
+    probe::Probe,
+};
+use crate::{
+    model::{Alive, Check, HttpCheck, HttpTarget, Port, PortRef, Service},
+    platform,
+};
+
+/// The probes that run: at most one a service.
+#[derive(Debug, Default)]
+pub(super) struct Prober(HashMap<String, AbortHandle>);
+
+impl Prober {
+    /// Starts a probe in place of the one that runs for this service.
+    pub(super) fn start(&mut self, name: &str, probe: impl Future<Output = ()> + 'static) {
+        let task = tokio::task::spawn_local(probe).abort_handle();
+        if let Some(before) = self.0.insert(name.to_owned(), task) {
+            before.abort();
+        }
+    }
+
+    /// Ends the probe of a service, and whatever it is running.
+    pub(super) fn stop(&mut self, name: &str) {
+        if let Some(task) = self.0.remove(name) {
+            task.abort();
+        }
+    }
+
+    /// Ends all probes.
+    pub(super) fn stop_all(&mut self) {
+        for (_, task) in self.0.drain() {
+            task.abort();
+        }
+    }
+}
+
+/// The readiness probe of one generation.
+pub(super) fn ready(
+    launcher: &Launcher<'_>,
+    service: &Service,
+    generation: u64,
+    unit: Option<Unit>,
+    answers: &mpsc::UnboundedSender<Internal>,
+) -> Probe {
+    let maker = Maker { launcher, service, unit: unit.as_ref() };
+    let attempts = if service.ready.checks.is_empty() {
+        let endpoints = maker.all_ports();
+        if endpoints.is_empty() { Vec::new() } else { vec![Attempt::Listening(endpoints)] }
+    } else {
+        service.ready.checks.iter().map(|check| maker.attempt(check)).collect()
+    };
+    Probe {
+        name: service.name.clone(),
+        generation,
+        attempts,
+        every: service.ready.every,
+        timeout: service.ready.timeout,
+        started: unit.map_or_else(platform::now, |unit| unit.started),
+        answers: answers.clone(),
+    }
+}
+
+/// The liveness probe of one generation.
+pub(super) fn alive(
+    launcher: &Launcher<'_>,
+    service: &Service,
+    alive: &Alive,
+    generation: u64,
+    unit: Option<Unit>,
+    answers: &mpsc::UnboundedSender<Internal>,
+) -> Probe {
+    let maker = Maker { launcher, service, unit: unit.as_ref() };
+    Probe {
+        name: service.name.clone(),
+        generation,
+        attempts: alive.checks.iter().map(|check| maker.attempt(check)).collect(),
+        every: alive.every,
+        timeout: alive.timeout,
+        started: unit.map_or_else(platform::now, |unit| unit.started),
+        answers: answers.clone(),
+    }
+}
+
+/// Makes attempts of declared checks.
+struct Maker<'a> {
+    launcher: &'a Launcher<'a>,
+    service: &'a Service,
+    unit: Option<&'a Unit>,
+}
+
+impl Maker<'_> {
+    fn attempt(&self, check: &Check) -> Attempt {
+        match check {
+            Check::Tcp(None) => Attempt::Tcp(self.all_ports()),
+            Check::Tcp(Some(port)) => match self.endpoint(port) {
+                Some(endpoint) => Attempt::Tcp(vec![endpoint]),
+                None => broken("tcp", "the service has no such port"),
+            },
+            Check::Http(http) => self.http(http),
+            Check::Command(command) => match self.launcher.oneshot(self.service, command) {
+                Ok(oneshot) => Attempt::Command(oneshot),
+                Err(error) => broken("run", &error),
+            },
+            Check::Prints(pattern) => match regex::bytes::Regex::new(pattern) {
+                Ok(regex) => Attempt::Prints(LogSearch {
+                    log: self.launcher.places.log(&self.service.name),
+                    offset: self.unit.map_or(0, |unit| unit.log_offset),
+                    regex,
+                    partial: Vec::new(),
+                    found: false,
+                }),
+                Err(error) => broken("prints", &error.to_string()),
+            },
+            Check::Notify => broken("notify", "not supported yet"),
+            Check::Delay(delay) => Attempt::Delay {
+                started: self.unit.map_or_else(platform::now, |unit| unit.started),
+                delay: *delay,
+            },
+        }
+    }
+
+    fn http(&self, http: &HttpCheck) -> Attempt {
+        let found = match &http.target {
+            HttpTarget::Path { path, port } => {
+                let path = self.launcher.render(path);
+                let port = match port {
+                    Some(name) => self.endpoint(&PortRef::Name(name.clone())),
+                    None => self.all_ports().into_iter().next(),
+                };
+                port.map(|endpoint| (endpoint.clone(), authority(&endpoint), path))
+                    .ok_or_else(|| "the service has no such port".to_owned())
+            }
+            HttpTarget::Url(url) => parse_url(&self.launcher.render(url)),
+        };
+        let (endpoint, authority, path) = match found {
+            Ok(found) => found,
+            Err(error) => return broken("http", &error),
+        };
+        let label = match &http.target {
+            HttpTarget::Path { .. } => format!("GET {path}"),
+            HttpTarget::Url(url) => format!("GET {}", self.launcher.render(url)),
+        };
+        let render = |(name, value): &(String, _)| (name.clone(), self.launcher.render(value));
+        let headers = http.headers.iter().map(render).collect();
+        let status = http.status;
+        Attempt::Http(Box::new(HttpRequest { endpoint, authority, path, headers, status, label }))
+    }
+
+    fn all_ports(&self) -> Vec<Endpoint> {
+        let ports = self.launcher.ports.all(self.service);
+        ports.map(|(port, number)| self.declared(port, number)).collect()
+    }
+
+    fn endpoint(&self, port: &PortRef) -> Option<Endpoint> {
+        let mut declared = self.launcher.ports.all(self.service);
+        match port {
+            PortRef::Name(name) => declared
+                .find(|(port, _)| port.name.as_deref() == Some(name))
+                .map(|(port, number)| self.declared(port, number)),
+            PortRef::Number(wanted) => {
+                let own = declared.find(|(_, number)| number == wanted);
+                // Any other number is somebody else's, who may be anybody.
+                let foreign = Endpoint { host: None, port: *wanted, owner: None };
+                Some(own.map_or(foreign, |(port, number)| self.declared(port, number)))
+            }
+        }
+    }
+
+    fn declared(&self, port: &Port, number: u16) -> Endpoint {
+        let owner: Option<Owner> = self.unit.map(|unit| unit.owner.clone());
+        let owner = owner.filter(|_| !port.any_owner);
+        Endpoint { host: port.host.clone(), port: number, owner }
+    }
+}
+
+fn authority(endpoint: &Endpoint) -> String {
+    let host = endpoint.host.as_deref().unwrap_or("localhost");
+    if host.contains(':') {
+        format!("[{host}]:{}", endpoint.port)
+    } else {
+        format!("{host}:{}", endpoint.port)
+    }
+}
+
+fn broken(check: &str, answer: &str) -> Attempt {
+    Attempt::Broken { check: check.into(), answer: answer.into() }
+}

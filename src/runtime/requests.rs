@@ -1,0 +1,319 @@
+//! What each request of a client means.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    event_loop::{World, main_unit},
+    secrets,
+};
+use crate::{
+    control::{
+        protocol::{Answer, Ask, Left, PROTOCOL, Reply, Request},
+        server::{ConnectionId, Incoming, Outbox},
+    },
+    event::{Cause, Record},
+    keeper::protocol::ToKeeper,
+    model::Signal,
+    platform,
+    supervisor::{Command, Input, OpId, Outcome},
+};
+
+/// Who is connected and what each of them waits for.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    connections: HashMap<ConnectionId, Connection>,
+    ops: BTreeMap<OpId, Op>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    outbox: Outbox,
+    /// Its process, once it has said hello.
+    pid: Option<u32>,
+    /// The request whose answers are the records of the whole stack, for ever.
+    follows: Option<u64>,
+}
+
+/// A request that takes time.
+#[derive(Debug)]
+struct Op {
+    /// Who waits for it; nobody for the supervisor's own, and for those whose client is gone.
+    client: Option<(ConnectionId, u64)>,
+    follow: bool,
+    foreground: bool,
+    whole_down: bool,
+    /// Done, but for the keeper's proof.
+    outcome: Option<Outcome>,
+}
+
+impl Clients {
+    /// Sends a record to everybody who follows.
+    pub(super) fn tell(&mut self, record: &Record) {
+        let followers = self.ops.values().filter(|op| op.follow).filter_map(|op| op.client);
+        let streams = self.connections.iter();
+        let streams = streams.filter_map(|(id, connection)| Some((*id, connection.follows?)));
+        let mut lost = Vec::new();
+        for (connection, id) in followers.chain(streams) {
+            let Some(client) = self.connections.get(&connection) else { continue };
+            if !client.outbox.send(Answer { id, reply: Reply::Record { record: record.clone() } }) {
+                lost.push(connection);
+            }
+        }
+        for connection in lost {
+            self.connections.remove(&connection);
+        }
+    }
+
+    fn reply(&self, connection: ConnectionId, id: u64, reply: Reply) {
+        if let Some(client) = self.connections.get(&connection) {
+            // A client that is gone, or too slow, is told nothing.
+            let _ = client.outbox.send(Answer { id, reply });
+        }
+    }
+
+    /// Whether anybody waits for anything.
+    pub(super) fn has_ops(&self) -> bool {
+        !self.ops.is_empty()
+    }
+
+    /// Whether a request is the `down` of the whole stack.
+    pub(super) fn is_whole_down(&self, op: OpId) -> bool {
+        self.ops.get(&op).is_some_and(|op| op.whole_down)
+    }
+
+    /// The supervisor's own `down` of the whole stack.
+    pub(super) fn shut_down_op(&mut self, op: OpId) {
+        let op_state =
+            Op { client: None, follow: false, foreground: false, whole_down: true, outcome: None };
+        self.ops.insert(op, op_state);
+    }
+
+    /// Keeps an outcome until the keeper has proved that nothing is left.
+    pub(super) fn await_proof(&mut self, op: OpId, outcome: Outcome) {
+        if let Some(op) = self.ops.get_mut(&op) {
+            op.outcome = Some(outcome);
+        }
+    }
+
+    /// Answers a request that is done.
+    pub(super) fn answer(&mut self, op: OpId, outcome: Outcome, left: Option<Left>) {
+        if let Some((connection, id)) = self.ops.remove(&op).and_then(|op| op.client) {
+            self.reply(connection, id, Reply::Outcome { outcome, left });
+        }
+    }
+}
+
+impl World {
+    /// Takes in what a connection says.
+    pub(super) fn client_says(&mut self, message: Incoming) {
+        match message {
+            Incoming::Opened(id, outbox) => {
+                let connection = Connection { outbox, pid: None, follows: None };
+                self.clients.connections.insert(id, connection);
+            }
+            Incoming::Asked(id, ask) => self.asked(id, *ask),
+            Incoming::Closed(id) => self.closed(id),
+        }
+    }
+
+    fn closed(&mut self, connection: ConnectionId) {
+        self.clients.connections.remove(&connection);
+        let mut foreground = false;
+        let mut left = Vec::new();
+        for (id, op) in &mut self.clients.ops {
+            if op.client.is_some_and(|(client, _)| client == connection) {
+                op.client = None;
+                foreground |= op.foreground;
+                left.push(*id);
+            }
+        }
+        for op in left {
+            // What takes its proof from the keeper goes on to its end.
+            if self.clients.ops.get(&op).is_some_and(|op| !op.whole_down) {
+                self.clients.ops.remove(&op);
+                self.feed(Input::Forget { op });
+            }
+        }
+        if foreground {
+            self.shut_down();
+        }
+    }
+
+    fn asked(&mut self, connection: ConnectionId, ask: Ask) {
+        let Ask { id, request } = ask;
+        let Some(client) = self.clients.connections.get_mut(&connection) else { return };
+        let Some(pid) = client.pid else {
+            let reply = match request {
+                Request::Hello { pid, .. } => {
+                    client.pid = Some(pid);
+                    self.hello()
+                }
+                _ => Reply::Error { message: "say hello first".into() },
+            };
+            self.clients.reply(connection, id, reply);
+            return;
+        };
+        match request {
+            Request::Hello { .. } => {
+                let reply = self.hello();
+                self.clients.reply(connection, id, reply);
+            }
+            Request::Do { command, line, env, follow, foreground } => {
+                let cause = Cause::Command { command: line, pid };
+                let op = Op {
+                    client: Some((connection, id)),
+                    follow,
+                    foreground,
+                    whole_down: matches!(&command, Command::Down { names } if names.is_empty()),
+                    outcome: None,
+                };
+                self.start_op(op, command, env, cause);
+            }
+            Request::Events { since, follow } => self.events(connection, id, since, follow),
+            Request::Status
+            | Request::Plan { .. }
+            | Request::Why { .. }
+            | Request::Signal { .. }
+            | Request::CancelRun { .. }
+            | Request::Stack
+            | Request::Environment { .. } => {
+                let reply =
+                    self.question(request).unwrap_or_else(|message| Reply::Error { message });
+                self.clients.reply(connection, id, reply);
+            }
+        }
+    }
+
+    fn hello(&self) -> Reply {
+        Reply::Hello {
+            protocol: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+            keeper: self.keeper_pid,
+        }
+    }
+
+    fn start_op(
+        &mut self,
+        op: Op,
+        command: Command,
+        env: Option<BTreeMap<String, String>>,
+        cause: Cause,
+    ) {
+        let id = self.next_op();
+        // What would be refused must not change the environment or the ports either.
+        if let Err(refusal) = self.core.plan(&command, platform::now()) {
+            self.clients.ops.insert(id, op);
+            let outcome = Outcome { refused: Some(refusal), ..Outcome::default() };
+            self.clients.answer(id, outcome, None);
+            self.used = true;
+            return;
+        }
+        let stack = match &command {
+            Command::Up { stack, .. } | Command::Run { stack, .. } => Some(stack),
+            Command::Restart { stack, .. } => stack.as_ref(),
+            Command::Down { .. } | Command::Wait { .. } => None,
+        };
+        if let Some(stack) = stack {
+            self.ports.adopt(stack);
+            if let Some(env) = env {
+                self.caller = env;
+            }
+        }
+        self.clients.ops.insert(id, op);
+        self.command(id, command, cause);
+    }
+
+    fn events(&mut self, connection: ConnectionId, id: u64, since: u64, follow: bool) {
+        for record in self.ledger.since(since) {
+            self.clients.reply(connection, id, Reply::Record { record: record.clone() });
+        }
+        if follow {
+            if let Some(client) = self.clients.connections.get_mut(&connection) {
+                client.follows = Some(id);
+            }
+        } else {
+            self.clients.reply(connection, id, Reply::End);
+        }
+    }
+
+    /// What can be answered at once.
+    fn question(&mut self, request: Request) -> Result<Reply, String> {
+        let now = platform::now();
+        match request {
+            Request::Status => Ok(Reply::Status { status: self.status() }),
+            Request::Plan { command } => match self.core.plan(&command, now) {
+                Ok(plan) => Ok(Reply::Plan { plan }),
+                Err(refusal) => {
+                    let outcome = Outcome { refused: Some(refusal), ..Outcome::default() };
+                    Ok(Reply::Outcome { outcome, left: None })
+                }
+            },
+            Request::Why { name } => {
+                let why = self.core.why(&name, now).ok_or_else(|| unknown(&name))?;
+                Ok(Reply::Why { why: self.with_log_lines(why) })
+            }
+            Request::Signal { name, signal, tree } => self.signal(&name, &signal, tree),
+            Request::CancelRun { ask } => {
+                let mut ops = self.clients.ops.iter();
+                let op = ops.find(|(_, op)| op.client.is_some_and(|(_, id)| id == ask));
+                if let Some(op) = op.map(|(op, _)| *op) {
+                    self.feed(Input::CancelRun { op });
+                }
+                Ok(Reply::Ok)
+            }
+            Request::Stack => {
+                let mut stack = self.core.stack().clone();
+                let _ = secrets::take(&mut stack);
+                Ok(Reply::Stack { stack: Box::new(stack) })
+            }
+            Request::Environment { name } => self.environment(&name),
+            Request::Hello { .. } | Request::Do { .. } | Request::Events { .. } => Ok(Reply::Ok),
+        }
+    }
+
+    fn signal(&self, name: &str, signal: &str, tree: bool) -> Result<Reply, String> {
+        let signal =
+            Signal::from_name(signal).ok_or_else(|| format!("there is no signal `{signal}`"))?;
+        let services = self.core.services(platform::now());
+        let service = services.iter().find(|service| service.name == name);
+        let service = service.ok_or_else(|| unknown(name))?;
+        let unit = main_unit(name, service.generation);
+        if service.pid.is_none() || !self.units.contains_key(&unit) {
+            return Err(format!("{name} is not running"));
+        }
+        self.link.send(ToKeeper::Signal { unit, signal, tree });
+        Ok(Reply::Ok)
+    }
+
+    fn environment(&self, name: &str) -> Result<Reply, String> {
+        let stamp = platform::stamp();
+        let launcher = self.launcher(&stamp);
+        let (env, dir) = match (self.service(name), self.task(name)) {
+            (Some(service), _) => (launcher.environment(&service.env), service.dir.clone()),
+            (None, Some(task)) => (launcher.environment(&task.env), task.dir.clone()),
+            (None, None) => return Err(unknown(name)),
+        };
+        Ok(Reply::Environment { env, dir })
+    }
+
+    /// Tells everybody who waits for the end that it has come, and lets them read it.
+    pub(super) async fn say_goodbye(&mut self) {
+        let left = self.finished.clone();
+        let ops: Vec<OpId> = self.clients.ops.keys().copied().collect();
+        for op in ops {
+            let outcome = self.clients.ops.get_mut(&op).and_then(|op| op.outcome.take());
+            let superseded = Outcome { superseded: true, ..Outcome::default() };
+            self.clients.answer(op, outcome.unwrap_or(superseded), left.clone());
+        }
+        for connection in self.clients.connections.values() {
+            let patience = std::time::Duration::from_secs(1);
+            // A client that does not read its answer must not keep the stack.
+            let _ = tokio::time::timeout(patience, connection.outbox.drained()).await;
+        }
+    }
+}
+
+fn unknown(name: &str) -> String {
+    format!("the stack has no `{name}`")
+}

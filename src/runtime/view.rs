@@ -1,0 +1,191 @@
+//! What `status` shows: the core's view with what only the system knows.
+
+use std::{collections::HashMap, time::Duration};
+
+use super::event_loop::{World, main_unit};
+use crate::{
+    event::Tick,
+    model::{Check, HttpTarget, Service},
+    platform::{self, TreeStats},
+    status::{PortStatus, ServiceStatus, Status, SupervisorStatus, TaskStatus},
+    supervisor::{ServiceView, TaskView, Why},
+};
+
+/// How old a sample of processor time may be to be compared with.
+const SAMPLE_AGE: Duration = Duration::from_secs(60);
+
+/// Processor time at the last look, for the rate since then.
+#[derive(Debug, Default)]
+pub(super) struct Statistics(HashMap<(String, u64), (Tick, Duration)>);
+
+impl Statistics {
+    /// The share of one processor since the last look, or since the start, in percent.
+    fn percent(&mut self, name: &str, generation: u64, started: Tick, cpu: Duration) -> f64 {
+        let now = platform::now();
+        let last = self.0.insert((name.to_owned(), generation), (now, cpu));
+        let last = last.filter(|(at, _)| now.since(*at) < SAMPLE_AGE);
+        let (since, before) = last.unwrap_or((started, Duration::ZERO));
+        let passed = now.since(since).as_secs_f64();
+        if passed <= 0.0 {
+            return 0.0;
+        }
+        let percent = 100.0 * cpu.saturating_sub(before).as_secs_f64() / passed;
+        (percent * 10.0).round() / 10.0
+    }
+}
+
+impl World {
+    /// The stack now.
+    pub(super) fn status(&mut self) -> Status {
+        let now = platform::now();
+        let views = self.core.services(now);
+        let trees = self.trees(&views);
+        let services = views.into_iter().zip(trees);
+        let services = services.map(|(view, tree)| self.service_status(view, &tree, now)).collect();
+        let tasks = self.core.tasks(now);
+        let tasks = tasks.into_iter().map(|view| self.task_status(view, now)).collect();
+        Status {
+            format: 1,
+            stack: self.core.stack().name.clone(),
+            file: self.core.stack().file.clone(),
+            supervisor: Some(SupervisorStatus {
+                pid: std::process::id(),
+                version: env!("CARGO_PKG_VERSION").into(),
+                since: self.since,
+            }),
+            services,
+            tasks,
+            notices: self.notices(),
+        }
+    }
+
+    /// The statistics of every service's tree, from one look at the system.
+    fn trees(&self, views: &[ServiceView]) -> Vec<TreeStats> {
+        let roots = views.iter().map(|view| {
+            let unit = self.units.get(&main_unit(&view.name, view.generation));
+            unit.map(|unit| (unit.pid, unit.owner.cookie.clone()))
+        });
+        platform::tree_stats(&roots.collect::<Vec<_>>())
+    }
+
+    fn service_status(&mut self, view: ServiceView, tree: &TreeStats, now: Tick) -> ServiceStatus {
+        let started = view.started.unwrap_or(now);
+        let cpu_percent = match tree.processes {
+            0 => 0.0,
+            _ => self.statistics.percent(&view.name, view.generation, started, tree.cpu),
+        };
+        let stamp = platform::stamp();
+        let launcher = self.launcher(&stamp);
+        let service = self.core.stack().service(&view.name);
+        ServiceStatus {
+            state: view.state,
+            reason: view.reason,
+            pid: view.pid,
+            generation: view.generation,
+            ports: service.map_or_else(Vec::new, |service| self.port_statuses(service)),
+            since: view.since.map(|since| wall(since, now)),
+            uptime_ms: view.pid.and(view.started).map(|started| millis(now.since(started))),
+            restarts: view.restarts,
+            exit: view.exit,
+            processes: tree.processes,
+            memory_bytes: tree.memory,
+            cpu_percent,
+            needs: names(self.core.stack().needs(&view.name)),
+            url: service.and_then(|service| match &service.url {
+                Some(url) => Some(launcher.render(url)),
+                None => self.checked_url(service),
+            }),
+            describe: service
+                .and_then(|service| service.describe.as_ref())
+                .map(|text| launcher.render(text)),
+            name: view.name,
+        }
+    }
+
+    fn port_statuses(&self, service: &Service) -> Vec<PortStatus> {
+        let ports = service.ports.iter().enumerate().map(|(index, port)| PortStatus {
+            name: port.name.clone(),
+            port: self.ports.at(&service.name, index).unwrap_or(0),
+        });
+        ports.collect()
+    }
+
+    /// Where a service can be found that does not say, but is asked for HTTP.
+    fn checked_url(&self, service: &Service) -> Option<String> {
+        let asked = service.ready.checks.iter().find_map(|check| match check {
+            Check::Http(http) => match &http.target {
+                HttpTarget::Path { port, .. } => Some(port.as_deref()),
+                HttpTarget::Url(_) => None,
+            },
+            Check::Tcp(_)
+            | Check::Command(_)
+            | Check::Prints(_)
+            | Check::Notify
+            | Check::Delay(_) => None,
+        })?;
+        let number = self.ports.number(&service.name, asked)?;
+        Some(format!("http://127.0.0.1:{number}"))
+    }
+
+    fn task_status(&self, view: TaskView, now: Tick) -> TaskStatus {
+        let task = self.core.stack().task(&view.name);
+        let stamp = platform::stamp();
+        let launcher = self.launcher(&stamp);
+        TaskStatus {
+            state: view.state,
+            reason: view.reason,
+            exit: view.exit,
+            since: view.since.map(|since| wall(since, now)),
+            needs: names(self.core.stack().needs(&view.name)),
+            describe: task
+                .and_then(|task| task.describe.as_ref())
+                .map(|text| launcher.render(text)),
+            name: view.name,
+        }
+    }
+
+    fn notices(&self) -> Vec<String> {
+        let mut notices = Vec::new();
+        let changed = |source: &&crate::model::Source| {
+            let bytes = std::fs::read(&source.path);
+            let fingerprint = bytes.map(|bytes| format!("{:016x}", platform::fnv1a(&bytes)));
+            fingerprint.unwrap_or_default() != source.fingerprint
+        };
+        for source in self.core.stack().sources.iter().filter(changed) {
+            let path = source.path.strip_prefix(self.places.dir()).unwrap_or(&source.path);
+            let path = path.display();
+            notices
+                .push(format!("{path} has changed since it was applied; `stackrun up` applies it"));
+        }
+        if let Some(trouble) = &self.ledger.trouble {
+            notices.push(format!("the ledger cannot be written: {trouble}"));
+        }
+        notices
+    }
+
+    /// Adds the last lines of the log to the links that speak of an end.
+    pub(super) fn with_log_lines(&self, mut why: Why) -> Why {
+        if let Some(root) = why.links.last_mut() {
+            let services = self.core.services(platform::now());
+            let view = services.iter().find(|view| view.name == root.name);
+            let generation = view.map_or(0, |view| view.generation);
+            for line in self.last_lines(&root.name, generation) {
+                root.evidence.push(format!("log: {line}"));
+            }
+        }
+        why
+    }
+}
+
+fn names(needs: &[crate::model::Need]) -> Vec<String> {
+    needs.iter().map(|need| need.name.clone()).collect()
+}
+
+fn wall(tick: Tick, now: Tick) -> jiff::Timestamp {
+    let ago = jiff::SignedDuration::try_from(now.since(tick)).unwrap_or_default();
+    platform::wall_clock().checked_sub(ago).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

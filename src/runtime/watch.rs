@@ -1,0 +1,319 @@
+//! Files whose change restarts a service, signals it, or runs a task.
+//!
+//! One watcher of the system serves all services. It is told folders, not trees: what
+//! `.gitignore` leaves out (a `node_modules` of a hundred thousand files) is not even looked at.
+//! An editor that saves by renaming a new file into place changes the folder, and is seen.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+use ignore::{WalkBuilder, gitignore::Gitignore};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::ModifyKind};
+use tokio::{sync::mpsc, task::AbortHandle};
+
+use super::Internal;
+use crate::{
+    event::Tick,
+    model::{Stack, Watch, WatchThen},
+    platform,
+};
+
+/// A change this soon after a start may be the service's own doing.
+const SOON: Duration = Duration::from_secs(3);
+/// This many of them in a row are.
+const LOOP: u32 = 4;
+
+/// All watched files of a stack.
+#[derive(Debug, Default)]
+pub(super) struct Watches {
+    watcher: Option<RecommendedWatcher>,
+    entries: Vec<Entry>,
+    folders: BTreeSet<PathBuf>,
+}
+
+/// One `watch` node.
+#[derive(Debug)]
+struct Entry {
+    service: String,
+    watch: Watch,
+    wanted: GlobSet,
+    ignored: GlobSet,
+    /// The stack's folder, above which no `.gitignore` counts.
+    root: PathBuf,
+    /// Paths without wildcards: watched whatever `.gitignore` says.
+    literal: BTreeSet<PathBuf>,
+    /// The end of the debounce that is running.
+    pending: Option<AbortHandle>,
+    /// How many changes in a row came right after a start.
+    soon: u32,
+    /// The service changes what it watches: enough.
+    paused: bool,
+}
+
+/// What is to be done about a change.
+#[derive(Debug, PartialEq)]
+pub(super) enum Reaction {
+    /// This.
+    Do(WatchThen),
+    /// Nothing from now on: the service changes what it watches itself.
+    Paused,
+    /// Nothing.
+    Nothing,
+}
+
+impl Watches {
+    /// Watches what a stack says, in place of what was watched before.
+    ///
+    /// # Errors
+    /// The system's: too many watches, most likely.
+    pub(super) fn adopt(
+        &mut self,
+        stack: &Stack,
+        changes: &mpsc::UnboundedSender<Internal>,
+    ) -> Result<(), String> {
+        let declared = stack.services.iter().flat_map(|service| {
+            service.watch.iter().map(|watch| (service.name.clone(), watch.clone()))
+        });
+        let declared: Vec<(String, Watch)> = declared.collect();
+        let same = self.entries.iter().map(|entry| (&entry.service, &entry.watch));
+        if same.eq(declared.iter().map(|(service, watch)| (service, watch))) {
+            return Ok(());
+        }
+        *self = Self::default();
+        if declared.is_empty() {
+            return Ok(());
+        }
+        let changes = changes.clone();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if let Ok(event) = event
+                && counts(event.kind)
+            {
+                // The loop has ended if this fails.
+                let _ = changes.send(Internal::Changed { paths: event.paths });
+            }
+        });
+        self.watcher = Some(watcher.map_err(|error| error.to_string())?);
+        for (service, watch) in declared {
+            self.entries.push(Entry::new(service, watch, &stack.dir)?);
+        }
+        let roots: Vec<PathBuf> = self.entries.iter().flat_map(Entry::roots).collect();
+        for root in roots {
+            self.watch_below(&root)?;
+        }
+        Ok(())
+    }
+
+    /// Watches a folder and what is below it, but for what is ignored.
+    fn watch_below(&mut self, root: &Path) -> Result<(), String> {
+        let walk = WalkBuilder::new(root)
+            .hidden(false)
+            .require_git(false)
+            .filter_entry(|entry| {
+                let name = entry.file_name();
+                name != ".stackrun" && name != ".git"
+            })
+            .build();
+        let folders = walk.flatten().filter(|entry| entry.file_type().is_some_and(|t| t.is_dir()));
+        for folder in folders {
+            self.watch_folder(folder.path())?;
+        }
+        Ok(())
+    }
+
+    fn watch_folder(&mut self, folder: &Path) -> Result<(), String> {
+        let Some(watcher) = &mut self.watcher else { return Ok(()) };
+        if self.folders.insert(folder.to_owned()) {
+            let watched = watcher.watch(folder, RecursiveMode::NonRecursive);
+            watched.map_err(|error| format!("{}: {error}", folder.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Takes in changed paths: each `watch` that is concerned waits until it has been quiet.
+    pub(super) fn changed(&mut self, paths: &[PathBuf], quiet: &mpsc::UnboundedSender<Internal>) {
+        for path in paths.iter().filter(|path| path.is_dir()) {
+            // A new folder may have been filled before it was watched; its files count as new.
+            if !self.folders.contains(path) && self.watch_below(path).is_ok() {
+                let files = WalkBuilder::new(path).hidden(false).build().flatten();
+                let files: Vec<_> = files.map(ignore::DirEntry::into_path).collect();
+                self.note(&files, quiet);
+            }
+        }
+        self.note(paths, quiet);
+    }
+
+    fn note(&mut self, paths: &[PathBuf], quiet: &mpsc::UnboundedSender<Internal>) {
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            let Some(path) = paths.iter().find(|path| entry.concerns(path)) else { continue };
+            if let Some(before) = entry.pending.take() {
+                before.abort();
+            }
+            let (debounce, path, quiet) = (entry.watch.debounce, path.clone(), quiet.clone());
+            let waiting = tokio::task::spawn_local(async move {
+                tokio::time::sleep(debounce).await;
+                let _ = quiet.send(Internal::Quiet { watch: index, path });
+            });
+            entry.pending = Some(waiting.abort_handle());
+        }
+    }
+
+    /// The service of a `watch`.
+    pub(super) fn service(&self, watch: usize) -> Option<&str> {
+        Some(&self.entries.get(watch)?.service)
+    }
+
+    /// What to do about a change of a service that was started at `started`, if it is up.
+    pub(super) fn react(&mut self, watch: usize, started: Option<Tick>) -> Reaction {
+        let Some(entry) = self.entries.get_mut(watch) else { return Reaction::Nothing };
+        entry.pending = None;
+        let Some(started) = started else { return Reaction::Nothing };
+        if entry.paused {
+            return Reaction::Nothing;
+        }
+        let soon = platform::now().since(started) < SOON + entry.watch.debounce;
+        entry.soon = if soon { entry.soon + 1 } else { 0 };
+        if entry.soon > LOOP {
+            entry.paused = true;
+            return Reaction::Paused;
+        }
+        Reaction::Do(entry.watch.then.clone())
+    }
+}
+
+impl Entry {
+    fn new(service: String, watch: Watch, root: &Path) -> Result<Self, String> {
+        let literal = watch.globs.iter().filter(|glob| !has_wildcards(glob));
+        let literal = literal.map(PathBuf::from).collect();
+        let wanted = glob_set(&watch.globs)?;
+        let ignored = glob_set(&watch.ignore)?;
+        Ok(Self {
+            service,
+            watch,
+            wanted,
+            ignored,
+            root: root.to_owned(),
+            literal,
+            pending: None,
+            soon: 0,
+            paused: false,
+        })
+    }
+
+    /// The folders in which matches may appear.
+    fn roots(&self) -> Vec<PathBuf> {
+        let roots = self.watch.globs.iter().map(|glob| {
+            let fixed = glob.split(['*', '?', '[', '{']).next().unwrap_or("");
+            PathBuf::from(&fixed[..fixed.rfind('/').unwrap_or(0)])
+        });
+        roots.filter(|root| root.is_dir()).collect()
+    }
+
+    fn concerns(&self, path: &Path) -> bool {
+        if path.components().any(|part| part.as_os_str() == ".stackrun") {
+            return false;
+        }
+        self.literal.contains(path)
+            || (self.wanted.is_match(path)
+                && !self.ignored.is_match(path)
+                && !ignored_by_git(path, &self.root))
+    }
+}
+
+/// Whether a `.gitignore` between the file and `root` leaves it out; the nearest has the say.
+fn ignored_by_git(path: &Path, root: &Path) -> bool {
+    let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
+    for folder in folders {
+        let (rules, _) = Gitignore::new(folder.join(".gitignore"));
+        match rules.matched_path_or_any_parents(path, false) {
+            ignore::Match::None => {}
+            ignore::Match::Ignore(_) => return true,
+            ignore::Match::Whitelist(_) => return false,
+        }
+    }
+    false
+}
+
+/// Whether a change of this kind can mean new content.
+fn counts(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Create(_) | EventKind::Remove(_) | EventKind::Any | EventKind::Other => true,
+        EventKind::Modify(ModifyKind::Metadata(kind)) => {
+            // `touch` is how a signal file is used.
+            matches!(
+                kind,
+                notify::event::MetadataKind::WriteTime | notify::event::MetadataKind::Any
+            )
+        }
+        EventKind::Modify(_) => true,
+        EventKind::Access(_) => false,
+    }
+}
+
+fn has_wildcards(glob: &str) -> bool {
+    glob.contains(['*', '?', '[', '{'])
+}
+
+fn glob_set(globs: &[String]) -> Result<GlobSet, String> {
+    let mut set = GlobSetBuilder::new();
+    for glob in globs {
+        let glob: Glob = GlobBuilder::new(glob)
+            .literal_separator(true)
+            .build()
+            .map_err(|error| error.to_string())?;
+        set.add(glob);
+    }
+    set.build().map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(dir: &Path, globs: &[&str], ignore: &[&str]) -> Entry {
+        let absolute =
+            |globs: &[&str]| globs.iter().map(|glob| format!("{}/{glob}", dir.display())).collect();
+        let watch = Watch {
+            globs: absolute(globs),
+            ignore: absolute(ignore),
+            debounce: Duration::from_millis(300),
+            then: WatchThen::Restart,
+        };
+        Entry::new("api".into(), watch, dir).unwrap()
+    }
+
+    #[test]
+    fn what_git_ignores_is_left_out_unless_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path();
+        std::fs::create_dir_all(dir.join("src/gen")).unwrap();
+        std::fs::write(dir.join(".gitignore"), "*.log\n.restart\n").unwrap();
+        std::fs::write(dir.join("src/gen/.gitignore"), "*\n!kept.js\n").unwrap();
+        let entry = entry(dir, &["src/**/*", ".restart"], &["src/**/*.test.js"]);
+        let concerned = |path: &str| entry.concerns(&dir.join(path));
+        assert!(concerned("src/a.js") && concerned("src/deep/b.js"));
+        assert!(!concerned("a.js"));
+        assert!(!concerned("src/a.test.js"));
+        assert!(!concerned("src/out.log"));
+        assert!(!concerned("src/gen/made.js") && concerned("src/gen/kept.js"));
+        assert!(concerned(".restart"), "a path without wildcards is watched even so");
+        assert!(!concerned("src/.stackrun/logs/api.log"));
+    }
+
+    #[test]
+    fn a_service_that_changes_what_it_watches_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let entries = vec![entry(folder.path(), &["*.js"], &[])];
+        let mut watches = Watches { entries, ..Watches::default() };
+        assert_eq!(watches.react(0, None), Reaction::Nothing, "it is down");
+        let just_now = Some(platform::now());
+        for _ in 0..LOOP {
+            assert_eq!(watches.react(0, just_now), Reaction::Do(WatchThen::Restart));
+        }
+        assert_eq!(watches.react(0, just_now), Reaction::Paused);
+        assert_eq!(watches.react(0, just_now), Reaction::Nothing);
+    }
+}
