@@ -20,7 +20,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("platform", "model event"),
     ("logs", "model event platform"),
     ("keeper", "model event platform logs"),
-    ("control", "model event status plan supervisor platform"),
+    ("control", "model event status plan supervisor platform keeper"),
     ("runtime", "model graph event status plan lifecycle supervisor platform logs keeper control"),
     ("reporters", "model event status plan supervisor"),
     ("cli", EVERYTHING),

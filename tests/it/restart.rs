@@ -194,6 +194,53 @@ fn dependents_stay_up_unless_they_are_asked_for() {
 }
 
 #[test]
+fn a_change_of_a_watched_file_restarts() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed counted .starts"
+            watch "src/**/*.js" debounce="50ms" { ignore "src/made/**" }
+        }
+        "#,
+    );
+    stack.put("src/made/out.js", "1");
+    stack.put("src/deep/in.js", "1");
+    stack.up();
+    let starts = || stack.read(".starts").len();
+    eventually("the start", || starts() == 1);
+    stack.put("src/made/out.js", "2");
+    stack.put("src/notes.txt", "2");
+    stack.put("src/deep/in.js", "2");
+    eventually("a restart", || starts() == 2);
+    stack.reaches("a", "ready");
+    // A new file in a new folder counts as well.
+    stack.put("src/new/folder/more.js", "1");
+    eventually("another restart", || starts() == 3);
+}
+
+#[test]
+fn a_tree_that_takes_too_much_memory_is_restarted() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed counted starts.txt child 'unless greedy.txt allocate 80'"
+            memory max="60MiB"
+        }
+        "#,
+    );
+    stack.up();
+    eventually("a restart", || {
+        let starts = stack.read("starts.txt").len();
+        if starts >= 2 {
+            stack.put("greedy.txt", "no more");
+        }
+        starts >= 2
+    });
+    stack.reaches("a", "ready");
+    stack.run("events").exits(0).says("memory");
+}
+
+#[test]
 fn a_service_that_stops_answering_is_restarted() {
     let stack = Stack::new(
         r#"

@@ -57,6 +57,16 @@ pub(crate) fn main() {
                     exit(97);
                 }
             }
+            "unless" => {
+                if Path::new(&arg()).exists() {
+                    rest.by_ref().for_each(drop);
+                }
+            }
+            // Written to, because untouched memory is none.
+            "allocate" => {
+                let bytes = usize::try_from(number(&arg()) << 20).unwrap_or(0);
+                std::mem::forget(std::hint::black_box(vec![1u8; bytes]));
+            }
             "after" => thread::sleep(milliseconds(&arg())),
             "listen" => listen("127.0.0.1", &arg()),
             "listen6" => listen("[::1]", &arg()),

@@ -23,6 +23,8 @@
 //! slow-stop MS      on SIGTERM wait this long, then exit 0
 //! expect PORT       somebody must listen there; if not, write that to violations.txt, exit 98
 //! absent FILE       exit 97 if it is there
+//! unless FILE       skip everything that follows if it is there
+//! allocate MIB      use this much memory
 //! counted FILE      one more byte in FILE: how often this was started
 //! fail-until N FILE exit 1 unless FILE has N bytes
 //! exit CODE         end
