@@ -51,7 +51,7 @@ pub fn main() -> ExitCode {
         Verb::Completions(args) => verbs::completions::run(args),
         Verb::Keeper(role) => return roles::keeper(&role.arguments),
         Verb::Supervisor(role) => return roles::supervisor(&role.arguments),
-        Verb::Step(role) => return roles::step(&role.arguments),
+        Verb::Step(_) => return roles::step(),
     };
     ExitCode::from(match result {
         Ok(status) => status,
