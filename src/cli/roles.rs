@@ -1,21 +1,24 @@
 //! The hidden roles of this program: those that it plays for itself.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{path::Path, process::ExitCode};
+
+use crate::{keeper, runtime};
 
 /// The parent of every service.
-pub(super) fn keeper(arguments: &[OsString]) -> ExitCode {
-    let _ = arguments;
-    ExitCode::FAILURE
+pub(super) fn keeper(dir: &Path) -> ExitCode {
+    match keeper::run(dir) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever started it has been told, by its first line.
+        Err(_) => ExitCode::FAILURE,
+    }
 }
 
 /// The one that decides.
-pub(super) fn supervisor(arguments: &[OsString]) -> ExitCode {
-    let _ = arguments;
-    ExitCode::FAILURE
+pub(super) fn supervisor(dir: &Path) -> ExitCode {
+    runtime::run(dir)
 }
 
 /// The steps of a task, one after the other.
-pub(super) fn step(arguments: &[OsString]) -> ExitCode {
-    let _ = arguments;
-    ExitCode::FAILURE
+pub(super) fn step() -> ExitCode {
+    runtime::step::run()
 }
