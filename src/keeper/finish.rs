@@ -42,12 +42,7 @@ impl Keeper {
         for unit in self.units.values_mut() {
             unit.kill(now);
         }
-        self.finish = Some(Finish {
-            since: now,
-            pause: FIRST_PAUSE,
-            next: Some(now),
-            told: false,
-        });
+        self.finish = Some(Finish { since: now, pause: FIRST_PAUSE, next: Some(now), told: false });
     }
 
     /// Whether the keeper's work is over.

@@ -199,12 +199,8 @@ impl Keeper {
         // Two outputs take two numbers.
         let nanos = u64::try_from(now.0.as_nanos()).unwrap_or(u64::MAX / 2);
         self.stamp = nanos.max(self.stamp + 2);
-        let starts = Starts {
-            places: &self.places,
-            open_files: self.open_files,
-            stamp: self.stamp,
-            now,
-        };
+        let starts =
+            Starts { places: &self.places, open_files: self.open_files, stamp: self.stamp, now };
         match starts.start(spec) {
             Ok(started) => {
                 for output in started.outputs {

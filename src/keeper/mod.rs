@@ -20,8 +20,8 @@
 //! `Kill` may come at any time before `gone`, and is repeated with each look. Nothing waits for
 //! the end of a pipe.
 
-pub mod handle;
 mod finish;
+pub mod handle;
 mod keep;
 mod launch;
 mod line;

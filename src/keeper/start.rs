@@ -144,7 +144,11 @@ impl Starts<'_> {
     }
 
     fn stdin(&self, spec: &SpawnSpec) -> io::Result<OwnedFd> {
-        if spec.stdin_open { platform::endless_stdin(self.place("stdin")) } else { platform::null() }
+        if spec.stdin_open {
+            platform::endless_stdin(self.place("stdin"))
+        } else {
+            platform::null()
+        }
     }
 
     /// A path that is free for a moment.

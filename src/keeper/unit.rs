@@ -103,8 +103,7 @@ impl Unit {
     /// Its main process has ended.
     pub(super) fn ended(&mut self, exit: Exit, now: Tick) {
         let undrained = self.outputs.iter().map(|output| output.key).collect();
-        self.end =
-            Some(End { exit, at: now, undrained, left: None, empty: false, told: false });
+        self.end = Some(End { exit, at: now, undrained, left: None, empty: false, told: false });
         self.look = Some(now);
     }
 

@@ -75,11 +75,7 @@ pub fn wait_for(pid: u32) {
     let _no_child = wait(libc::P_PID, pid, libc::WEXITED);
 }
 
-fn wait(
-    kind: libc::idtype_t,
-    pid: u32,
-    flags: libc::c_int,
-) -> io::Result<Option<(u32, Exit)>> {
+fn wait(kind: libc::idtype_t, pid: u32, flags: libc::c_int) -> io::Result<Option<(u32, Exit)>> {
     // SAFETY: all zeroes is a valid `siginfo_t`.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     loop {

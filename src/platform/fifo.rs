@@ -163,7 +163,8 @@ impl Waker {
     /// Takes note of having been woken.
     pub fn clear(&self) {
         let mut buffer = [0_u8; 64];
-        while rustix::io::read(&self.reader, &mut buffer).is_ok_and(|count| count == buffer.len()) {}
+        while rustix::io::read(&self.reader, &mut buffer).is_ok_and(|count| count == buffer.len()) {
+        }
     }
 }
 

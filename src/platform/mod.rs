@@ -11,7 +11,7 @@ mod lock;
 #[path = "linux/mod.rs"]
 mod os;
 #[cfg(not(target_os = "linux"))]
-#[path = "portable.rs"]
+#[path = "portable/mod.rs"]
 mod os;
 mod own;
 mod peer;
@@ -28,8 +28,8 @@ pub use fifo::{Fifo, FileId, Waker, endless_stdin, input_file};
 pub use lock::{FolderLock, lock_folder};
 pub use os::{
     Description, Entry, Poller, ProcId, Process, Readiness, Table, become_subreaper, children,
-    keep_descriptors_from, command_line, describe, holders, listeners, peek_bytes, predicament, raise_open_files,
-    spawn, stats, transfer,
+    command_line, describe, holders, keep_descriptors_from, listeners, peek_bytes, predicament,
+    raise_open_files, spawn, stats, transfer,
 };
 pub use own::{MARK, detach, environment, inherited, null, own_program};
 pub use peer::peer_uid;
@@ -39,5 +39,3 @@ pub use tree::{Family, Tree, members};
 pub use types::{Launch, Listener, Moved, SpawnError, Spawned, Stage, TreeStats};
 pub use users::{find_user, own_uid, user_name};
 pub use watched::Watched;
-
-

@@ -22,8 +22,7 @@ pub fn peer_uid(socket: impl AsFd) -> io::Result<u32> {
     use std::os::fd::AsRawFd;
     let (mut uid, mut gid) = (0, 0);
     // SAFETY: both are valid places to write to.
-    let result = unsafe {
-        libc::getpeereid(socket.as_fd().as_raw_fd(), &raw mut uid, &raw mut gid)
-    };
+    let result =
+        unsafe { libc::getpeereid(socket.as_fd().as_raw_fd(), &raw mut uid, &raw mut gid) };
     if result == 0 { Ok(uid) } else { Err(io::Error::last_os_error()) }
 }

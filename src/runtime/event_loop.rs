@@ -22,7 +22,7 @@ use super::{
 use crate::{
     control::{
         protocol::Left,
-        server::{Incoming, serve},
+        server::serve,
     },
     event::{Cause, Event, Tick},
     keeper::{

@@ -89,7 +89,8 @@ impl Running {
         for pid in self.handle.iter().flat_map(duct::Handle::pids) {
             let descriptor = Watched::open(pid).descriptor();
             let Some(descriptor) = descriptor.map_err(|error| error.to_string())? else { continue };
-            let ended = AsyncFd::try_with_interest(descriptor, Interest::READABLE);
+            // SAFETY: an owned descriptor stays open, and the same, until the `AsyncFd` is gone.
+            let ended = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
             let ended = ended.map_err(|error| error.to_string())?;
             match tokio::time::timeout(timeout, ended.readable()).await {
                 Ok(result) => drop(result.map_err(|error| error.to_string())?),

@@ -7,8 +7,7 @@ use std::{
 };
 
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send,
-    socket_with,
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
 };
 
 use crate::platform::Listener;
@@ -32,12 +31,8 @@ const ONE_BY_ONE: usize = 4;
 /// The sockets that listen on these ports.
 pub(super) fn listeners(ports: &[u16]) -> io::Result<Vec<Listener>> {
     let kind = SocketType::DGRAM;
-    let socket = socket_with(
-        AddressFamily::NETLINK,
-        kind,
-        SocketFlags::CLOEXEC,
-        Some(netlink::SOCK_DIAG),
-    )?;
+    let socket =
+        socket_with(AddressFamily::NETLINK, kind, SocketFlags::CLOEXEC, Some(netlink::SOCK_DIAG))?;
     let filters = if ports.len() <= ONE_BY_ONE { ports } else { &[0] };
     let mut found = Vec::new();
     for family in [libc::AF_INET, libc::AF_INET6] {

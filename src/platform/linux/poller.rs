@@ -73,11 +73,7 @@ impl Poller {
     /// # Errors
     ///
     /// Those of epoll_wait(2); an interruption is none.
-    pub fn wait(
-        &self,
-        ready: &mut Vec<Readiness>,
-        timeout: Option<Duration>,
-    ) -> io::Result<()> {
+    pub fn wait(&self, ready: &mut Vec<Readiness>, timeout: Option<Duration>) -> io::Result<()> {
         ready.clear();
         let timeout = timeout.map(|time| Timespec {
             tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),

@@ -13,9 +13,7 @@ use crate::model::{Exit, Signal};
 
 /// Which process: its number is used again after its end, number and start time together are
 /// not, within one boot of the machine.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProcId {
     /// Its number.
     pub pid: u32,
@@ -119,8 +117,7 @@ const PIDFD_GET_INFO: u64 = (3 << 30) | ((size_of::<PidfdInfo>() as u64) << 16) 
 fn exit_info(descriptor: RawFd) -> Option<Exit> {
     let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
     // SAFETY: the request's number carries the size of `info`, which is a valid place.
-    let result =
-        unsafe { libc::ioctl(descriptor, PIDFD_GET_INFO as libc::Ioctl, &raw mut info) };
+    let result = unsafe { libc::ioctl(descriptor, PIDFD_GET_INFO as libc::Ioctl, &raw mut info) };
     if result != 0 || info.mask & PIDFD_INFO_EXIT == 0 {
         return None;
     }

@@ -153,8 +153,7 @@ unsafe fn move_descriptors(child: &mut Child<'_>) -> bool {
         for (index, &(ours, _)) in child.fds.iter().enumerate() {
             let high = libc::fcntl(ours, libc::F_DUPFD_CLOEXEC, HIGH);
             // Where so many are not allowed, any above the targets will do.
-            let high =
-                if high < 0 { libc::fcntl(ours, libc::F_DUPFD_CLOEXEC, 10) } else { high };
+            let high = if high < 0 { libc::fcntl(ours, libc::F_DUPFD_CLOEXEC, 10) } else { high };
             if high < 0 {
                 return false;
             }
@@ -190,7 +189,15 @@ mod tests {
 
     fn start(program: &CStr, dir: Option<&CStr>) -> Result<Spawned, SpawnError> {
         let argv = [c"test".to_owned(), c"-c".to_owned(), c"exit 3".to_owned()];
-        spawn(&Launch { program, argv: &argv, env: &[], dir, fds: &[], open_files: None, user: None })
+        spawn(&Launch {
+            program,
+            argv: &argv,
+            env: &[],
+            dir,
+            fds: &[],
+            open_files: None,
+            user: None,
+        })
     }
 
     #[test]

@@ -31,7 +31,8 @@ impl Usage {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let bytes = |key: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(key));
-            let kibibytes = line.and_then(|line| line.split_ascii_whitespace().next()?.parse().ok());
+            let kibibytes =
+                line.and_then(|line| line.split_ascii_whitespace().next()?.parse().ok());
             kibibytes.unwrap_or(0_u64) * 1024
         };
         let cpu = cpu_time(&stat)?;

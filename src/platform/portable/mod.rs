@@ -1,0 +1,29 @@
+//! Every Unix that is not Linux: `ps`, `lsof`, poll(2) and plain copies. It does what Linux does
+//! as far as the system can, slower, and with the small gaps that a process known by its number
+//! alone leaves.
+
+mod people;
+mod poller;
+mod ports;
+mod process;
+mod setup;
+mod spawn;
+mod table;
+mod transfer;
+
+pub use people::{Description, command_line, describe, predicament, stats};
+pub use poller::{Poller, Readiness};
+pub use ports::{holders, listeners};
+pub use process::{ProcId, Process};
+pub use setup::{become_subreaper, children, keep_descriptors_from, raise_open_files};
+pub use spawn::spawn;
+pub use table::{Entry, Table};
+pub use transfer::{peek_bytes, transfer};
+
+/// What a program says on its stdout.
+fn output(program: &str, arguments: &[&str]) -> std::io::Result<String> {
+    #[expect(clippy::disallowed_methods, reason = "the system tells by its programs alone")]
+    let mut command = std::process::Command::new(program);
+    let output = command.args(arguments).env("LC_ALL", "C").output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

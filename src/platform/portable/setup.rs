@@ -1,0 +1,51 @@
+//! What the keeper arranges for itself before it starts anything.
+
+use std::{io, os::fd::RawFd};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::{Table, spawn};
+
+/// There are no subreapers here: orphans go to the first process of the system.
+///
+/// # Errors
+///
+/// None.
+pub fn become_subreaper() -> io::Result<()> {
+    Ok(())
+}
+
+/// The children that the calling thread has started, zombies included.
+pub fn children() -> Vec<u32> {
+    let own = std::process::id();
+    let table = Table::read().unwrap_or_default();
+    let children = table.entries().iter().filter(|entry| entry.parent == own);
+    let pids = children.map(|entry| entry.id.pid);
+    pids.filter(|&pid| spawn::is_by_this_thread(pid)).collect()
+}
+
+/// Programs that we start from now on get no descriptor from this one on, whoever opened them.
+///
+/// # Errors
+///
+/// None.
+pub fn keep_descriptors_from(first: RawFd) -> io::Result<()> {
+    for descriptor in first..256 {
+        // SAFETY: a plain system call; it fails if there is no such descriptor.
+        unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+    Ok(())
+}
+
+/// Raises the soft limit of open files; returns what both were.
+///
+/// # Errors
+///
+/// Those of setrlimit(2).
+pub fn raise_open_files() -> io::Result<(u64, u64)> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    // Some systems refuse more than this (setrlimit(2), OPEN_MAX).
+    let most = maximum.unwrap_or(u64::MAX).min(10240);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum })?;
+    Ok((current.unwrap_or(libc::RLIM_INFINITY), maximum.unwrap_or(libc::RLIM_INFINITY)))
+}

@@ -1,0 +1,106 @@
+//! The table of processes, as `ps` shows it.
+
+use std::{
+    collections::{HashMap, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+    io,
+};
+
+use super::{ProcId, output};
+use crate::platform::FileId;
+
+/// All processes at about one moment.
+#[derive(Debug, Default)]
+pub struct Table {
+    entries: Vec<Entry>,
+    by_pid: HashMap<u32, usize>,
+}
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Which.
+    pub id: ProcId,
+    /// Its parent.
+    pub parent: u32,
+    /// Its process group.
+    pub group: u32,
+    /// Its session, where it is told; its process group otherwise.
+    pub session: u32,
+    /// Its state: `R`, `S`, `D`, `T`, `Z`….
+    pub state: char,
+    /// Its program's name.
+    pub name: String,
+}
+
+/// What `ps` is asked for; the start takes five words, the name is last.
+const FORMAT: &str = "pid=,ppid=,pgid=,state=,lstart=,comm=";
+
+impl Table {
+    /// Looks at every process.
+    ///
+    /// # Errors
+    ///
+    /// Those of running `ps`.
+    pub fn read() -> io::Result<Self> {
+        let mut table = Self::default();
+        for entry in output("ps", &["-A", "-o", FORMAT])?.lines().filter_map(Entry::parse) {
+            table.by_pid.insert(entry.id.pid, table.entries.len());
+            table.entries.push(entry);
+        }
+        Ok(table)
+    }
+
+    /// Every process.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The process of that number.
+    pub fn get(&self, pid: u32) -> Option<&Entry> {
+        self.by_pid.get(&pid).map(|&index| &self.entries[index])
+    }
+}
+
+impl Entry {
+    /// Looks at one process.
+    pub fn read(pid: u32) -> Option<Self> {
+        let lines = output("ps", &["-o", FORMAT, "-p", &pid.to_string()]).ok()?;
+        Self::parse(lines.lines().next()?)
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let number = |index: usize| words.get(index)?.parse().ok();
+        let (pid, group) = (number(0)?, number(2)?);
+        // Only whether it is the same one matters, so that the text need not be understood.
+        let mut start = DefaultHasher::new();
+        words.get(4..9)?.hash(&mut start);
+        Some(Self {
+            id: ProcId { pid, start: start.finish() },
+            parent: number(1)?,
+            group,
+            session: group,
+            state: words.get(3)?.chars().next()?,
+            name: words.get(9..)?.join(" "),
+        })
+    }
+
+    /// Whether it has ended and waits to be reaped.
+    pub fn is_dead(&self) -> bool {
+        self.state == 'Z'
+    }
+
+    /// Its first three descriptors: not told here.
+    pub fn pipes(&self) -> Vec<FileId> {
+        Vec::new()
+    }
+
+    /// The mark in its environment.
+    pub fn mark(&self) -> Option<Vec<u8>> {
+        let words =
+            output("ps", &["eww", "-o", "command=", "-p", &self.id.pid.to_string()]).ok()?;
+        let mark = words.split_ascii_whitespace().find(|word| word.starts_with("STACKRUN_ID="))?;
+        Some(mark.as_bytes().to_vec())
+    }
+}

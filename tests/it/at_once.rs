@@ -1,0 +1,125 @@
+//! Many hands on one stack: never two instances of a service, no hang, honest exit statuses.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::{Stack, eventually};
+
+/// A service that nobody may start twice, and that takes a moment to start and to stop.
+const LOCKED: &str = r#"
+    service "db" {
+        run "@testbed lock db.lock after 30 listen {{port}}"
+        port @0
+    }
+    service "api" {
+        needs "db"
+        run "@testbed lock api.lock counted starts.txt slow-stop 50 after 30 listen {{port}}"
+        port @1
+    }
+"#;
+
+fn assert_no_second_instance(stack: &Stack) {
+    assert_eq!(stack.read("db.lock.violations"), "");
+    assert_eq!(stack.read("api.lock.violations"), "");
+}
+
+#[test]
+fn ten_ups_start_one_stack() {
+    let stack = Stack::new(LOCKED);
+    let ups: Vec<_> = (0..10).map(|_| stack.start("up")).collect();
+    for up in ups {
+        up.ends().exits(0);
+    }
+    assert_no_second_instance(&stack);
+    assert_eq!(stack.read("starts.txt"), ".");
+}
+
+#[test]
+fn ten_restarts_end_with_one_instance() {
+    let stack = Stack::new(LOCKED);
+    stack.up();
+    let db = stack.pid("db");
+    let restarts: Vec<_> = (0..10).map(|_| stack.start("restart api")).collect();
+    for restart in restarts {
+        restart.ends().exits(0);
+    }
+    assert_no_second_instance(&stack);
+    assert_eq!(stack.state("api"), "ready");
+    assert_eq!(stack.pid("db"), db, "what it needs was left alone");
+}
+
+#[test]
+fn down_beats_an_up_on_its_way() {
+    let stack = Stack::new(
+        r#"
+        service "never"  { run "@testbed lock a.lock"; ready { shell "false" } }
+        service "behind" { needs "never"; run "@testbed counted started.txt" }
+        "#,
+    );
+    let up = stack.start("up");
+    stack.reaches("never", "starting");
+    stack.down();
+    let up = up.ends();
+    assert!(matches!(up.code, 1 | 130), "{up:#?}");
+    assert_eq!(stack.read("started.txt"), "");
+}
+
+#[test]
+fn up_during_a_slow_down_brings_it_back() {
+    let stack =
+        Stack::new(r#"service "a" { run "@testbed lock a.lock slow-stop 700 mark marks.txt a" }"#);
+    stack.up();
+    eventually("the first start", || stack.read("marks.txt").contains("start a"));
+    let down = stack.start("down");
+    eventually("the stop", || stack.read("marks.txt").contains("term a"));
+    stack.up();
+    assert_eq!(stack.state("a"), "ready");
+    assert_eq!(stack.read("a.lock.violations"), "");
+    let _ = down.ends();
+}
+
+#[test]
+fn ctrl_c_while_waiting_lets_the_start_go_on() {
+    let stack = Stack::new(r#"service "a" { run "@testbed"; ready { shell "test -e go" } }"#);
+    let mut up = stack.start("up");
+    stack.reaches("a", "starting");
+    up.signal(Signal::INT);
+    up.ends().exits(130);
+    assert_eq!(stack.state("a"), "starting");
+    stack.put("go", "");
+    stack.run("wait a --for ready --timeout 30s").exits(0);
+}
+
+#[test]
+fn interrupts_and_kills_at_any_moment_break_nothing() {
+    let stack = Stack::new(LOCKED);
+    let lines = ["up", "restart api", "up", "restart", "down api", "up"];
+    for (round, line) in lines.iter().cycle().take(24).enumerate() {
+        let mut command = stack.start(line);
+        // The moment is the point here, so every round takes another one: 0 … 230 ms.
+        std::thread::sleep(Duration::from_millis(round as u64 * 10));
+        let signal = if round % 3 == 2 { Signal::KILL } else { Signal::INT };
+        command.signal(signal);
+        let ran = command.ends();
+        assert!(matches!(ran.code, 0 | 1 | 130 | 137), "{ran:#?}");
+        assert_no_second_instance(&stack);
+    }
+    stack.up();
+    assert_eq!(stack.state("api"), "ready");
+    assert_no_second_instance(&stack);
+    stack.down();
+}
+
+#[test]
+fn two_stacks_side_by_side_do_not_know_each_other() {
+    let text = r#"service "a" { run "@testbed listen {{port}}"; port @0 }"#;
+    let (one, two) = (Stack::new(text), Stack::new(text));
+    one.up();
+    two.up();
+    let pid = two.pid("a");
+    one.down();
+    assert_eq!(two.pid("a"), pid);
+    assert_eq!(two.state("a"), "ready");
+    two.down();
+}

@@ -1,0 +1,155 @@
+//! The rest of the command line: questions, plans, reference.
+
+use serde_json::Value;
+
+use crate::support::{Running, Stack, repository};
+
+const SHOP: &str = r#"
+    stack "shop"
+    service "db"  { run "@testbed listen {{port}}"; port @0; env { PASSWORD "hunter2" secret=#true } }
+    task "migrate" { needs "db"; run "true" }
+    service "api" { needs "db" "migrate"; run "@testbed"; describe "the API" }
+    group "back" "db" "api"
+"#;
+
+#[test]
+fn check_says_nothing_is_wrong_or_all_that_is() {
+    let stack = Stack::new(SHOP);
+    stack.run("check").exits(0);
+    stack.write("service \"a\" {\n    run \"ls | wc\"\n    prot 80\n}\n");
+    stack.run("check").exits(2).says("stack.kdl").says("shell").says("prot").says("port");
+    let problems = stack.run("check --json").exits(2).out;
+    let problems: Value = serde_json::from_str(&problems).expect("JSON");
+    assert!(problems.to_string().contains("prot"), "{problems}");
+    assert!(problems.to_string().contains("\"line\":3"), "{problems}");
+}
+
+#[test]
+fn every_stack_file_that_is_shown_here_is_right() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).expect("the README");
+    let block = readme.split("```kdl\n").nth(1).and_then(|rest| rest.split("```").next());
+    let stack = Stack::new(block.expect("a stack file in the README"));
+    stack.run("check").exits(0);
+    for folder in ["", "examples/hello", "examples/shop"] {
+        let mut check = stack.command("check");
+        check.current_dir(repository().join(folder));
+        Running::start(format!("check in /{folder}"), check).ends().exits(0);
+    }
+}
+
+#[test]
+fn graph_in_each_format() {
+    let stack = Stack::new(SHOP);
+    stack.run("graph").exits(0).says("migrate");
+    stack.run("graph --format dot").exits(0).says("digraph").says("->");
+    stack.run("graph --format mermaid").exits(0).says("-->");
+    let json = stack.run("graph --format json").exits(0).out;
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert!(json.to_string().contains("migrate"));
+}
+
+#[test]
+fn explain_prints_the_reference_of_a_word() {
+    let stack = Stack::new(SHOP);
+    stack.run("explain ready").exits(0).says("within");
+    stack.run("explain restart").exits(0).says("tries");
+    let ran = stack.run("explain reddy").says("ready");
+    assert_ne!(ran.code, 0);
+}
+
+#[test]
+fn wait_for_each_end() {
+    let stack = Stack::new(SHOP);
+    stack.run("wait api --for down").exits(0);
+    stack.run("wait api --for ready --timeout 1s").exits(3);
+    stack.up();
+    stack.run("wait api --for ready").exits(0);
+    stack.run("wait migrate --for done").exits(0);
+    let wait = stack.start("wait db --for down --timeout 60s");
+    stack.down();
+    wait.ends().exits(0);
+}
+
+#[test]
+fn exec_runs_a_command_where_the_service_lives() {
+    let stack = Stack::new(
+        r#"
+        service "a" { dir "sub"; env { WORD "hello" }; run "@testbed"; port @0 }
+        "#,
+    );
+    stack.put("sub/file.txt", "x");
+    stack.edit(r#"run "@testbed""#, r#"run "@testbed listen {{port}}""#);
+    stack.up();
+    stack.run("exec a -- ls").exits(0).says("file.txt");
+    stack.run("exec a -- printenv WORD PORT").exits(0).says(&stack.port(0).to_string());
+    stack.run("exec a -- false").exits(1);
+    stack.run("exec a -- no-such-program-anywhere").exits(127);
+}
+
+#[test]
+fn events_tell_what_happened_and_who_asked() {
+    let stack = Stack::new(SHOP);
+    stack.up();
+    stack.run("restart api").exits(0);
+    let lines = stack.run("events --json").exits(0).out;
+    let events: Vec<Value> =
+        lines.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect();
+    let numbers: Vec<u64> = events.iter().filter_map(|event| event["seq"].as_u64()).collect();
+    assert!(numbers.len() == events.len() && numbers.is_sorted(), "{lines}");
+    assert!(events.iter().any(|event| event["event"] == "ready" && event["name"] == "db"));
+    assert!(lines.contains("restart api"), "{lines}");
+}
+
+#[test]
+fn groups_stand_for_their_members() {
+    let stack = Stack::new(SHOP);
+    stack.run("up back").exits(0);
+    assert_eq!(stack.state("api"), "ready");
+    stack.run("down back").exits(0);
+    assert_eq!(stack.state("db"), "idle");
+}
+
+#[test]
+fn secrets_are_masked_wherever_they_would_be_shown() {
+    let stack = Stack::new(SHOP);
+    stack.up();
+    for line in ["show db", "status --json", "events --json", "why db"] {
+        let ran = stack.run(line).exits(0);
+        assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"), "{ran:#?}");
+    }
+    stack.run("exec db -- printenv PASSWORD").exits(0).says("hunter2");
+}
+
+#[test]
+fn signal_reaches_the_main_process() {
+    let stack = Stack::new(r#"service "a" { run "@testbed mark marks.txt a"; restart "never" }"#);
+    stack.up();
+    crate::support::eventually("its start", || stack.read("marks.txt").contains("start a"));
+    stack.run("signal a SIGTERM").exits(0);
+    crate::support::eventually("its end", || stack.read("marks.txt").contains("stop a"));
+}
+
+#[test]
+fn ls_lists_running_stacks() {
+    let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
+    stack.up();
+    let folder = stack.folder().display().to_string();
+    stack.run("ls").exits(0).says(&folder);
+    stack.down();
+    let ran = stack.run("ls");
+    assert!(!ran.out.contains(&folder), "{ran:#?}");
+}
+
+#[test]
+fn the_file_is_found_from_a_folder_below_and_by_name() {
+    let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
+    stack.put("deep/down/file", "");
+    let mut command = stack.command("up");
+    command.current_dir(stack.path("deep/down"));
+    let ran = Running::start("up from below".to_owned(), command).ends();
+    ran.exits(0);
+    assert_eq!(stack.state("a"), "ready");
+    let mut command = stack.command("--file");
+    command.arg(stack.path("stack.kdl")).arg("status").current_dir("/");
+    Running::start("--file … status".to_owned(), command).ends().exits(0);
+}

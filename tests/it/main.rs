@@ -1,0 +1,26 @@
+//! The black-box suite: every scenario drives the real binary on a stack of its own, and looks at
+//! the outcome from outside: exit statuses, `status --json`, /proc, HTTP.
+//!
+//! A scenario waits for conditions, never for a time, and ends only processes of its own, by pid.
+
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the scenarios start programs, read clocks and the environment: they are the user"
+)]
+
+mod support;
+
+mod at_once;
+mod commands;
+mod down;
+mod edit;
+mod examples;
+mod logs;
+mod order;
+mod readiness;
+mod restart;
+mod root_stack;
+mod status;
+mod survival;
+mod tasks;

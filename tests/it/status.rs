@@ -1,0 +1,131 @@
+//! What scripts read: exit statuses and `status --json`.
+
+use crate::support::Stack;
+
+#[test]
+fn nothing_running_lists_every_service_as_idle() {
+    let stack = Stack::new(
+        r#"
+        stack "quiet"
+        service "a" { run "@testbed"; port @0 name="http" }
+        task "t" { run "true" }
+        "#,
+    );
+    let ran = stack.run("status --json").exits(3);
+    let status: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(status["stack"], "quiet");
+    assert_eq!(status["supervisor"], serde_json::Value::Null);
+    assert_eq!(status["services"][0]["state"], "idle");
+    assert_eq!(status["tasks"][0]["state"], "idle");
+    assert!(stack.left().is_empty(), "a question starts nothing");
+}
+
+#[test]
+fn the_json_has_what_was_promised() {
+    let stack = Stack::new(
+        r#"
+        stack "shape"
+        task "t" { run "true" }
+        service "a" { needs "t"; run "@testbed child stubborn listen {{port}}"; port @0 name="http" }
+        service "b" { needs "a"; run "@testbed" }
+        "#,
+    );
+    stack.up();
+    let ran = stack.run("status --json").exits(0);
+    let status: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON alone on stdout");
+    assert_eq!(status["format"], 1);
+    assert_eq!(status["stack"], "shape");
+    assert!(status["file"].as_str().is_some_and(|file| file.ends_with("stack.kdl")));
+    assert!(status["supervisor"]["pid"].is_u64());
+    assert_eq!(status["supervisor"]["version"], env!("CARGO_PKG_VERSION"));
+    let names = |kind: &str| -> Vec<String> {
+        let nodes = status[kind].as_array().expect("a list").iter();
+        nodes.map(|node| node["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    assert_eq!(names("services"), ["a", "b"]);
+    assert_eq!(names("tasks"), ["t"]);
+    let a = &status["services"][0];
+    assert_eq!(a["state"], "ready");
+    assert_eq!(a["generation"], 1);
+    assert_eq!(a["restarts"], 0);
+    assert_eq!(a["processes"], 2);
+    assert_eq!(a["ports"][0]["name"], "http");
+    assert_eq!(a["ports"][0]["port"], stack.port(0));
+    assert_eq!(a["exit"], serde_json::Value::Null);
+    assert!(a["memory_bytes"].as_u64() > Some(0));
+    assert!(a["uptime_ms"].is_u64() && a["cpu_percent"].is_number() && a["since"].is_string());
+    assert_eq!(status["services"][1]["needs"][0], "a");
+    assert_eq!(status["tasks"][0]["state"], "done");
+    assert_eq!(status["tasks"][0]["exit"]["code"], 0);
+}
+
+#[test]
+fn up_into_a_pipe_ends_for_the_reader_too() {
+    let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
+    let mut shell = std::process::Command::new("/bin/sh");
+    let command = stack.command("up");
+    shell.arg("-c").arg("\"$0\" up | cat").arg(command.get_program()).current_dir(stack.folder());
+    shell.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    let ran = crate::support::Running::start("up | cat".to_owned(), shell).ends();
+    assert_eq!(ran.code, 0);
+}
+
+#[test]
+fn a_time_limit_that_runs_out_is_124() {
+    let stack = Stack::new(r#"service "a" { run "@testbed"; ready { shell "false" } }"#);
+    stack.run("up --timeout 300ms").exits(124);
+    stack.run("wait a --for ready --timeout 100ms").exits(124);
+    stack.run("status").exits(3);
+}
+
+#[test]
+fn a_missing_program_is_said_before_anything_starts() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed counted started.txt" }
+        service "b" { tool "no-such-tool" hint="apt install no-such-tool"; run "@testbed" }
+        service "c" { run "no-such-program --flag" }
+        "#,
+    );
+    let ran = stack.run("up").says("no-such-tool").says("no-such-program");
+    assert!(matches!(ran.code, 1 | 2), "{ran:#?}");
+    assert_eq!(stack.read("started.txt"), "");
+}
+
+#[test]
+fn a_start_that_the_system_refuses_says_at_which_stage() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "./not-executable"; restart "never" }
+        "#,
+    );
+    stack.put("not-executable", "#!/bin/sh\n");
+    let ran = stack.run("up").says("not-executable");
+    assert!(matches!(ran.code, 1 | 2), "{ran:#?}");
+}
+
+#[test]
+fn mistakes_on_the_command_line_are_2() {
+    let stack = Stack::new(r#"service "api" { run "@testbed" }"#);
+    stack.run("up nobody").exits(2).says("nobody");
+    stack.run("up apii").exits(2).says("api");
+    stack.run("frobnicate").exits(2);
+    stack.run("up --no-such-flag").exits(2);
+    assert!(stack.left().is_empty());
+}
+
+#[test]
+fn no_stack_file_is_said_plainly() {
+    let stack = Stack::new("");
+    std::fs::remove_file(stack.path("stack.kdl")).expect("the stack file");
+    stack.run("up").exits(2).says("stack.kdl");
+}
+
+#[test]
+fn without_a_terminal_there_are_no_control_codes() {
+    let stack = Stack::new(r#"service "a" { run "@testbed print done" }"#);
+    for line in ["up", "status", "logs", "why a", "graph", "check", "down"] {
+        let ran = stack.run(line).exits(0);
+        assert!(!ran.out.contains('\x1b') && !ran.err.contains('\x1b'), "{ran:#?}");
+    }
+}

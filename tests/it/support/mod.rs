@@ -1,0 +1,89 @@
+//! What every scenario uses: a stack in a folder of its own, driven through the real binary.
+
+mod http;
+mod ports;
+mod process;
+mod program;
+mod pty;
+mod stack;
+mod wait;
+
+pub(crate) use http::{get, post};
+pub(crate) use process::{alive, listening};
+pub(crate) use program::Running;
+pub(crate) use pty::Terminal;
+pub(crate) use stack::Stack;
+pub(crate) use wait::eventually;
+
+use std::{
+    env,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+/// The repository.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The helper that the scenarios run as a service; see `testbed/main.rs` for what it can do.
+pub(crate) fn testbed() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let deps = env::current_exe().expect("this program has a path");
+        let profile = deps.ancestors().nth(2).expect("target/PROFILE/deps/it");
+        let path = profile.join("examples/testbed");
+        // `cargo test` has built it, `cargo test --test it` has not.
+        let built = path.metadata().and_then(|data| data.modified());
+        let sources = ["main.rs", "actions.rs"].map(|file| {
+            let file = repository().join("tests/it/testbed").join(file);
+            file.metadata().and_then(|data| data.modified()).expect("the helper's sources")
+        });
+        if !built.is_ok_and(|built| sources.iter().all(|source| *source <= built)) {
+            let mut cargo = Command::new(env!("CARGO"));
+            cargo.args(["build", "--locked", "--quiet", "--example", "testbed"]);
+            if profile.ends_with("release") {
+                cargo.arg("--release");
+            }
+            let status = cargo.current_dir(repository()).status().expect("cargo runs");
+            assert!(status.success(), "the helper does not compile");
+        }
+        path
+    })
+}
+
+/// Whether the servers of a scenario are here. In CI they must be.
+#[must_use]
+pub(crate) fn have(programs: &[&str]) -> bool {
+    let missing: Vec<&str> = programs.iter().copied().filter(|name| find(name).is_none()).collect();
+    missing.is_empty() || skip(&format!("not installed: {}", missing.join(", ")))
+}
+
+/// Whether this is an ordinary user, as PostgreSQL demands.
+#[must_use]
+pub(crate) fn ordinary_user() -> bool {
+    !rustix::process::geteuid().is_root() || skip("PostgreSQL refuses root: use an ordinary user")
+}
+
+/// Says that a scenario does not run: an error in CI, a visible line otherwise.
+fn skip(reason: &str) -> bool {
+    assert!(env::var_os("CI").is_none(), "{reason}");
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    // Not `eprintln!`, whose output the test harness keeps to itself when a test passes.
+    let _ = writeln!(io::stderr(), "SKIPPED {test}: {reason}");
+    false
+}
+
+/// Where a program is: in PATH, or where distributions hide servers.
+fn find(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let hidden = ["/usr/sbin".to_owned()]
+        .into_iter()
+        .chain((14..=18).map(|version| format!("/usr/lib/postgresql/{version}/bin")));
+    env::split_paths(&path)
+        .chain(hidden.map(PathBuf::from))
+        .map(|folder| folder.join(name))
+        .find(|file| file.exists())
+}

@@ -1,0 +1,268 @@
+//! A stack in a folder of its own, driven through the real binary.
+
+use std::{
+    env, fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{
+    Terminal,
+    ports::Lease,
+    process::Process,
+    program::{Ran, Running},
+    repository, testbed,
+    wait::{PATIENCE, eventually, wait_for},
+};
+
+/// A stack, its folder, and everything that was started for it.
+///
+/// Dropping it brings the stack down and demands that no process of it is left.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    folder: TempDir,
+    ports: [OnceLock<Lease>; 32],
+    /// In the environment of every command, and so of everything that is started by one.
+    cookie: String,
+}
+
+impl Stack {
+    /// A stack of this text, in which `@testbed` is the helper and `@0` … `@31` are free ports.
+    pub(crate) fn new(text: &str) -> Self {
+        let stack = Self::empty();
+        stack.write(text);
+        stack
+    }
+
+    /// The same from a folder of the repository: its `stack.kdl` with every fixed port replaced by
+    /// a free one, and those of `files` that git would keep.
+    pub(crate) fn copy_of(from: &str, files: &[&str]) -> Self {
+        let stack = Self::empty();
+        let from = repository().join(from);
+        for file in files {
+            let to = stack.path(file);
+            fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+            fs::copy(from.join(file), to).unwrap_or_else(|error| panic!("{file}: {error}"));
+        }
+        let text = fs::read_to_string(from.join("stack.kdl")).expect("its stack.kdl");
+        let mut next = 0;
+        let lines = text.lines().map(|line| match line.trim_start().strip_prefix("port ") {
+            Some(_) => {
+                next += 1;
+                format!("port @{}", next - 1)
+            }
+            None => line.to_owned(),
+        });
+        stack.write(&lines.collect::<Vec<_>>().join("\n"));
+        stack
+    }
+
+    fn empty() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = tempfile::Builder::new().prefix("sr-").tempdir_in("/tmp").expect("a folder");
+        let cookie = format!("STACKRUN_TEST={}-{number}", std::process::id());
+        Self { folder, ports: Default::default(), cookie }
+    }
+
+    /// The stack's folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file in the stack's folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder().join(name)
+    }
+
+    /// What a file in the stack's folder holds; nothing if it is not there.
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// Writes a file into the stack's folder.
+    pub(crate) fn put(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+
+    /// Replaces the stack file; see [`Stack::new`] for what may stand in it.
+    pub(crate) fn write(&self, text: &str) {
+        let mut text = text.replace("@testbed", &testbed().display().to_string());
+        // From the last one on, because `@1` also begins `@10`.
+        for index in (0..self.ports.len()).rev() {
+            let name = format!("@{index}");
+            if text.contains(&name) {
+                text = text.replace(&name, &self.port(index).to_string());
+            }
+        }
+        self.put("stack.kdl", &text);
+    }
+
+    /// Changes the stack file.
+    pub(crate) fn edit(&self, from: &str, to: &str) {
+        let text = self.read("stack.kdl");
+        assert!(text.contains(from), "`{from}` does not stand in the stack file");
+        self.write(&text.replace(from, to));
+    }
+
+    /// The port that is `@index` in the stack file.
+    pub(crate) fn port(&self, index: usize) -> u16 {
+        self.ports[index].get_or_init(Lease::new).port()
+    }
+
+    /// The binary with these arguments, in the stack's folder and a clean environment.
+    pub(crate) fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stackrun"));
+        command.args(line.split_whitespace()).current_dir(self.folder()).env_clear();
+        // What compilers and npm need to find themselves and their caches.
+        for key in ["PATH", "HOME", "USER", "LOGNAME", "CARGO_HOME", "RUSTUP_HOME"] {
+            command.envs(env::var_os(key).map(|value| (key, value)));
+        }
+        command.env("LANG", "C.UTF-8").env("TERM", "xterm-256color");
+        command.envs(self.cookie.split_once('='));
+        command
+    }
+
+    /// Starts `stackrun LINE`.
+    pub(crate) fn start(&self, line: &str) -> Running {
+        Running::start(format!("stackrun {line}"), self.command(line))
+    }
+
+    /// Runs `stackrun LINE` to its end.
+    #[must_use = "its exit status says whether it went well"]
+    #[track_caller]
+    pub(crate) fn run(&self, line: &str) -> Ran {
+        self.start(line).ends()
+    }
+
+    /// Runs `stackrun up`, which must go well.
+    #[track_caller]
+    pub(crate) fn up(&self) -> Ran {
+        self.run("up").exits(0)
+    }
+
+    /// Runs `stackrun down`, which must go well and leave no process.
+    #[track_caller]
+    pub(crate) fn down(&self) -> Ran {
+        let ran = self.run("down").exits(0);
+        let left = self.left_soon();
+        assert!(left.is_empty(), "`down` said that all is gone, but: {left:#?}");
+        ran
+    }
+
+    /// Runs `stackrun LINE` on a terminal.
+    pub(crate) fn on_terminal(&self, line: &str) -> Terminal {
+        Terminal::start(self.command(line))
+    }
+
+    /// `status --json`, whatever the exit status.
+    #[track_caller]
+    pub(crate) fn status(&self) -> Value {
+        let ran = self.run("status --json");
+        serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:#?}"))
+    }
+
+    /// A service or a task in `status --json`.
+    #[track_caller]
+    pub(crate) fn node(&self, name: &str) -> Value {
+        let status = self.status();
+        let nodes = ["services", "tasks"].map(|kind| status[kind].as_array().cloned());
+        let found = nodes.into_iter().flatten().flatten().find(|node| node["name"] == name);
+        found.unwrap_or_else(|| panic!("no `{name}` in {status:#}"))
+    }
+
+    /// The state of a service or a task.
+    #[track_caller]
+    pub(crate) fn state(&self, name: &str) -> String {
+        self.node(name)["state"].as_str().expect("a state").to_owned()
+    }
+
+    /// Waits until a service or a task is in this state.
+    #[track_caller]
+    pub(crate) fn reaches(&self, name: &str, state: &str) {
+        eventually(&format!("{name} being {state}"), || self.state(name) == state);
+    }
+
+    /// The main process of a service.
+    #[track_caller]
+    pub(crate) fn pid(&self, name: &str) -> u32 {
+        let node = self.node(name);
+        let pid = node["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());
+        pid.unwrap_or_else(|| panic!("no process: {node:#}"))
+    }
+
+    /// The main process of a service, to be signalled.
+    #[track_caller]
+    pub(crate) fn process(&self, name: &str) -> Process {
+        Process::get(self.pid(name)).unwrap_or_else(|| panic!("{name} has ended"))
+    }
+
+    /// The supervisor's process.
+    #[track_caller]
+    pub(crate) fn supervisor(&self) -> Process {
+        let pid = wait_for("a supervisor", || self.status()["supervisor"]["pid"].as_u64());
+        let pid = u32::try_from(pid).expect("a pid");
+        Process::get(pid).expect("a supervisor that lives")
+    }
+
+    /// Every process that was started for this stack and still lives.
+    pub(crate) fn left(&self) -> Vec<Process> {
+        Process::of(&self.cookie, self.folder())
+    }
+
+    /// The same, once what is about to end has ended.
+    fn left_soon(&self) -> Vec<Process> {
+        let mut left = self.left();
+        for _ in 0..150 {
+            if left.is_empty() {
+                break;
+            }
+            thread::sleep(std::time::Duration::from_millis(20));
+            left = self.left();
+        }
+        left
+    }
+
+    /// What helps to understand a failure.
+    fn dump(&self) {
+        let mut text = String::new();
+        for line in ["status", "events", "logs -n 50"] {
+            let ran = self.start(line).ends();
+            text += &format!("--- stackrun {line} → {}\n{}{}", ran.code, ran.out, ran.err);
+        }
+        let _ = writeln!(io::stderr(), "{text}--- stack.kdl\n{}---", self.read("stack.kdl"));
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        let failing = thread::panicking();
+        if failing {
+            // A second panic would end the whole test program.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.dump()));
+        }
+        let down = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            self.start("down").patience(PATIENCE.as_secs()).ends()
+        }));
+        let left = self.left_soon();
+        for process in &left {
+            process.kill();
+        }
+        if !failing {
+            let down = down.expect("`down` ends");
+            assert!(down.code == 0, "the last `down` failed: {down:#?}");
+            assert!(left.is_empty(), "left after the last `down`: {left:#?}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Holds the architecture: which layer may import which, how long a file may get, and that every
+//! example is run and every scenario is part of the suite.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What each layer may import, in the order of `lib.rs`: everything comes from above.
+const LAYERS: &[(&str, &str)] = &[
+    ("model", ""),
+    ("language", "model"),
+    ("graph", "model"),
+    ("event", "model"),
+    ("status", "model event"),
+    ("plan", "model graph event"),
+    ("lifecycle", "model event"),
+    ("supervisor", "model graph event status plan lifecycle"),
+    ("platform", "model event"),
+    ("logs", "model event platform"),
+    ("keeper", "model event platform logs"),
+    ("control", "model event status plan supervisor platform keeper"),
+    ("runtime", "model graph event status plan lifecycle supervisor platform logs keeper control"),
+    ("reporters", "model event status plan supervisor"),
+    ("cli", EVERYTHING),
+];
+
+/// The command line is the only place that composes.
+const EVERYTHING: &str = "model language graph event status plan lifecycle supervisor platform \
+                          logs keeper control runtime reporters";
+
+/// Crates that belong to some layers alone.
+const CRATES: &[(&str, &str)] = &[
+    ("kdl", "language"),
+    ("petgraph", "graph"),
+    ("indicatif", "reporters"),
+    ("tokio", "control runtime cli"),
+    ("hyper", "runtime"),
+    ("clap", "cli"),
+];
+
+/// The longest file, in lines, its unit tests not counted.
+const LONGEST: usize = 450;
+
+#[test]
+fn layers_import_from_above_only() {
+    let mut wrong = Vec::new();
+    for (layer, file, text) in sources() {
+        let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == layer) else {
+            // The two roots: the library says what there is, the program calls the command line.
+            assert!(["lib", "main"].contains(&layer.as_str()), "{layer} is in no layer");
+            continue;
+        };
+        for import in imports(&text, "crate::") {
+            if import != layer && !has(allowed, &import) {
+                wrong.push(format!("{} imports {import}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn crates_stay_in_their_layers() {
+    let mut wrong = Vec::new();
+    for (layer, file, text) in sources() {
+        for (name, layers) in CRATES {
+            if !has(layers, &layer) && text.contains(&format!("{name}::")) {
+                wrong.push(format!("{} uses {name}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn files_stay_short() {
+    let long = sources().into_iter().filter_map(|(_, file, text)| {
+        let lines = text.lines().count();
+        (lines > LONGEST).then(|| format!("{}: {lines} lines", file.display()))
+    });
+    let long: Vec<String> = long.collect();
+    assert!(long.is_empty(), "more than {LONGEST} lines: {long:#?}");
+}
+
+#[test]
+fn every_example_has_a_readme_and_is_run() {
+    let scenarios = fs::read_to_string(root("tests/it/examples.rs")).expect("the scenarios");
+    let folders = fs::read_dir(root("examples")).expect("the examples").flatten();
+    for folder in folders.filter(|entry| entry.path().is_dir()) {
+        let name = folder.file_name().into_string().expect("a plain name");
+        for file in ["README.md", "stack.kdl"] {
+            assert!(folder.path().join(file).is_file(), "examples/{name} has no {file}");
+        }
+        assert!(scenarios.contains(&format!("examples/{name}\"")), "no test runs examples/{name}");
+    }
+}
+
+#[test]
+fn every_file_of_scenarios_is_part_of_the_suite() {
+    let main = fs::read_to_string(root("tests/it/main.rs")).expect("the suite");
+    for entry in fs::read_dir(root("tests/it")).expect("the scenarios").flatten() {
+        let path = entry.path();
+        let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a plain name");
+        if path.is_file() && name != "main" {
+            assert!(main.contains(&format!("mod {name};")), "{name} is not in main.rs");
+        }
+    }
+}
+
+#[test]
+fn imports_are_found_in_every_form() {
+    let text = "use crate::model::Exit;\nuse crate::{\n    event::{Cause, Tick},\n    graph,\n};\n\
+                fn f() -> crate::plan::Plan { crate::status::now() }\n";
+    let found: Vec<String> = imports(text, "crate::").into_iter().collect();
+    assert_eq!(found, ["event", "graph", "model", "plan", "status"]);
+}
+
+/// Whether a word is one of `words`.
+fn has(words: &str, word: &str) -> bool {
+    words.split_whitespace().any(|one| one == word)
+}
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Every source file: its layer, its name, its text without comments and unit tests.
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let mut sources = Vec::new();
+    let mut folders = vec![root("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && !path.ends_with("tests.rs")
+            {
+                let text = fs::read_to_string(&path).expect("a source file");
+                let name = path.strip_prefix(root("src")).expect("below src").to_owned();
+                let layer = name.iter().next().and_then(|first| first.to_str()).expect("a name");
+                sources.push((layer.trim_end_matches(".rs").to_owned(), name, code(&text)));
+            }
+        }
+    }
+    sources
+}
+
+/// The code alone: comments become empty lines, unit tests go.
+fn code(text: &str) -> String {
+    let tests = text.find("#[cfg(test)]\nmod ").unwrap_or(text.len());
+    let lines = text[..tests].lines();
+    let lines = lines.map(|line| if line.trim_start().starts_with("//") { "" } else { line });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The first names of all paths that begin with `prefix`, groups included.
+fn imports(text: &str, prefix: &str) -> BTreeSet<String> {
+    let first_name = |text: &str| -> String {
+        text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+    };
+    let mut found = BTreeSet::new();
+    for (at, _) in text.match_indices(prefix) {
+        let rest = &text[at + prefix.len()..];
+        let Some(group) = rest.strip_prefix('{') else {
+            found.insert(first_name(rest));
+            continue;
+        };
+        let mut depth = 1;
+        let mut member = String::new();
+        for c in group.chars() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 || (depth == 1 && c == ',') {
+                found.insert(first_name(member.trim_start()));
+                member.clear();
+            } else {
+                member.push(c);
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    found.remove("");
+    found
+}
