@@ -1,6 +1,6 @@
 //! The command line's grammar. Each verb's own options stand with the verb.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
@@ -105,14 +105,15 @@ pub(super) enum Verb {
     Supervisor(Role),
     /// The steps of a task (the keeper starts it)
     #[command(hide = true)]
-    Step(Role),
+    Step,
 }
 
 /// What a hidden role is told.
 #[derive(Debug, clap::Args)]
 pub(super) struct Role {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(super) arguments: Vec<OsString>,
+    /// The stack's folder
+    #[arg(long)]
+    pub(super) dir: PathBuf,
 }
 
 #[cfg(test)]

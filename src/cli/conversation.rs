@@ -43,22 +43,36 @@ pub(super) enum Ended {
     Interrupted,
 }
 
+/// What Ctrl-C does to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnInterrupt {
+    /// It goes on without us.
+    Leave,
+    /// It is cancelled, and its end waited for; the second time it goes on without us.
+    Cancel,
+}
+
 /// Sends a request and shows what happens until it is done. `idle` is called about every tenth of
 /// a second: whatever else is to be shown meanwhile.
 pub(super) fn carry_out(
     link: &mut impl Link,
     request: Request,
-    timeout: Option<Duration>,
+    limits: (Option<Duration>, OnInterrupt),
     reporter: &mut Reporter,
     mut idle: impl FnMut(&mut Reporter) -> Result<(), Error>,
 ) -> Result<Ended, Error> {
+    let (timeout, mut on_interrupt) = limits;
     interrupt::watch();
-    let interrupts = interrupt::count();
+    let mut interrupts = interrupt::count();
     let deadline = timeout.and_then(|timeout| caller::instant().checked_add(timeout));
     let id = link.ask(request)?;
     loop {
         if interrupt::count() > interrupts {
-            return Ok(Ended::Interrupted);
+            if on_interrupt == OnInterrupt::Leave {
+                return Ok(Ended::Interrupted);
+            }
+            link.ask(Request::CancelRun { ask: id })?;
+            (interrupts, on_interrupt) = (interrupt::count(), OnInterrupt::Leave);
         }
         let left = deadline.map(|deadline: Instant| deadline - caller::instant());
         if left.is_some_and(|left| left.is_zero()) {

@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{
     caller,
     context::{Context, status_of},
-    conversation::{Ended, carry_out},
+    conversation::{Ended, OnInterrupt, carry_out},
     error::{Error, status},
     following::Following,
     interrupt, outcome,
@@ -147,10 +147,11 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
         follow: true,
         foreground: false,
     };
-    let mut ended = carry_out(client, down(), None, &mut reporter, |_| Ok(()));
+    let mut ended =
+        carry_out(client, down(), (None, OnInterrupt::Leave), &mut reporter, |_| Ok(()));
     if let Ok(Ended::Interrupted) = ended {
         kill_all(client)?;
-        ended = carry_out(client, down(), None, &mut reporter, |_| Ok(()));
+        ended = carry_out(client, down(), (None, OnInterrupt::Leave), &mut reporter, |_| Ok(()));
     }
     reporter.finish();
     let took = words::between(began, caller::now());

@@ -49,9 +49,9 @@ pub fn main() -> ExitCode {
         Verb::Events(args) => verbs::events::run(args, &context),
         Verb::Signal(args) => verbs::signal::run(args, &context),
         Verb::Completions(args) => verbs::completions::run(args),
-        Verb::Keeper(role) => return roles::keeper(&role.arguments),
-        Verb::Supervisor(role) => return roles::supervisor(&role.arguments),
-        Verb::Step(_) => return roles::step(),
+        Verb::Keeper(role) => return roles::keeper(&role.dir),
+        Verb::Supervisor(role) => return roles::supervisor(&role.dir),
+        Verb::Step => return roles::step(),
     };
     ExitCode::from(match result {
         Ok(status) => status,

@@ -1,26 +1,21 @@
 //! The hidden roles of this program: those that it plays for itself.
 
-use std::{
-    ffi::{OsStr, OsString},
-    path::Path,
-    process::ExitCode,
-};
+use std::{path::Path, process::ExitCode};
 
 use crate::{keeper, runtime};
 
-/// The parent of every service: `keeper --dir DIR`.
-pub(super) fn keeper(arguments: &[OsString]) -> ExitCode {
-    let Some(dir) = dir(arguments) else { return usage("keeper") };
-    // What is wrong is said on the pipe to whoever started it.
+/// The parent of every service.
+pub(super) fn keeper(dir: &Path) -> ExitCode {
     match keeper::run(dir) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever started it has been told, by its first line.
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-/// The one that decides: `supervisor --dir DIR`.
-pub(super) fn supervisor(arguments: &[OsString]) -> ExitCode {
-    let Some(dir) = dir(arguments) else { return usage("supervisor") };
+/// The one that decides.
+pub(super) fn supervisor(dir: &Path) -> ExitCode {
+    // What it has to say when it is in trouble goes to a file of the keeper's.
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     runtime::run(dir)
 }
@@ -28,16 +23,4 @@ pub(super) fn supervisor(arguments: &[OsString]) -> ExitCode {
 /// The steps of a task, one after the other.
 pub(super) fn step() -> ExitCode {
     runtime::step::run()
-}
-
-fn dir(arguments: &[OsString]) -> Option<&Path> {
-    match arguments {
-        [flag, dir] if flag == OsStr::new("--dir") => Some(Path::new(dir)),
-        _ => None,
-    }
-}
-
-fn usage(role: &str) -> ExitCode {
-    eprintln!("stackrun {role} is started by stackrun itself; try `stackrun up`");
-    ExitCode::from(2)
 }

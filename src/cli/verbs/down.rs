@@ -6,7 +6,7 @@ use crate::{
     cli::{
         caller,
         context::{Context, status_of},
-        conversation::{Ended, carry_out},
+        conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
         names, outcome, when,
     },
@@ -23,6 +23,9 @@ const EXAMPLES: &str = "\
 Examples:
   stackrun down          everything
   stackrun down api      one service, and first whatever needs it";
+
+/// How long a keeper that has nothing left to hold may take to end.
+const KEEPER: Duration = Duration::from_secs(5);
 
 /// Stop, dependents first; succeeds only when nothing is left
 #[derive(Debug, clap::Args)]
@@ -55,7 +58,10 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         follow: true,
         foreground: false,
     };
-    let ended = carry_out(&mut client, request, args.timeout, &mut reporter, |_| Ok(()));
+    let ended =
+        carry_out(&mut client, request, (args.timeout, OnInterrupt::Leave), &mut reporter, |_| {
+            Ok(())
+        });
     reporter.finish();
     match ended? {
         Ended::Outcome { outcome, left } => {
@@ -69,6 +75,10 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
                 .as_ref()
                 .is_some_and(|left| !left.processes.is_empty() || !left.ports.is_empty());
             let left = left.as_ref().map(self::left);
+            // The keeper is the last to go: an `up` right after this starts from nothing.
+            if left.is_some() {
+                let _ = client.wait_down(KEEPER);
+            }
             context.say_all(&summary::down(&what, &outcome, left, took, context.err));
             Ok(if is_left { status.max(status::FAILED) } else { status })
         }

@@ -6,7 +6,7 @@ use crate::{
     cli::{
         caller,
         context::{Context, status_of},
-        conversation::{Ended, carry_out},
+        conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
         names, outcome, when,
     },
@@ -63,7 +63,10 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         follow: true,
         foreground: false,
     };
-    let ended = carry_out(&mut client, request, args.timeout, &mut reporter, |_| Ok(()));
+    let ended =
+        carry_out(&mut client, request, (args.timeout, OnInterrupt::Leave), &mut reporter, |_| {
+            Ok(())
+        });
     reporter.finish();
     match ended? {
         Ended::Outcome { outcome, .. } => {

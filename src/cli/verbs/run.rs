@@ -9,9 +9,9 @@ use crate::{
     cli::{
         caller,
         context::{Context, status_of, write_out},
-        conversation::{Ended, carry_out},
+        conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
-        names, programs,
+        interrupt, names, programs,
     },
     control::{Client, Request},
     logs::{Follower, Log},
@@ -81,7 +81,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         foreground: false,
     };
     let ended =
-        carry_out(&mut client, request, None, &mut reporter, |reporter| output.show(reporter));
+        carry_out(&mut client, request, (None, OnInterrupt::Cancel), &mut reporter, |reporter| {
+            output.show(reporter)
+        });
     reporter.finish();
     match ended? {
         Ended::Outcome { outcome, .. } => {
@@ -89,7 +91,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             if let Some(refusal) = outcome.refused {
                 return Err(refusal.into());
             }
-            Ok(passed_on(&task.name, &outcome, context))
+            let passed_on = passed_on(&task.name, &outcome, context);
+            Ok(if interrupt::count() > 0 { status::INTERRUPTED } else { passed_on })
         }
         Ended::Timeout | Ended::Interrupted => {
             let text = format!("{} goes on without you: `stackrun status` shows it", task.name);

@@ -6,7 +6,7 @@ use crate::{
     cli::{
         caller,
         context::{Context, status_of, unexpected},
-        conversation::{Ended, carry_out},
+        conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
         foreground, names, outcome, programs, when,
     },
@@ -19,7 +19,7 @@ use crate::{
         board::{Board, Goal},
         summary,
     },
-    supervisor::{Command, Supervisor},
+    supervisor::{Command, Outcome, Supervisor},
 };
 
 const EXAMPLES: &str = "\
@@ -84,7 +84,10 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         follow: true,
         foreground: args.foreground,
     };
-    let ended = carry_out(&mut client, request, args.timeout, &mut reporter, |_| Ok(()));
+    let ended =
+        carry_out(&mut client, request, (args.timeout, OnInterrupt::Leave), &mut reporter, |_| {
+            Ok(())
+        });
     reporter.finish();
     let took = reporters::words::between(began, caller::now());
     let result = match ended? {
@@ -138,6 +141,9 @@ fn plan(args: &Args, stack: &Stack) -> Result<Plan, Error> {
     match Client::connect(&stack.dir)? {
         Some(mut client) => match client.call(Request::Plan { command })? {
             Reply::Plan { plan } => Ok(plan),
+            Reply::Outcome { outcome: Outcome { refused: Some(refusal), .. }, .. } => {
+                Err(refusal.into())
+            }
             other => Err(unexpected(&other)),
         },
         None => Ok(Supervisor::new(stack.clone(), 0).plan(&command, Tick::default())?),
