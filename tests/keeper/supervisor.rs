@@ -1,6 +1,6 @@
 //! The supervisor comes and goes.
 
-use std::process::Command;
+use std::process::{Child, Command};
 
 use stackrun::{
     keeper::{
@@ -48,8 +48,6 @@ pub(crate) fn ends_are_kept_while_it_is_away() {
     assert_eq!(names, ["lasting", "left", "marker"], "one that lives cannot be forgotten");
 }
 
-pub(crate) fn the_real_program_is_started_with_its_descriptors() {}
-
 pub(crate) fn a_second_keeper_is_told_that_the_stack_is_held() {
     let world = World::new();
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -76,4 +74,92 @@ pub(crate) fn nothing_is_left_behind() {
     until("the keeper's end", || !lives(keeper));
     assert!(!runtime.exists());
     assert_eq!(std::fs::read_to_string(world.places.state.join(".gitignore")).unwrap(), "*\n");
+}
+
+pub(crate) fn another_keeper_takes_over() {
+    let mut world = World::new();
+    let count = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); echo w $i; done; sleep 1000";
+    world.ask(&ToKeeper::Note { note: "remember".to_owned() });
+    let (writer, pid) = world.run("writer", count);
+    let (left, left_pid) =
+        world.run("left", "setsid sleep 1000 & while [ ! -e go ]; do sleep 0.01; done");
+    let (seen, _) = world.run("seen", "while [ ! -e go2 ]; do sleep 0.01; done; exit 6");
+    world.said("writer", "w 1000");
+    for _ in 0..3 {
+        world.replace_keeper();
+        let (units, note) = world.hello();
+        assert_eq!(note, "remember");
+        let report = units.iter().find(|report| report.unit == writer).unwrap();
+        assert_eq!((report.pid, report.exit), (pid, None));
+    }
+    assert!(lives(pid));
+    // One ends while there is no keeper, one while it is watched by somebody not its parent.
+    let keeper = world.keeper;
+    std::fs::write(world.dir.path().join("go2"), "").unwrap();
+    let exit = world.exited(&seen).0;
+    assert!([Exit::Code(6), Exit::UNKNOWN].contains(&exit), "{exit}");
+    world.gone(&seen);
+    let process = stackrun::platform::ProcId::of(keeper).unwrap();
+    stackrun::platform::Process::open(process).unwrap().signal(Signal::KILL).unwrap();
+    until("the keeper's end", || !lives(keeper));
+    std::fs::write(world.dir.path().join("go"), "").unwrap();
+    until("the end of one", || !lives(left_pid));
+    world.start_again();
+    assert_eq!(world.ended(&left), Exit::UNKNOWN);
+    world.kill(&left);
+    assert_eq!(world.gone(&left), 1);
+    world.said("writer", "w 200000\n");
+    world.kill(&writer);
+    // Known where the kernel tells others than the parent, and the parent has taken note.
+    let exit = world.exited(&writer).0;
+    assert!([Exit::Signal(Signal::KILL), Exit::UNKNOWN].contains(&exit), "{exit}");
+    world.gone(&writer);
+    assert_eq!(world.finish(), (vec![], false), "not proved: they were not its children");
+    let log = world.log("writer");
+    let expected: String = (1..=200_000).map(|number| format!("w {number}\n")).collect();
+    assert!(log == expected, "{} lines", log.lines().count());
+}
+
+/// A record that names a process which is another one by now.
+pub(crate) fn a_forged_record_harms_nobody() {
+    let mut world = World::new();
+    let (unit, pid) = world.run("a", "sleep 1000");
+    let mut victim = younger_than(pid);
+    let keeper = stackrun::platform::ProcId::of(world.keeper).unwrap();
+    let records = || {
+        let files = std::fs::read_dir(&world.places.runtime).unwrap().flatten();
+        let mut records = files.map(|file| file.path());
+        records.find(|path| path.extension().is_some_and(|extension| extension == "unit"))
+    };
+    until("the record", || records().is_some());
+    stackrun::platform::Process::open(keeper).unwrap().signal(Signal::KILL).unwrap();
+    until("the keeper's end", || !lives(world.keeper));
+    let path = records().unwrap();
+    let record = std::fs::read_to_string(&path).unwrap();
+    let forged = record.replace(&format!("\"pid\":{pid},"), &format!("\"pid\":{},", victim.id()));
+    assert_ne!(forged, record);
+    std::fs::write(path, forged).unwrap();
+    world.start_again();
+    assert_eq!(world.ended(&unit), Exit::UNKNOWN);
+    // What has its pipe is found nevertheless.
+    world.signal(&unit, Signal::KILL, true);
+    world.kill(&unit);
+    world.gone(&unit);
+    assert!(!lives(pid));
+    assert!(lives(victim.id()), "a stranger was killed");
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+}
+
+/// A process that started later, as far as the system's clock of starts tells.
+fn younger_than(pid: u32) -> Child {
+    let start = |pid| stackrun::platform::ProcId::of(pid).unwrap().start;
+    loop {
+        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        if start(child.id()) > start(pid) {
+            return child;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }

@@ -42,6 +42,22 @@ pub(crate) fn an_escapee_is_killed() {
     assert!(!lives(escapee));
 }
 
+pub(crate) fn who_was_seen_before_is_remembered() {
+    let mut world = World::new();
+    // It keeps nothing but its parent, and loses that.
+    let script = "setsid env -i sh -c 'echo $$ > pid; exec sleep 1000' </dev/null >/dev/null 2>&1 &
+        sleep 1000";
+    let (unit, _) = world.run("a", script);
+    let escapee = world.pid_in("pid");
+    // Any signal to the tree has everybody looked at first.
+    world.signal(&unit, Signal::from_name("URG").unwrap(), true);
+    world.signal(&unit, Signal::KILL, false);
+    world.exited(&unit);
+    world.kill(&unit);
+    world.gone(&unit);
+    until("its end", || !lives(escapee));
+}
+
 pub(crate) fn leftovers_of_a_crash_are_swept() {
     let mut world = World::new();
     let (unit, pid) = world.run("a", "sleep 1000 & setsid sleep 1000 & echo up; wait");
@@ -63,7 +79,7 @@ pub(crate) fn leftovers_of_a_crash_are_swept() {
 
 pub(crate) fn leftovers_that_end_by_themselves_are_gone_once() {
     let mut world = World::new();
-    let (unit, _) = world.run("a", "(read x < fifo) & mkfifo fifo; echo up; exit 3");
+    let (unit, _) = world.run("a", "mkfifo fifo; (read x < fifo) & echo up; exit 3");
     assert_eq!(world.exited(&unit), (Exit::Code(3), 1));
     std::fs::write(world.dir.path().join("fifo"), "\n").unwrap();
     assert_eq!(world.gone(&unit), 0);
@@ -141,7 +157,6 @@ pub(crate) fn a_signal_reaches_those_who_left_the_group() {
 pub(crate) fn orphans_of_a_killed_database_are_found() {
     let nobody = 65534;
     let mut world = World::new();
-    let data = world.dir.path().join("db");
     let mode = std::os::unix::fs::PermissionsExt::from_mode;
     std::fs::set_permissions(world.dir.path(), mode(0o777)).unwrap();
     let mut spec = world.script(
@@ -172,7 +187,6 @@ pub(crate) fn orphans_of_a_killed_database_are_found() {
     world.kill(&unit);
     world.gone(&unit);
     assert_eq!(orphans.into_iter().filter(|&pid| lives(pid)).collect::<Vec<_>>(), [0; 0]);
-    drop(data);
 }
 
 pub(crate) fn a_thousand_ends_cost_little() {
