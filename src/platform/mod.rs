@@ -34,6 +34,6 @@ pub use own::{MARK, detach, environment, null, own_program};
 pub use peer::peer_uid;
 pub use places::{Places, PlacesError};
 pub use signals::{SignalPipe, kill_group, kill_process, reset_signals};
-pub use tree::{Family, Tree, members};
+pub use tree::{Family, Tree, members, relatives};
 pub use types::{Launch, Listener, Moved, SpawnError, Spawned, Stage, TreeStats};
 pub use users::user_name;

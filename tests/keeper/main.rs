@@ -4,6 +4,8 @@
 //! a socket; otherwise it runs the tests, as many at once as there are processors, those whose
 //! names hold an argument if there is one.
 
+#![expect(clippy::disallowed_methods, reason = "tests watch the clock and start programs")]
+
 mod logs;
 mod start;
 mod supervisor;
@@ -45,6 +47,8 @@ const TESTS: &[Test] = tests! {
         a_signal_reaches_those_who_left_the_group,
         orphans_of_a_killed_database_are_found,
         a_thousand_ends_cost_little,
+        who_survives_is_named,
+        an_idle_keeper_sleeps,
     }
     logs {
         every_line_of_one_writer_is_there,
@@ -63,6 +67,7 @@ const TESTS: &[Test] = tests! {
         a_second_keeper_is_told_that_the_stack_is_held,
         a_signal_to_the_keeper_asks_for_an_orderly_end,
         nothing_is_left_behind,
+        it_is_started_again_with_its_descriptors,
         another_keeper_takes_over,
         a_forged_record_harms_nobody,
     }
@@ -73,6 +78,12 @@ fn main() -> ExitCode {
     let first = arguments.next();
     if first.as_deref() == Some("keeper") {
         return world::be_keeper(arguments);
+    }
+    if first.as_deref() == Some("keeper-alone") {
+        return supervisor::be_keeper_alone(arguments);
+    }
+    if first.as_deref() == Some("supervisor") {
+        return supervisor::be_supervisor(arguments);
     }
     let filter = first.filter(|first| !first.starts_with('-')).unwrap_or_default();
     let chosen: Vec<&Test> = TESTS.iter().filter(|(name, _)| name.contains(&filter)).collect();

@@ -1,13 +1,23 @@
 //! The supervisor comes and goes.
 
-use std::process::{Child, Command};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    os::{
+        fd::FromRawFd,
+        unix::net::{UnixListener, UnixStream},
+    },
+    path::Path,
+    process::{Child, Command, ExitCode},
+};
 
 use stackrun::{
     keeper::{
         self, Launched,
+        handle::{CONNECTION, CONTROL, Decoder, encode},
         protocol::{FromKeeper, ToKeeper},
     },
     model::{Exit, Signal},
+    platform::{Entry, Places, ProcId, Process},
 };
 
 use crate::world::{World, lives, until};
@@ -57,8 +67,8 @@ pub(crate) fn a_second_keeper_is_told_that_the_stack_is_held() {
 
 pub(crate) fn a_signal_to_the_keeper_asks_for_an_orderly_end() {
     let mut world = World::new();
-    let keeper = stackrun::platform::ProcId::of(world.keeper).unwrap();
-    let keeper = stackrun::platform::Process::open(keeper).unwrap();
+    let keeper = ProcId::of(world.keeper).unwrap();
+    let keeper = Process::open(keeper).unwrap();
     keeper.signal(Signal::TERM).unwrap();
     world.wait("Shutdown", |message| (*message == FromKeeper::Shutdown).then_some(()));
 }
@@ -99,8 +109,8 @@ pub(crate) fn another_keeper_takes_over() {
     let exit = world.exited(&seen).0;
     assert!([Exit::Code(6), Exit::UNKNOWN].contains(&exit), "{exit}");
     world.gone(&seen);
-    let process = stackrun::platform::ProcId::of(keeper).unwrap();
-    stackrun::platform::Process::open(process).unwrap().signal(Signal::KILL).unwrap();
+    let process = ProcId::of(keeper).unwrap();
+    Process::open(process).unwrap().signal(Signal::KILL).unwrap();
     until("the keeper's end", || !lives(keeper));
     std::fs::write(world.dir.path().join("go"), "").unwrap();
     until("the end of one", || !lives(left_pid));
@@ -125,14 +135,14 @@ pub(crate) fn a_forged_record_harms_nobody() {
     let mut world = World::new();
     let (unit, pid) = world.run("a", "sleep 1000");
     let mut victim = younger_than(pid);
-    let keeper = stackrun::platform::ProcId::of(world.keeper).unwrap();
+    let keeper = ProcId::of(world.keeper).unwrap();
     let records = || {
         let files = std::fs::read_dir(&world.places.runtime).unwrap().flatten();
         let mut records = files.map(|file| file.path());
         records.find(|path| path.extension().is_some_and(|extension| extension == "unit"))
     };
     until("the record", || records().is_some());
-    stackrun::platform::Process::open(keeper).unwrap().signal(Signal::KILL).unwrap();
+    Process::open(keeper).unwrap().signal(Signal::KILL).unwrap();
     until("the keeper's end", || !lives(world.keeper));
     let path = records().unwrap();
     let record = std::fs::read_to_string(&path).unwrap();
@@ -153,7 +163,7 @@ pub(crate) fn a_forged_record_harms_nobody() {
 
 /// A process that started later, as far as the system's clock of starts tells.
 fn younger_than(pid: u32) -> Child {
-    let start = |pid| stackrun::platform::ProcId::of(pid).unwrap().start;
+    let start = |pid| ProcId::of(pid).unwrap().start;
     loop {
         let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
         if start(child.id()) > start(pid) {
@@ -162,4 +172,64 @@ fn younger_than(pid: u32) -> Child {
         child.kill().unwrap();
         child.wait().unwrap();
     }
+}
+
+/// Holds a stack as the real program does: with itself as the supervisor.
+pub(crate) fn be_keeper_alone(mut arguments: impl Iterator<Item = String>) -> ExitCode {
+    let held = keeper::run(Path::new(&arguments.next().expect("a folder")));
+    ExitCode::from(u8::from(held.is_err()))
+}
+
+/// A supervisor that answers its first client with its process id, and takes one word from it:
+/// whether the stack is finished.
+pub(crate) fn be_supervisor(arguments: impl Iterator<Item = String>) -> ExitCode {
+    let arguments: Vec<String> = arguments.collect();
+    assert_eq!(arguments[0], "--dir");
+    // SAFETY: the keeper has put them there for us.
+    let (mut keeper, control) =
+        unsafe { (UnixStream::from_raw_fd(CONNECTION), UnixListener::from_raw_fd(CONTROL)) };
+    control.set_nonblocking(false).unwrap();
+    let mut first = [0; 4096];
+    let count = keeper.read(&mut first).unwrap();
+    let hello = Decoder::<FromKeeper>::default().push(&first[..count]);
+    assert!(matches!(hello[..], [Ok(FromKeeper::Hello { .. })]));
+    let (mut client, _) = control.accept().unwrap();
+    writeln!(client, "{}", std::process::id()).unwrap();
+    let mut word = [0; 6];
+    client.read_exact(&mut word).unwrap();
+    assert_eq!(&word, b"finish");
+    keeper.write_all(&encode(&ToKeeper::Finish)).unwrap();
+    let count = keeper.read(&mut first).unwrap();
+    let empty = Decoder::<FromKeeper>::default().push(&first[..count]);
+    let proved =
+        matches!(&empty[..], [Ok(FromKeeper::Empty { left, proved: true })] if left.is_empty());
+    writeln!(client, "{proved}").unwrap();
+    ExitCode::SUCCESS
+}
+
+pub(crate) fn it_is_started_again_with_its_descriptors() {
+    let dir = tempfile::tempdir().unwrap();
+    let places = Places::of(dir.path()).unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.arg("keeper-alone").arg(dir.path());
+    assert_eq!(keeper::launch_as(command).unwrap(), Launched::Ready);
+    let ask = || {
+        let mut client = BufReader::new(UnixStream::connect(places.socket()).unwrap());
+        let mut line = String::new();
+        client.read_line(&mut line).unwrap();
+        (client, line.trim().parse::<u32>().unwrap())
+    };
+    let (_, first) = ask();
+    let process = Process::open(ProcId::of(first).unwrap()).unwrap();
+    process.signal(Signal::KILL).unwrap();
+    // This client waits until the next supervisor is there.
+    let (mut client, second) = ask();
+    assert_ne!(first, second);
+    let keeper = Entry::read(second).unwrap().parent;
+    client.get_mut().write_all(b"finish").unwrap();
+    let mut proved = String::new();
+    client.read_line(&mut proved).unwrap();
+    assert_eq!(proved, "true\n", "though the supervisor itself is a child of the keeper");
+    until("the keeper's end", || !lives(keeper));
+    assert!(!places.runtime.exists());
 }

@@ -1,6 +1,9 @@
 //! Whole trees: signals, ends, and what is left.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use stackrun::{
     keeper::protocol::{FromKeeper, ToKeeper},
@@ -213,4 +216,51 @@ pub(crate) fn a_thousand_ends_cost_little() {
         world.gone(unit);
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+/// A process in a frozen group of the first kind (cgroups(7)) cannot be killed until it is thawed.
+pub(crate) fn who_survives_is_named() {
+    let group = PathBuf::from(format!("/sys/fs/cgroup/freezer/stackrun-{}", std::process::id()));
+    if std::fs::create_dir(&group).is_err() {
+        return;
+    }
+    let mut world = World::new();
+    let (unit, pid) = world.run("a", "sleep 1000");
+    std::fs::write(group.join("cgroup.procs"), pid.to_string()).unwrap();
+    std::fs::write(group.join("freezer.state"), "FROZEN").unwrap();
+    until("the frost", || {
+        std::fs::read_to_string(group.join("freezer.state")).unwrap() == "FROZEN\n"
+    });
+    world.kill(&unit);
+    let processes = world.wait("Stuck", |message| match message {
+        FromKeeper::Stuck { processes, .. } => Some(processes.clone()),
+        _ => None,
+    });
+    std::fs::write(group.join("freezer.state"), "THAWED").unwrap();
+    assert_eq!(
+        processes,
+        [format!("{pid} /bin/sh -c sleep 1000 (state D)").replace("/bin/sh", "sh")]
+    );
+    assert_eq!(world.exited(&unit), (Exit::Signal(Signal::KILL), 0));
+    world.gone(&unit);
+    assert!(!world.has(|message| matches!(message, FromKeeper::Stuck { .. })), "said twice");
+    std::fs::remove_dir(group).unwrap();
+}
+
+pub(crate) fn an_idle_keeper_sleeps() {
+    let mut world = World::new();
+    let (unit, _) = world.run("a", "echo up; sleep 1000");
+    world.said("a", "up");
+    let switches = |pid: u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("voluntary_ctxt")).unwrap();
+        line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let before = switches(world.keeper);
+    let began = Instant::now();
+    until("some idle time", || began.elapsed() > Duration::from_secs(3));
+    let woken = switches(world.keeper) - before;
+    assert!(woken < 20, "{woken} times in three seconds");
+    world.kill(&unit);
+    world.gone(&unit);
 }
