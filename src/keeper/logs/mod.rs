@@ -6,6 +6,7 @@
 
 mod file;
 mod index;
+mod rotate;
 
 use std::{
     cell::RefCell,
@@ -21,7 +22,10 @@ use std::{
 };
 
 use self::file::LogFile;
-pub use self::index::{RECORD, Stamp, index_path};
+pub use self::{
+    index::{RECORD, Stamp, index_path},
+    rotate::rotated,
+};
 use crate::{
     model::LogPolicy,
     platform::{Moved, Poller, Readiness, Waker},
