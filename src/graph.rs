@@ -1,1 +1,334 @@
 //! The dependency graph: closure, order, cycles, critical path (petgraph).
+//!
+//! An edge goes from what depends to what it depends on. A *need* pulls in; an *after* only
+//! orders. An `after` that would close a cycle is left out when the graph is built, so that two
+//! services may each say `after` of the other.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, BinaryHeap, HashMap},
+    time::Duration,
+};
+
+use petgraph::{
+    Direction,
+    algo::{has_path_connecting, tarjan_scc},
+    graph::{DiGraph, NodeIndex},
+    visit::EdgeRef,
+};
+
+use crate::model::{Need, Stack};
+
+/// A service or task in a [`Graph`]: its place in the order of declaration.
+pub type Id = usize;
+
+/// What depends on what.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    graph: DiGraph<String, Edge>,
+    ids: HashMap<String, Id>,
+}
+
+/// Why one comes after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edge {
+    /// It needs it.
+    Need(Need),
+    /// It is started after it, if both are.
+    After,
+}
+
+/// A service or task with what it depends on, as [`Graph::new`] takes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it needs.
+    pub needs: &'a [Need],
+    /// What it comes after.
+    pub after: &'a [String],
+}
+
+impl Graph {
+    /// The graph of a whole stack: services first, then tasks, each in the order of the file.
+    pub fn of(stack: &Stack) -> Self {
+        let services = stack.services.iter().map(|service| Entry {
+            name: &service.name,
+            needs: &service.needs,
+            after: &service.after,
+        });
+        let tasks = stack.tasks.iter().map(|task| Entry {
+            name: &task.name,
+            needs: &task.needs,
+            after: &task.after,
+        });
+        Self::new(services.chain(tasks))
+    }
+
+    /// The graph of these, in this order. What names nothing is left out.
+    pub fn new<'a>(entries: impl Iterator<Item = Entry<'a>> + Clone) -> Self {
+        let mut this = Self::default();
+        for entry in entries.clone() {
+            let id = this.graph.add_node(entry.name.to_owned());
+            this.ids.insert(entry.name.to_owned(), id.index());
+        }
+        // petgraph walks the edges of a node from the newest to the oldest: added in reverse, they
+        // are met in the order of the file.
+        for (from, entry) in entries.clone().enumerate() {
+            for need in entry.needs.iter().rev() {
+                if let Some(&to) = this.ids.get(&need.name) {
+                    this.graph.add_edge(node(from), node(to), Edge::Need(need.clone()));
+                }
+            }
+        }
+        for (from, entry) in entries.enumerate() {
+            for name in entry.after.iter().rev() {
+                let Some(&to) = this.ids.get(name) else { continue };
+                if !has_path_connecting(&this.graph, node(to), node(from), None) {
+                    this.graph.add_edge(node(from), node(to), Edge::After);
+                }
+            }
+        }
+        this
+    }
+
+    /// How many services and tasks there are.
+    pub fn len(&self) -> usize {
+        self.graph.node_count()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The place of a name.
+    pub fn id(&self, name: &str) -> Option<Id> {
+        self.ids.get(name).copied()
+    }
+
+    /// The name at a place.
+    pub fn name(&self, id: Id) -> &str {
+        &self.graph[node(id)]
+    }
+
+    /// What it depends on, and how, in the order of the file.
+    pub fn edges(&self, id: Id) -> impl Iterator<Item = (Id, &Edge)> {
+        let edges = self.graph.edges_directed(node(id), Direction::Outgoing);
+        edges.map(|edge| (edge.target().index(), edge.weight()))
+    }
+
+    /// What it needs, in the order of the file.
+    pub fn needs(&self, id: Id) -> impl Iterator<Item = (Id, &Need)> {
+        self.edges(id).filter_map(|(to, edge)| as_need(edge).map(|need| (to, need)))
+    }
+
+    /// What depends on it, and how.
+    pub fn incoming(&self, id: Id) -> impl Iterator<Item = (Id, &Edge)> {
+        let edges = self.graph.edges_directed(node(id), Direction::Incoming);
+        edges.map(|edge| (edge.source().index(), edge.weight()))
+    }
+
+    /// What needs it.
+    pub fn needed_by(&self, id: Id) -> impl Iterator<Item = (Id, &Need)> {
+        self.incoming(id).filter_map(|(from, edge)| as_need(edge).map(|need| (from, need)))
+    }
+
+    /// These and everything they need, directly or not.
+    pub fn closure(&self, from: impl IntoIterator<Item = Id>) -> BTreeSet<Id> {
+        reach(from, |id| self.needs(id).map(|(to, _)| to).collect())
+    }
+
+    /// These and everything that needs them, directly or not.
+    pub fn dependents(&self, from: impl IntoIterator<Item = Id>) -> BTreeSet<Id> {
+        reach(from, |id| self.needed_by(id).map(|(to, _)| to).collect())
+    }
+
+    /// These and everything that follows their restarts, directly or not.
+    pub fn followers(&self, from: impl IntoIterator<Item = Id>) -> BTreeSet<Id> {
+        reach(from, |id| {
+            self.needed_by(id).filter(|(_, need)| need.follow).map(|(to, _)| to).collect()
+        })
+    }
+
+    /// Everything in an order in which it may be started; where the edges leave it open, as in
+    /// the file. What is in a cycle comes last.
+    pub fn start_order(&self) -> Vec<Id> {
+        let mut open: Vec<usize> = (0..self.len()).map(|id| self.edges(id).count()).collect();
+        let mut free: BinaryHeap<Reverse<Id>> =
+            (0..self.len()).filter(|&id| open[id] == 0).map(Reverse).collect();
+        let mut order = Vec::with_capacity(self.len());
+        while let Some(Reverse(id)) = free.pop() {
+            order.push(id);
+            for (dependent, _) in self.incoming(id) {
+                open[dependent] -= 1;
+                if open[dependent] == 0 {
+                    free.push(Reverse(dependent));
+                }
+            }
+        }
+        order.extend((0..self.len()).filter(|&id| open[id] > 0));
+        order
+    }
+
+    /// Who waits for whom at most: those that depend on nothing, then those that depend on these
+    /// alone, and so on. For drawing only: nothing is started by level.
+    pub fn levels(&self) -> Vec<Vec<Id>> {
+        let mut level = vec![0; self.len()];
+        let mut levels: Vec<Vec<Id>> = Vec::new();
+        for id in self.start_order() {
+            level[id] = self.edges(id).map(|(to, _)| level[to] + 1).max().unwrap_or(0);
+            if levels.len() <= level[id] {
+                levels.resize(level[id] + 1, Vec::new());
+            }
+            levels[level[id]].push(id);
+        }
+        for level in &mut levels {
+            level.sort_unstable();
+        }
+        levels
+    }
+
+    /// The chain of dependencies that takes longest, first to start first, given how long each
+    /// one takes by itself.
+    pub fn critical_path(&self, takes: impl Fn(Id) -> Duration) -> Vec<Id> {
+        let mut total = vec![Duration::ZERO; self.len()];
+        let mut before: Vec<Option<Id>> = vec![None; self.len()];
+        for id in self.start_order() {
+            before[id] = self.edges(id).map(|(to, _)| to).max_by_key(|&to| total[to]);
+            let start = before[id].map_or(Duration::ZERO, |to| total[to]);
+            total[id] = start + takes(id);
+        }
+        let last = (0..self.len()).max_by_key(|&id| (total[id], Reverse(id)));
+        let mut path: Vec<Id> = std::iter::successors(last, |&id| before[id]).collect();
+        path.reverse();
+        path
+    }
+
+    /// A cycle of needs, if there is one: each needs the next, the last the first. It begins
+    /// with the one declared first.
+    pub fn cycle(&self) -> Option<Vec<Id>> {
+        let needs = self
+            .graph
+            .filter_map(|_, name| Some(name.clone()), |_, edge| as_need(edge).map(|_| ()));
+        let loops = |id: NodeIndex| needs.contains_edge(id, id);
+        let component = tarjan_scc(&needs)
+            .into_iter()
+            .filter(|component| component.len() > 1 || component.iter().any(|&id| loops(id)))
+            .min_by_key(|component| component.iter().min().copied())?;
+        let members: BTreeSet<Id> = component.iter().map(|id| id.index()).collect();
+        let first = *members.first()?;
+        self.path_within(first, &members)
+    }
+
+    /// The shortest way from `first` back to it within `members`.
+    fn path_within(&self, first: Id, members: &BTreeSet<Id>) -> Option<Vec<Id>> {
+        let mut came: HashMap<Id, Id> = HashMap::new();
+        let mut queue = std::collections::VecDeque::from([first]);
+        while let Some(id) = queue.pop_front() {
+            for (to, _) in self.needs(id).filter(|(to, _)| members.contains(to)) {
+                if to == first {
+                    let back = std::iter::successors(Some(id), |id| came.get(id).copied());
+                    let mut path: Vec<Id> = back.collect();
+                    path.reverse();
+                    return Some(path);
+                }
+                if !came.contains_key(&to) {
+                    came.insert(to, id);
+                    queue.push_back(to);
+                }
+            }
+        }
+        None
+    }
+}
+
+fn node(id: Id) -> NodeIndex {
+    NodeIndex::new(id)
+}
+
+fn as_need(edge: &Edge) -> Option<&Need> {
+    match edge {
+        Edge::Need(need) => Some(need),
+        Edge::After => None,
+    }
+}
+
+fn reach(from: impl IntoIterator<Item = Id>, next: impl Fn(Id) -> Vec<Id>) -> BTreeSet<Id> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<Id> = from.into_iter().collect();
+    while let Some(id) = open.pop() {
+        if found.insert(id) {
+            open.extend(next(id));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Service;
+
+    fn stack(of: &[(&str, &[&str], &[&str])]) -> Stack {
+        let services = of.iter().map(|(name, needs, after)| Service {
+            needs: needs.iter().map(|need| Need::new(*need)).collect(),
+            after: after.iter().map(|name| (*name).to_owned()).collect(),
+            ..Service::new(*name, "/")
+        });
+        Stack { services: services.collect(), ..Stack::default() }
+    }
+
+    fn names(graph: &Graph, ids: impl IntoIterator<Item = Id>) -> Vec<&str> {
+        ids.into_iter().map(|id| graph.name(id)).collect()
+    }
+
+    #[test]
+    fn starts_by_need_then_by_declaration() {
+        let graph = Graph::of(&stack(&[
+            ("web", &["api"], &[]),
+            ("api", &["db", "cache"], &[]),
+            ("db", &[], &[]),
+            ("cache", &[], &["db"]),
+            ("docs", &[], &[]),
+        ]));
+        assert_eq!(names(&graph, graph.start_order()), ["db", "cache", "api", "web", "docs"]);
+        assert_eq!(names(&graph, graph.closure([1])), ["api", "db", "cache"]);
+        assert_eq!(names(&graph, graph.dependents([2])), ["web", "api", "db"]);
+        assert_eq!(graph.levels(), [vec![2, 4], vec![3], vec![1], vec![0]]);
+        assert_eq!(graph.cycle(), None);
+    }
+
+    #[test]
+    fn names_the_whole_cycle_from_the_first_declared() {
+        let graph = Graph::of(&stack(&[
+            ("x", &["a"], &[]),
+            ("a", &["b"], &[]),
+            ("b", &["c"], &[]),
+            ("c", &["a"], &[]),
+        ]));
+        assert_eq!(names(&graph, graph.cycle().unwrap()), ["a", "b", "c"]);
+        let own = Graph::of(&stack(&[("a", &["a"], &[])]));
+        assert_eq!(own.cycle(), Some(vec![0]));
+    }
+
+    #[test]
+    fn an_after_that_closes_a_cycle_is_left_out() {
+        let graph = Graph::of(&stack(&[("a", &["b"], &[]), ("b", &[], &["a"])]));
+        assert_eq!(graph.edges(1).count(), 0);
+        let graph = Graph::of(&stack(&[("a", &[], &["b"]), ("b", &[], &["a"])]));
+        assert_eq!((graph.edges(0).count(), graph.edges(1).count()), (1, 0));
+    }
+
+    #[test]
+    fn the_critical_path_is_the_slowest_chain() {
+        let graph = Graph::of(&stack(&[
+            ("web", &["fast", "slow"], &[]),
+            ("fast", &[], &[]),
+            ("slow", &["base"], &[]),
+            ("base", &[], &[]),
+        ]));
+        let takes = |id: Id| Duration::from_secs(if graph.name(id) == "fast" { 3 } else { 2 });
+        assert_eq!(names(&graph, graph.critical_path(takes)), ["base", "slow", "web"]);
+    }
+}

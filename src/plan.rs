@@ -1,6 +1,10 @@
 //! What a command would do and why, and the difference between two stacks.
 
+mod facts;
+
 use serde::{Deserialize, Serialize};
+
+use crate::model::{Service, Task};
 
 /// What a command would do, in the order in which it would do it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -36,4 +40,61 @@ pub enum Action {
     Update,
     /// Leave it as it is.
     Keep,
+}
+
+impl std::fmt::Display for PlanStep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let verb = match self.action {
+            Action::Start => "start",
+            Action::Restart => "restart",
+            Action::Stop => "stop",
+            Action::Run => "run",
+            Action::Update => "update",
+            Action::Keep => "keep",
+        };
+        write!(f, "{verb} {}: {}", self.name, self.reason)
+    }
+}
+
+/// One setting that differs between two definitions of a service or task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The setting, as the stack file calls it: `run`, `env.LOG_LEVEL`.
+    pub key: String,
+    /// What it was; none if it was not there.
+    pub from: Option<String>,
+    /// What it is; none if it is not there.
+    pub to: Option<String>,
+    /// Whether a running process must be restarted to get it.
+    pub restarts: bool,
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (key, from, to) = (&self.key, &self.from, &self.to);
+        match (from, to) {
+            (Some(from), Some(to)) if from == to => write!(f, "{key} changed"),
+            // Not for people: named alone.
+            (Some(from), Some(to)) => write!(f, "{key} changed: {from} → {to}"),
+            (None, Some(to)) => write!(f, "{key} added: {to}"),
+            (Some(from), None) => write!(f, "{key} removed: {from}"),
+            (None, None) => write!(f, "{key} changed"),
+        }
+    }
+}
+
+/// What an edit does to a service, in the order of the settings' names. The one judge of it: what
+/// `--dry-run` shows and what `up` does come from here.
+pub fn compare(old: &Service, new: &Service) -> Vec<Change> {
+    if old == new { Vec::new() } else { facts::differ(&facts::of(old), &facts::of(new)) }
+}
+
+/// What an edit changes in a task. Nothing is restarted for it.
+pub fn compare_tasks(old: &Task, new: &Task) -> Vec<Change> {
+    if old == new { Vec::new() } else { facts::differ(&facts::of_task(old), &facts::of_task(new)) }
+}
+
+/// Several changes in one line.
+pub fn sentence(changes: &[Change]) -> String {
+    changes.iter().map(Change::to_string).collect::<Vec<_>>().join(", ")
 }

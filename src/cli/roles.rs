@@ -15,6 +15,8 @@ pub(super) fn keeper(dir: &Path) -> ExitCode {
 
 /// The one that decides.
 pub(super) fn supervisor(dir: &Path) -> ExitCode {
+    // What it has to say when it is in trouble goes to a file of the keeper's.
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     runtime::run(dir)
 }
 

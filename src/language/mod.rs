@@ -1,7 +1,41 @@
 //! The stack file: text → [`Stack`], with every problem at its place.
+//!
+//! ```text
+//! read      files → KDL → declarations that the schema knows (syntax, value)
+//! layers    defaults, template, service, profile → one declaration each
+//! build     strings' {{values}}, paths, names → the model
+//! check     what no node shows by itself: cycles, ports, windows
+//! ```
+//!
+//! Every stage goes on with what is right and adds what is wrong to one list, so that all
+//! problems are told together.
 
-use std::{collections::BTreeMap, path::PathBuf};
+mod build;
+mod check;
+mod cycle;
+mod decl;
+mod dotenv;
+mod explain;
+mod layers;
+mod name;
+mod problem;
+mod read;
+mod report;
+mod schedule;
+mod schema;
+mod source;
+mod syntax;
+mod template;
+mod value;
+mod values;
+mod words;
 
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, path::Path};
+
+use self::problem::Problems;
 use crate::model::Stack;
 
 /// What a stack file is read with.
@@ -25,8 +59,24 @@ pub struct Loaded {
 /// Reads and checks a stack file and everything it includes.
 ///
 /// # Errors
-/// Every problem of the files, together.
-pub fn load(file: &std::path::Path, options: &Options) -> Result<Loaded, Vec<miette::Report>> {
-    let _ = (file, options, PathBuf::new());
-    todo!()
+/// Every problem of the files, together (warnings too, after the errors).
+pub fn load(file: &Path, options: &Options) -> Result<Loaded, Vec<miette::Report>> {
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+    let mut problems = Problems::default();
+    let read::Read { sources, decls, incomplete } = read::read(&file, &mut problems);
+    let stack = (!incomplete).then(|| {
+        let layered = layers::merge(decls, &options.profiles, &mut problems);
+        let built = build::build(&layered, &sources, options, &mut problems);
+        check::check(&built, &layered, &mut problems);
+        built.stack
+    });
+    let any_error = problems.any_error();
+    let (mut errors, mut warnings) = report::reports(problems, &sources);
+    match stack {
+        Some(stack) if !any_error => Ok(Loaded { stack, warnings }),
+        _ => {
+            errors.append(&mut warnings);
+            Err(errors)
+        }
+    }
 }

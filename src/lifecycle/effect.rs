@@ -4,13 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Cause, Event};
 
+/// Effects in the order in which they are to be carried out, each with the generation that it
+/// belongs to (one step may end a generation and begin the next).
+pub type Effects = Vec<(u64, Effect)>;
+
 /// Something to be done for one service or task, in its present generation.
 #[must_use = "an effect that nobody carries out stalls the service"]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Look whether the declared ports are free → [`super::Input::Ports`].
     CheckPorts,
-    /// Look whether the ports have been released after a stop → [`super::Input::Ports`].
+    /// Look whether the ports of the generation that has just ended are free again (nobody is to be
+    /// asked or stopped for them) → [`super::Input::Ports`].
     CheckReleased,
     /// Delete the `cleanup` paths → [`super::Input::Cleaned`].
     Cleanup,
@@ -33,9 +38,11 @@ pub enum Effect {
     StartAlive,
     /// No more answers of either, please.
     StopProbes,
-    /// Send the stop signal of the service's policy, to whom the policy says.
+    /// Send the stop signal of the service's policy, to whom the policy says; to a task's tree
+    /// SIGTERM.
     SignalStop,
     /// Kill every process of the tree → `Exited` if still to come, then `TreeGone`, or `Stuck`.
+    /// Also asked for after each unexpected end, where nothing may be left.
     KillTree,
     /// Write to the ledger.
     Publish(Event, Cause),

@@ -1,8 +1,48 @@
 //! The life of one service or one task, pure: a state, an input and the time give a new state
 //! and effects.
+//!
+//! A [`Life`] (of a service) and a [`Run`] (of a task) never start by themselves: whether they
+//! should run is decided by the supervisor, which orders `start` and `stop`; everything else they
+//! learn through [`Input`]s and by the passing of time (`tick`, due at `deadline`).
 
+mod backoff;
 pub mod effect;
+mod ending;
 pub mod input;
+mod service;
+mod start;
+mod stop;
+mod task;
 
-pub use effect::{Effect, Hook};
+pub use effect::{Effect, Effects, Hook};
+pub use ending::Ending;
 pub use input::{Input, PortsAnswer, ProbeAnswer};
+pub use service::{Life, Phase, StartStage, Step};
+pub use stop::{StopStage, Stopping, Then};
+pub use task::{Run, RunPhase, TaskStep};
+
+use std::time::Duration;
+
+/// How long a killed tree may take to be gone before it counts as stuck.
+pub const KILL_WITHIN: Duration = Duration::from_secs(5);
+/// How long the ports of a stopped service may take to be free.
+pub const RELEASE_WITHIN: Duration = Duration::from_secs(5);
+/// How long the `cleanup` and the `after-stop` of a stop may take each.
+pub const TIDY_WITHIN: Duration = Duration::from_secs(10);
+
+/// A duration for people: `350ms`, `8s`, `1m 5s`.
+pub(crate) fn span(duration: Duration) -> String {
+    let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
+    match (seconds, millis) {
+        (0, millis) => format!("{millis}ms"),
+        (1..10, 100..) => format!("{seconds}.{}s", millis / 100),
+        (1..60, _) => format!("{seconds}s"),
+        (60.., _) if seconds % 60 == 0 => format!("{}m", seconds / 60),
+        (60.., _) => format!("{}m {}s", seconds / 60, seconds % 60),
+    }
+}
+
+/// Whole milliseconds, for records.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

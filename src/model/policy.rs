@@ -229,9 +229,9 @@ pub struct User {
 /// Files whose change restarts a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watch {
-    /// Globs, relative to the service's folder.
+    /// Globs, absolute.
     pub globs: Vec<String>,
-    /// Globs to leave out.
+    /// Globs to leave out, absolute.
     pub ignore: Vec<String>,
     /// A change counts once it has been quiet for this long.
     pub debounce: Duration,

@@ -2,21 +2,44 @@
 //!
 //! [`Supervisor`] is told [`Input`]s and the time, and answers with [`Effect`]s. It never asks for
 //! the time and never calls out, so a test can drive it through any history.
+//!
+//! Commands change *intent*, the roots that are wanted. From it follows what is `wanted`
+//! (reachable by needs), and from that and the state of its needs whether something may start.
+//! After each input every node near a change is driven one step (`reconcile`), until none has
+//! anything left to do; then the requests that are done with are answered (`op`).
 
+mod adopt;
 pub mod command;
+mod explain;
+mod foresee;
+mod intent;
+mod needs;
+mod node;
+mod note;
+mod op;
+mod reconcile;
+mod request;
+mod view;
 pub mod why;
+mod window;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 pub use command::{Command, How, OpId, Outcome, Refusal, Settled, Until};
+pub use view::{ServiceView, TaskView};
 pub use why::{Why, WhyLink};
 
 use crate::{
     event::{Cause, Event, Tick},
-    lifecycle,
-    model::{Exit, Stack},
-    status::{ServiceState, TaskState},
+    graph::{Graph, Id},
+    lifecycle::{self, Life, Phase, Run, Step, TaskStep},
+    model::{Service, Stack, Task},
 };
+use intent::Intent;
+use node::{Node, Unit};
+use op::Op;
 
 /// What the supervisor is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,86 +102,118 @@ pub enum Effect {
     Save,
 }
 
-/// What `status` needs of one service.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ServiceView {
-    /// Its name.
-    pub name: String,
-    /// Its state, as people see it.
-    pub state: ServiceState,
-    /// Why it is not ready.
-    pub reason: Option<String>,
-    /// Its main process.
-    pub pid: Option<u32>,
-    /// Its generation; 0 before the first start.
-    pub generation: u64,
-    /// Since when it is in this state.
-    pub since: Option<Tick>,
-    /// Since when its process runs.
-    pub started: Option<Tick>,
-    /// How often it was started again since `up`.
-    pub restarts: u64,
-    /// How its last process ended.
-    pub exit: Option<Exit>,
-}
-
-/// What `status` needs of one task.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TaskView {
-    /// Its name.
-    pub name: String,
-    /// Its state, as people see it.
-    pub state: TaskState,
-    /// Why it is not done.
-    pub reason: Option<String>,
-    /// Since when it is in this state.
-    pub since: Option<Tick>,
-    /// How its last run ended.
-    pub exit: Option<Exit>,
-}
-
 /// The supervisor of one stack.
 #[derive(Debug, Clone)]
 pub struct Supervisor {
     stack: Stack,
+    seed: u64,
+    /// Of the nodes, in their order: those of the stack, then those that it no longer has.
+    graph: Graph,
+    nodes: Vec<Node>,
+    intent: Intent,
+    ops: BTreeMap<OpId, Op>,
+    /// Logical time: counts the moments that must be told apart.
+    moment: u64,
+    /// Nodes to look at.
+    dirty: BTreeSet<Id>,
+    /// Nodes that changed in this turn.
+    changed: BTreeSet<Id>,
+    /// Nodes that changed in the last turn, for the note.
+    news: BTreeSet<Id>,
+    /// The time of the last turn.
+    now: Tick,
+    /// When nodes have something to do by themselves.
+    timers: BTreeSet<(Tick, Id)>,
+    /// The entry of each node in `timers`.
+    timer_of: Vec<Option<Tick>>,
 }
 
-#[expect(unused_variables, reason = "to be written")]
+/// One call of [`Supervisor::handle`].
+#[derive(Debug, Default)]
+struct Turn {
+    effects: Vec<Effect>,
+}
+
+impl Turn {
+    fn unit(&mut self, name: &str, generation: u64, effect: lifecycle::Effect) {
+        self.effects.push(Effect::Unit { name: name.to_owned(), generation, effect });
+    }
+}
+
 impl Supervisor {
     /// A supervisor of a stack of which nothing runs and nothing is wanted. `seed` varies the
     /// jitter of its backoff.
     pub fn new(stack: Stack, seed: u64) -> Self {
-        Self { stack }
+        let mut this = Self {
+            stack: Stack::default(),
+            seed,
+            graph: Graph::default(),
+            nodes: Vec::new(),
+            intent: Intent::default(),
+            ops: BTreeMap::new(),
+            moment: 0,
+            dirty: BTreeSet::new(),
+            changed: BTreeSet::new(),
+            news: BTreeSet::new(),
+            now: Tick::default(),
+            timers: BTreeSet::new(),
+            timer_of: Vec::new(),
+        };
+        this.adopt(stack);
+        this
     }
 
-    /// The supervisor as it was when [`Supervisor::note`] was made. What became of its processes
-    /// meanwhile is told by [`Input::Unit`] afterwards, as if it happened now.
-    ///
-    /// # Errors
-    /// A note of another format.
-    pub fn restore(stack: Stack, note: &str) -> Result<Self, serde_json::Error> {
-        todo!()
-    }
-
-    /// Everything but the stack, for [`Supervisor::restore`].
-    pub fn note(&self) -> String {
-        todo!()
-    }
-
-    /// The effects whose answers are still to come, for a supervisor that was restored: its
-    /// predecessor may have died before it carried them out.
-    pub fn resume(&mut self, now: Tick) -> Vec<Effect> {
-        todo!()
-    }
-
-    /// Takes in what happened and says what to do, in this order.
+    /// Takes in what happened and says what to do, in this order. Store [`Supervisor::note`] (or
+    /// [`Supervisor::note_changes`]) before carrying any of it out.
     pub fn handle(&mut self, input: Input, now: Tick) -> Vec<Effect> {
-        todo!()
+        let mut turn = Turn::default();
+        self.now = now;
+        match input {
+            Input::Command { op, command, cause } => self.accept(op, command, &cause, &mut turn),
+            Input::Forget { op } => _ = self.ops.remove(&op),
+            Input::CancelRun { op } => self.cancel_run(op),
+            Input::Unit { name, generation, input } => {
+                self.deliver(&name, generation, input, &mut turn);
+            }
+            Input::Timer => self.expire(&mut turn),
+        }
+        self.news.clear();
+        // An answered request may be the last thing that kept something going.
+        while !self.dirty.is_empty() || !self.changed.is_empty() {
+            self.reconcile(&mut turn);
+            self.settle(&mut turn);
+        }
+        self.settle(&mut turn);
+        turn.effects
+    }
+
+    /// What was asked of the world and may have been lost with the supervisor that asked; to be
+    /// carried out once after [`Supervisor::restore`]. A process or hook among it that runs
+    /// already is not to be started again.
+    pub fn resume(&self, now: Tick) -> Vec<Effect> {
+        let mut turn = Turn::default();
+        for node in &self.nodes {
+            let mut effects = lifecycle::Effects::new();
+            match &node.unit {
+                Unit::Service(unit) => {
+                    let service = &unit.now;
+                    unit.life.resume(&mut Step { service, now, effects: &mut effects });
+                }
+                Unit::Task(unit) => {
+                    let task = &unit.now;
+                    unit.run.resume(&mut TaskStep { task, now, effects: &mut effects });
+                }
+            }
+            for (generation, effect) in effects {
+                turn.unit(&node.name, generation, effect);
+            }
+        }
+        turn.effects
     }
 
     /// When to send [`Input::Timer`], if nothing else happens before.
     pub fn deadline(&self) -> Option<Tick> {
-        todo!()
+        self.timers.first().map(|(at, _)| *at)
     }
 
     /// The stack last applied.
@@ -166,31 +221,155 @@ impl Supervisor {
         &self.stack
     }
 
+    /// The definition of a service that its present generation runs by: also of one that the
+    /// stack no longer has, as long as anything of it runs.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        let node = &self.nodes[self.graph.id(name)?];
+        node.as_service().map(|unit| &*unit.now)
+    }
+
+    /// The definition of a task that its present run runs by.
+    pub fn task(&self, name: &str) -> Option<&Task> {
+        let node = &self.nodes[self.graph.id(name)?];
+        node.as_task().map(|unit| &*unit.now)
+    }
+
     /// Whether nothing runs, nothing is wanted and no request is open.
     pub fn is_idle(&self) -> bool {
-        todo!()
+        self.intent.roots.is_empty()
+            && self.ops.is_empty()
+            && self
+                .nodes
+                .iter()
+                .all(|node| !node.is_live() && node.as_task().is_none_or(|task| !task.is_asked()))
     }
 
-    /// Every service, in the order of the file.
-    pub fn services(&self, now: Tick) -> Vec<ServiceView> {
-        todo!()
+    fn deliver(&mut self, name: &str, generation: u64, input: lifecycle::Input, turn: &mut Turn) {
+        let Some(id) = self.graph.id(name) else { return };
+        // An exit or an answer of an earlier start.
+        if self.nodes[id].generation() != generation {
+            return;
+        }
+        match &self.nodes[id].unit {
+            Unit::Service(_) => self.drive(id, turn, |life, step| life.input(input, step)),
+            Unit::Task(_) => self.drive_task(id, turn, |run, step| run.input(input, step)),
+        }
     }
 
-    /// Every task, in the order of the file.
-    pub fn tasks(&self, now: Tick) -> Vec<TaskView> {
-        todo!()
+    fn expire(&mut self, turn: &mut Turn) {
+        let due: Vec<Id> =
+            self.timers.iter().take_while(|(at, _)| *at <= self.now).map(|(_, id)| *id).collect();
+        for id in due {
+            match &self.nodes[id].unit {
+                Unit::Service(_) => self.drive(id, turn, Life::tick),
+                Unit::Task(_) => self.drive_task(id, turn, Run::tick),
+            }
+        }
     }
 
-    /// What a command would do and why; changes nothing.
-    ///
-    /// # Errors
-    /// What would make the supervisor refuse it.
-    pub fn plan(&self, command: &Command, now: Tick) -> Result<crate::plan::Plan, Refusal> {
-        todo!()
+    /// Takes one step in the life of a service, and draws the conclusions.
+    fn drive(&mut self, id: Id, turn: &mut Turn, step: impl FnOnce(&mut Life, &mut Step<'_>)) {
+        let node = &mut self.nodes[id];
+        let Unit::Service(unit) = &mut node.unit else { return };
+        let mut effects = lifecycle::Effects::new();
+        let before = std::mem::discriminant(&unit.life.phase);
+        let mut context = Step { service: &unit.now, now: self.now, effects: &mut effects };
+        step(&mut unit.life, &mut context);
+        for (generation, effect) in effects {
+            turn.unit(&node.name, generation, effect);
+        }
+        if std::mem::discriminant(&unit.life.phase) != before {
+            self.has_moved(id);
+        }
+        self.touch(id);
     }
 
-    /// Why a service or task is not ready or done; `None` for a name that is neither.
-    pub fn why(&self, name: &str, now: Tick) -> Option<Why> {
-        todo!()
+    fn has_moved(&mut self, id: Id) {
+        let moment = self.next_moment();
+        let node = &mut self.nodes[id];
+        let Unit::Service(unit) = &node.unit else { return };
+        match &unit.life.phase {
+            Phase::Ready => node.standing.settled = moment,
+            Phase::Failed { .. } => node.standing.failed = moment,
+            Phase::Backoff { .. } => {
+                node.standing.failed = moment;
+                node.standing.because = unit.life.cause.clone();
+                self.restart_followers(id);
+            }
+            Phase::Idle
+            | Phase::Starting(_)
+            | Phase::Unhealthy { .. }
+            | Phase::Stopping(_)
+            | Phase::Exited { .. } => {}
+        }
+    }
+
+    /// Takes one step in the life of a task, and draws the conclusions.
+    fn drive_task(
+        &mut self,
+        id: Id,
+        turn: &mut Turn,
+        step: impl FnOnce(&mut Run, &mut TaskStep<'_>),
+    ) {
+        let node = &mut self.nodes[id];
+        let Unit::Task(unit) = &mut node.unit else { return };
+        let mut effects = lifecycle::Effects::new();
+        let ran = unit.run.is_live();
+        let mut context = TaskStep { task: &unit.now, now: self.now, effects: &mut effects };
+        step(&mut unit.run, &mut context);
+        let over = ran && !unit.run.is_live();
+        for (generation, effect) in effects {
+            turn.unit(&node.name, generation, effect);
+        }
+        if over {
+            self.run_is_over(id);
+        }
+        self.touch(id);
+    }
+
+    fn run_is_over(&mut self, id: Id) {
+        let moment = self.next_moment();
+        let node = &mut self.nodes[id];
+        let Unit::Task(unit) = &mut node.unit else { return };
+        node.standing.settled = moment;
+        if unit.run.is_done() {
+            unit.orders.done = unit.orders.revision;
+        } else {
+            node.standing.failed = moment;
+        }
+        let order = unit.orders.current.take();
+        unit.orders.finished = order.map(|order| order.op);
+        unit.orders.asked = false;
+        unit.orders.cancel = None;
+        let op = unit.orders.finished;
+        let back = self.close_window(id);
+        self.await_return(op, &back);
+    }
+
+    /// A node changed: it and its neighbours are to be looked at.
+    fn touch(&mut self, id: Id) {
+        self.changed.insert(id);
+        self.dirty.insert(id);
+        for (neighbour, _) in self.graph.incoming(id).chain(self.graph.edges(id)) {
+            self.dirty.insert(neighbour);
+        }
+        if let Some(holder) = &self.nodes[id].standing.held
+            && let Some(holder) = self.graph.id(holder)
+        {
+            self.dirty.insert(holder);
+        }
+        let (old, new) = (self.timer_of[id], self.nodes[id].deadline());
+        if old != new {
+            if let Some(old) = old {
+                self.timers.remove(&(old, id));
+            }
+            self.timers.extend(new.map(|at| (at, id)));
+            self.timer_of[id] = new;
+        }
+    }
+
+    fn next_moment(&mut self) -> u64 {
+        self.moment += 1;
+        self.moment
     }
 }

@@ -1,0 +1,62 @@
+//! `run` and `shell`.
+
+use crate::{
+    language::{
+        decl::Decl, problem::Problem, source::Spanned, values::Scope, words::WordErrorKind,
+    },
+    model::Command,
+};
+
+/// The nodes that say what to run, of a place where they stand among others.
+pub(super) fn commands(node: &Decl) -> impl Iterator<Item = &Decl> {
+    node.children().iter().filter(|child| matches!(child.name.value.as_str(), "run" | "shell"))
+}
+
+/// A `run` or `shell` node; `None` if something is wrong with it (a problem was noted).
+pub(super) fn command(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<Command> {
+    let texts: Vec<Spanned<&str>> = node.texts().collect();
+    if node.name.value == "shell" {
+        let script = scope.text(*texts.first()?);
+        let with = node.prop_text("with").map(|with| with.value.to_owned());
+        return Some(Command::Shell { script, with });
+    }
+    let words = match texts.as_slice() {
+        [] => return None,
+        [one] => scope.words(*one),
+        [program, ..] if program.value.trim().is_empty() => {
+            let (at, whole) = (program.span, String::new());
+            scope.problems.add(Problem::Words { kind: WordErrorKind::Empty, at, whole });
+            return None;
+        }
+        several => several.iter().map(|text| scope.text(*text)).collect(),
+    };
+    (!words.is_empty()).then_some(Command::Run(words))
+}
+
+/// All commands of a node's braces: a hook's, a pipe's.
+pub(super) fn all(node: &Decl, scope: &mut Scope<'_, '_>) -> Vec<Command> {
+    if commands(node).next().is_none() && !node.damaged {
+        let (node, wants) = (node.name.clone(), "`run` or `shell`");
+        scope.problems.add(Problem::EmptyBlock { node, wants });
+    }
+    commands(node).filter_map(|command_node| command(command_node, scope)).collect()
+}
+
+/// Exactly one of `bodies`, the nodes that say what `owner` runs.
+pub(super) fn exactly_one<'d>(
+    bodies: &[&'d Decl],
+    owner: &Decl,
+    name: &Spanned<String>,
+    scope: &mut Scope<'_, '_>,
+) -> Option<&'d Decl> {
+    let distinct = |body: &&&Decl| body.name.value != bodies[0].name.value;
+    if let Some(second) = bodies.iter().skip(1).find(distinct) {
+        let (first, second) = (bodies[0].name.clone(), second.name.clone());
+        scope.problems.add(Problem::TwoCommands { first, second });
+    }
+    if bodies.is_empty() && !owner.damaged {
+        let what = owner.spec.name.as_str();
+        scope.problems.add(Problem::NoCommand { of: name.clone(), what });
+    }
+    bodies.first().copied()
+}

@@ -1,0 +1,147 @@
+//! Environments: files and `env` nodes.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use super::path;
+use crate::{
+    language::{
+        decl::Decl,
+        dotenv::{self, Variable},
+        problem::{Problem, Problems},
+        read::without_number,
+        source::{self, Spanned},
+        value::Value,
+        values::{Owner, Scope},
+    },
+    model::{Busy, EnvValue, Part, Port, PortNumber, Source, Text},
+};
+
+/// The variables of one env file.
+#[derive(Debug, Clone)]
+pub(super) struct EnvFile {
+    /// The file, and a fingerprint of it.
+    pub(super) source: Source,
+    /// What is in it.
+    pub(super) variables: Vec<Variable>,
+}
+
+/// Reads the env files that `decls` name, relative to `base` (the file's own folder without one).
+pub(super) fn files<'d>(
+    decls: impl IntoIterator<Item = &'d Decl>,
+    base: Option<&Path>,
+    scope: &mut Scope<'_, '_>,
+) -> Vec<EnvFile> {
+    let mut files = Vec::new();
+    for decl in decls {
+        for text in decl.texts() {
+            let base = base.unwrap_or_else(|| scope.file_dir(text.span)).to_path_buf();
+            let Some(name) = scope.fixed(text) else { continue };
+            let path = path::absolute(&base, &name);
+            files.extend(file(path, text, decl.prop_is("optional"), scope.problems));
+        }
+    }
+    files
+}
+
+fn file(
+    path: PathBuf,
+    text: Spanned<&str>,
+    optional: bool,
+    problems: &mut Problems,
+) -> Option<EnvFile> {
+    let at = text.span;
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if !optional {
+                problems.add(Problem::NotThere { what: "env file", path: path.clone(), at });
+            }
+            let source = Source { path, fingerprint: String::new() };
+            return Some(EnvFile { source, variables: Vec::new() });
+        }
+        Err(error) => {
+            let reason = without_number(&error);
+            problems.add(Problem::Unreadable { path, reason, at: Some(at) });
+            return None;
+        }
+    };
+    match dotenv::parse(&String::from_utf8_lossy(&bytes)) {
+        Ok(variables) => {
+            let source = Source { path, fingerprint: source::fingerprint(&bytes) };
+            Some(EnvFile { source, variables })
+        }
+        Err(bad) => {
+            let (line, reason) = (bad.line, bad.reason);
+            problems.add(Problem::BadEnvFile { path, line, reason, at });
+            None
+        }
+    }
+}
+
+/// The variables of files, the later ones winning.
+pub(super) fn variables(files: &[EnvFile]) -> BTreeMap<String, String> {
+    let all = files.iter().flat_map(|file| &file.variables);
+    all.map(|variable| (variable.key.clone(), variable.value.clone())).collect()
+}
+
+/// Lays the variables of files over `env`.
+pub(super) fn lay_files(env: &mut BTreeMap<String, EnvValue>, files: &[EnvFile]) {
+    for (key, value) in variables(files) {
+        env.insert(key, EnvValue { value: Some(Text::literal(value)), secret: false });
+    }
+}
+
+/// Lays an `env` node over `env`.
+pub(super) fn lay_node(
+    env: &mut BTreeMap<String, EnvValue>,
+    node: &Decl,
+    scope: &mut Scope<'_, '_>,
+) {
+    for variable in node.children() {
+        let value = match variable.values.first() {
+            Some(Spanned { value: Value::Text(text), span }) => {
+                Some(scope.text(Spanned::new(text, *span)))
+            }
+            Some(Spanned { value: Value::Null, .. }) => None,
+            _ => continue,
+        };
+        let secret = variable.prop_is("secret");
+        env.insert(variable.name.value.clone(), EnvValue { value, secret });
+    }
+}
+
+/// Lays `PORT` and `PORT_NAME` over `env`.
+pub(super) fn lay_ports(
+    env: &mut BTreeMap<String, EnvValue>,
+    ports: &[Port],
+    scope: &mut Scope<'_, '_>,
+) {
+    let Owner::Service(service) = scope.owner else { return };
+    let mut set = |key: String, port: &Port, name: Option<&str>| {
+        let replicated = scope.world.services.get(service).is_some_and(|ports| ports.replicated);
+        let fixed = port.busy != Busy::Next && !replicated;
+        let value = match port.number {
+            PortNumber::Fixed(number) if fixed => Text::literal(number.to_string()),
+            PortNumber::Fixed(_) | PortNumber::Auto => Text(vec![Part::Port {
+                service: service.to_owned(),
+                port: name.map(str::to_owned),
+            }]),
+        };
+        env.insert(key, EnvValue { value: Some(value), secret: false });
+    };
+    if let Some(first) = ports.first() {
+        set("PORT".to_owned(), first, None);
+    }
+    for port in ports {
+        let Some(name) = port.name.as_deref() else { continue };
+        set(variable_of(name), port, Some(name));
+    }
+}
+
+/// `PORT_NAME` of the port `name`.
+pub(super) fn variable_of(name: &str) -> String {
+    format!("PORT_{}", name.to_uppercase().replace('-', "_"))
+}

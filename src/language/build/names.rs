@@ -1,0 +1,155 @@
+//! The one namespace of services, tasks and groups.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::language::{
+    layers::{Item, Layered},
+    name,
+    problem::{Edge, Problem, Problems},
+    source::Spanned,
+};
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A service.
+    Service,
+    /// A task.
+    Task,
+    /// A group.
+    Group,
+}
+
+impl Kind {
+    /// As it is called.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Task => "task",
+            Self::Group => "group",
+        }
+    }
+}
+
+/// Every name, and the members of groups.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    kinds: BTreeMap<String, Kind>,
+    /// Members, groups among them dissolved, each once, in the order of the file.
+    members: HashMap<String, Vec<String>>,
+    elsewhere: HashMap<String, String>,
+}
+
+impl Names {
+    /// The names of a stack.
+    pub(super) fn new(layered: &Layered, problems: &mut Problems) -> Self {
+        let mut names = Self { elsewhere: layered.elsewhere.clone(), ..Self::default() };
+        let kinds = [
+            (&layered.services, Kind::Service),
+            (&layered.tasks, Kind::Task),
+            (&layered.groups, Kind::Group),
+        ];
+        for (items, kind) in kinds {
+            names.kinds.extend(items.iter().map(|item| (item.name.value.clone(), kind)));
+        }
+        for group in &layered.groups {
+            for member in group.decl.texts().skip(1) {
+                names.known(member, "service, task or group", problems);
+            }
+        }
+        for group in &layered.groups {
+            let mut members = Vec::new();
+            let mut path = Vec::new();
+            dissolve(group, &layered.groups, &mut path, &mut members, problems);
+            members.retain(|member| names.kinds.contains_key(member));
+            names.members.insert(group.name.value.clone(), members);
+        }
+        names
+    }
+
+    /// What the name stands for.
+    pub(super) fn kind(&self, name: &str) -> Option<Kind> {
+        self.kinds.get(name).copied()
+    }
+
+    /// The members of a group.
+    pub(super) fn members(&self, group: &str) -> &[String] {
+        self.members.get(group).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What the name stands for; a problem if for nothing.
+    pub(super) fn known(
+        &self,
+        name: Spanned<&str>,
+        wanted: &'static str,
+        problems: &mut Problems,
+    ) -> Option<Kind> {
+        if let Some(kind) = self.kind(name.value) {
+            return Some(kind);
+        }
+        let owned = Spanned::new(name.value.to_owned(), name.span);
+        problems.add(match self.elsewhere.get(name.value) {
+            Some(profile) => Problem::OnlyInProfile { name: owned, profile: profile.clone() },
+            None => {
+                let near = name::nearest(name.value, self.kinds.keys().map(String::as_str));
+                Problem::UnknownName { name: owned, wanted, near: near.map(str::to_owned) }
+            }
+        });
+        None
+    }
+
+    /// The services and tasks that a name stands for: itself, or a group's members.
+    pub(super) fn resolve(&self, name: Spanned<&str>, problems: &mut Problems) -> Vec<String> {
+        match self.known(name, "service, task or group", problems) {
+            Some(Kind::Service | Kind::Task) => vec![name.value.to_owned()],
+            Some(Kind::Group) => self.members(name.value).to_vec(),
+            None => Vec::new(),
+        }
+    }
+
+    /// A name that must be one of a `kind`.
+    pub(super) fn one(
+        &self,
+        name: Spanned<&str>,
+        kind: Kind,
+        problems: &mut Problems,
+    ) -> Option<String> {
+        let is = self.known(name, kind.name(), problems)?;
+        if is != kind {
+            let name = Spanned::new(name.value.to_owned(), name.span);
+            problems.add(Problem::WrongKind { name, wanted: kind.name(), is: is.name() });
+            return None;
+        }
+        Some(name.value.to_owned())
+    }
+}
+
+/// Adds the members of `group`, those of groups in it in their place.
+fn dissolve(
+    group: &Item,
+    groups: &[Item],
+    path: &mut Vec<Edge>,
+    into: &mut Vec<String>,
+    problems: &mut Problems,
+) {
+    for member in group.decl.texts().skip(1) {
+        let Some(inner) = groups.iter().find(|group| group.name.value == member.value) else {
+            if !into.iter().any(|known| known == member.value) {
+                into.push(member.value.to_owned());
+            }
+            continue;
+        };
+        let (from, to) = (group.name.value.clone(), member.value.to_owned());
+        path.push(Edge { from, to: to.clone(), at: member.span });
+        match path.iter().position(|edge| edge.from == to) {
+            // A loop is told once, from its first name in the alphabet.
+            Some(start) if path[start..].iter().all(|edge| edge.from >= to) => {
+                let edges = path[start..].to_vec();
+                problems.add(Problem::Cycle { edges, of_groups: true });
+            }
+            Some(_) => {}
+            None => dissolve(inner, groups, path, into, problems),
+        }
+        path.pop();
+    }
+}

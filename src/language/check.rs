@@ -1,0 +1,130 @@
+//! Checks of the whole: what no node shows by itself.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    build::Built,
+    cycle,
+    decl::Decl,
+    layers::{Item, Layered},
+    problem::{Edge, Problem, Problems},
+    source::Spanned,
+};
+use crate::model::{Port, RestartWhen, Service};
+
+/// Checks a stack that has been built.
+pub(super) fn check(built: &Built, layered: &Layered, problems: &mut Problems) {
+    for edges in cycle::cycles(&built.edges) {
+        problems.add(Problem::Cycle { edges, of_groups: false });
+    }
+    ports(built, layered, problems);
+    windows(built, layered, problems);
+    uses(built, problems);
+    let services = built.stack.services.iter().zip(&layered.services);
+    for (service, item) in services {
+        alive_without_restart(service, item, problems);
+    }
+}
+
+/// Two services, one port.
+fn ports(built: &Built, layered: &Layered, problems: &mut Problems) {
+    let mut taken: HashMap<u16, Vec<(&Service, &Port, Spanned<String>)>> = HashMap::new();
+    for (service, item) in built.stack.services.iter().zip(&layered.services) {
+        // What is on another machine takes no port here.
+        let elsewhere =
+            |port: &Port| service.is_external() && port.host.as_deref().is_some_and(|h| !local(h));
+        if service.ports.len() != item.decl.all("port").count() {
+            continue;
+        }
+        for (port, node) in service.ports.iter().zip(item.decl.all("port")) {
+            let (Some(first), false) = (port.number.fixed(), elsewhere(port)) else { continue };
+            let Some(at) = node.values.first().map(|value| value.span) else { continue };
+            for copy in 0..service.replicas.min(u32::from(u16::MAX)) {
+                let Ok(number) = u16::try_from(u32::from(first) + copy) else { break };
+                let claims = taken.entry(number).or_default();
+                let name = Spanned::new(service.name.clone(), at);
+                let clash = claims.iter().find(|(_, other, _)| clash(port, other));
+                if let Some((_, _, first)) = clash {
+                    let (first, second) = (first.clone(), name);
+                    problems.add(Problem::SamePort { number, first, second });
+                    break;
+                }
+                claims.push((service, port, name));
+            }
+        }
+    }
+}
+
+fn local(host: &str) -> bool {
+    matches!(host, "localhost" | "::1" | "0.0.0.0" | "::") || host.starts_with("127.")
+}
+
+/// Whether two ports of one number get in each other's way.
+fn clash(one: &Port, other: &Port) -> bool {
+    use crate::model::Busy;
+    let gives_way = one.busy == Busy::Next || other.busy == Busy::Next;
+    let apart = matches!((&one.host, &other.host), (Some(one), Some(other)) if one != other);
+    !gives_way && !apart
+}
+
+/// Tasks and what must be down meanwhile.
+fn windows(built: &Built, layered: &Layered, problems: &mut Problems) {
+    for (task, item) in built.stack.tasks.iter().zip(&layered.tasks) {
+        for service in &task.without {
+            let Some(at) = place(&item.decl, service) else { continue };
+            if let Some(path) = cycle::path(built.edges.iter(), &task.name, service) {
+                let (task, service) = (task.name.clone(), service.clone());
+                problems.add(Problem::WithoutNeeded { task, service, at, path });
+            } else if let Some(path) = cycle::path(built.edges.iter(), service, &task.name) {
+                let (task, service) = (task.name.clone(), service.clone());
+                problems.add(Problem::NeedsWithout { service, task, path, at });
+            }
+        }
+    }
+}
+
+/// Where `without` names the service (or, failing that, a group).
+fn place(task: &Decl, service: &str) -> Option<super::source::Span> {
+    let without = task.one("without")?;
+    let own = without.texts().find(|name| name.value == service);
+    own.or_else(|| without.text()).map(|name| name.span)
+}
+
+/// A port of one that it does not need.
+fn uses(built: &Built, problems: &mut Problems) {
+    let mut closures: HashMap<&str, HashSet<&str>> = HashMap::new();
+    for use_ in &built.uses {
+        let closure =
+            closures.entry(&use_.user).or_insert_with(|| closure(&built.edges, &use_.user));
+        if !closure.contains(use_.owner.as_str()) {
+            let (user, owner) = (use_.user.clone(), use_.owner.clone());
+            let (text, at) = (use_.text.clone(), use_.at);
+            problems.add(Problem::PortWithoutNeed { user, owner, text, at });
+        }
+    }
+}
+
+/// Everything that `name` needs, even indirectly.
+fn closure<'e>(edges: &'e [Edge], name: &str) -> HashSet<&'e str> {
+    let mut seen: HashSet<&str> = HashSet::new();
+    let mut queue = vec![name];
+    while let Some(at) = queue.pop() {
+        for edge in edges.iter().filter(|edge| edge.from == at) {
+            if seen.insert(&edge.to) {
+                queue.push(&edge.to);
+            }
+        }
+    }
+    seen
+}
+
+fn alive_without_restart(service: &Service, item: &Item, problems: &mut Problems) {
+    if service.alive.is_none() || service.restart.when != RestartWhen::Never {
+        return;
+    }
+    let (Some(alive), Some(restart)) = (item.decl.one("alive"), item.decl.one("restart")) else {
+        return;
+    };
+    let never = restart.values.first().map_or(restart.span(), |value| value.span);
+    problems.add(Problem::AliveWithoutRestart { alive: alive.span(), never });
+}

@@ -1,0 +1,62 @@
+//! Names of services, tasks, groups, and near misses of names.
+
+/// The names that mean something in `{{…}}`.
+const RESERVED: [&str; 8] = ["port", "env", "stack", "name", "dir", "data", "now", "replica"];
+
+/// `[a-z0-9][a-z0-9_-]*`.
+pub(super) fn is_valid(name: &str) -> bool {
+    let rest = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+    name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.chars().all(rest)
+}
+
+/// Whether a service, task or group cannot be called that.
+pub(super) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
+
+/// What the name may have been meant to be: `My App` → `my-app`.
+pub(super) fn suggestion(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let mapped = lower.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' });
+    mapped.collect::<String>().trim_matches(['-', '_']).to_owned()
+}
+
+/// A variable's name: `[A-Za-z_][A-Za-z0-9_]*`.
+pub(super) fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// The one of `known` that `name` was probably meant to be.
+pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    let score = |candidate: &str| {
+        let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
+        let longest = lower.chars().count().max(candidate.chars().count());
+        // One slip in four letters is a near miss; more is another word.
+        (distance * 3 <= longest.max(3)).then_some(distance)
+    };
+    let scored = known.into_iter().filter(|candidate| *candidate != name);
+    scored.filter_map(|candidate| Some((score(candidate)?, candidate))).min().map(|(_, near)| near)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_misses() {
+        assert_eq!(nearest("servce", ["service", "task"]), Some("service"));
+        assert_eq!(nearest("prot", ["port", "run"]), Some("port"));
+        assert_eq!(nearest("Postgres", ["postgres"]), Some("postgres"));
+        assert_eq!(nearest("web", ["api", "db"]), None);
+    }
+
+    #[test]
+    fn names() {
+        assert!(is_valid("api-2_x") && is_valid("2api"));
+        assert!(!is_valid("") && !is_valid("Api") && !is_valid("-a") && !is_valid("a b"));
+        assert_eq!(suggestion("My App"), "my-app");
+    }
+}

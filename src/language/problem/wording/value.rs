@@ -1,0 +1,122 @@
+//! The wording of values that will not do.
+
+use kdl::KdlValue;
+
+use super::{Description, near_name, or};
+use crate::{
+    language::{name, schema::ValueSpec, source::Span, value::BadValue},
+    model::Signal,
+};
+
+/// A value that will not do, in words.
+pub(super) fn describe(
+    of: &str,
+    spec: &ValueSpec,
+    value: &KdlValue,
+    bad: &BadValue,
+    at: Span,
+) -> Description {
+    let text = value.as_string().unwrap_or_default();
+    match bad {
+        BadValue::Type => wrong_type(of, spec, value, at),
+        BadValue::Choice => {
+            let all: Vec<String> = spec.choices.iter().map(|c| format!("`\"{c}\"`")).collect();
+            Description::new("bad-value", format!("`{of}` cannot be `{text}`"))
+                .at(at, format!("{} will do", or(&all)))
+                .maybe_help(near_name(text, &spec.choices))
+        }
+        BadValue::Duration => {
+            let shown = shown(value);
+            Description::new("bad-time", format!("`{shown}` is no time"))
+                .at(at, "a number and a unit: ms, s, m, h or d")
+                .help(example(value, of, &["s"]))
+        }
+        BadValue::Size => {
+            let shown = shown(value);
+            Description::new("bad-size", format!("`{shown}` is no size"))
+                .at(at, "a number and a unit: KiB, MiB, GiB, KB, MB or GB")
+                .help(example(value, of, &["MiB"]))
+        }
+        BadValue::Signal => {
+            let names: Vec<&str> = Signal::names().collect();
+            Description::new("bad-signal", format!("there is no signal `{text}`"))
+                .at(at, "a name such as `SIGTERM`")
+                .maybe_help(near_name(text, &names))
+        }
+        BadValue::Name => {
+            let suggestion = name::suggestion(text);
+            let help = name::is_valid(&suggestion).then(|| format!("for example `{suggestion}`"));
+            Description::new("bad-name", format!("`{text}` cannot be a name"))
+                .at(at, "small letters, digits, `-` and `_`")
+                .maybe_help(help)
+        }
+        BadValue::Empty => {
+            Description::new("bad-value", format!("`{of}` cannot be empty")).at(at, "nothing in it")
+        }
+        BadValue::Range(range) => {
+            let shown = shown(value);
+            Description::new("bad-value", format!("`{of}` cannot be {shown}"))
+                .at(at, format!("{range} will do"))
+        }
+        BadValue::Schedule(reason) => Description::new("bad-schedule", "this is no schedule")
+            .at(at, reason)
+            .help("minute, hour, day of month, month, day of week: `*/5 * * * *`"),
+        BadValue::Version => {
+            Description::new("bad-version", format!("`{text}` is no version requirement"))
+                .at(at, "such as `>=18` or `>=1.2, <2`")
+        }
+    }
+}
+
+fn wrong_type(of: &str, spec: &ValueSpec, value: &KdlValue, at: Span) -> Description {
+    let is = match value {
+        KdlValue::String(_) => "a string",
+        KdlValue::Integer(_) | KdlValue::Float(_) => "a number",
+        KdlValue::Bool(_) => "a boolean",
+        KdlValue::Null => "null",
+    };
+    let name = |type_: &String| match type_.as_str() {
+        "string" => "a string".to_owned(),
+        "number" => "a number".to_owned(),
+        "boolean" => "`#true` or `#false`".to_owned(),
+        _ => "`#null`".to_owned(),
+    };
+    let wanted: Vec<String> = spec.types.iter().map(name).collect();
+    let takes = |type_: &str| spec.types.iter().any(|known| known == type_);
+    let help = match value {
+        KdlValue::String(text) if takes("boolean") && is_boolean(text) => {
+            Some(format!("write `#{text}`"))
+        }
+        KdlValue::String(text) if takes("number") && text.parse::<f64>().is_ok() => {
+            Some(format!("without the quotes: `{text}`"))
+        }
+        KdlValue::Integer(_) | KdlValue::Float(_) | KdlValue::Bool(_) if takes("string") => {
+            Some(format!("in quotes: `\"{}\"`", shown(value).trim_start_matches('#')))
+        }
+        _ => None,
+    };
+    Description::new("wrong-type", format!("`{of}` takes {}, not {is}", or(&wanted)))
+        .at(at, is)
+        .maybe_help(help)
+}
+
+fn is_boolean(text: &str) -> bool {
+    matches!(text, "true" | "false")
+}
+
+/// The value as a message shows it.
+fn shown(value: &KdlValue) -> String {
+    match value {
+        KdlValue::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// What may have been meant: the number, with a unit and in quotes.
+fn example(value: &KdlValue, of: &str, units: &[&str]) -> String {
+    let number: String =
+        shown(value).chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    let number = if number.is_empty() { "10".to_owned() } else { number };
+    let all: Vec<String> = units.iter().map(|unit| format!("`\"{number}{unit}\"`")).collect();
+    format!("for example {}", or(&all).replace("``", of))
+}

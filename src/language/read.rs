@@ -1,0 +1,115 @@
+//! Reading: the stack file and everything it includes → top-level declarations.
+
+use std::path::{Path, PathBuf};
+
+use kdl::KdlDocument;
+
+use super::{
+    decl::Decl,
+    problem::{Problem, Problems, syntax_problems},
+    schema,
+    source::{Sources, Span},
+    syntax::Syntax,
+};
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    /// The files.
+    pub(super) sources: Sources,
+    /// Their top-level nodes in order, each `include` replaced by what it includes.
+    pub(super) decls: Vec<Decl>,
+    /// Whether a file could not be read or parsed, so that names may be missing.
+    pub(super) incomplete: bool,
+}
+
+/// Reads a stack file.
+pub(super) fn read(file: &Path, problems: &mut Problems) -> Read {
+    let mut reader = Reader { read: Read::default(), open: Vec::new(), problems };
+    reader.file(file, None);
+    reader.read
+}
+
+struct Reader<'a> {
+    read: Read,
+    /// The files being read, each with the place that includes the next one.
+    open: Vec<(PathBuf, Option<Span>)>,
+    problems: &'a mut Problems,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, path: &Path, at: Option<Span>) {
+        let text = match std::fs::read(path) {
+            Ok(bytes) => String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()),
+            Err(error) => Err(without_number(&error)),
+        };
+        match text {
+            Ok(text) => self.text(path, text),
+            Err(reason) => {
+                let problem = match at {
+                    Some(at) if !path.exists() => {
+                        Problem::NotThere { what: "file", path: path.to_path_buf(), at }
+                    }
+                    _ => Problem::Unreadable { path: path.to_path_buf(), reason, at },
+                };
+                self.problems.add(problem);
+                self.read.incomplete = true;
+            }
+        }
+    }
+
+    fn text(&mut self, path: &Path, text: String) {
+        let root = self.open.first().map_or(path, |(path, _)| path).parent();
+        let name = root.and_then(|root| path.strip_prefix(root).ok()).unwrap_or(path);
+        let name = name.display().to_string();
+        let file = self.read.sources.add(path.to_path_buf(), name, text.clone());
+        let parsed = match syntax_problems(&text, file) {
+            problems if problems.is_empty() => text.parse::<KdlDocument>().ok(),
+            problems => {
+                problems.into_iter().for_each(|problem| self.problems.add(problem));
+                None
+            }
+        };
+        let Some(document) = parsed else {
+            self.read.incomplete = true;
+            return;
+        };
+        let place = Span { file, start: 0, end: 0 };
+        let mut syntax = Syntax { file, problems: self.problems };
+        let (decls, _) = syntax.children(&document, schema::document(), place);
+        self.open.push((path.to_path_buf(), None));
+        for decl in decls {
+            if decl.name.value == "include" {
+                self.include(path, &decl);
+            } else {
+                self.read.decls.push(decl);
+            }
+        }
+        self.open.pop();
+    }
+
+    fn include(&mut self, from: &Path, decl: &Decl) {
+        let Some(target) = decl.text() else { return };
+        let joined = from.parent().unwrap_or(Path::new("/")).join(target.value);
+        let path = joined.canonicalize().unwrap_or(joined);
+        if let Some((_, at)) = self.open.last_mut() {
+            *at = Some(target.span);
+        }
+        let Some(first) = self.open.iter().position(|(open, _)| *open == path) else {
+            return self.file(&path, Some(target.span));
+        };
+        let edges = self.open[first..].iter().filter_map(|(_, at)| *at);
+        let name = |at: Span| self.read.sources.text(at).trim_matches(['"', '#']).to_owned();
+        let edges = edges.map(|at| (at, name(at))).collect();
+        self.problems.add(Problem::IncludeLoop { edges });
+    }
+}
+
+/// The words of an I/O error without ` (os error 2)`.
+pub(super) fn without_number(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
+}

@@ -1,0 +1,157 @@
+//! Problems as diagnostics: for people (miette) and for programs (JSON).
+
+use std::{fmt, sync::Arc};
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
+
+use super::{
+    problem::{Problem, Problems},
+    source::{Sources, Span},
+};
+
+/// A problem with everything needed to show it.
+#[derive(Debug, Clone)]
+pub(super) struct Finding {
+    severity: Severity,
+    code: &'static str,
+    message: String,
+    help: Option<String>,
+    /// The file of the first label.
+    source: Option<NamedSource<Arc<str>>>,
+    /// The labels in that file; the first is the problem's own place.
+    labels: Vec<LabeledSpan>,
+    /// The labels in other files.
+    related: Vec<Finding>,
+    /// All labels, for programs.
+    pub(super) places: Vec<Place>,
+}
+
+/// A label for programs.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// The file as it is called in messages.
+    pub(super) file: String,
+    /// From 1.
+    pub(super) line: usize,
+    /// In characters, from 1.
+    pub(super) column: usize,
+    /// In characters.
+    pub(super) length: usize,
+    /// What is said of it.
+    pub(super) label: String,
+}
+
+/// The problems as reports, in the order of the files: errors and warnings.
+pub(super) fn reports(
+    problems: Problems,
+    sources: &Sources,
+) -> (Vec<miette::Report>, Vec<miette::Report>) {
+    let mut all: Vec<(Option<Span>, bool, Finding)> = problems
+        .into_vec()
+        .iter()
+        .map(|problem| {
+            let finding = finding(problem, sources);
+            (
+                problem.describe().labels.first().map(|(span, _)| *span),
+                problem.is_warning(),
+                finding,
+            )
+        })
+        .collect();
+    all.sort_by_key(|(span, _, _)| *span);
+    let (warnings, errors): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(_, warning, _)| *warning);
+    let reports = |all: Vec<(Option<Span>, bool, Finding)>| {
+        all.into_iter().map(|(_, _, finding)| miette::Report::new(finding)).collect()
+    };
+    (reports(errors), reports(warnings))
+}
+
+fn finding(problem: &Problem, sources: &Sources) -> Finding {
+    let description = problem.describe();
+    let severity = if problem.is_warning() { Severity::Warning } else { Severity::Error };
+    let mut files: Vec<usize> = Vec::new();
+    for (span, _) in &description.labels {
+        if !files.contains(&span.file) {
+            files.push(span.file);
+        }
+    }
+    let of_file = |file: usize| {
+        let of_it = description.labels.iter().filter(move |(span, _)| span.file == file);
+        of_it.map(|(span, label)| labeled(*span, label)).collect::<Vec<_>>()
+    };
+    let source = |file: usize| {
+        let file = &sources.files[file];
+        NamedSource::new(&file.name, Arc::clone(&file.text))
+    };
+    let related = files.iter().skip(1).map(|file| Finding {
+        severity: Severity::Advice,
+        code: "",
+        message: "and in another file".to_owned(),
+        help: None,
+        source: Some(source(*file)),
+        labels: of_file(*file),
+        related: Vec::new(),
+        places: Vec::new(),
+    });
+    Finding {
+        severity,
+        code: description.code,
+        related: related.collect(),
+        source: files.first().map(|file| source(*file)),
+        labels: files.first().map(|file| of_file(*file)).unwrap_or_default(),
+        places: description
+            .labels
+            .iter()
+            .map(|(span, label)| place(*span, label, sources))
+            .collect(),
+        message: description.message,
+        help: description.help,
+    }
+}
+
+fn labeled(span: Span, label: &str) -> LabeledSpan {
+    LabeledSpan::new(Some(label.to_owned()), span.start, span.end - span.start)
+}
+
+fn place(span: Span, label: &str, sources: &Sources) -> Place {
+    let (line, column) = sources.line_column(span);
+    let length = sources.text(span).chars().count();
+    let file = sources.file(span).name.clone();
+    Place { file, line, column, length, label: label.to_owned() }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Finding {}
+
+impl Diagnostic for Finding {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        (!self.code.is_empty()).then(|| Box::new(self.code) as Box<dyn fmt::Display>)
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        Some(self.severity)
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        (!self.labels.is_empty()).then(|| Box::new(self.labels.iter().cloned()) as Box<_>)
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        let related = self.related.iter().map(|finding| finding as &dyn Diagnostic);
+        (!self.related.is_empty()).then(|| Box::new(related) as Box<_>)
+    }
+}

@@ -1,0 +1,252 @@
+//! KDL → declarations: whatever the schema does not know, or knows to be wrong, becomes a problem.
+
+use std::collections::HashMap;
+
+use kdl::{KdlDocument, KdlEntry, KdlIdentifier, KdlNode};
+
+use super::{
+    decl::{Decl, Prop},
+    name,
+    problem::{Problem, Problems},
+    schema::{NodeSpec, ValueSpec},
+    source::{Span, Spanned},
+    value::{self, Value},
+};
+
+/// Reads the nodes of a file, or of a node's braces.
+pub(super) struct Syntax<'a> {
+    /// Which file they stand in.
+    pub(super) file: usize,
+    /// Where problems go.
+    pub(super) problems: &'a mut Problems,
+}
+
+impl Syntax<'_> {
+    /// The nodes of `document`, as children of what `parent` describes; and whether some of them
+    /// are unknown.
+    pub(super) fn children(
+        &mut self,
+        document: &KdlDocument,
+        parent: &'static NodeSpec,
+        place: Span,
+    ) -> (Vec<Decl>, bool) {
+        let mut decls: Vec<Decl> = Vec::new();
+        let mut unknown = false;
+        let mut single: HashMap<&str, Span> = HashMap::new();
+        for node in document.nodes() {
+            let name = self.spanned(node.name());
+            let Some(spec) = parent.child(&name.value) else {
+                self.unknown_node(name, parent);
+                unknown = true;
+                continue;
+            };
+            if spec.is_single()
+                && let Some(first) = single.insert(node.name().value(), name.span)
+            {
+                single.insert(node.name().value(), first);
+                self.problems.add(Problem::TwiceNode {
+                    node: name.value,
+                    first,
+                    second: name.span,
+                });
+                continue;
+            }
+            decls.push(self.node(node, name, spec));
+        }
+        for child in parent.children.iter().flat_map(|children| children.iter()) {
+            let count = document.nodes().iter().filter(|node| node.name().value() == child.name);
+            if count.count() < child.min {
+                let (parent, child) = (parent.name.clone(), child.name.clone());
+                self.problems.add(Problem::MissingNode { parent, child, at: place });
+            }
+        }
+        (decls, unknown)
+    }
+
+    fn unknown_node(&mut self, name: Spanned<String>, parent: &'static NodeSpec) {
+        let known = parent.children.iter().flat_map(|children| children.iter());
+        let known: Vec<&'static str> = known.map(|child| child.name.as_str()).collect();
+        self.problems.add(Problem::UnknownNode {
+            elsewhere: super::explain::homes(&name.value),
+            node: name,
+            parent: parent.name.as_str(),
+            known,
+        });
+    }
+
+    fn node(&mut self, node: &KdlNode, name: Spanned<String>, spec: &'static NodeSpec) -> Decl {
+        if spec.name.is_empty() && !name::is_variable(&name.value) {
+            self.problems.add(Problem::BadVariable { name: name.clone() });
+        }
+        let before = self.problems.len();
+        let (values, props) = self.entries(node, &name, spec);
+        let mut damaged = self.problems.len() > before;
+        let children = node.children().map(|document| match &spec.children {
+            Some(_) => {
+                let (children, unknown) = self.children(document, spec, name.span);
+                damaged |= unknown;
+                children
+            }
+            None => {
+                self.problems.add(Problem::NoBraces { node: name.clone() });
+                Vec::new()
+            }
+        });
+        if children.is_none() {
+            self.missing_children(spec, name.span);
+        }
+        Decl { spec, name, values, props, children, damaged, via: None }
+    }
+
+    fn missing_children(&mut self, spec: &'static NodeSpec, at: Span) {
+        for child in spec.children.iter().flat_map(|children| children.iter()) {
+            if child.min > 0 {
+                let (parent, child) = (spec.name.clone(), child.name.clone());
+                self.problems.add(Problem::MissingNode { parent, child, at });
+            }
+        }
+    }
+
+    fn entries(
+        &mut self,
+        node: &KdlNode,
+        name: &Spanned<String>,
+        spec: &'static NodeSpec,
+    ) -> (Vec<Spanned<Value>>, Vec<Prop>) {
+        let (mut values, mut props) = (Vec::new(), Vec::<Prop>::new());
+        let mut seen: HashMap<&str, Span> = HashMap::new();
+        let mut count = 0;
+        for entry in node.entries() {
+            if let Some(key) = entry.name() {
+                if let Some(first) = seen.insert(key.value(), self.span(key.span())) {
+                    let prop = self.spanned(key);
+                    seen.insert(key.value(), first);
+                    self.problems.add(Problem::TwiceProperty { prop, first });
+                    continue;
+                }
+                props.extend(self.prop(entry, key, name, spec));
+            } else {
+                count += 1;
+                values.extend(self.argument(entry, count, name, spec));
+            }
+        }
+        self.missing(node, count, name, spec);
+        (values, props)
+    }
+
+    fn argument(
+        &mut self,
+        entry: &KdlEntry,
+        count: usize,
+        name: &Spanned<String>,
+        spec: &'static NodeSpec,
+    ) -> Option<Spanned<Value>> {
+        let at = self.value_span(entry);
+        match &spec.value {
+            Some(value) if value.max.is_none_or(|max| count <= max) => {
+                self.value(entry, value, &name.value)
+            }
+            Some(value) => {
+                let max = value.max.unwrap_or_default();
+                // One problem for all that is too much.
+                if count == max + 1 {
+                    self.problems.add(Problem::TooManyValues { node: name.value.clone(), max, at });
+                }
+                None
+            }
+            None => {
+                if count == 1 {
+                    self.problems.add(Problem::TooManyValues {
+                        node: name.value.clone(),
+                        max: 0,
+                        at,
+                    });
+                }
+                None
+            }
+        }
+    }
+
+    fn prop(
+        &mut self,
+        entry: &KdlEntry,
+        key: &KdlIdentifier,
+        node: &Spanned<String>,
+        spec: &'static NodeSpec,
+    ) -> Option<Prop> {
+        let name = self.spanned(key);
+        let Some(known) = spec.prop(&name.value) else {
+            self.problems.add(Problem::UnknownProperty {
+                prop: name,
+                node: node.value.clone(),
+                known: spec.props.iter().map(|prop| prop.name.as_str()).collect(),
+                is_child: spec.child(key.value()).is_some_and(|child| !child.name.is_empty()),
+            });
+            return None;
+        };
+        let value = self.value(entry, &known.value, &name.value)?;
+        Some(Prop { name, value, via: None })
+    }
+
+    /// Values and properties that must be there.
+    fn missing(
+        &mut self,
+        node: &KdlNode,
+        count: usize,
+        name: &Spanned<String>,
+        spec: &'static NodeSpec,
+    ) {
+        if let Some(value) = spec.value.as_ref().filter(|value| count < value.min) {
+            self.problems.add(Problem::MissingValue {
+                node: name.clone(),
+                min: value.min,
+                example: &spec.example,
+            });
+        }
+        let props = spec.props.iter().filter(|prop| prop.value.min > 0);
+        for prop in props.filter(|prop| node.entry(prop.name.as_str()).is_none()) {
+            let (node, prop) = (name.clone(), prop.name.as_str());
+            self.problems.add(Problem::MissingProperty { node, prop, example: &spec.example });
+        }
+    }
+
+    fn value(
+        &mut self,
+        entry: &KdlEntry,
+        spec: &'static ValueSpec,
+        of: &str,
+    ) -> Option<Spanned<Value>> {
+        let span = self.value_span(entry);
+        let spelling = entry.format().map_or("", |format| format.value_repr.as_str());
+        match value::parse(spec, entry.value(), spelling) {
+            Ok(value) => Some(Spanned::new(value, span)),
+            Err(bad) => {
+                let value = entry.value().clone();
+                self.problems.add(Problem::BadValue {
+                    of: of.to_owned(),
+                    spec,
+                    value,
+                    bad,
+                    at: span,
+                });
+                None
+            }
+        }
+    }
+
+    fn spanned(&self, identifier: &KdlIdentifier) -> Spanned<String> {
+        Spanned::new(identifier.value().to_owned(), self.span(identifier.span()))
+    }
+
+    fn span(&self, span: miette::SourceSpan) -> Span {
+        let start = span.offset();
+        Span { file: self.file, start, end: start + span.len() }
+    }
+
+    /// The place of an entry's value, without its name.
+    fn value_span(&self, entry: &KdlEntry) -> Span {
+        let span = self.span(entry.span());
+        let length = entry.format().map_or(span.end - span.start, |f| f.value_repr.len());
+        Span { start: span.end.saturating_sub(length), ..span }
+    }
+}

@@ -1,0 +1,120 @@
+//! What follows when a service ends otherwise than by a `stop`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Hook, Life, Phase, Step, backoff::Verdict, millis};
+use crate::{
+    event::{Cause, Event},
+    model::{Exit, RestartWhen},
+};
+
+/// Why a generation ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// Its main process ended by itself.
+    Exit(Exit),
+    /// It did not get ready: at which stage, and why.
+    Start(String),
+    /// Its liveness checks failed.
+    Unhealthy(String),
+    /// Its tree used this many bytes.
+    Memory(u64),
+    /// Somebody else holds a port. Trying again would not help.
+    Busy {
+        /// The port.
+        port: u16,
+        /// Who.
+        holder: String,
+    },
+}
+
+impl Ending {
+    /// Why the ledger says that what follows happened.
+    pub(super) fn cause(&self) -> Cause {
+        match self {
+            Self::Exit(_) => Cause::Exit,
+            Self::Start(_) | Self::Busy { .. } => Cause::Start,
+            Self::Unhealthy(_) => Cause::Check,
+            Self::Memory(_) => Cause::Memory,
+        }
+    }
+}
+
+impl std::fmt::Display for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exit(exit) => write!(f, "{exit}"),
+            Self::Start(reason) => f.write_str(reason),
+            Self::Unhealthy(reason) => write!(f, "unhealthy ({reason})"),
+            Self::Memory(bytes) => write!(f, "memory at {} MiB", bytes >> 20),
+            Self::Busy { port, holder } => write!(f, "port {port} is held by {holder}"),
+        }
+    }
+}
+
+impl Life {
+    /// Decides what follows an end, once nothing of it is left: started again after a pause,
+    /// ended well, or failed.
+    pub(super) fn judge(&mut self, ending: Ending, step: &mut Step<'_>) {
+        self.cause = ending.cause();
+        let when = step.service.restart.when;
+        match &ending {
+            Ending::Busy { port, .. } => self.fail(ending.to_string(), Some(*port), step),
+            Ending::Exit(exit)
+                if exit.is_success(&step.service.succeeds_with) && when != RestartWhen::Always =>
+            {
+                self.enter(Phase::Exited { was_ready: self.ready_at.is_some() }, step.now);
+            }
+            Ending::Exit(_) | Ending::Start(_) | Ending::Unhealthy(_) | Ending::Memory(_) => {
+                if when == RestartWhen::Never {
+                    self.fail(ending.to_string(), None, step);
+                } else {
+                    self.try_again(&ending, step);
+                }
+            }
+        }
+    }
+
+    fn try_again(&mut self, ending: &Ending, step: &mut Step<'_>) {
+        let policy = &step.service.restart;
+        let reason = self.reason_of(ending);
+        match self.tries.failed(&reason, self.ready_at.is_some(), policy, step.now) {
+            Verdict::Again { delay, attempt } => {
+                self.again = true;
+                self.enter(Phase::Backoff { until: step.now + delay, reason }, step.now);
+                let event = Event::Backoff { delay_ms: millis(delay), attempt, of: policy.tries };
+                self.publish(event, step);
+            }
+            Verdict::Enough(reason) => self.fail(reason, None, step),
+        }
+    }
+
+    /// An end before it was ready is named as one.
+    fn reason_of(&self, ending: &Ending) -> String {
+        match ending {
+            Ending::Exit(exit) if self.ready_at.is_none() => format!("{exit} before it was ready"),
+            Ending::Exit(_)
+            | Ending::Start(_)
+            | Ending::Unhealthy(_)
+            | Ending::Memory(_)
+            | Ending::Busy { .. } => ending.to_string(),
+        }
+    }
+
+    fn fail(&mut self, reason: String, port: Option<u16>, step: &mut Step<'_>) {
+        self.enter(Phase::Failed { reason: reason.clone(), port }, step.now);
+        self.publish(Event::Failed { reason, tail: Vec::new() }, step);
+        if !step.service.hooks.on_failure.is_empty() {
+            self.run_beside(Hook::OnFailure, step);
+        }
+    }
+
+    /// What stays up for long enough has made good its earlier failures.
+    pub(super) fn forgive(&mut self, step: &Step<'_>) {
+        let within = step.service.restart.within;
+        if self.ready_at.is_some_and(|at| step.now.since(at) >= within) {
+            self.tries.reset();
+        }
+    }
+}

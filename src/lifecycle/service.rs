@@ -1,0 +1,456 @@
+//! The life of one service.
+//!
+//! | phase     | what runs                  | leaves it                                            |
+//! |-----------|----------------------------|------------------------------------------------------|
+//! | Idle      | nothing                    | `start`                                              |
+//! | Starting  | nothing, then the process  | ready → Ready; failed, too slow or ended → Stopping; |
+//! |           |                            | ports held by someone else → Failed; `stop`          |
+//! | Ready     | the process                | liveness lost → Unhealthy; ended or too large →      |
+//! |           |                            | Stopping; `stop`                                     |
+//! | Unhealthy | the process                | liveness back → Ready; cooldown over → Stopping;     |
+//! |           |                            | ended → Stopping; `stop`                             |
+//! | Stopping  | what is left of the tree   | tree gone, ports free, tidied → Idle if that was     |
+//! |           |                            | asked for, else by the restart policy to Backoff,    |
+//! |           |                            | Exited or Failed                                     |
+//! | Backoff   | nothing                    | pause over → Idle (to be started again); `stop`      |
+//! | Exited    | nothing                    | `stop`, `reset`                                      |
+//! | Failed    | nothing                    | `stop`, `reset`                                      |
+//!
+//! The stages of a start are told in [`super::start`], those of a stop in [`super::stop`]. Each
+//! start is a new generation. After Backoff a service waits in Idle for its needs like any
+//! other: that a need was lost stops nobody, but starts wait for it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Effect, Effects, Ending, Hook, Input, ProbeAnswer, Stopping, backoff::Tries, millis};
+use crate::{
+    event::{Cause, Event, Tick},
+    model::{Exit, RestartWhen, Service},
+    status::ServiceState,
+};
+
+/// What a service is doing, and what is remembered of what it did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Life {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Since when it is in the state that people see.
+    pub since: Tick,
+    /// Its present start, or its last one; 0 before the first.
+    pub generation: u64,
+    /// Its main process.
+    pub pid: Option<u32>,
+    /// Since when that runs.
+    pub started: Option<Tick>,
+    /// When its last start began.
+    pub began: Tick,
+    /// When this generation first was ready.
+    pub ready_at: Option<Tick>,
+    /// How its last process ended.
+    pub exit: Option<Exit>,
+    /// How often it was started again since it was last started afresh.
+    pub restarts: u64,
+    /// Whether the next start is one of those.
+    pub again: bool,
+    /// Why it is doing what it does.
+    pub cause: Cause,
+    /// The check that failed last, and its answer.
+    pub answer: Option<(String, String)>,
+    /// Liveness failures in a row.
+    pub(super) failures: u32,
+    /// When it last was restarted for being unhealthy.
+    pub(super) mended: Option<Tick>,
+    /// Hooks that run beside it: `after-ready`, `on-failure`.
+    pub(super) beside: Vec<Hook>,
+    pub(super) tries: Tries,
+}
+
+/// What a service is doing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Nothing.
+    Idle,
+    /// On its way to ready.
+    Starting(StartStage),
+    /// Ready.
+    Ready,
+    /// Was ready and fails its liveness checks.
+    Unhealthy {
+        /// What fails.
+        reason: String,
+        /// When it is restarted for it; never by itself without one.
+        until: Option<Tick>,
+    },
+    /// On its way down.
+    Stopping(Stopping),
+    /// Failed, and to be started again.
+    Backoff {
+        /// When.
+        until: Tick,
+        /// What failed.
+        reason: String,
+    },
+    /// Ended by itself, which is no failure.
+    Exited {
+        /// Whether it was ready before that.
+        was_ready: bool,
+    },
+    /// Failed for good.
+    Failed {
+        /// Why.
+        reason: String,
+        /// The port that somebody else holds, where that is why.
+        port: Option<u16>,
+    },
+}
+
+/// How far a start is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartStage {
+    /// Looking at its ports.
+    Ports,
+    /// Deleting what earlier runs left.
+    Cleanup,
+    /// `before-start`.
+    Hook,
+    /// Asked for its process.
+    Spawn,
+    /// Asking its checks.
+    Check {
+        /// Until when they must hold.
+        until: Tick,
+    },
+}
+
+/// What one step of a [`Life`] is taken with.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// The definition in force.
+    pub service: &'a Service,
+    /// The time.
+    pub now: Tick,
+    /// What is to be done, in this order.
+    pub effects: &'a mut Effects,
+}
+
+impl Life {
+    /// A service that was never started. `seed` varies the jitter of its backoff.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            phase: Phase::Idle,
+            since: Tick::default(),
+            generation: 0,
+            pid: None,
+            started: None,
+            began: Tick::default(),
+            ready_at: None,
+            exit: None,
+            restarts: 0,
+            again: false,
+            cause: Cause::Supervisor,
+            answer: None,
+            failures: 0,
+            mended: None,
+            beside: Vec::new(),
+            tries: Tries::new(seed),
+        }
+    }
+
+    /// The state that people see; a service that waits is idle here.
+    pub fn state(&self) -> ServiceState {
+        match &self.phase {
+            Phase::Idle => ServiceState::Idle,
+            Phase::Starting(_) => ServiceState::Starting,
+            Phase::Ready => ServiceState::Ready,
+            Phase::Unhealthy { .. } => ServiceState::Unhealthy,
+            Phase::Stopping(_) => ServiceState::Stopping,
+            Phase::Backoff { .. } => ServiceState::Backoff,
+            Phase::Exited { .. } => ServiceState::Exited,
+            Phase::Failed { .. } => ServiceState::Failed,
+        }
+    }
+
+    /// Whether anything of it may run.
+    pub fn is_live(&self) -> bool {
+        match &self.phase {
+            Phase::Starting(_) | Phase::Ready | Phase::Unhealthy { .. } | Phase::Stopping(_) => {
+                true
+            }
+            Phase::Idle | Phase::Backoff { .. } | Phase::Exited { .. } | Phase::Failed { .. } => {
+                false
+            }
+        }
+    }
+
+    /// Whether its process runs and is not being stopped.
+    pub fn has_started(&self) -> bool {
+        match &self.phase {
+            Phase::Starting(StartStage::Check { .. }) | Phase::Ready | Phase::Unhealthy { .. } => {
+                true
+            }
+            Phase::Starting(
+                StartStage::Ports | StartStage::Cleanup | StartStage::Hook | StartStage::Spawn,
+            )
+            | Phase::Idle
+            | Phase::Stopping(_)
+            | Phase::Backoff { .. }
+            | Phase::Exited { .. }
+            | Phase::Failed { .. } => false,
+        }
+    }
+
+    /// How long it took from the start to ready, once it is.
+    pub fn ready_after_ms(&self) -> Option<u64> {
+        self.ready_at.map(|at| millis(at.since(self.began)))
+    }
+
+    /// The processes that could not be ended, once the stop's last deadline has passed.
+    pub fn stuck(&self) -> Option<&[String]> {
+        match &self.phase {
+            Phase::Stopping(stopping) if stopping.overdue => Some(&stopping.stuck),
+            Phase::Stopping(_)
+            | Phase::Idle
+            | Phase::Starting(_)
+            | Phase::Ready
+            | Phase::Unhealthy { .. }
+            | Phase::Backoff { .. }
+            | Phase::Exited { .. }
+            | Phase::Failed { .. } => None,
+        }
+    }
+
+    /// Failures since the last reset.
+    pub fn failed_tries(&self) -> u32 {
+        self.tries.count()
+    }
+
+    /// When `tick` has something to do.
+    pub fn deadline(&self) -> Option<Tick> {
+        match &self.phase {
+            Phase::Starting(StartStage::Check { until }) | Phase::Backoff { until, .. } => {
+                Some(*until)
+            }
+            Phase::Unhealthy { until, .. } => *until,
+            Phase::Stopping(stopping) => stopping.deadline(),
+            Phase::Starting(
+                StartStage::Ports | StartStage::Cleanup | StartStage::Hook | StartStage::Spawn,
+            )
+            | Phase::Idle
+            | Phase::Ready
+            | Phase::Exited { .. }
+            | Phase::Failed { .. } => None,
+        }
+    }
+
+    /// Forgets earlier failures, and leaves a state that only they explain.
+    pub fn reset(&mut self, now: Tick) {
+        self.tries.reset();
+        self.mended = None;
+        match &self.phase {
+            Phase::Backoff { .. } => self.enter(Phase::Idle, now),
+            Phase::Exited { .. } | Phase::Failed { .. } => {
+                self.again = false;
+                self.enter(Phase::Idle, now);
+            }
+            Phase::Idle
+            | Phase::Starting(_)
+            | Phase::Ready
+            | Phase::Unhealthy { .. }
+            | Phase::Stopping(_) => {}
+        }
+    }
+
+    /// Takes in what happened in the present generation.
+    pub fn input(&mut self, input: Input, step: &mut Step<'_>) {
+        if let Input::HookEnded { hook, exit } = &input {
+            self.publish_hook(*hook, exit, step);
+            if self.beside.contains(hook) {
+                self.beside.retain(|running| running != hook);
+                return;
+            }
+        }
+        match &self.phase {
+            Phase::Starting(stage) => self.while_starting(*stage, input, step),
+            Phase::Ready | Phase::Unhealthy { .. } => self.while_up(input, step),
+            Phase::Stopping(_) => self.while_stopping(input, step),
+            // Nothing runs and nothing was asked: a late answer of this generation.
+            Phase::Idle | Phase::Backoff { .. } | Phase::Exited { .. } | Phase::Failed { .. } => {}
+        }
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, step: &mut Step<'_>) {
+        if self.deadline().is_none_or(|deadline| deadline > step.now) {
+            return;
+        }
+        match &self.phase {
+            Phase::Starting(_) => self.start_too_slow(step),
+            Phase::Unhealthy { reason, .. } => {
+                let reason = reason.clone();
+                self.mend(reason, step);
+            }
+            Phase::Stopping(_) => self.stop_too_slow(step),
+            Phase::Backoff { .. } => self.enter(Phase::Idle, step.now),
+            Phase::Idle | Phase::Ready | Phase::Exited { .. } | Phase::Failed { .. } => {}
+        }
+    }
+
+    /// Takes on a definition whose process would be the same: probes that changed are asked anew.
+    pub fn update(&mut self, old: &Service, step: &mut Step<'_>) {
+        match &self.phase {
+            Phase::Starting(StartStage::Check { .. }) if old.ready != step.service.ready => {
+                self.emit(Effect::StopProbes, step);
+                self.emit(Effect::StartReady, step);
+                let until = self.started.unwrap_or(self.began) + step.service.ready.within;
+                self.phase = Phase::Starting(StartStage::Check { until });
+            }
+            Phase::Ready | Phase::Unhealthy { .. } if old.alive != step.service.alive => {
+                self.emit(Effect::StopProbes, step);
+                self.failures = 0;
+                if step.service.alive.is_some() {
+                    self.emit(Effect::StartAlive, step);
+                } else {
+                    self.enter(Phase::Ready, step.now);
+                }
+            }
+            Phase::Starting(_)
+            | Phase::Ready
+            | Phase::Unhealthy { .. }
+            | Phase::Idle
+            | Phase::Stopping(_)
+            | Phase::Backoff { .. }
+            | Phase::Exited { .. }
+            | Phase::Failed { .. } => {}
+        }
+    }
+
+    /// What was asked of the world and may have been lost with the one who asked: to ask again
+    /// must be harmless.
+    pub fn resume(&self, step: &mut Step<'_>) {
+        let lost = match &self.phase {
+            Phase::Starting(StartStage::Ports) => Some(Effect::CheckPorts),
+            Phase::Starting(StartStage::Cleanup) => Some(Effect::Cleanup),
+            Phase::Starting(StartStage::Hook) => Some(Effect::RunHook(Hook::BeforeStart)),
+            Phase::Starting(StartStage::Spawn) => Some(Effect::Spawn { args: Vec::new() }),
+            Phase::Starting(StartStage::Check { .. }) => Some(Effect::StartReady),
+            Phase::Ready | Phase::Unhealthy { .. } => {
+                step.service.alive.is_some().then_some(Effect::StartAlive)
+            }
+            Phase::Stopping(stopping) => stopping.lost(),
+            Phase::Idle | Phase::Backoff { .. } | Phase::Exited { .. } | Phase::Failed { .. } => {
+                None
+            }
+        };
+        if let Some(effect) = lost {
+            self.emit(effect, step);
+        }
+    }
+
+    fn while_up(&mut self, input: Input, step: &mut Step<'_>) {
+        match input {
+            Input::Alive(answer) => self.alive(answer, step),
+            Input::MemoryExceeded(bytes) => self.end_by(Ending::Memory(bytes), step),
+            Input::Exited { exit, .. } => self.main_ended(exit, step),
+            Input::TreeGone { swept } => self.vanished(swept, step),
+            // Answers to what is no longer asked; what cannot be killed was not asked to end.
+            Input::Probed(_)
+            | Input::Ports(_)
+            | Input::Cleaned(_)
+            | Input::HookEnded { .. }
+            | Input::Spawned { .. }
+            | Input::SpawnFailed(_)
+            | Input::Unchanged(_)
+            | Input::Stuck(_) => {}
+        }
+    }
+
+    fn alive(&mut self, answer: ProbeAnswer, step: &mut Step<'_>) {
+        let Some(policy) = &step.service.alive else { return };
+        match answer {
+            ProbeAnswer::Holds => {
+                self.failures = 0;
+                self.answer = None;
+                if matches!(self.phase, Phase::Unhealthy { .. }) {
+                    self.enter(Phase::Ready, step.now);
+                    let after_ms = self.ready_after_ms().unwrap_or(0);
+                    self.publish_because(Event::Ready { after_ms }, Cause::Check, step);
+                }
+            }
+            ProbeAnswer::Fails { check, answer } => {
+                let reason = format!("{check}: {answer}");
+                self.answered(check, answer, step);
+                self.failures = self.failures.saturating_add(1);
+                if self.failures >= policy.failures && matches!(self.phase, Phase::Ready) {
+                    self.lose_health(reason, step);
+                }
+            }
+        }
+    }
+
+    fn lose_health(&mut self, reason: String, step: &mut Step<'_>) {
+        let cooldown = step.service.alive.as_ref().map_or_else(Default::default, |a| a.cooldown);
+        let event = Event::Unhealthy { reason: reason.clone() };
+        self.publish_because(event, Cause::Check, step);
+        let until = match step.service.restart.when {
+            RestartWhen::Never => None,
+            RestartWhen::Always | RestartWhen::OnFailure => {
+                Some(self.mended.map_or(step.now, |mended| mended + cooldown).max(step.now))
+            }
+        };
+        self.enter(Phase::Unhealthy { reason: reason.clone(), until }, step.now);
+        if until == Some(step.now) {
+            self.mend(reason, step);
+        }
+    }
+
+    fn mend(&mut self, reason: String, step: &mut Step<'_>) {
+        self.mended = Some(step.now);
+        self.end_by(Ending::Unhealthy(reason), step);
+    }
+
+    /// Notes what a check answered, and writes it down where it is news.
+    pub(super) fn answered(&mut self, check: String, answer: String, step: &mut Step<'_>) {
+        let news = Some((check, answer));
+        if self.answer != news
+            && let Some((check, answer)) = news.clone()
+        {
+            self.answer = news;
+            self.publish_because(Event::Checked { check, answer }, Cause::Check, step);
+        }
+    }
+
+    pub(super) fn enter(&mut self, phase: Phase, now: Tick) {
+        let before = self.state();
+        self.phase = phase;
+        if self.state() != before {
+            self.since = now;
+        }
+    }
+
+    pub(super) fn emit(&self, effect: Effect, step: &mut Step<'_>) {
+        step.effects.push((self.generation, effect));
+    }
+
+    pub(super) fn publish(&self, event: Event, step: &mut Step<'_>) {
+        self.publish_because(event, self.cause.clone(), step);
+    }
+
+    pub(super) fn publish_because(&self, event: Event, cause: Cause, step: &mut Step<'_>) {
+        self.emit(Effect::Publish(event, cause), step);
+    }
+
+    pub(super) fn run_beside(&mut self, hook: Hook, step: &mut Step<'_>) {
+        self.beside.push(hook);
+        self.emit(Effect::RunHook(hook), step);
+    }
+
+    fn publish_hook(&self, hook: Hook, exit: &Result<Exit, String>, step: &mut Step<'_>) {
+        let event = match exit {
+            Ok(exit) => Event::Hook { hook: hook.key().to_owned(), exit: *exit },
+            Err(error) => Event::Notice { text: format!("{}: {error}", hook.key()) },
+        };
+        self.publish(event, step);
+    }
+}

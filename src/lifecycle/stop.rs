@@ -1,0 +1,411 @@
+//! How a service stops.
+//!
+//! The stop command, for at most the grace → the signal, for at most the grace → KILL, until the
+//! tree is gone → its ports are free → `cleanup` → `after-stop` → down. What is not declared is
+//! left out, and every stage has a deadline: a tree that survives KILL counts as *stuck* from
+//! then on, and may still finish later.
+//!
+//! The same way is gone after an end that nobody asked for, from KILL on; then the restart
+//! policy has the last word ([`Then::Judge`]). A `stop` in between takes that word away: stop
+//! beats restart.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Effect, Ending, Hook, Input, KILL_WITHIN, Life, Phase, PortsAnswer, RELEASE_WITHIN, StartStage,
+    Step, TIDY_WITHIN,
+};
+use crate::{
+    event::{Cause, Event, Tick},
+    model::{Exit, StopTo},
+};
+
+/// How long to wait before looking at a stopped service's ports again.
+const RELEASE_EVERY: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// A stop on its way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stopping {
+    /// How far it is.
+    pub stage: StopStage,
+    /// Until when the stage may take.
+    pub until: Option<Tick>,
+    /// What comes after it.
+    pub then: Then,
+    /// Processes that could not be ended so far.
+    pub stuck: Vec<String>,
+    /// Whether the last deadline has passed and something still runs.
+    pub overdue: bool,
+    /// Whether the tree is gone already (while the stop command still runs).
+    gone: bool,
+}
+
+/// How far a stop is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopStage {
+    /// A `before-start` is being ended.
+    Hook,
+    /// The process was asked for and has not been seen yet.
+    Spawn,
+    /// The stop command runs.
+    Command,
+    /// The signal was sent.
+    Signal,
+    /// Every process was killed.
+    Kill,
+    /// Its ports are being looked at.
+    Ports {
+        /// When to look again.
+        again: Option<Tick>,
+    },
+    /// Deleting what it left.
+    Cleanup,
+    /// `after-stop`.
+    AfterStop,
+}
+
+/// What comes after a stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Then {
+    /// Nothing: it was asked for.
+    Idle,
+    /// The restart policy decides.
+    Judge(Ending),
+}
+
+impl Stopping {
+    /// When the stage is too slow, or has to look again.
+    pub(super) fn deadline(&self) -> Option<Tick> {
+        match self.stage {
+            StopStage::Ports { again: Some(again) } => {
+                Some(self.until.map_or(again, |until| until.min(again)))
+            }
+            StopStage::Ports { again: None }
+            | StopStage::Hook
+            | StopStage::Spawn
+            | StopStage::Command
+            | StopStage::Signal
+            | StopStage::Kill
+            | StopStage::Cleanup
+            | StopStage::AfterStop => self.until,
+        }
+    }
+
+    /// What this stage asked for and may have been lost.
+    pub(super) fn lost(&self) -> Option<Effect> {
+        match self.stage {
+            StopStage::Hook => Some(Effect::KillHook(Hook::BeforeStart)),
+            StopStage::Command => Some(Effect::RunHook(Hook::Stop)),
+            StopStage::Kill => Some(Effect::KillTree),
+            StopStage::Ports { again: None } => Some(Effect::CheckReleased),
+            StopStage::Cleanup => Some(Effect::Cleanup),
+            StopStage::AfterStop => Some(Effect::RunHook(Hook::AfterStop)),
+            // A second signal often means "at once"; a lost one is made good by the grace's end.
+            StopStage::Spawn | StopStage::Signal | StopStage::Ports { again: Some(_) } => None,
+        }
+    }
+}
+
+impl Life {
+    /// Stops it, or takes back what would have followed a stop that is already on its way.
+    pub fn stop(&mut self, cause: Cause, step: &mut Step<'_>) {
+        match &mut self.phase {
+            Phase::Idle => {}
+            Phase::Starting(stage) => {
+                let stage = *stage;
+                self.cause = cause;
+                self.stop_start(stage, step);
+            }
+            Phase::Ready | Phase::Unhealthy { .. } => {
+                self.cause = cause;
+                self.begin_stop(Then::Idle, step);
+            }
+            Phase::Stopping(stopping) => {
+                if stopping.then != Then::Idle {
+                    stopping.then = Then::Idle;
+                    self.cause = cause;
+                    self.publish(Event::Stopping, step);
+                }
+            }
+            Phase::Backoff { .. } | Phase::Exited { .. } | Phase::Failed { .. } => {
+                self.cause = cause;
+                self.end_beside(step);
+                self.finish(Then::Idle, step);
+            }
+        }
+    }
+
+    fn stop_start(&mut self, stage: StartStage, step: &mut Step<'_>) {
+        match stage {
+            StartStage::Ports => {
+                self.publish(Event::Stopping, step);
+                self.finish(Then::Idle, step);
+            }
+            StartStage::Cleanup => {
+                self.publish(Event::Stopping, step);
+                self.stage_stop(StopStage::Cleanup, Then::Idle, TIDY_WITHIN, step);
+            }
+            StartStage::Hook => {
+                self.publish(Event::Stopping, step);
+                self.stage_stop(StopStage::Hook, Then::Idle, KILL_WITHIN, step);
+                self.emit(Effect::KillHook(Hook::BeforeStart), step);
+            }
+            StartStage::Spawn => {
+                self.publish(Event::Stopping, step);
+                self.stage_stop(StopStage::Spawn, Then::Idle, step.service.stop.grace, step);
+            }
+            StartStage::Check { .. } => self.begin_stop(Then::Idle, step),
+        }
+    }
+
+    /// Ends a generation that is no good, and lets the restart policy decide.
+    pub(super) fn end_by(&mut self, ending: Ending, step: &mut Step<'_>) {
+        self.forgive(step);
+        self.cause = ending.cause();
+        self.begin_stop(Then::Judge(ending), step);
+    }
+
+    /// The same for one that has no process.
+    pub(super) fn end_unspawned(&mut self, ending: Ending, step: &mut Step<'_>) {
+        self.cause = ending.cause();
+        self.tidy(Then::Judge(ending), step);
+    }
+
+    /// The main process ended and nobody had asked: what it left behind goes first.
+    pub(super) fn main_ended(&mut self, exit: Exit, step: &mut Step<'_>) {
+        let expected = exit.is_success(&step.service.succeeds_with);
+        self.forgive(step);
+        self.cause = Cause::Exit;
+        self.note_exit(exit, expected, step);
+        self.end_beside(step);
+        self.emit(Effect::StopProbes, step);
+        self.kill(Then::Judge(Ending::Exit(exit)), step);
+    }
+
+    /// The whole tree went without an exit having been seen.
+    pub(super) fn vanished(&mut self, swept: usize, step: &mut Step<'_>) {
+        self.main_ended(Exit::UNKNOWN, step);
+        self.while_stopping(Input::TreeGone { swept }, step);
+    }
+
+    pub(super) fn while_stopping(&mut self, input: Input, step: &mut Step<'_>) {
+        let Phase::Stopping(stopping) = &mut self.phase else { return };
+        match (stopping.stage, input) {
+            (StopStage::Hook, Input::HookEnded { hook: Hook::BeforeStart, .. }) => {
+                let then = stopping.then.clone();
+                self.tidy(then, step);
+            }
+            (StopStage::Spawn, Input::Spawned { pid }) => {
+                let then = stopping.then.clone();
+                self.spawned(pid, step);
+                self.command_or_signal(then, step);
+            }
+            // Asked for before the kill, seen after it.
+            (StopStage::Kill, Input::Spawned { pid }) => {
+                self.spawned(pid, step);
+                self.emit(Effect::KillTree, step);
+            }
+            (StopStage::Spawn | StopStage::Kill, Input::SpawnFailed(_)) => {
+                let then = stopping.then.clone();
+                self.tidy(then, step);
+            }
+            (StopStage::Command, Input::HookEnded { hook: Hook::Stop, .. }) => {
+                let (then, gone) = (stopping.then.clone(), stopping.gone);
+                if gone { self.release(then, step) } else { self.signal(then, step) }
+            }
+            (StopStage::Command, Input::TreeGone { swept }) => {
+                stopping.gone = true;
+                self.note_gone(swept, step);
+            }
+            (
+                StopStage::Spawn | StopStage::Command | StopStage::Signal | StopStage::Kill,
+                Input::Exited { exit, .. },
+            ) => self.note_exit(exit, true, step),
+            (StopStage::Spawn | StopStage::Signal | StopStage::Kill, Input::TreeGone { swept }) => {
+                let then = stopping.then.clone();
+                self.note_gone(swept, step);
+                self.release(then, step);
+            }
+            (StopStage::Kill, Input::Stuck(processes)) => {
+                stopping.stuck.clone_from(&processes);
+                self.publish(Event::Stuck { processes }, step);
+            }
+            (StopStage::Ports { again: None }, Input::Ports(answer)) => self.released(answer, step),
+            (StopStage::Cleanup, Input::Cleaned(cleaned)) => {
+                let then = stopping.then.clone();
+                self.note_cleaned(cleaned, step);
+                self.after_stop(then, step);
+            }
+            (StopStage::AfterStop, Input::HookEnded { hook: Hook::AfterStop, .. }) => {
+                let then = stopping.then.clone();
+                self.finish(then, step);
+            }
+            // Answers that this stage did not ask for: they belong to an earlier one.
+            (
+                StopStage::Hook
+                | StopStage::Spawn
+                | StopStage::Command
+                | StopStage::Signal
+                | StopStage::Kill
+                | StopStage::Ports { .. }
+                | StopStage::Cleanup
+                | StopStage::AfterStop,
+                _,
+            ) => {}
+        }
+    }
+
+    /// A stage's time is over.
+    pub(super) fn stop_too_slow(&mut self, step: &mut Step<'_>) {
+        let Phase::Stopping(stopping) = &mut self.phase else { return };
+        let then = stopping.then.clone();
+        match stopping.stage {
+            StopStage::Hook => self.tidy(then, step),
+            StopStage::Command => {
+                let gone = stopping.gone;
+                self.emit(Effect::KillHook(Hook::Stop), step);
+                if gone { self.release(then, step) } else { self.signal(then, step) }
+            }
+            StopStage::Spawn | StopStage::Signal => self.kill(then, step),
+            StopStage::Kill => {
+                stopping.until = None;
+                stopping.overdue = true;
+            }
+            StopStage::Ports { again } => {
+                if stopping.until.is_some_and(|until| until <= step.now) {
+                    let text = "its ports are still in use after its end".to_owned();
+                    self.publish(Event::Notice { text }, step);
+                    self.tidy(then, step);
+                } else if again.is_some() {
+                    stopping.stage = StopStage::Ports { again: None };
+                    self.emit(Effect::CheckReleased, step);
+                }
+            }
+            StopStage::Cleanup => self.after_stop(then, step),
+            StopStage::AfterStop => {
+                self.emit(Effect::KillHook(Hook::AfterStop), step);
+                self.finish(then, step);
+            }
+        }
+    }
+
+    fn begin_stop(&mut self, then: Then, step: &mut Step<'_>) {
+        self.publish(Event::Stopping, step);
+        self.emit(Effect::StopProbes, step);
+        self.end_beside(step);
+        if step.service.is_external() {
+            self.finish(then, step);
+        } else {
+            self.command_or_signal(then, step);
+        }
+    }
+
+    fn command_or_signal(&mut self, then: Then, step: &mut Step<'_>) {
+        if step.service.stop.command.is_some() {
+            self.stage_stop(StopStage::Command, then, step.service.stop.grace, step);
+            self.emit(Effect::RunHook(Hook::Stop), step);
+        } else {
+            self.signal(then, step);
+        }
+    }
+
+    fn signal(&mut self, then: Then, step: &mut Step<'_>) {
+        let stop = &step.service.stop;
+        self.stage_stop(StopStage::Signal, then, stop.grace, step);
+        self.emit(Effect::SignalStop, step);
+        let event =
+            Event::Signalled { signal: stop.signal.to_string(), tree: stop.to == StopTo::Tree };
+        self.publish(event, step);
+    }
+
+    fn kill(&mut self, then: Then, step: &mut Step<'_>) {
+        self.stage_stop(StopStage::Kill, then, KILL_WITHIN, step);
+        self.emit(Effect::KillTree, step);
+    }
+
+    fn release(&mut self, then: Then, step: &mut Step<'_>) {
+        if step.service.ports.is_empty() {
+            self.tidy(then, step);
+        } else {
+            self.stage_stop(StopStage::Ports { again: None }, then, RELEASE_WITHIN, step);
+            self.emit(Effect::CheckReleased, step);
+        }
+    }
+
+    fn released(&mut self, answer: PortsAnswer, step: &mut Step<'_>) {
+        let Phase::Stopping(stopping) = &mut self.phase else { return };
+        match answer {
+            PortsAnswer::Free => {
+                let then = stopping.then.clone();
+                self.tidy(then, step);
+            }
+            PortsAnswer::Busy { .. } => {
+                stopping.stage = StopStage::Ports { again: Some(step.now + RELEASE_EVERY) };
+            }
+        }
+    }
+
+    fn tidy(&mut self, then: Then, step: &mut Step<'_>) {
+        if step.service.cleanup.is_empty() {
+            self.after_stop(then, step);
+        } else {
+            self.stage_stop(StopStage::Cleanup, then, TIDY_WITHIN, step);
+            self.emit(Effect::Cleanup, step);
+        }
+    }
+
+    fn after_stop(&mut self, then: Then, step: &mut Step<'_>) {
+        if step.service.hooks.after_stop.is_empty() {
+            self.finish(then, step);
+        } else {
+            self.stage_stop(StopStage::AfterStop, then, TIDY_WITHIN, step);
+            self.emit(Effect::RunHook(Hook::AfterStop), step);
+        }
+    }
+
+    fn finish(&mut self, then: Then, step: &mut Step<'_>) {
+        match then {
+            Then::Idle => {
+                self.enter(Phase::Idle, step.now);
+                self.publish(Event::Stopped, step);
+            }
+            Then::Judge(ending) => self.judge(ending, step),
+        }
+    }
+
+    fn stage_stop(
+        &mut self,
+        stage: StopStage,
+        then: Then,
+        within: std::time::Duration,
+        step: &Step<'_>,
+    ) {
+        let until = Some(step.now + within);
+        let stopping =
+            Stopping { stage, until, then, stuck: Vec::new(), overdue: false, gone: false };
+        self.enter(Phase::Stopping(stopping), step.now);
+    }
+
+    fn note_exit(&mut self, exit: Exit, expected: bool, step: &mut Step<'_>) {
+        self.exit = Some(exit);
+        self.pid = None;
+        self.started = None;
+        self.publish(Event::Exited { exit, expected, tail: Vec::new() }, step);
+    }
+
+    fn note_gone(&mut self, swept: usize, step: &mut Step<'_>) {
+        self.pid = None;
+        self.started = None;
+        if swept > 0 {
+            self.publish(Event::Swept { processes: swept }, step);
+        }
+    }
+
+    fn end_beside(&mut self, step: &mut Step<'_>) {
+        for hook in std::mem::take(&mut self.beside) {
+            self.emit(Effect::KillHook(hook), step);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Whether a service or task may start: what it waits for, and whether that will come.
+
+use super::{Supervisor, node::Unit};
+use crate::{
+    graph::{Edge, Id},
+    lifecycle::{Phase, RunPhase},
+    model::{Need, NeedUntil},
+};
+
+/// What keeps something from starting.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Hold {
+    /// What it waits for, in the order of the file.
+    pub on: Vec<String>,
+    /// The root of those that will not come without help.
+    pub blocked: Option<String>,
+}
+
+/// How a need stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stand {
+    Holds,
+    Pending,
+    /// It will not hold without help, because of this one.
+    Failed(String),
+}
+
+impl Supervisor {
+    /// What keeps `id` from starting now.
+    pub(super) fn hold(&self, id: Id) -> Hold {
+        let mut hold = Hold::default();
+        for (to, edge) in self.graph.edges(id) {
+            let stand = match edge {
+                Edge::Need(need) if self.counts(id, to) => self.stand(id, to, need),
+                Edge::Need(_) => Stand::Holds,
+                Edge::After => self.stand_after(id, to),
+            };
+            match stand {
+                Stand::Holds => continue,
+                Stand::Pending => {}
+                Stand::Failed(root) => _ = hold.blocked.get_or_insert(root),
+            }
+            let name = &self.nodes[to].name;
+            if !hold.on.contains(name) {
+                hold.on.push(name.clone());
+            }
+        }
+        hold
+    }
+
+    /// Whether a need is to be looked at: with `--no-deps` only where somebody else wants it.
+    fn counts(&self, id: Id, to: Id) -> bool {
+        let node = &self.nodes[id];
+        node.whole || node.as_task().is_some() || self.nodes[to].wanted
+    }
+
+    /// How the need of `id` for `to` stands.
+    pub(super) fn stand(&self, id: Id, to: Id, need: &Need) -> Stand {
+        let stand = match &self.nodes[to].unit {
+            Unit::Service(_) => self.stand_service(id, to, need),
+            Unit::Task(_) => self.stand_task(id, to, need),
+        };
+        match stand {
+            Stand::Failed(_) if need.optional => Stand::Holds,
+            Stand::Pending if need.optional && self.has_failed_since_due(id, to) => Stand::Holds,
+            Stand::Holds | Stand::Pending | Stand::Failed(_) => stand,
+        }
+    }
+
+    fn stand_service(&self, id: Id, to: Id, need: &Need) -> Stand {
+        let node = &self.nodes[to];
+        let Some(service) = node.as_service() else { return Stand::Pending };
+        if node.is_going_down() {
+            return Stand::Pending;
+        }
+        let started = need.until == NeedUntil::Started && !service.now.is_external();
+        match &service.life.phase {
+            Phase::Ready if service.now.is_external() && !self.is_fresh(id, to) => Stand::Pending,
+            Phase::Ready => Stand::Holds,
+            Phase::Unhealthy { .. } | Phase::Starting(_) => {
+                if started && service.life.has_started() { Stand::Holds } else { Stand::Pending }
+            }
+            Phase::Exited { .. } | Phase::Failed { .. } => Stand::Failed(node.name.clone()),
+            Phase::Idle => self.stand_waiting(to),
+            Phase::Stopping(_) | Phase::Backoff { .. } => Stand::Pending,
+        }
+    }
+
+    fn stand_task(&self, id: Id, to: Id, need: &Need) -> Stand {
+        let node = &self.nodes[to];
+        let Some(task) = node.as_task() else { return Stand::Pending };
+        match &task.run.phase {
+            RunPhase::Running { .. } if need.until == NeedUntil::Started => Stand::Holds,
+            RunPhase::Inputs
+            | RunPhase::Spawn
+            | RunPhase::Running { .. }
+            | RunPhase::Ending { .. }
+            | RunPhase::Rescue { .. } => Stand::Pending,
+            RunPhase::Done { .. } | RunPhase::Skipped if self.is_done_for(id, to) => Stand::Holds,
+            RunPhase::Failed { .. } if self.is_fresh(id, to) => Stand::Failed(node.name.clone()),
+            RunPhase::Idle
+            | RunPhase::Done { .. }
+            | RunPhase::Skipped
+            | RunPhase::Failed { .. } => self.stand_waiting(to),
+        }
+    }
+
+    fn stand_waiting(&self, to: Id) -> Stand {
+        let standing = &self.nodes[to].standing;
+        match (&standing.due, &standing.blocked) {
+            (Some(_), Some(root)) => Stand::Failed(root.clone()),
+            (Some(_), None) | (None, _) => Stand::Pending,
+        }
+    }
+
+    /// Whether a task need not run (again) for the start of `id`: it was done for the `up` that
+    /// the start belongs to, and where it has inputs, those were looked at for this very start.
+    fn is_done_for(&self, id: Id, to: Id) -> bool {
+        self.nodes[to].as_task().is_some_and(|task| {
+            task.orders.done >= self.nodes[id].standing.revision
+                && (task.next.inputs.is_empty() || self.is_fresh(id, to))
+        })
+    }
+
+    /// Whether the task has done for `id` what it could.
+    fn is_answered(&self, id: Id, task: Id) -> bool {
+        self.nodes[task].as_task().is_some_and(|unit| match &unit.run.phase {
+            RunPhase::Done { .. } | RunPhase::Skipped => self.is_done_for(id, task),
+            RunPhase::Failed { .. } => self.is_fresh(id, task),
+            RunPhase::Idle
+            | RunPhase::Inputs
+            | RunPhase::Spawn
+            | RunPhase::Running { .. }
+            | RunPhase::Ending { .. }
+            | RunPhase::Rescue { .. } => false,
+        })
+    }
+
+    /// Whether `to` settled after `id` became due.
+    fn is_fresh(&self, id: Id, to: Id) -> bool {
+        self.nodes[id].standing.due.is_none_or(|due| self.nodes[to].standing.settled > due)
+    }
+
+    fn has_failed_since_due(&self, id: Id, to: Id) -> bool {
+        self.nodes[id].standing.due.is_some_and(|due| self.nodes[to].standing.failed > due)
+    }
+
+    /// Order alone: waits for what is on its way up, and for nothing else.
+    fn stand_after(&self, id: Id, to: Id) -> Stand {
+        let node = &self.nodes[to];
+        let on_its_way = match &node.unit {
+            Unit::Service(service) => {
+                node.wanted
+                    && node.standing.held.is_none()
+                    && match &service.life.phase {
+                        Phase::Idle => node.standing.blocked.is_none(),
+                        Phase::Starting(_) => true,
+                        Phase::Stopping(_) => node.standing.restart.is_some(),
+                        Phase::Ready
+                        | Phase::Unhealthy { .. }
+                        | Phase::Backoff { .. }
+                        | Phase::Exited { .. }
+                        | Phase::Failed { .. } => false,
+                    }
+            }
+            Unit::Task(task) => {
+                task.run.is_live()
+                    || (node.standing.due.is_some() && node.standing.blocked.is_none())
+            }
+        };
+        if on_its_way && !self.has_failed_since_due(id, to) { Stand::Pending } else { Stand::Holds }
+    }
+
+    /// The `up` for which something that is about to start needs this task to run; none if
+    /// nobody does.
+    pub(super) fn demand(&self, task: Id) -> Option<u64> {
+        let asking = self.graph.needed_by(task).filter(|&(id, _)| {
+            self.nodes[id].standing.due.is_some()
+                && self.counts(id, task)
+                && !self.is_answered(id, task)
+        });
+        asking.map(|(id, _)| self.nodes[id].standing.revision).max()
+    }
+
+    /// Who is about to start and needs this external service to be looked at again.
+    pub(super) fn asks_again(&self, external: Id) -> Option<Id> {
+        let mut asking = self.graph.needed_by(external).map(|(id, _)| id);
+        asking.find(|&id| {
+            self.nodes[id].standing.due.is_some()
+                && self.counts(id, external)
+                && !self.is_fresh(id, external)
+        })
+    }
+}

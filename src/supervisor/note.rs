@@ -1,0 +1,182 @@
+//! The supervisor's memory beyond its own life.
+//!
+//! A note is lines of JSON: first what concerns the whole, then one line for each service and
+//! task that is not as new. A later line for the same name replaces an earlier one, so that the
+//! changes of a turn can be appended to a note instead of writing it anew.
+//!
+//! Open requests are not in it: their clients are gone, too.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Supervisor,
+    intent::Intent,
+    node::{Node, Orders, ServiceUnit, Standing, TaskUnit, Unit},
+};
+use crate::{
+    lifecycle::{Life, Run},
+    model::{Service, Stack, Task},
+};
+
+/// The version of the note's format.
+const FORMAT: u32 = 1;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Whole {
+    format: u32,
+    seed: u64,
+    moment: u64,
+    intent: Intent,
+}
+
+/// One line for a service or task.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    name: String,
+    standing: Standing,
+    unit: UnitLine,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum UnitLine {
+    Service {
+        life: Life,
+        /// The definition in force, where the stack has another or none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        now: Option<Service>,
+    },
+    Task {
+        run: Run,
+        orders: Orders,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        now: Option<Task>,
+    },
+}
+
+impl Supervisor {
+    /// Everything but the stack and the open requests, for [`Supervisor::restore`].
+    pub fn note(&self) -> String {
+        let mut note = self.first_line();
+        for node in self.nodes.iter().filter(|node| !is_new(node)) {
+            note.push_str(&json(&line_of(node)));
+        }
+        note
+    }
+
+    /// What to append to the last note so that it is like a new one: the lines of the services
+    /// and tasks that the last [`Supervisor::handle`] changed; empty if it changed nothing. After
+    /// a stack was applied ([`super::Effect::Save`]) a whole note must be made.
+    pub fn note_changes(&self) -> String {
+        let mut lines = String::new();
+        for &id in &self.news {
+            lines.push_str(&json(&line_of(&self.nodes[id])));
+        }
+        if lines.is_empty() { lines } else { self.first_line() + &lines }
+    }
+
+    /// The supervisor as it was when [`Supervisor::note`] was made, without the requests that
+    /// were open then. What became of its processes meanwhile is told by [`super::Input::Unit`]
+    /// afterwards, as if it happened now; see [`Supervisor::resume`].
+    ///
+    /// # Errors
+    /// A note of another format.
+    pub fn restore(stack: Stack, note: &str) -> Result<Self, serde_json::Error> {
+        let mut whole: Option<Whole> = None;
+        let mut lines: BTreeMap<String, Line> = BTreeMap::new();
+        for line in note.lines() {
+            if line.starts_with("{\"format\"") {
+                whole = Some(serde_json::from_str(line)?);
+            } else {
+                let line: Line = serde_json::from_str(line)?;
+                lines.insert(line.name.clone(), line);
+            }
+        }
+        let whole = match whole.filter(|whole| whole.format == FORMAT) {
+            Some(whole) => whole,
+            None => return Err(serde::de::Error::custom("a note of another format")),
+        };
+        let mut this = Self::new(stack, whole.seed);
+        this.moment = whole.moment;
+        this.intent = whole.intent;
+        for node in &mut this.nodes {
+            if let Some(line) = lines.remove(&node.name) {
+                *node = node_of(line, Some(node));
+            }
+        }
+        let gone = lines.into_values().map(|line| node_of(line, None));
+        this.nodes.extend(gone.filter(Node::is_live));
+        this.rebuild();
+        // A note is made when nothing is left to do: nothing is news.
+        this.changed.clear();
+        Ok(this)
+    }
+
+    fn first_line(&self) -> String {
+        json(&Whole {
+            format: FORMAT,
+            seed: self.seed,
+            moment: self.moment,
+            intent: self.intent.clone(),
+        })
+    }
+}
+
+/// Whether there is nothing to remember of it.
+fn is_new(node: &Node) -> bool {
+    node.generation() == 0
+        && node.standing == Standing::default()
+        && match &node.unit {
+            Unit::Service(_) => true,
+            Unit::Task(unit) => unit.orders == Orders::default(),
+        }
+}
+
+fn line_of(node: &Node) -> Line {
+    let differs = |same: bool| node.gone || !same;
+    let unit = match &node.unit {
+        Unit::Service(unit) => UnitLine::Service {
+            life: unit.life.clone(),
+            now: differs(Arc::ptr_eq(&unit.now, &unit.next)).then(|| (*unit.now).clone()),
+        },
+        Unit::Task(unit) => UnitLine::Task {
+            run: unit.run.clone(),
+            orders: unit.orders.clone(),
+            now: differs(Arc::ptr_eq(&unit.now, &unit.next)).then(|| (*unit.now).clone()),
+        },
+    };
+    Line { name: node.name.clone(), standing: node.standing.clone(), unit }
+}
+
+/// The node of a line, with the newest definition of the one that the stack has.
+fn node_of(line: Line, known: Option<&Node>) -> Node {
+    let Line { name, standing, unit } = line;
+    let (unit, gone) = match unit {
+        UnitLine::Service { life, now } => {
+            let next = known.and_then(Node::as_service).map(|unit| Arc::clone(&unit.next));
+            let gone = next.is_none();
+            let next = next.unwrap_or_else(|| {
+                Arc::new(now.clone().unwrap_or_else(|| Service::new(name.clone(), "/")))
+            });
+            let now = now.map_or_else(|| Arc::clone(&next), Arc::new);
+            (Unit::Service(Box::new(ServiceUnit { now, next, life })), gone)
+        }
+        UnitLine::Task { run, orders, now } => {
+            let next = known.and_then(Node::as_task).map(|unit| Arc::clone(&unit.next));
+            let gone = next.is_none();
+            let empty = || Task::new(name.clone(), "/", crate::model::TaskBody::Steps(Vec::new()));
+            let next = next.unwrap_or_else(|| Arc::new(now.clone().unwrap_or_else(empty)));
+            let now = now.map_or_else(|| Arc::clone(&next), Arc::new);
+            (Unit::Task(Box::new(TaskUnit { now, next, run, orders })), gone)
+        }
+    };
+    Node { name, gone, wanted: false, whole: false, standing, unit }
+}
+
+fn json(value: &impl Serialize) -> String {
+    let mut line = serde_json::to_string(value).unwrap_or_default();
+    line.push('\n');
+    line
+}

@@ -1,0 +1,440 @@
+//! Requests: what each command does to intent, and which request is then waited for.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Command, Effect, How, OpId, Outcome, Refusal, Supervisor, Turn, Until,
+    intent::Root,
+    node::{Order, Unit},
+    op::{Kind, Op},
+};
+use crate::{
+    event::{Cause, Event},
+    graph::Id,
+    lifecycle::Phase,
+    model::Stack,
+};
+
+impl Supervisor {
+    pub(super) fn accept(&mut self, op: OpId, command: Command, cause: &Cause, turn: &mut Turn) {
+        let accepted = match command {
+            Command::Up { stack, names, no_deps } => {
+                self.up(op, *stack, &names, no_deps, cause, turn)
+            }
+            Command::Down { names } => self.down(op, &names, cause, turn),
+            Command::Restart { stack, names, with_dependents } => {
+                self.restart(op, stack.map(|stack| *stack), &names, with_dependents, cause, turn)
+            }
+            Command::Run { stack, task, args, force } => {
+                let order = Order { op, args, force, cause: cause.clone() };
+                self.run(*stack, &task, order, turn)
+            }
+            Command::Wait { names, until } => self.wait_for(op, &names, until, cause),
+        };
+        if let Err(refusal) = accepted {
+            let outcome = Outcome { refused: Some(refusal), ..Outcome::default() };
+            turn.effects.push(Effect::Settled { op, outcome });
+        }
+    }
+
+    fn up(
+        &mut self,
+        op: OpId,
+        stack: Stack,
+        names: &[String],
+        no_deps: bool,
+        cause: &Cause,
+        turn: &mut Turn,
+    ) -> Result<(), Refusal> {
+        let named = self.targets_of_up(&stack, names)?;
+        let root = if no_deps { Root::Bare } else { Root::Whole };
+        self.refuse_held(&named, root)?;
+        turn.effects.push(Effect::Save);
+        let plan = self.plan_of_edit(&stack);
+        if self.stack != stack {
+            self.adopt(stack);
+            turn.effects.push(Effect::Publish(Event::Applied { plan }, cause.clone()));
+        }
+        self.intent.revision += 1;
+        let removed = self.let_go(cause);
+        for name in &named {
+            self.intent.add(name, root);
+        }
+        let before: Vec<bool> = self.nodes.iter().map(|node| node.wanted).collect();
+        self.want();
+        let restarted = self.apply_edits(turn);
+        let named: BTreeSet<Id> = named.iter().filter_map(|name| self.graph.id(name)).collect();
+        let mut targets = match root {
+            Root::Whole => self.graph.closure(named.iter().copied()),
+            Root::Bare => named.clone(),
+        };
+        for &id in &targets {
+            self.renew(id, before[id], &named, cause);
+            if !names.is_empty() && named.contains(&id) {
+                self.ask_task(id);
+            }
+        }
+        targets.extend(self.graph.followers(restarted).iter().filter(|&&id| self.nodes[id].wanted));
+        targets.extend(removed);
+        self.open(Op::new(op, Kind::Up, cause), &targets);
+        Ok(())
+    }
+
+    fn targets_of_up(&self, stack: &Stack, names: &[String]) -> Result<Vec<String>, Refusal> {
+        if names.is_empty() {
+            let all = stack.services.iter().filter(|service| service.autostart);
+            return Ok(all.map(|service| service.name.clone()).collect());
+        }
+        resolve(stack, names)
+    }
+
+    /// Whether one of these, or of what they need, is held down by a task's window.
+    fn refuse_held(&self, names: &[String], root: Root) -> Result<(), Refusal> {
+        let named: Vec<Id> = names.iter().filter_map(|name| self.graph.id(name)).collect();
+        let needed = match root {
+            Root::Whole => self.graph.closure(named.iter().copied()),
+            Root::Bare => BTreeSet::new(),
+        };
+        match self.held(named.into_iter().chain(needed)) {
+            Some((id, task)) => {
+                Err(Refusal::Window { name: self.nodes[id].name.clone(), task: task.to_owned() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Stops wanting what the file no longer has; returns it.
+    fn let_go(&mut self, cause: &Cause) -> Vec<Id> {
+        let gone: Vec<Id> = (0..self.nodes.len()).filter(|&id| self.nodes[id].gone).collect();
+        for &id in &gone {
+            self.intent.roots.remove(&self.nodes[id].name);
+            self.nodes[id].standing.stop_because = cause.clone();
+            self.nodes[id].standing.restart = None;
+        }
+        gone
+    }
+
+    /// Makes ready for a start what is not on its way: earlier failures are forgotten, tasks
+    /// that it needs run (again).
+    fn renew(&mut self, id: Id, was_wanted: bool, named: &BTreeSet<Id>, cause: &Cause) {
+        let revision = self.intent.revision;
+        let because = if named.contains(&id) { cause.clone() } else { self.need_of(id) };
+        let node = &mut self.nodes[id];
+        let blocked = node.standing.blocked.is_some();
+        let Unit::Service(unit) = &mut node.unit else { return };
+        let over = matches!(unit.life.phase, Phase::Exited { .. } | Phase::Failed { .. });
+        unit.life.reset(self.now);
+        if over || blocked || !was_wanted {
+            node.standing.because = because;
+            node.standing.revision = revision;
+            node.rest();
+        }
+        self.touch(id);
+    }
+
+    /// The first wanted one that needs it, as the cause of its start.
+    fn need_of(&self, id: Id) -> Cause {
+        let mut needing = self.graph.needed_by(id).map(|(from, _)| from).collect::<Vec<_>>();
+        needing.sort_unstable();
+        let of = needing.into_iter().find(|&from| self.nodes[from].wanted).unwrap_or(id);
+        Cause::Need { of: self.nodes[of].name.clone() }
+    }
+
+    fn ask_task(&mut self, id: Id) {
+        let node = &mut self.nodes[id];
+        if let Some(unit) = node.as_task_mut() {
+            unit.orders.asked = true;
+            self.touch(id);
+        }
+    }
+
+    fn down(
+        &mut self,
+        op: OpId,
+        names: &[String],
+        cause: &Cause,
+        turn: &mut Turn,
+    ) -> Result<(), Refusal> {
+        let (kind, affected) = if names.is_empty() {
+            (Kind::Down { all: true }, (0..self.nodes.len()).collect())
+        } else {
+            let named = self.resolve_here(names)?;
+            (Kind::Down { all: false }, self.graph.dependents(named))
+        };
+        turn.effects.push(Effect::Save);
+        let before: Vec<bool> = self.nodes.iter().map(|node| node.wanted).collect();
+        for &id in &affected {
+            self.intent.roots.remove(&self.nodes[id].name);
+            self.call_off(id, cause);
+        }
+        self.want();
+        let also = (0..self.nodes.len()).filter(|&id| before[id] && !self.nodes[id].wanted);
+        let affected: BTreeSet<Id> = affected.into_iter().chain(also).collect();
+        for &id in &affected {
+            let standing = &mut self.nodes[id].standing;
+            standing.stop_because = cause.clone();
+            standing.restart = None;
+        }
+        self.open(Op::new(op, kind, cause), &affected);
+        Ok(())
+    }
+
+    /// Ends what runs of a task, and forgets what was to run.
+    fn call_off(&mut self, id: Id, cause: &Cause) {
+        let node = &mut self.nodes[id];
+        let Some(unit) = node.as_task_mut() else { return };
+        unit.orders.asked = false;
+        if unit.run.is_live() {
+            unit.orders.cancel = Some(cause.clone());
+        }
+        let orders: Vec<OpId> = unit.orders.queue.drain(..).map(|order| order.op).collect();
+        let running = unit.orders.current.as_ref().map(|order| order.op);
+        let name = node.name.clone();
+        for op in orders.into_iter().chain(running) {
+            self.conclude(op, &name, How::Superseded);
+        }
+    }
+
+    fn restart(
+        &mut self,
+        op: OpId,
+        stack: Option<Stack>,
+        names: &[String],
+        with_dependents: bool,
+        cause: &Cause,
+        turn: &mut Turn,
+    ) -> Result<(), Refusal> {
+        let named = match (&stack, names) {
+            (_, []) => self.wanted_services(),
+            (Some(stack), names) => services_only(stack, names, resolve(stack, names)?)?,
+            (None, names) => services_only(&self.stack, names, resolve(&self.stack, names)?)?,
+        };
+        self.refuse_held(&named, Root::Whole)?;
+        turn.effects.push(Effect::Save);
+        if let Some(stack) = stack.filter(|stack| *stack != self.stack) {
+            let plan = named.iter().map(|name| format!("restart {name}: asked for")).collect();
+            self.adopt(stack);
+            turn.effects.push(Effect::Publish(Event::Applied { plan }, cause.clone()));
+        }
+        for name in &named {
+            if self.graph.id(name).is_some_and(|id| !self.nodes[id].wanted) {
+                self.intent.add(name, Root::Whole);
+            }
+        }
+        let before: Vec<bool> = self.nodes.iter().map(|node| node.wanted).collect();
+        self.want();
+        let named: BTreeSet<Id> = named.iter().filter_map(|name| self.graph.id(name)).collect();
+        let mut targets = named.clone();
+        if with_dependents {
+            let dependents = self.graph.dependents(named.iter().copied());
+            targets.extend(dependents.into_iter().filter(|&id| self.nodes[id].is_live()));
+        }
+        for id in targets.clone() {
+            self.restart_one(id, cause);
+        }
+        for id in self.graph.closure(named.iter().copied()) {
+            if !named.contains(&id) && !before[id] {
+                self.renew(id, false, &named, cause);
+            }
+        }
+        targets.extend(self.graph.followers(targets.iter().copied()));
+        targets.retain(|&id| self.nodes[id].wanted && self.nodes[id].as_service().is_some());
+        self.open(Op::new(op, Kind::Restart, cause), &targets);
+        Ok(())
+    }
+
+    fn wanted_services(&self) -> Vec<String> {
+        let wanted = self.nodes.iter().filter(|node| node.wanted && !node.gone);
+        wanted.filter(|node| node.as_service().is_some()).map(|node| node.name.clone()).collect()
+    }
+
+    fn restart_one(&mut self, id: Id, cause: &Cause) {
+        let joins = self.is_restarting(id);
+        let node = &mut self.nodes[id];
+        let Unit::Service(unit) = &mut node.unit else { return };
+        unit.life.reset(self.now);
+        if !unit.life.is_live() {
+            node.standing.because = cause.clone();
+            node.rest();
+            self.touch(id);
+        } else if !joins {
+            self.restart_live(id, cause);
+        }
+    }
+
+    /// Whether an open request restarts it already, by the same definition.
+    fn is_restarting(&self, id: Id) -> bool {
+        let node = &self.nodes[id];
+        let same = node.as_service().is_some_and(|unit| unit.now == unit.next);
+        node.standing.restart.is_some()
+            || (same && self.ops.values().any(|op| op.is_restarting(&node.name)))
+    }
+
+    /// Has it stopped and started again, and what follows it, too.
+    pub(super) fn restart_live(&mut self, id: Id, cause: &Cause) {
+        let standing = &mut self.nodes[id].standing;
+        if standing.restart.is_none() {
+            standing.restart = Some(cause.clone());
+            self.touch(id);
+            self.restart_followers(id);
+        }
+    }
+
+    pub(super) fn restart_followers(&mut self, id: Id) {
+        let of = self.nodes[id].name.clone();
+        let followers = self.graph.needed_by(id).filter(|(_, need)| need.follow);
+        for follower in followers.map(|(follower, _)| follower).collect::<Vec<_>>() {
+            let node = &self.nodes[follower];
+            if node.wanted && node.as_service().is_some() && node.is_live() {
+                self.restart_live(follower, &Cause::Follow { of: of.clone() });
+            }
+        }
+    }
+
+    fn run(
+        &mut self,
+        stack: Stack,
+        task: &str,
+        order: Order,
+        turn: &mut Turn,
+    ) -> Result<(), Refusal> {
+        let name = task_only(&stack, task)?;
+        let needs: Vec<String> = stack.needs(&name).iter().map(|need| need.name.clone()).collect();
+        self.refuse_held(&needs, Root::Whole)?;
+        turn.effects.push(Effect::Save);
+        let cause = order.cause.clone();
+        if self.stack != stack {
+            let plan = vec![format!("run {name}: asked for")];
+            self.adopt(stack);
+            turn.effects.push(Effect::Publish(Event::Applied { plan }, cause.clone()));
+        }
+        self.intent.revision += 1;
+        for need in &needs {
+            self.intent.add(need, Root::Whole);
+        }
+        let before: Vec<bool> = self.nodes.iter().map(|node| node.wanted).collect();
+        self.want();
+        let Some(id) = self.graph.id(&name) else { return Ok(()) };
+        let targets = self.graph.closure([id]);
+        for &target in &targets {
+            self.renew(target, before[target], &BTreeSet::new(), &cause);
+        }
+        let node = &mut self.nodes[id];
+        if !node.is_live() {
+            node.standing.because = cause.clone();
+            node.rest();
+        }
+        let op = order.op;
+        if let Some(unit) = node.as_task_mut() {
+            unit.orders.queue.push_back(order);
+        }
+        self.touch(id);
+        self.open(Op::new(op, Kind::Run { task: name }, &cause), &targets);
+        Ok(())
+    }
+
+    pub(super) fn cancel_run(&mut self, op: OpId) {
+        for id in 0..self.nodes.len() {
+            let node = &mut self.nodes[id];
+            let name = node.name.clone();
+            let Some(unit) = node.as_task_mut() else { continue };
+            if let Some(order) = unit.orders.current.as_ref().filter(|order| order.op == op) {
+                unit.orders.cancel = Some(order.cause.clone());
+                self.touch(id);
+                return;
+            }
+            if unit.orders.queue.iter().any(|order| order.op == op) {
+                unit.orders.queue.retain(|order| order.op != op);
+                let reason = "cancelled".to_owned();
+                self.conclude(op, &name, How::Failed { reason, exit: None, port: None });
+                self.touch(id);
+                return;
+            }
+        }
+    }
+
+    fn wait_for(
+        &mut self,
+        op: OpId,
+        names: &[String],
+        until: Until,
+        cause: &Cause,
+    ) -> Result<(), Refusal> {
+        let targets: BTreeSet<Id> = match (names, until) {
+            ([], Until::Down) => (0..self.nodes.len()).collect(),
+            ([], Until::Ready | Until::Done) => {
+                let all = self.stack.services.iter().filter(|service| service.autostart);
+                all.filter_map(|service| self.graph.id(&service.name)).collect()
+            }
+            (names, _) => self.resolve_here(names)?,
+        };
+        self.open(Op::new(op, Kind::Wait { until }, cause), &targets);
+        Ok(())
+    }
+
+    /// Names of what is in the stack, or was and still runs.
+    fn resolve_here(&self, names: &[String]) -> Result<BTreeSet<Id>, Refusal> {
+        let mut found = BTreeSet::new();
+        for name in names {
+            if let Some(id) = self.graph.id(name) {
+                found.insert(id);
+            } else {
+                let members = resolve(&self.stack, std::slice::from_ref(name))?;
+                found.extend(members.iter().filter_map(|member| self.graph.id(member)));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Groups dissolved, each name once.
+pub(super) fn resolve(stack: &Stack, names: &[String]) -> Result<Vec<String>, Refusal> {
+    let mut found: Vec<String> = Vec::new();
+    for name in names {
+        let members = if stack.service(name).is_some() || stack.task(name).is_some() {
+            std::slice::from_ref(name)
+        } else if let Some(group) = stack.group(name) {
+            group.members.as_slice()
+        } else {
+            return Err(unknown(stack, name));
+        };
+        for member in members {
+            if !found.contains(member) {
+                found.push(member.clone());
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn unknown(stack: &Stack, name: &str) -> Refusal {
+    let groups = stack.groups.iter().map(|group| group.name.as_str());
+    let close = stack.names().chain(groups).map(|known| (strsim::jaro_winkler(known, name), known));
+    let similar = close
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known.to_owned());
+    Refusal::UnknownName { name: name.to_owned(), similar }
+}
+
+/// Keeps the services of groups; a task by its own name is refused.
+fn services_only(
+    stack: &Stack,
+    names: &[String],
+    found: Vec<String>,
+) -> Result<Vec<String>, Refusal> {
+    match names.iter().find(|name| stack.task(name).is_some()) {
+        Some(name) => Err(Refusal::WrongKind { name: name.clone(), is: "task".to_owned() }),
+        None => Ok(found.into_iter().filter(|name| stack.service(name).is_some()).collect()),
+    }
+}
+
+fn task_only(stack: &Stack, name: &str) -> Result<String, Refusal> {
+    if stack.task(name).is_some() {
+        Ok(name.to_owned())
+    } else if stack.service(name).is_some() {
+        Err(Refusal::WrongKind { name: name.to_owned(), is: "service".to_owned() })
+    } else {
+        Err(unknown(stack, name))
+    }
+}

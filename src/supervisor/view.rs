@@ -1,0 +1,197 @@
+//! What `status` needs: every service and task at this moment.
+
+use super::{
+    Supervisor,
+    node::{Node, ServiceUnit, TaskUnit},
+};
+use crate::{
+    event::Tick,
+    lifecycle::{Phase, RunPhase, StartStage, StopStage, Stopping, Then, span},
+    model::Exit,
+    status::{ServiceState, TaskState},
+};
+
+/// What `status` needs of one service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceView {
+    /// Its name.
+    pub name: String,
+    /// Its state, as people see it.
+    pub state: ServiceState,
+    /// Why it is not ready.
+    pub reason: Option<String>,
+    /// Its main process.
+    pub pid: Option<u32>,
+    /// Its generation; 0 before the first start.
+    pub generation: u64,
+    /// Since when it is in this state.
+    pub since: Option<Tick>,
+    /// Since when its process runs.
+    pub started: Option<Tick>,
+    /// How often it was started again since `up`.
+    pub restarts: u64,
+    /// How its last process ended.
+    pub exit: Option<Exit>,
+}
+
+/// What `status` needs of one task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskView {
+    /// Its name.
+    pub name: String,
+    /// Its state, as people see it.
+    pub state: TaskState,
+    /// Why it is not done.
+    pub reason: Option<String>,
+    /// Since when it is in this state.
+    pub since: Option<Tick>,
+    /// How its last run ended.
+    pub exit: Option<Exit>,
+}
+
+impl Supervisor {
+    /// Every service, in the order of the file; then those that the file no longer has and that
+    /// still run.
+    pub fn services(&self, now: Tick) -> Vec<ServiceView> {
+        let shown = self.nodes.iter().filter(|node| !node.gone || node.is_live());
+        shown.filter_map(|node| Some(self.service_view(node, node.as_service()?, now))).collect()
+    }
+
+    /// Every task, in the order of the file.
+    pub fn tasks(&self, now: Tick) -> Vec<TaskView> {
+        let shown = self.nodes.iter().filter(|node| !node.gone || node.is_live());
+        shown.filter_map(|node| Some(self.task_view(node, node.as_task()?, now))).collect()
+    }
+
+    fn service_view(&self, node: &Node, unit: &ServiceUnit, now: Tick) -> ServiceView {
+        let life = &unit.life;
+        ServiceView {
+            name: node.name.clone(),
+            state: self.service_state(node, unit),
+            reason: self.service_reason(node, unit, now),
+            pid: life.pid,
+            generation: life.generation,
+            since: (life.generation > 0).then_some(life.since),
+            started: life.started,
+            restarts: life.restarts,
+            exit: life.exit,
+        }
+    }
+
+    fn task_view(&self, node: &Node, unit: &TaskUnit, now: Tick) -> TaskView {
+        TaskView {
+            name: node.name.clone(),
+            state: self.task_state(node, unit),
+            reason: self.task_reason(node, unit, now),
+            since: (unit.run.generation > 0).then_some(unit.run.since),
+            exit: unit.run.exit,
+        }
+    }
+
+    /// The state of a service with what only the supervisor knows: that it waits.
+    pub(super) fn service_state(&self, node: &Node, unit: &ServiceUnit) -> ServiceState {
+        match unit.life.state() {
+            ServiceState::Idle if node.wanted => ServiceState::Waiting,
+            state @ (ServiceState::Idle
+            | ServiceState::Waiting
+            | ServiceState::Starting
+            | ServiceState::Ready
+            | ServiceState::Unhealthy
+            | ServiceState::Stopping
+            | ServiceState::Backoff
+            | ServiceState::Exited
+            | ServiceState::Failed) => state,
+        }
+    }
+
+    pub(super) fn task_state(&self, node: &Node, unit: &TaskUnit) -> TaskState {
+        if !unit.run.is_live() && node.standing.due.is_some() {
+            TaskState::Waiting
+        } else {
+            unit.run.state()
+        }
+    }
+
+    pub(super) fn service_reason(
+        &self,
+        node: &Node,
+        unit: &ServiceUnit,
+        now: Tick,
+    ) -> Option<String> {
+        match &unit.life.phase {
+            Phase::Idle if !node.wanted => None,
+            Phase::Idle => waiting(node),
+            Phase::Starting(stage) => Some(starting(*stage, unit)),
+            Phase::Ready => None,
+            Phase::Unhealthy { reason, .. } => Some(reason.clone()),
+            Phase::Stopping(stopping) => Some(stopping_reason(stopping)),
+            Phase::Backoff { until, reason } => {
+                Some(format!("{reason}; again in {}", span(until.since(now))))
+            }
+            Phase::Exited { was_ready: true } => unit.life.exit.map(|exit| exit.to_string()),
+            Phase::Exited { was_ready: false } => {
+                unit.life.exit.map(|exit| format!("{exit} before it was ready"))
+            }
+            Phase::Failed { reason, .. } => Some(reason.clone()),
+        }
+    }
+
+    pub(super) fn task_reason(&self, node: &Node, unit: &TaskUnit, _now: Tick) -> Option<String> {
+        match &unit.run.phase {
+            _ if !unit.run.is_live() && node.standing.due.is_some() => waiting(node),
+            RunPhase::Failed { reason } => Some(reason.clone()),
+            RunPhase::Ending { failed, stuck, .. } if !stuck.is_empty() => {
+                Some(format!("cannot be ended: {}", stuck.join(", "))).or(failed.clone())
+            }
+            RunPhase::Ending { failed, .. } => failed.clone(),
+            RunPhase::Rescue { reason, .. } => Some(format!("{reason}; on-failure runs")),
+            RunPhase::Skipped => Some("its inputs have not changed".to_owned()),
+            RunPhase::Idle
+            | RunPhase::Inputs
+            | RunPhase::Spawn
+            | RunPhase::Running { .. }
+            | RunPhase::Done { .. } => None,
+        }
+    }
+}
+
+fn waiting(node: &Node) -> Option<String> {
+    let standing = &node.standing;
+    match (&standing.held, &standing.blocked) {
+        (Some(task), _) => Some(format!("held down while {task} runs")),
+        (None, Some(root)) => Some(format!("blocked by {root}")),
+        (None, None) if standing.waiting.is_empty() => None,
+        (None, None) => Some(format!("waiting for {}", standing.waiting.join(", "))),
+    }
+}
+
+fn starting(stage: StartStage, unit: &ServiceUnit) -> String {
+    match (stage, &unit.life.answer) {
+        (StartStage::Ports, _) => "looking at its ports".to_owned(),
+        (StartStage::Cleanup, _) => "cleaning up".to_owned(),
+        (StartStage::Hook, _) => "before-start runs".to_owned(),
+        (StartStage::Spawn, _) => "starting its process".to_owned(),
+        (StartStage::Check { .. }, None) => "waiting for its checks".to_owned(),
+        (StartStage::Check { .. }, Some((check, answer))) => format!("{check}: {answer}"),
+    }
+}
+
+fn stopping_reason(stopping: &Stopping) -> String {
+    if !stopping.stuck.is_empty() {
+        return format!("cannot be ended: {}", stopping.stuck.join(", "));
+    }
+    let doing = match stopping.stage {
+        StopStage::Hook => "ending before-start",
+        StopStage::Spawn => "its process is just being started",
+        StopStage::Command => "the stop command runs",
+        StopStage::Signal => "waiting for its processes to end",
+        StopStage::Kill => "killing what is left of it",
+        StopStage::Ports { .. } => "waiting for its ports to be free",
+        StopStage::Cleanup => "cleaning up",
+        StopStage::AfterStop => "after-stop runs",
+    };
+    match &stopping.then {
+        Then::Idle => doing.to_owned(),
+        Then::Judge(ending) => format!("{ending}; {doing}"),
+    }
+}

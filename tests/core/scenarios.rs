@@ -1,0 +1,462 @@
+//! Named scenarios.
+
+use std::time::Duration;
+
+use stackrun::{
+    event::{Cause, Event},
+    lifecycle::Effect,
+    model::{Command as Program, Exit, Need, Restart, RestartWhen, Service, Stack, Task, TaskBody},
+    status::{ServiceState, TaskState},
+    supervisor::{Command, How, OpId, Outcome, Refusal, Until},
+};
+
+use crate::world::{Script, World};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn program(words: &str) -> Program {
+    Program::Run(words.split(' ').map(Into::into).collect())
+}
+
+fn service(name: &str, needs: &[&str]) -> Service {
+    let mut service = Service::new(name, "/stack");
+    service.command = Some(program(&format!("serve {name}")));
+    service.needs = needs.iter().map(|need| Need::new(*need)).collect();
+    service.ready.checks = vec![stackrun::model::Check::Tcp(None)];
+    service
+}
+
+fn task(name: &str, needs: &[&str]) -> Task {
+    let mut task = Task::new(name, "/stack", TaskBody::Command(program(&format!("do {name}"))));
+    task.needs = needs.iter().map(|need| Need::new(*need)).collect();
+    task
+}
+
+fn stack(services: Vec<Service>, tasks: Vec<Task>) -> Stack {
+    Stack { name: "shop".into(), services, tasks, ..Stack::default() }
+}
+
+/// postgres ← migrate ← api ← web
+fn shop() -> Stack {
+    stack(
+        vec![
+            service("postgres", &[]),
+            service("api", &["postgres", "migrate"]),
+            service("web", &["api"]),
+        ],
+        vec![task("migrate", &["postgres"])],
+    )
+}
+
+fn up(stack: &Stack, names: &[&str]) -> Command {
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    Command::Up { stack: Box::new(stack.clone()), names, no_deps: false }
+}
+
+fn down(names: &[&str]) -> Command {
+    Command::Down { names: names.iter().map(|name| (*name).to_owned()).collect() }
+}
+
+fn restart(names: &[&str]) -> Command {
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    Command::Restart { stack: None, names, with_dependents: false }
+}
+
+fn run(stack: &Stack, task: &str) -> Command {
+    Command::Run { stack: Box::new(stack.clone()), task: task.into(), args: vec![], force: false }
+}
+
+impl World {
+    fn state(&self, name: &str) -> ServiceState {
+        let services = self.core.services(self.now);
+        services.into_iter().find(|view| view.name == name).expect("a service").state
+    }
+
+    fn task_state(&self, name: &str) -> TaskState {
+        self.core.tasks(self.now).into_iter().find(|view| view.name == name).expect("a task").state
+    }
+
+    fn outcome(&self, op: OpId) -> &Outcome {
+        match self.settled.get(&op).map(Vec::as_slice) {
+            Some([outcome]) => outcome,
+            other => panic!("{op:?} settled as {other:?}"),
+        }
+    }
+
+    fn open(&self, op: OpId) -> bool {
+        !self.settled.contains_key(&op)
+    }
+
+    fn results(&self, op: OpId) -> Vec<(&str, &How)> {
+        let results = self.outcome(op).results.iter();
+        results.map(|settled| (settled.name.as_str(), &settled.how)).collect()
+    }
+
+    fn how(&self, op: OpId, name: &str) -> &How {
+        self.results(op).into_iter().find(|(of, _)| *of == name).expect("a result").1
+    }
+
+    /// The names to which something happened, in order.
+    fn order(&self, of: impl Fn(&Event) -> bool) -> Vec<&str> {
+        let seen = self.seen.iter().filter(|seen| of(&seen.event));
+        seen.map(|seen| seen.name.as_str()).collect()
+    }
+
+    fn forget(&mut self) {
+        self.seen.clear();
+        self.saves = 0;
+    }
+}
+
+fn started(event: &Event) -> bool {
+    matches!(event, Event::Spawned { .. } | Event::Running { .. })
+}
+
+fn ready_world(stack: &Stack) -> World {
+    let mut world = World::new(stack.clone());
+    let op = world.ask(up(stack, &[]));
+    world.pass(60 * SECOND);
+    assert!(!world.open(op), "up is over");
+    world.forget();
+    world
+}
+
+#[test]
+fn up_starts_by_need_and_down_stops_in_reverse() {
+    let mut world = World::new(shop());
+    let op = world.ask(up(&shop(), &[]));
+    assert!(world.open(op));
+    world.pass(60 * SECOND);
+    assert_eq!(world.order(started), ["postgres", "migrate", "api", "web"]);
+    let ready = |how: &How| matches!(how, How::Ready { .. });
+    let results = world.results(op);
+    assert_eq!(
+        results.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        ["postgres", "migrate", "api", "web"]
+    );
+    assert!(results.iter().all(|(_, how)| ready(how)), "{results:?}");
+
+    let op = world.ask(down(&[]));
+    world.pass(60 * SECOND);
+    assert_eq!(world.order(|event| *event == Event::Stopped), ["web", "api", "postgres"]);
+    assert_eq!(*world.how(op, "api"), How::Stopped);
+    assert_eq!(*world.how(op, "migrate"), How::Unchanged);
+    assert!(world.core.is_idle() && world.alive().is_empty());
+}
+
+#[test]
+fn up_again_changes_nothing() {
+    let mut world = ready_world(&shop());
+    let op = world.ask(up(&shop(), &[]));
+    assert!(world.results(op).iter().all(|(_, how)| **how == How::Unchanged));
+    world.pass(60 * SECOND);
+    assert_eq!(world.seen, []);
+}
+
+#[test]
+fn a_crash_is_restarted_after_a_pause_and_dependents_stay() {
+    let mut world = ready_world(&shop());
+    world.scripts.insert("api".into(), Script::default());
+    let generation = world.core.services(world.now)[1].generation;
+    world.tell(stackrun::supervisor::Input::Unit {
+        name: "api".into(),
+        generation,
+        input: stackrun::lifecycle::Input::Exited { exit: Exit::Code(1), left: 0 },
+    });
+    assert_eq!(world.state("api"), ServiceState::Stopping);
+    world.pass(60 * SECOND);
+    assert_eq!(world.state("api"), ServiceState::Ready);
+    assert_eq!(world.order(started), ["api"]);
+    assert_eq!(world.core.services(world.now)[1].restarts, 1);
+}
+
+#[test]
+fn a_crash_loop_ends_as_failed_and_blocks_what_needs_it() {
+    let mut world = World::new(shop());
+    let crash =
+        Script { exits: Some((SECOND / 2, Exit::Code(1))), ready: None, ..Script::default() };
+    world.scripts.insert("postgres".into(), crash);
+    let op = world.ask(up(&shop(), &[]));
+    world.pass(120 * SECOND);
+    let How::Failed { reason, exit, .. } = world.how(op, "postgres") else { panic!() };
+    assert!(reason.starts_with("6 times exit 1 before it was ready within "), "{reason}");
+    assert_eq!(*exit, Some(Exit::Code(1)));
+    assert_eq!(*world.how(op, "web"), How::Blocked { by: "postgres".into() });
+    assert_eq!(world.order(started), ["postgres"; 6]);
+
+    // Mended and asked for again, everything goes on.
+    world.scripts.clear();
+    let op = world.ask(up(&shop(), &[]));
+    world.pass(60 * SECOND);
+    assert!(matches!(world.how(op, "web"), How::Ready { .. }));
+}
+
+#[test]
+fn a_need_that_recovers_lets_the_blocked_go_on() {
+    let mut world = World::new(shop());
+    let crash =
+        Script { exits: Some((SECOND / 2, Exit::Code(1))), ready: None, ..Script::default() };
+    world.scripts.insert("postgres".into(), crash);
+    world.ask(up(&shop(), &[]));
+    world.pass(120 * SECOND);
+    world.scripts.clear();
+    let op = world.ask(restart(&["postgres"]));
+    world.pass(60 * SECOND);
+    assert!(matches!(world.how(op, "postgres"), How::Ready { .. }));
+    assert_eq!(world.state("web"), ServiceState::Ready);
+}
+
+#[test]
+fn stop_beats_restart_in_backoff() {
+    let mut world = World::new(shop());
+    let crash =
+        Script { exits: Some((SECOND / 2, Exit::Code(1))), ready: None, ..Script::default() };
+    world.scripts.insert("postgres".into(), crash);
+    let first = world.ask(up(&shop(), &[]));
+    while world.state("postgres") != ServiceState::Backoff {
+        assert!(world.step(world.now + 60 * SECOND));
+    }
+    let op = world.ask(down(&[]));
+    assert_eq!(*world.how(op, "postgres"), How::Unchanged);
+    assert!(world.outcome(first).superseded);
+    world.forget();
+    world.pass(60 * SECOND);
+    assert_eq!(world.seen, []);
+}
+
+#[test]
+fn stop_beats_start_at_every_moment() {
+    for after in 0..200 {
+        let mut world = World::new(shop());
+        world.ask(up(&shop(), &[]));
+        world.pass(Duration::from_millis(3 * after));
+        let op = world.ask(down(&[]));
+        world.pass(30 * SECOND);
+        assert!(!world.open(op) && world.core.is_idle(), "down after {after}");
+        assert_eq!(world.alive(), []);
+    }
+}
+
+#[test]
+fn restart_leaves_dependents_alone_and_repeats_no_task() {
+    let mut world = ready_world(&shop());
+    let op = world.ask(restart(&["api"]));
+    let merged = world.ask(restart(&["api"]));
+    world.pass(60 * SECOND);
+    assert_eq!(world.order(started), ["api"]);
+    assert!(matches!(world.how(op, "api"), How::Ready { .. }));
+    assert!(matches!(world.how(merged, "api"), How::Ready { .. }));
+
+    world.forget();
+    let names = vec!["api".to_owned()];
+    world.ask(Command::Restart { stack: None, names, with_dependents: true });
+    world.pass(60 * SECOND);
+    assert_eq!(world.order(|event| *event == Event::Stopped), ["web", "api"]);
+    assert_eq!(world.order(started), ["api", "web"]);
+}
+
+#[test]
+fn a_task_runs_once_an_up_that_starts_something() {
+    let mut world = ready_world(&shop());
+    world.ask(down(&["api"]));
+    world.pass(30 * SECOND);
+    assert_eq!(world.state("postgres"), ServiceState::Ready);
+    world.forget();
+    world.ask(up(&shop(), &["web"]));
+    world.pass(30 * SECOND);
+    assert_eq!(world.order(started), ["migrate", "api", "web"]);
+}
+
+#[test]
+fn run_brings_its_needs_and_they_stay() {
+    let mut world = World::new(shop());
+    let op = world.ask(run(&shop(), "migrate"));
+    world.pass(30 * SECOND);
+    assert!(matches!(world.how(op, "migrate"), How::Ready { .. }));
+    assert_eq!(world.order(started), ["postgres", "migrate"]);
+    assert_eq!(world.state("postgres"), ServiceState::Ready);
+    assert_eq!(world.task_state("migrate"), TaskState::Done);
+}
+
+#[test]
+fn an_edit_restarts_what_changed_and_nothing_else() {
+    let mut world = ready_world(&shop());
+    let mut edited = shop();
+    edited.services[1].command = Some(program("serve api --verbose"));
+    edited.services[2].describe = Some("the shop".into());
+    let op = world.ask(up(&edited, &[]));
+    world.pass(30 * SECOND);
+    assert_eq!(world.order(started), ["migrate", "api"]);
+    assert_eq!(*world.how(op, "web"), How::Unchanged);
+    let stopping = world.seen.iter().find(|seen| seen.event == Event::Stopping).unwrap();
+    assert_eq!(stopping.cause, Cause::Edit { keys: vec!["run".into()] });
+
+    world.forget();
+    edited.services.remove(2);
+    let op = world.ask(up(&edited, &[]));
+    world.pass(30 * SECOND);
+    assert_eq!(*world.how(op, "web"), How::Stopped);
+    assert_eq!(world.order(|event| *event == Event::Stopped), ["web"]);
+}
+
+#[test]
+fn what_follows_is_restarted_too() {
+    let mut shop = shop();
+    shop.services[2].needs[0].follow = true;
+    let mut world = ready_world(&shop);
+    world.ask(restart(&["api"]));
+    world.pass(30 * SECOND);
+    assert_eq!(world.order(|event| *event == Event::Stopped), ["web", "api"]);
+    assert_eq!(world.order(started), ["api", "web"]);
+}
+
+#[test]
+fn an_optional_need_that_fails_holds_nobody_up() {
+    let mut shop = shop();
+    shop.services[2].needs[0].optional = true;
+    let mut world = World::new(shop.clone());
+    world.scripts.insert("api".into(), Script { spawn_fails: true, ..Script::default() });
+    let op = world.ask(up(&shop, &[]));
+    world.pass(60 * SECOND);
+    assert!(matches!(world.how(op, "web"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "api"), How::Failed { .. }));
+}
+
+#[test]
+fn an_external_need_is_looked_at_again_before_each_start() {
+    let mut shop = shop();
+    shop.services[0].command = None;
+    let mut world = ready_world(&shop);
+    assert_eq!(world.state("web"), ServiceState::Ready);
+    world.ask(restart(&["api"]));
+    world.pass(30 * SECOND);
+    let ready = world.order(|event| matches!(event, Event::Ready { .. }));
+    assert_eq!(ready, ["postgres", "api"]);
+}
+
+#[test]
+fn a_busy_port_fails_at_once_and_names_the_holder() {
+    let mut shop = shop();
+    shop.services[0].ports = vec![stackrun::model::Port {
+        name: None,
+        number: stackrun::model::PortNumber::Fixed(80),
+        host: None,
+        busy: stackrun::model::Busy::Fail,
+        share: false,
+        any_owner: false,
+    }];
+    let mut world = World::new(shop.clone());
+    world.scripts.insert("postgres".into(), Script { ports_busy: true, ..Script::default() });
+    let op = world.ask(up(&shop, &[]));
+    world.pass(SECOND);
+    let How::Failed { reason, port, .. } = world.how(op, "postgres") else { panic!() };
+    assert_eq!((reason.as_str(), *port), ("port 80 is held by pid 1 (nginx)", Some(80)));
+}
+
+#[test]
+fn a_stuck_stop_ends_by_its_deadline_and_may_finish_later() {
+    let mut world = World::new(shop());
+    let stuck = Script { ends: None, survives: 100 * SECOND, ..Script::default() };
+    world.scripts.insert("web".into(), stuck);
+    world.ask(up(&shop(), &[]));
+    world.pass(30 * SECOND);
+    let op = world.ask(down(&[]));
+    world.pass(16 * SECOND);
+    assert_eq!(*world.how(op, "web"), How::Stuck { processes: vec!["7 (tree): D".into()] });
+    assert_eq!(*world.how(op, "postgres"), How::Stopped);
+    assert!(!world.core.is_idle());
+    world.pass(100 * SECOND);
+    assert!(world.core.is_idle());
+}
+
+#[test]
+fn a_window_holds_down_and_brings_back_exactly_what_was_up() {
+    let mut shop = shop();
+    let mut sync = task("sync", &["postgres"]);
+    sync.without = vec!["api".into()];
+    shop.tasks.push(sync);
+    let mut world = ready_world(&shop);
+    let op = world.ask(run(&shop, "sync"));
+    let refused = world.ask(up(&shop, &["web"]));
+    assert_eq!(
+        world.outcome(refused).refused,
+        Some(Refusal::Window { name: "web".into(), task: "sync".into() })
+    );
+    world.pass(30 * SECOND);
+    assert_eq!(world.order(|event| *event == Event::Stopped), ["web", "api"]);
+    assert_eq!(world.order(started), ["sync", "api", "web"]);
+    let names: Vec<&str> = world.results(op).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["postgres", "sync", "api", "web"]);
+    assert!(matches!(world.how(op, "web"), How::Ready { .. }));
+}
+
+#[test]
+fn unhealthy_is_restarted_at_most_once_a_cooldown() {
+    let mut shop = shop();
+    shop.services[0].alive = Some(stackrun::model::Alive::default());
+    let mut world = World::new(shop.clone());
+    world.scripts.insert("postgres".into(), Script { sick: Some(SECOND), ..Script::default() });
+    world.ask(up(&shop, &[]));
+    world.pass(30 * SECOND);
+    assert_eq!(world.state("postgres"), ServiceState::Unhealthy);
+    assert_eq!(world.core.services(world.now)[0].restarts, 1);
+    assert_eq!(world.state("web"), ServiceState::Ready);
+    world.pass(60 * SECOND);
+    assert_eq!(world.core.services(world.now)[0].restarts, 2);
+}
+
+#[test]
+fn wait_and_refusals() {
+    let mut world = World::new(shop());
+    let wait = world.ask(Command::Wait { names: vec!["web".into()], until: Until::Ready });
+    let unknown = world.ask(down(&["wep"]));
+    let wrong = world.ask(restart(&["migrate"]));
+    assert!(world.open(wait));
+    world.ask(up(&shop(), &[]));
+    world.pass(30 * SECOND);
+    assert!(matches!(world.how(wait, "web"), How::Ready { .. }));
+    let similar = Some("web".to_owned());
+    let refused = Refusal::UnknownName { name: "wep".into(), similar };
+    assert_eq!(world.outcome(unknown).refused, Some(refused));
+    let refused = Refusal::WrongKind { name: "migrate".into(), is: "task".into() };
+    assert_eq!(world.outcome(wrong).refused, Some(refused));
+}
+
+#[test]
+fn exits_by_policy() {
+    let table = [
+        (RestartWhen::Always, 0, ServiceState::Ready),
+        (RestartWhen::OnFailure, 0, ServiceState::Exited),
+        (RestartWhen::OnFailure, 1, ServiceState::Ready),
+        (RestartWhen::Never, 0, ServiceState::Exited),
+        (RestartWhen::Never, 1, ServiceState::Failed),
+    ];
+    for (when, code, after) in table {
+        let mut shop = shop();
+        shop.services[2].restart = Restart { when, ..Restart::default() };
+        let mut world = ready_world(&shop);
+        let (name, input) = ("web".to_owned(), Exit::Code(code));
+        let input = stackrun::lifecycle::Input::Exited { exit: input, left: 3 };
+        world.tell(stackrun::supervisor::Input::Unit { name, generation: 1, input });
+        world.pass(30 * SECOND);
+        assert_eq!(world.state("web"), after, "{when:?} after {code}");
+    }
+}
+
+#[test]
+fn a_restored_supervisor_goes_on_where_it_was() {
+    for after in 0..200 {
+        let mut world = World::new(shop());
+        world.ask(up(&shop(), &[]));
+        world.pass(Duration::from_millis(3 * after));
+        world.die_and_restore();
+        world.pass(30 * SECOND);
+        assert_eq!(world.state("web"), ServiceState::Ready, "died after {after}");
+        assert_eq!(world.order(started), ["postgres", "migrate", "api", "web"]);
+    }
+}
+
+#[test]
+fn effects_are_values() {
+    assert_eq!(Effect::StartReady, Effect::StartReady);
+}
