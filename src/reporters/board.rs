@@ -151,6 +151,17 @@ pub enum Change {
     },
 }
 
+/// How many rows have got where they should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Count {
+    /// That many have.
+    pub good: usize,
+    /// That many have failed.
+    pub bad: usize,
+    /// Of all that this command has touched.
+    pub all: usize,
+}
+
 /// All rows of a stack, in the order of its file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Board {
@@ -219,11 +230,19 @@ impl Board {
         })
     }
 
-    /// How many rows have settled, and how many this command has touched at all.
-    pub fn settled_of(&self) -> (usize, usize) {
-        let settled = self.rows.iter().filter(|row| matches!(row.phase, Phase::Settled(_)));
-        let settled = settled.count();
-        (settled, settled + self.moving().count())
+    /// How many rows have got where they should.
+    pub fn count(&self) -> Count {
+        let mut count = Count::default();
+        for row in &self.rows {
+            match &row.phase {
+                Phase::Quiet => continue,
+                Phase::Moving(_) => {}
+                Phase::Settled(end) if end.is_bad() => count.bad += 1,
+                Phase::Settled(_) => count.good += 1,
+            }
+            count.all += 1;
+        }
+        count
     }
 
     /// The width of the column of names.

@@ -17,6 +17,8 @@ pub mod progress;
 mod reporter;
 pub mod summary;
 pub mod table;
+#[cfg(test)]
+mod tests;
 pub mod theme;
 pub mod view;
 pub mod why;

@@ -1,18 +1,19 @@
 //! The display of a terminal: the only file that knows indicatif.
 //!
-//! The bars are not services but lines: what each shows is made by [`super::view`]. They are
-//! redrawn when something changes and whenever whoever feeds the reporter says that time has
-//! passed, so that there is no thread for them.
+//! There is one bar, and its message is all live lines together, as [`super::view`] makes them.
+//! It is redrawn when something changes and whenever whoever feeds the reporter says that time
+//! has passed, so that there is no thread for it.
 
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
 use super::{
     board::Board,
     theme::Theme,
     view::{self, Frame, Size},
+    words,
 };
 
 /// The time from one picture of the spinner to the next.
@@ -21,9 +22,9 @@ pub const TICK: Duration = Duration::from_millis(100);
 /// Live lines at the bottom of a terminal, with lasting ones above them.
 #[derive(Debug)]
 pub struct Progress {
-    lines: MultiProgress,
-    bars: Vec<ProgressBar>,
-    size: fn() -> Size,
+    bar: ProgressBar,
+    /// The terminal's size; it is asked where there is none.
+    size: Option<Size>,
     theme: Theme,
     began: Timestamp,
 }
@@ -31,67 +32,55 @@ pub struct Progress {
 impl Progress {
     /// A display on standard error.
     pub fn on_stderr(theme: Theme, began: Timestamp) -> Self {
-        Self::on(ProgressDrawTarget::stderr_with_hz(20), terminal_size, theme, began)
+        Self::on(ProgressDrawTarget::stderr_with_hz(20), None, theme, began)
     }
 
-    /// A display on anything.
+    /// A display on anything; of that size, where it cannot be asked.
     pub fn on(
         target: ProgressDrawTarget,
-        size: fn() -> Size,
+        size: Option<Size>,
         theme: Theme,
         began: Timestamp,
     ) -> Self {
-        let lines = MultiProgress::with_draw_target(target);
-        Self { lines, bars: Vec::new(), size, theme, began }
+        let style = ProgressStyle::with_template("{msg}").expect("the template is constant");
+        let bar = ProgressBar::with_draw_target(None, target).with_style(style);
+        Self { bar, size, theme, began }
     }
 
-    /// The terminal's width now.
-    pub fn columns(&self) -> usize {
-        (self.size)().columns
+    /// The terminal's size now.
+    pub fn size(&self) -> Size {
+        self.size.unwrap_or_else(|| {
+            let (rows, columns) = console::Term::stderr().size();
+            Size { rows: rows.into(), columns: columns.into() }
+        })
     }
 
     /// Prints lines above the live ones.
     pub fn print(&self, lines: &[String]) {
-        // A display that cannot be written to is no reason to stop anything.
-        let _ = self.lines.println(lines.join("\n"));
+        self.bar.println(lines.join("\n"));
     }
 
     /// Shows the board as it is now.
-    pub fn draw(&mut self, board: &Board, now: Timestamp) {
-        let since = super::words::between(self.began, now);
-        let step = since.as_millis() / TICK.as_millis();
+    pub fn draw(&self, board: &Board, now: Timestamp) {
+        let step = words::between(self.began, now).as_millis() / TICK.as_millis();
         let frame = Frame {
-            size: (self.size)(),
+            size: self.size(),
             theme: self.theme,
             now,
             began: self.began,
             step: usize::try_from(step).unwrap_or_default(),
         };
-        let lines = view::live(board, &frame);
-        while self.bars.len() > lines.len() {
-            if let Some(bar) = self.bars.pop() {
-                self.lines.remove(&bar);
-            }
-        }
-        while self.bars.len() < lines.len() {
-            let style = ProgressStyle::with_template("{msg}").expect("the template is constant");
-            self.bars.push(self.lines.add(ProgressBar::new_spinner().with_style(style)));
-        }
-        for (bar, line) in self.bars.iter().zip(lines) {
-            bar.set_message(line);
-        }
+        self.bar.set_message(view::live(board, &frame).join("\n"));
     }
 
     /// Takes the live lines away.
-    pub fn finish(&mut self) {
-        for bar in self.bars.drain(..) {
-            self.lines.remove(&bar);
-        }
-        let _ = self.lines.clear();
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
     }
 }
 
-fn terminal_size() -> Size {
-    let (rows, columns) = console::Term::stderr().size();
-    Size { rows: rows.into(), columns: columns.into() }
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
+    }
 }

@@ -62,7 +62,7 @@ impl Reporter {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Timestamp) {
-        if let View::Bars(progress) = &mut self.view {
+        if let View::Bars(progress) = &self.view {
             progress.draw(&self.board, now);
         }
     }
@@ -80,19 +80,15 @@ impl Reporter {
 
     /// Takes everything that moves away; what was printed stays.
     pub fn finish(&mut self) {
-        if let View::Bars(progress) = &mut self.view {
-            progress.finish();
+        // What comes now is not on a display that is gone; it goes with the view.
+        if let View::Bars(_) = self.view {
+            self.view = View::Lines;
         }
-        // What comes now is not on a display that is gone.
-        self.view = match self.view {
-            View::Bars(_) | View::Lines => View::Lines,
-            View::Quiet => View::Quiet,
-        };
     }
 
     fn lines_for(&self, change: &Change) -> Vec<String> {
         let columns = match &self.view {
-            View::Bars(progress) => Some(progress.columns()),
+            View::Bars(progress) => Some(progress.size().columns),
             View::Lines | View::Quiet => None,
         };
         match (change, &self.view) {

@@ -30,7 +30,7 @@ const COLUMNS: [Column; 9] = [
     Column { title: "", right: false, leave_out: 0 },
 ];
 /// The narrowest column of reasons that is worth having.
-const REASON: usize = 16;
+const REASON: usize = 30;
 
 /// The table; without `columns` (no terminal) nothing is cut.
 pub fn show(status: &Status, now: Timestamp, columns: Option<usize>, theme: Theme) -> String {

@@ -3,13 +3,15 @@
 use jiff::Timestamp;
 
 use super::{
-    board::{Board, End, Move, Phase, Row},
+    board::{Board, End, Goal, Move, Phase, Row},
     theme::{Symbol, Theme, Tone, pad, pad_left, wrap},
     words,
 };
 
 /// The widest column of names.
 const NAMES: usize = 24;
+/// The widest column of what they do.
+const TEXT: usize = 60;
 /// Rows of the terminal that are left to what is printed above the live lines.
 const SPARE_ROWS: usize = 3;
 
@@ -51,57 +53,69 @@ pub fn live(board: &Board, frame: &Frame) -> Vec<String> {
         moving.sort_by_key(|(_, what)| what.waits());
         moving.truncate(room);
     }
-    let names = moving.iter().map(|(row, _)| console::measure_text_width(&row.name));
-    let names = names.max().unwrap_or(0).min(NAMES).min(frame.size.columns / 3);
+    let names = board.name_width().min(NAMES).min(frame.size.columns / 3);
+    let times = moving.iter().map(|(row, _)| elapsed(row, frame).len()).max().unwrap_or(0);
+    let widths = Widths { names, times: times.max(5) };
     let mut lines: Vec<String> =
-        moving.iter().map(|(row, what)| moving_line(row, what, names, frame)).collect();
+        moving.iter().map(|(row, what)| moving_line(row, what, widths, frame)).collect();
     lines.push(total(board, hidden, frame));
     lines
 }
 
-fn moving_line(row: &Row, what: &Move, names: usize, frame: &Frame) -> String {
-    let Frame { size, theme, now, .. } = *frame;
-    let symbol = match what {
-        Move::Waiting(_) => theme.symbol(Symbol::Dot),
-        Move::Unhealthy(_) | Move::Ended(_) | Move::Backoff { .. } => theme.symbol(Symbol::Warn),
-        Move::Starting | Move::Checking { .. } | Move::Running { .. } | Move::Stopping { .. } => {
-            theme.spinner(frame.step)
-        }
-    };
-    let elapsed = row.began.map(|began| words::duration(words::between(began, now)));
-    let elapsed = elapsed.unwrap_or_default();
-    let name = pad(&theme.fit(&row.name, names), names);
-    // Symbol, name, text and time, each apart from the next.
-    let used = 2 + names + 2 + 2 + elapsed.len();
-    let words = what.text();
-    let words = theme.plain_words(&words);
-    if size.columns <= used + 3 {
-        return theme.fit(&format!("{symbol} {name}  {words}"), size.columns).into_owned();
-    }
-    let text = theme.fit(&words, size.columns - used);
-    let text = match what {
-        Move::Waiting(_) => theme.paint(Tone::Faint, text),
-        Move::Unhealthy(_) | Move::Ended(_) | Move::Backoff { .. } => theme.paint(Tone::Warn, text),
-        Move::Starting | Move::Checking { .. } | Move::Running { .. } | Move::Stopping { .. } => {
-            text.into_owned()
-        }
-    };
-    let column = (size.columns - used).min(40);
-    let text = pad(&text, column);
-    format!("{symbol} {name}  {text}  {}", theme.paint(Tone::Faint, pad_left(&elapsed, 5)))
+/// The widths of columns.
+#[derive(Clone, Copy)]
+struct Widths {
+    names: usize,
+    times: usize,
 }
 
+fn elapsed(row: &Row, frame: &Frame) -> String {
+    let elapsed = row.began.map(|began| words::between(began, frame.now));
+    elapsed.map(words::ticking).unwrap_or_default()
+}
+
+fn moving_line(row: &Row, what: &Move, widths: Widths, frame: &Frame) -> String {
+    let Frame { size, theme, .. } = *frame;
+    let (symbol, tone) = match what {
+        Move::Waiting(_) => (theme.symbol(Symbol::Dot), Some(Tone::Faint)),
+        Move::Unhealthy(_) | Move::Ended(_) | Move::Backoff { .. } => {
+            (theme.symbol(Symbol::Warn), Some(Tone::Warn))
+        }
+        Move::Starting | Move::Checking { .. } | Move::Running { .. } | Move::Stopping { .. } => {
+            (theme.spinner(frame.step), None)
+        }
+    };
+    let name = pad(&theme.fit(&row.name, widths.names), widths.names);
+    let words = what.text();
+    let words = theme.plain_words(&words);
+    // Symbol, name, text and time, each apart from the next.
+    let used = 2 + widths.names + 2 + 2 + widths.times;
+    let room = size.columns.saturating_sub(used).min(TEXT);
+    if room < 4 {
+        return theme.fit(&format!("{symbol} {name}  {words}"), size.columns).into_owned();
+    }
+    let text = pad(&theme.fit(&words, room), room);
+    let text = tone.map_or(text.clone(), |tone| theme.paint(tone, text));
+    let time = theme.paint(Tone::Faint, pad_left(&elapsed(row, frame), widths.times));
+    format!("{symbol} {name}  {text}  {time}")
+}
+
+/// `⠋ 12 of 60 ready · 1 failed · 30 more not shown · 3.4s`
 fn total(board: &Board, hidden: usize, frame: &Frame) -> String {
     let Frame { size, theme, now, began, .. } = *frame;
-    let (settled, of) = board.settled_of();
-    let elapsed = words::duration(words::between(began, now));
-    let mut facts = vec![format!("{settled} of {of}")];
-    if hidden > 0 {
-        let waiting = board.moving().filter(|(_, what)| what.waits()).count();
-        facts.push(format!("{hidden} more not shown"));
-        facts.push(format!("{waiting} waiting"));
+    let count = board.count();
+    let word = match board.goal {
+        Goal::Up => "ready",
+        Goal::Down => "stopped",
+    };
+    let mut facts = vec![format!("{} of {} {word}", count.good, count.all)];
+    if count.bad > 0 {
+        facts.push(format!("{} failed", count.bad));
     }
-    facts.push(elapsed);
+    if hidden > 0 {
+        facts.push(format!("{hidden} more not shown"));
+    }
+    facts.push(words::ticking(words::between(began, now)));
     let separator = format!(" {} ", theme.bare(Symbol::Dot));
     let text = theme.paint(Tone::Faint, facts.join(&separator));
     let line = format!("{} {text}", theme.spinner(frame.step));

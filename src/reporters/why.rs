@@ -29,7 +29,13 @@ fn link_lines(
     };
     let name = theme.paint(Tone::Strong, &link.name);
     let because = theme.plain_words(&link.because);
-    let mut lines = vec![format!("{} {name} is {}: {because}", theme.symbol(symbol), link.state)];
+    // `waiting` and `waiting for api` would say the same twice.
+    let state = match link.state.as_str() {
+        state if because.starts_with(state) => format!("is {because}"),
+        "failed" => format!("has failed: {because}"),
+        state => format!("is {state}: {because}"),
+    };
+    let mut lines = vec![format!("{} {name} {state}", theme.symbol(symbol))];
     let bar = theme.symbol(Symbol::Bar);
     lines.extend(link.evidence.iter().flat_map(|evidence| evidence.lines()).map(|line| {
         let line = console::strip_ansi_codes(line);

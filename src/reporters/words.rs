@@ -16,6 +16,14 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// A duration that is running, for people: as [`duration`], but tenths of a second from the start.
+pub fn ticking(running: Duration) -> String {
+    match running.as_secs() {
+        0 => format!("0.{}s", running.subsec_millis() / 100),
+        _ => duration(running),
+    }
+}
+
 /// A number of milliseconds, as [`duration`] words it.
 pub fn millis(millis: u64) -> String {
     duration(Duration::from_millis(millis))

@@ -1,0 +1,230 @@
+//! What is shown once: tables, graphs, plans, summaries, lines without a terminal.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::*;
+use crate::{
+    model::{Group, NeedUntil},
+    plan::{Action, Plan, PlanStep},
+    reporters::{
+        board::{End, Phase},
+        events, graph, logs, plan, summary, table, why,
+    },
+    status::{
+        PortStatus, ServiceState, ServiceStatus, Status, SupervisorStatus, TaskState, TaskStatus,
+    },
+    supervisor::{How, Outcome, Settled, Why, WhyLink},
+};
+
+/// The outcome that a board amounts to.
+pub(super) fn outcome_of(board: &Board) -> Outcome {
+    let results = board.rows.iter().map(|row| {
+        let how = match &row.phase {
+            Phase::Settled(End::Failed { reason, .. }) => {
+                How::Failed { reason: reason.clone(), exit: Some(Exit::Code(1)), port: None }
+            }
+            Phase::Settled(End::Ready { after_ms } | End::Done { after_ms }) => {
+                How::Ready { after_ms: *after_ms }
+            }
+            Phase::Settled(_) | Phase::Quiet => How::Unchanged,
+            Phase::Moving(_) => How::Blocked { by: "api".into() },
+        };
+        Settled { name: row.name.clone(), how }
+    });
+    Outcome { results: results.collect(), ..Outcome::default() }
+}
+
+fn board_after(records: &[Record]) -> Board {
+    let mut board = Board::of_stack(&shop(), Goal::Up);
+    for record in records {
+        board.fold(record);
+    }
+    board
+}
+
+fn status() -> Status {
+    let service = |name: &str, state, reason: Option<&str>| ServiceStatus {
+        name: name.into(),
+        state,
+        reason: reason.map(str::to_owned),
+        pid: Some(4310),
+        generation: 1,
+        ports: vec![PortStatus { name: None, port: 8000 }],
+        since: Some(at(0)),
+        uptime_ms: Some(7_500_000),
+        restarts: 0,
+        exit: None,
+        processes: 2,
+        memory_bytes: 51_234_816,
+        cpu_percent: 0.3,
+        needs: Vec::new(),
+        url: None,
+        describe: None,
+    };
+    let mut postgres = service("postgres", ServiceState::Ready, None);
+    postgres.restarts = 2;
+    let api = service("api", ServiceState::Starting, Some("checking GET /health → 503"));
+    let mut web = service("web", ServiceState::Waiting, Some("waiting for api"));
+    web.pid = None;
+    web.uptime_ms = None;
+    let supervisor = SupervisorStatus { pid: 42, version: "0.1.0".into(), since: at(0) };
+    Status {
+        format: 1,
+        stack: "shop".into(),
+        file: "/shop/stack.kdl".into(),
+        supervisor: Some(supervisor),
+        services: vec![postgres, api, web],
+        tasks: vec![TaskStatus {
+            name: "migrate".into(),
+            state: TaskState::Done,
+            reason: None,
+            exit: Some(Exit::SUCCESS),
+            since: Some(at(-60_000)),
+            needs: Vec::new(),
+            describe: None,
+        }],
+        notices: vec!["stack.kdl has changed since the last `up`".into()],
+    }
+}
+
+#[test]
+fn a_table_fits_its_terminal() {
+    for columns in [40, 60, 80, 120] {
+        let shown = table::show(&status(), at(0), Some(columns), SYMBOLS);
+        let widest = shown.lines().map(console::measure_text_width).max();
+        // Notices are sentences, and not part of the table.
+        assert!(widest <= Some(columns.max(44)), "{shown}");
+        insta::assert_snapshot!(format!("table_{columns}"), shown);
+    }
+}
+
+#[test]
+fn without_a_terminal_there_is_a_line_a_change() {
+    let mut board = Board::of_stack(&shop(), Goal::Up);
+    let mut lines = Vec::new();
+    for record in shop_fails() {
+        use crate::reporters::board::Change;
+        match board.fold(&record) {
+            Some(Change::Moved(index)) => lines.push(crate::reporters::lines::moving(
+                &board.rows[index],
+                board.name_width(),
+                Theme::PLAIN,
+            )),
+            Some(Change::Settled(index)) => {
+                let row = &board.rows[index];
+                lines.extend(view_settled(row, board.name_width()));
+            }
+            Some(Change::Notice { .. }) | None => {}
+        }
+    }
+    let shown = lines.join("\n");
+    assert!(!shown.contains('\u{1b}'), "no control codes");
+    insta::assert_snapshot!(shown);
+}
+
+fn view_settled(row: &crate::reporters::board::Row, names: usize) -> Vec<String> {
+    crate::reporters::view::settled(row, names, None, Theme::PLAIN)
+}
+
+#[test]
+fn the_last_lines_of_up() {
+    let took = Duration::from_millis(3400);
+    let all = |records: &[Record]| {
+        let board = board_after(records);
+        summary::up("shop", &outcome_of(&board), &board, took, SYMBOLS).join("\n")
+    };
+    insta::assert_snapshot!([all(&shop_starts()), all(&shop_fails()), all(&[])].join("\n--\n"));
+}
+
+#[test]
+fn the_last_lines_of_down() {
+    let took = Duration::from_millis(400);
+    let processes = ["812 (postgres), uninterruptible".to_owned()];
+    let left = summary::Left { processes: &processes, ports: &[5432], proved: true };
+    let clean = summary::Left { processes: &[], ports: &[], proved: false };
+    let show = |left| summary::down("shop", &Outcome::default(), left, took, SYMBOLS).join("\n");
+    insta::assert_snapshot!([show(None), show(Some(clean)), show(Some(left))].join("\n--\n"));
+}
+
+#[test]
+fn graphs() {
+    let mut stack = shop();
+    stack.services[3].after = vec!["mailpit".into()];
+    stack.services[3].needs[0].follow = true;
+    stack.services[2].needs[0].until = NeedUntil::Started;
+    stack.groups = vec![Group { name: "front".into(), members: vec!["web".into()] }];
+    let shown = [
+        graph::text(&stack, SYMBOLS),
+        graph::text(&stack, Theme::PLAIN),
+        graph::dot(&stack),
+        graph::mermaid(&stack),
+        format!("{:#}", graph::json(&stack)),
+    ];
+    insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn plans() {
+    let step = |name: &str, action, reason: &str| PlanStep {
+        name: name.into(),
+        action,
+        reason: reason.into(),
+    };
+    let steps = vec![
+        step("postgres", Action::Keep, "already ready"),
+        step("api", Action::Restart, "run changed: \"a\" → \"b\""),
+        step("old", Action::Stop, "not in the file any more"),
+    ];
+    let nothing = Plan { steps: steps[..1].to_vec() };
+    let shown = [plan::show(&Plan { steps }, SYMBOLS), plan::show(&nothing, SYMBOLS)];
+    insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn why_shows_the_chain() {
+    let link = |name: &str, state: &str, because: &str| WhyLink {
+        name: name.into(),
+        state: state.into(),
+        because: because.into(),
+        evidence: Vec::new(),
+        setting: None,
+        next: Vec::new(),
+    };
+    let mut root = link("postgres", "failed", "exit 1, 5 times within 60s");
+    root.evidence = vec!["FATAL: data directory is not empty".into()];
+    root.setting = Some("postgres.restart".into());
+    root.next = vec!["stackrun logs postgres".into()];
+    let links = vec![link("web", "waiting", "waiting for api"), root];
+    let place = |_: &str| Some("stack.kdl:12".to_owned());
+    insta::assert_snapshot!(why::show(&Why { links }, SYMBOLS, place));
+}
+
+#[test]
+fn events_are_one_line_each() {
+    let shown: Vec<String> =
+        shop_fails().iter().map(|record| events::show(record, &TimeZone::UTC, SYMBOLS)).collect();
+    insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn lines_of_logs() {
+    let names = ["api", "postgres"];
+    let show = |style, theme| {
+        let mut printer = logs::LogPrinter::new(style, theme, TimeZone::UTC, names.into_iter());
+        let mut bytes = printer.line("api", at(5), b"\x1b[31mred\x1b[0m \xff\r");
+        bytes.extend(printer.line("postgres", at(6), b"ready"));
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let prefixed = |times| logs::Style::Prefixed { names: true, times };
+    assert_eq!(show(prefixed(false), SYMBOLS), "api      │ red \u{fffd}\npostgres │ ready\n");
+    assert!(show(prefixed(true), SYMBOLS).starts_with("2026-09-21 14:13:20.005 api "));
+    let colored = show(prefixed(false), Theme { color: true, unicode: true });
+    assert!(colored.contains("\u{1b}[31mred"), "a service's own colours are kept");
+    assert!(show(logs::Style::Raw, SYMBOLS).starts_with("\u{1b}[31mred"));
+    let json = show(logs::Style::Json, SYMBOLS);
+    let first: serde_json::Value =
+        serde_json::from_str(json.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(first["name"], "api");
+}
