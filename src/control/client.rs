@@ -76,7 +76,8 @@ impl Client {
     /// Anything but "nothing is running".
     pub fn connect(dir: &Path) -> Result<Option<Self>, ClientError> {
         let places = Places::of(dir)?;
-        let wire = Wire::connect(&places)?;
+        // One that was just started by somebody else, who has not asked for anything yet.
+        let wire = Wire::connect(&places)?.filter(|wire| wire.used);
         Ok(wire.map(|wire| Self { places, wire, pending: None }))
     }
 
@@ -220,6 +221,7 @@ struct Wire {
     supervisor: u32,
     keeper: Watched,
     version: String,
+    used: bool,
 }
 
 impl Wire {
@@ -258,6 +260,7 @@ impl Wire {
             supervisor: 0,
             keeper: Watched::open(0),
             version: String::new(),
+            used: false,
         };
         let hello = Request::Hello {
             protocol: PROTOCOL,
@@ -267,7 +270,7 @@ impl Wire {
         let id = wire.next_id();
         wire.send(id, hello)?;
         match wire.first_answer()?.reply {
-            Reply::Hello { protocol, version, pid, keeper } => {
+            Reply::Hello { protocol, version, pid, keeper, used } => {
                 if protocol != PROTOCOL {
                     return Err(ClientError::Version { version });
                 }
@@ -275,6 +278,7 @@ impl Wire {
                 wire.keeper = Watched::open(keeper);
                 wire.supervisor = pid;
                 wire.version = version;
+                wire.used = used;
                 Ok(wire)
             }
             Reply::Error { message } => Err(ClientError::Refused(message)),

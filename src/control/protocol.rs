@@ -117,6 +117,8 @@ pub enum Reply {
         pid: u32,
         /// Its keeper's process: when that has ended, the stack is down for good.
         keeper: u32,
+        /// Whether anything was ever asked of it; before that, nothing is running.
+        used: bool,
     },
     /// Answers `Status`.
     Status {

@@ -36,7 +36,10 @@ impl Finish {
 
 impl Keeper {
     pub(super) fn begin_finish(&mut self, now: Tick) {
-        if self.finish.is_some() {
+        if let Some(finish) = &mut self.finish {
+            // Asked by a second supervisor: it is answered too.
+            finish.told = false;
+            finish.next = Some(now);
             return;
         }
         for unit in self.units.values_mut() {
@@ -95,7 +98,9 @@ impl Keeper {
         let mut pids: Vec<u32> = known.chain(platform::children()).collect();
         pids.sort_unstable();
         pids.dedup();
-        let living = pids.into_iter().filter_map(Entry::read).filter(|entry| !entry.is_dead());
-        living.map(|entry| platform::predicament(&entry)).collect()
+        pids.into_iter()
+            .filter_map(Entry::read)
+            .map(|entry| platform::predicament(&entry))
+            .collect()
     }
 }

@@ -16,7 +16,7 @@ use super::{
     finish::Finish,
     line::Line,
     logs::{Logs, Tell},
-    look::Looks,
+    look::{self, Looks, Sending},
     protocol::{FromKeeper, PROTOCOL, SpawnSpec, ToKeeper, UnitId},
     start::Starts,
     unit::Unit,
@@ -62,6 +62,8 @@ pub(super) struct Keeper {
     pub(super) orphans: Option<Tick>,
     pub(super) unheard: Vec<FromKeeper>,
     pub(super) finish: Option<Finish>,
+    /// This boot of the machine.
+    pub(super) boot: String,
     /// Outputs whose pipes somebody may still hold.
     pub(super) open_outputs: HashSet<u64>,
     /// Whether trees were taken over that are not our children.
@@ -100,6 +102,7 @@ impl Keeper {
             orphans: None,
             unheard: Vec::new(),
             finish: None,
+            boot: platform::boot_id(),
             open_outputs: HashSet::new(),
             adopted: false,
         })
@@ -143,6 +146,7 @@ impl Keeper {
     fn settle(&mut self, now: Tick) {
         if self.orphans.is_some_and(|due| now >= due) {
             self.orphans = None;
+            self.look_for_ends(now);
             self.reap_orphans();
         }
         self.look_if_due(now);
@@ -182,10 +186,10 @@ impl Keeper {
             }
             ToKeeper::Forget { unit } => {
                 if self.units.get(&unit).is_some_and(|unit| unit.gone) {
-                    self.units.remove(&unit);
+                    self.units.remove(&unit).inspect(|unit| self.unrecord(unit));
                 }
             }
-            ToKeeper::Note { note } => self.note = note,
+            ToKeeper::Note { note } => self.keep_note(note),
             ToKeeper::Finish => self.begin_finish(now),
         }
     }
@@ -209,11 +213,13 @@ impl Keeper {
                 }
                 self.tell(FromKeeper::Spawned {
                     unit: id,
-                    pid: started.unit.main.id().pid,
+                    pid: started.unit.main.pid,
                     log_offset: started.unit.log_offset,
                     at: now,
                 });
-                self.hold(started.unit);
+                let mut unit = started.unit;
+                unit.look = unit.remember(now);
+                self.hold(unit);
             }
             Err(error) => self.tell(FromKeeper::SpawnFailed { unit: id, error }),
         }
@@ -221,7 +227,9 @@ impl Keeper {
 
     /// Takes care of a unit that runs.
     pub(super) fn hold(&mut self, unit: Unit) {
-        self.watch(&unit.id, &unit.main);
+        if let Some(process) = &unit.process {
+            self.watch(&unit.id, process);
+        }
         self.units.insert(unit.id.clone(), unit);
     }
 
@@ -248,15 +256,32 @@ impl Keeper {
             }
             return;
         }
-        unit.main.ended().inspect(|descriptor| self.poller.remove(descriptor));
-        let exit = if unit.child {
-            platform::peek(unit.main.id().pid).ok().flatten().unwrap_or(Exit::UNKNOWN)
-        } else {
-            unit.main.exit_seen_by_others().unwrap_or(Exit::UNKNOWN)
+        if let Some(descriptor) = unit.process.as_ref().and_then(Process::ended) {
+            self.poller.remove(descriptor);
+        }
+        self.main_ended(&id, now);
+    }
+
+    fn main_ended(&mut self, id: &UnitId, now: Tick) {
+        let Some(unit) = self.units.get_mut(id) else { return };
+        let told = if unit.child { platform::peek(unit.main.pid).ok().flatten() } else { None };
+        unit.ended(told.unwrap_or(Exit::UNKNOWN), now);
+        if let Some(end) = &mut unit.end {
+            end.undrained.retain(|key| self.open_outputs.contains(key));
+            end.undrained.iter().for_each(|&key| self.logs.drain(key));
+        }
+    }
+
+    /// Looks for ends that no descriptor tells of.
+    fn look_for_ends(&mut self, now: Tick) {
+        let silent = |unit: &&Unit| {
+            let silent = unit.process.as_ref().is_some_and(|process| process.ended().is_none());
+            silent && unit.end.is_none() && matches!(platform::peek(unit.main.pid), Ok(Some(_)))
         };
-        unit.ended(exit, now);
-        for output in &unit.outputs {
-            self.logs.drain(output.key);
+        let ended: Vec<UnitId> =
+            self.units.values().filter(silent).map(|unit| unit.id.clone()).collect();
+        for id in ended {
+            self.main_ended(&id, now);
         }
     }
 
@@ -337,20 +362,22 @@ impl Keeper {
     }
 
     fn send(&mut self) {
+        self.record();
         if let Some(line) = &mut self.line {
             let unsent = line.flush();
             let _closed = self.poller.also_writable(&*line, LINE, unsent);
         }
     }
 
-    /// Sends a signal to the main process at once; to a tree after a look at who is in it.
+    /// Sends a signal to the main process at once; to a tree after a look at who is in it. What
+    /// comes after such a one waits too.
     fn signal(&mut self, id: UnitId, signal: Signal, tree: bool) {
         let Some(unit) = self.units.get_mut(&id) else { return };
-        if tree {
+        if tree || self.looks.signals.iter().any(|waiting| waiting.unit == id) {
             unit.look = Some(platform::now());
-            self.looks.signals.push((id, signal));
-        } else if unit.end.is_none() {
-            super::look::deliver(&unit.main, signal);
+            self.looks.signals.push(Sending { unit: id, signal, tree });
+        } else {
+            look::signal_main(unit, signal);
         }
     }
 }

@@ -7,6 +7,8 @@
 //! rationed: what one has cost is waited for three times over before the next, so that a thousand
 //! ends in a row cost a few looks, and a single one is looked at at once.
 
+use std::time::Duration;
+
 use super::{
     keep::Keeper,
     protocol::{FromKeeper, UnitId},
@@ -26,18 +28,30 @@ const RATION: u32 = 3;
 pub(super) struct Looks {
     /// The last one is paid for by then.
     pub(super) not_before: Tick,
-    /// Signals for trees.
-    pub(super) signals: Vec<(UnitId, Signal)>,
+    /// Signals for trees, and those for main processes that came after them.
+    pub(super) signals: Vec<Sending>,
+}
+
+/// A signal that waits for a look.
+#[derive(Debug)]
+pub(super) struct Sending {
+    pub(super) unit: UnitId,
+    pub(super) signal: Signal,
+    /// To everybody, or to the main process alone.
+    pub(super) tree: bool,
 }
 
 /// Sends a signal; after one that asks to end also CONT, so that a stopped process gets it.
-pub(super) fn deliver(process: &Process, signal: Signal) {
+fn deliver(process: &Process, signal: Signal) {
     // It may have ended just now, or be another user's: the next look will tell.
     let _refused = process.signal(signal);
     if wakes(signal) {
         let _refused = process.signal(CONTINUE);
     }
 }
+
+/// How soon orphans about to end are looked at again.
+const NAMELESS: Duration = Duration::from_millis(3);
 
 const CONTINUE: Signal = Signal::from_number(libc::SIGCONT);
 
@@ -66,16 +80,21 @@ impl Keeper {
         self.looks.not_before = platform::now() + took * RATION;
         for (id, family) in &families {
             if let Some(unit) = self.units.get_mut(id) {
-                unit.known = family.iter().map(|entry| entry.id).collect();
+                let known: Vec<ProcId> = family.iter().map(|entry| entry.id).collect();
+                unit.changed |= known != unit.known;
+                unit.known = known;
             }
         }
-        for (id, signal) in std::mem::take(&mut self.looks.signals) {
-            if let Some(unit) = self.units.get(&id) {
-                signal_tree(unit, signal);
+        for Sending { unit, signal, tree } in std::mem::take(&mut self.looks.signals) {
+            match self.units.get(&unit) {
+                Some(unit) if tree => signal_tree(unit, signal),
+                Some(unit) => signal_main(unit, signal),
+                None => {}
             }
         }
+        let nameless = self.nameless(&table, &families);
         for (id, family) in families {
-            self.seen(&id, &family, now);
+            self.seen(&id, &family, &nameless, now);
         }
     }
 
@@ -92,20 +111,38 @@ impl Keeper {
         units.iter().map(|unit| unit.id.clone()).zip(families).collect()
     }
 
+    /// Orphans about to end that nothing claims: without descriptors and environment by now, each
+    /// may be anybody's. They are waited for.
+    fn nameless(&self, table: &Table, families: &[(UnitId, Family)]) -> Vec<Entry> {
+        let own = std::process::id();
+        let orphans = table.entries().iter().filter(|entry| entry.parent == own);
+        let ending = orphans.filter(|entry| entry.is_ending() && !entry.is_dead());
+        let claimed = |pid: u32| {
+            families.iter().any(|(_, family)| family.iter().any(|entry| entry.id.pid == pid))
+        };
+        ending.filter(|entry| !claimed(entry.id.pid)).cloned().collect()
+    }
+
     /// Acts on what a look found of one unit.
-    fn seen(&mut self, id: &UnitId, family: &[Entry], now: Tick) {
+    fn seen(&mut self, id: &UnitId, family: &[Entry], nameless: &[Entry], now: Tick) {
         let Some(unit) = self.units.get_mut(id) else { return };
         let due = unit.look.is_some_and(|look| now >= look);
         if let Some(end) = &mut unit.end {
-            let main = unit.main.id();
+            let main = unit.main;
             let left = family.iter().filter(|entry| entry.id != main).count();
             end.left.get_or_insert(left);
-            end.empty = left == 0;
+            let may_be_its = |entry: &Entry| entry.id.start >= main.start;
+            end.empty =
+                left == 0 && (!nameless.iter().any(may_be_its) || now.since(end.at) >= STUCK);
+            if left == 0 && !end.empty {
+                unit.look = Some(now + NAMELESS);
+                return;
+            }
         }
         if !due {
             return;
         }
-        unit.look = None;
+        unit.look = if unit.end.is_none() { unit.remember(now) } else { None };
         if unit.end.as_ref().is_some_and(|end| end.empty) {
             return;
         }
@@ -113,7 +150,7 @@ impl Keeper {
         let watched: Vec<ProcId> = unit.watched.values().map(Process::id).collect();
         let others = family.iter().map(|entry| entry.id).filter(|id| !watched.contains(id));
         if unit.end.is_some() || unit.kill.is_some() {
-            let main = unit.main.id();
+            let main = unit.main;
             for process in others.filter(|id| *id != main).filter_map(Process::open) {
                 self.watch_leftover(id, process);
             }
@@ -126,6 +163,9 @@ impl Keeper {
     fn watch_leftover(&mut self, id: &UnitId, process: Process) {
         let token = self.watch(id, &process);
         if let Some(unit) = self.units.get_mut(id) {
+            if process.ended().is_none() {
+                unit.look.get_or_insert(platform::now() + STUCK / 10);
+            }
             unit.watched.insert(token, process);
         }
     }
@@ -134,14 +174,17 @@ impl Keeper {
     pub(super) fn tell_ends(&mut self, now: Tick) {
         let mut news = Vec::new();
         for unit in self.units.values_mut().filter(|unit| !unit.gone) {
+            unit.ask_exit_again();
             let Some(end) = &mut unit.end else { continue };
             if end.is_tellable(now) {
                 end.told = true;
+                unit.changed = true;
                 let (exit, at, left) = (end.exit, end.at, end.left.unwrap_or(0));
                 news.push(FromKeeper::Exited { unit: unit.id.clone(), exit, left, at });
             }
             if end.told && end.empty {
                 unit.gone = true;
+                unit.changed = true;
                 let swept = unit.killed.len();
                 news.push(FromKeeper::Gone { unit: unit.id.clone(), swept });
                 release(unit);
@@ -158,7 +201,7 @@ impl Keeper {
     pub(super) fn reap_orphans(&mut self) {
         let is_main = |pid: u32| {
             let mut units = self.units.values().filter(|unit| !unit.gone && unit.child);
-            units.any(|unit| unit.main.id().pid == pid)
+            units.any(|unit| unit.main.pid == pid)
         };
         loop {
             match platform::peek_any() {
@@ -177,24 +220,31 @@ impl Keeper {
 /// The main process may be reaped now, and its pipes have no more names.
 fn release(unit: &Unit) {
     if unit.child {
-        let _taken_over = platform::reap(unit.main.id().pid);
+        let _taken_over = platform::reap(unit.main.pid);
     }
     for output in &unit.outputs {
         let _gone_already = std::fs::remove_file(&output.path);
     }
 }
 
+/// Sends a signal to the main process, if it has not ended.
+pub(super) fn signal_main(unit: &Unit, signal: Signal) {
+    if let (None, Some(process)) = (&unit.end, &unit.process) {
+        deliver(process, signal);
+    }
+}
+
 /// Sends a signal to everybody: the group at once, then each one who is not in it.
 fn signal_tree(unit: &Unit, signal: Signal) {
-    let main = unit.main.id();
+    let main = unit.main;
     let group = unit.child.then_some(main.pid);
     if let Some(group) = group {
         let _empty = platform::kill_group(group, signal);
         if wakes(signal) {
             let _empty = platform::kill_group(group, CONTINUE);
         }
-    } else {
-        deliver(&unit.main, signal);
+    } else if let Some(process) = &unit.process {
+        deliver(process, signal);
     }
     for &other in unit.known.iter().filter(|&&id| id != main) {
         let in_group = group.is_some() && Entry::read(other.pid).map(|e| e.group) == group;
@@ -209,12 +259,12 @@ fn signal_tree(unit: &Unit, signal: Signal) {
 fn kill_if_asked(unit: &mut Unit, family: &[Entry], now: Tick) -> Option<Vec<String>> {
     let kill = unit.kill.as_mut()?;
     unit.look = Some(kill.next_look(now));
-    let main = unit.main.id();
+    let main = unit.main;
     if unit.child {
         let _empty = platform::kill_group(main.pid, Signal::KILL);
     }
-    if unit.end.is_none() {
-        let _ended = unit.main.signal(Signal::KILL);
+    if let (None, Some(process)) = (&unit.end, &unit.process) {
+        let _ended = process.signal(Signal::KILL);
     }
     for entry in family.iter().filter(|entry| entry.id != main) {
         unit.killed.insert(entry.id);

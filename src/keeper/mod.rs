@@ -28,6 +28,7 @@ mod line;
 pub mod logs;
 mod look;
 pub mod protocol;
+mod record;
 mod run;
 mod start;
 mod starter;

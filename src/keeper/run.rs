@@ -73,16 +73,17 @@ pub fn run_with(
     let offer = Offer::new(sender, Arc::clone(&waker));
     let parts = Parts { places: places.clone(), open_files, waker, signals, lines };
     let mut keeper = Keeper::new(parts).map_err(io("begin"))?;
+    keeper.take_over().map_err(io("take over"))?;
     say(&mut answer, launch::READY)?;
     drop(answer);
     let of_thread = places.clone();
     let starter = std::thread::Builder::new().name("supervisor".to_owned());
     let kept = move || keep_alive(|offer| one(&of_thread, &control, offer), &offer);
     starter.spawn(kept).map_err(io("start a thread"))?;
-    let result = keeper.run().map_err(io("wait"));
+    keeper.run().map_err(io("wait"))?;
     places.remove_runtime();
     drop(lock);
-    result
+    Ok(())
 }
 
 /// What is to be had before it can be said to be ready.

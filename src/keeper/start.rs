@@ -104,18 +104,22 @@ impl Starts<'_> {
         };
         let unit = Unit {
             id: spec.unit.clone(),
+            main: main.id(),
             known: vec![main.id()],
-            main,
+            process: Some(main),
             child: true,
             started: self.now,
             log_offset,
             outputs: made.iter().map(pipe).collect(),
+            log_policy: spec.log_policy.clone(),
             mark,
             end: None,
             kill: None,
             killed: HashSet::new(),
             watched: std::collections::HashMap::new(),
             look: None,
+            remembered: 0,
+            changed: true,
             gone: false,
         };
         let outputs = made.into_iter().map(|made| Output {

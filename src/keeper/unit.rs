@@ -6,10 +6,12 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::protocol::{UnitId, UnitReport};
 use crate::{
     event::Tick,
-    model::Exit,
+    model::{Exit, LogPolicy},
     platform::{FileId, ProcId, Process, Tree},
 };
 
@@ -18,6 +20,11 @@ const DRAIN: Duration = Duration::from_millis(100);
 
 /// Survivors of SIGKILL are named after this long.
 pub(super) const STUCK: Duration = Duration::from_secs(2);
+
+/// Who is in a tree is looked at so long after its start, and so long after that: what leaves its
+/// parent, session, pipes and environment behind all at once can only be known from before.
+const REMEMBER: [Duration; 3] =
+    [Duration::from_millis(300), Duration::from_secs(3), Duration::from_secs(30)];
 
 /// The first pause between two looks at a tree that is being killed; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
@@ -28,12 +35,15 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Unit {
     pub(super) id: UnitId,
     /// The main process; a zombie from its end until the whole tree is gone.
-    pub(super) main: Process,
+    pub(super) main: ProcId,
+    /// The same, to be signalled and waited for; none if it had ended before it was taken over.
+    pub(super) process: Option<Process>,
     /// Whether it is a child of this keeper, not one taken over.
     pub(super) child: bool,
     pub(super) started: Tick,
     pub(super) log_offset: u64,
     pub(super) outputs: Vec<OutputPipe>,
+    pub(super) log_policy: LogPolicy,
     /// `STACKRUN_ID=…`.
     pub(super) mark: Vec<u8>,
     /// Every process that the last look found.
@@ -46,12 +56,16 @@ pub(super) struct Unit {
     pub(super) watched: HashMap<u64, Process>,
     /// When to look at the tree.
     pub(super) look: Option<Tick>,
+    /// How many looks there were only to remember who is there.
+    pub(super) remembered: usize,
+    /// Whether its record on disk is out of date.
+    pub(super) changed: bool,
     /// Nothing of it is left, and everybody has been told.
     pub(super) gone: bool,
 }
 
 /// One of its outputs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct OutputPipe {
     pub(super) key: u64,
     pub(super) path: PathBuf,
@@ -85,14 +99,14 @@ pub(super) struct Kill {
 impl Unit {
     /// What the process table is searched for.
     pub(super) fn tree<'a>(&'a self, pipes: &'a [FileId]) -> Tree<'a> {
-        Tree { main: self.main.id(), known: &self.known, pipes, mark: &self.mark }
+        Tree { main: self.main, known: &self.known, pipes, mark: &self.mark }
     }
 
     /// What a new supervisor is told: exactly what the old one was, and what it missed.
     pub(super) fn report(&self) -> UnitReport {
         UnitReport {
             unit: self.id.clone(),
-            pid: self.main.id().pid,
+            pid: self.main.pid,
             started: self.started,
             log_offset: self.log_offset,
             exit: self.end.as_ref().filter(|end| end.told).map(|end| end.exit),
@@ -105,6 +119,26 @@ impl Unit {
         let undrained = self.outputs.iter().map(|output| output.key).collect();
         self.end = Some(End { exit, at: now, undrained, left: None, empty: false, told: false });
         self.look = Some(now);
+        self.changed = true;
+    }
+
+    /// How its main process ended, if that was not known: the kernel tells others than the parent
+    /// once the parent has taken note.
+    pub(super) fn ask_exit_again(&mut self) {
+        let told = self.process.as_ref().and_then(Process::exit_seen_by_others);
+        if let (Some(end), Some(exit), false) = (&mut self.end, told, self.child)
+            && end.exit == Exit::UNKNOWN
+        {
+            end.exit = exit;
+        }
+    }
+
+    /// When next to look at it while it runs, only to remember who is there: a few times, at
+    /// full seconds, so that one look does for many.
+    pub(super) fn remember(&mut self, now: Tick) -> Option<Tick> {
+        let pause = REMEMBER.get(self.remembered)?;
+        self.remembered += 1;
+        Some(Tick(Duration::from_secs((now + *pause).0.as_secs() + 1)))
     }
 
     /// Begins to kill it; a second time changes nothing.
@@ -117,15 +151,19 @@ impl Unit {
 
     /// When something is to be done for it without anything happening.
     pub(super) fn deadline(&self) -> Option<Tick> {
-        let drain = self.end.as_ref().filter(|end| end.waits_for_logs()).map(End::drain_by);
+        let drain = self.end.as_ref().filter(|end| end.waits()).map(End::drain_by);
         self.look.into_iter().chain(drain).min()
     }
 }
 
 impl End {
-    /// Whether all is known but what the log thread may still be writing.
-    fn waits_for_logs(&self) -> bool {
-        !self.told && self.left.is_some() && !self.undrained.is_empty()
+    /// Whether all is known but what the log thread is still writing, or how it ended.
+    fn waits(&self) -> bool {
+        !self.told && self.left.is_some() && !self.is_complete()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.undrained.is_empty() && self.exit != Exit::UNKNOWN
     }
 
     fn drain_by(&self) -> Tick {
@@ -134,8 +172,8 @@ impl End {
 
     /// Whether it can be told now.
     pub(super) fn is_tellable(&self, now: Tick) -> bool {
-        let drained = self.undrained.is_empty() || now >= self.drain_by();
-        !self.told && self.left.is_some() && drained
+        let complete = self.is_complete() || now >= self.drain_by();
+        !self.told && self.left.is_some() && complete
     }
 }
 

@@ -16,11 +16,13 @@ mod cycle;
 mod decl;
 mod dotenv;
 mod explain;
+mod fmt;
 mod layers;
 mod name;
 mod problem;
 mod read;
 mod report;
+mod scan;
 mod schedule;
 mod schema;
 mod source;
@@ -36,6 +38,11 @@ mod tests;
 use std::{collections::BTreeMap, path::Path};
 
 use self::problem::Problems;
+pub use self::{
+    explain::{UnknownKey, explain, keys, schema_text},
+    fmt::fmt,
+    report::{Label, Look, ProblemData, data, render},
+};
 use crate::model::Stack;
 
 /// What a stack file is read with.

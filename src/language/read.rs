@@ -2,11 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use kdl::KdlDocument;
-
 use super::{
     decl::Decl,
-    problem::{Problem, Problems, syntax_problems},
+    problem::{self, Problem, Problems},
     schema,
     source::{Sources, Span},
     syntax::Syntax,
@@ -63,16 +61,13 @@ impl Reader<'_> {
         let name = root.and_then(|root| path.strip_prefix(root).ok()).unwrap_or(path);
         let name = name.display().to_string();
         let file = self.read.sources.add(path.to_path_buf(), name, text.clone());
-        let parsed = match syntax_problems(&text, file) {
-            problems if problems.is_empty() => text.parse::<KdlDocument>().ok(),
-            problems => {
+        let document = match problem::parse(&text, file) {
+            Ok(document) => document,
+            Err(problems) => {
                 problems.into_iter().for_each(|problem| self.problems.add(problem));
-                None
+                self.read.incomplete = true;
+                return;
             }
-        };
-        let Some(document) = parsed else {
-            self.read.incomplete = true;
-            return;
         };
         let place = Span { file, start: 0, end: 0 };
         let mut syntax = Syntax { file, problems: self.problems };

@@ -2,7 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity,
+    SourceCode,
+};
+use serde::Serialize;
 
 use super::{
     problem::{Problem, Problems},
@@ -23,22 +27,86 @@ pub(super) struct Finding {
     /// The labels in other files.
     related: Vec<Finding>,
     /// All labels, for programs.
-    pub(super) places: Vec<Place>,
+    places: Vec<Label>,
 }
 
-/// A label for programs.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    /// The file as it is called in messages.
-    pub(super) file: String,
-    /// From 1.
-    pub(super) line: usize,
-    /// In characters, from 1.
-    pub(super) column: usize,
-    /// In characters.
-    pub(super) length: usize,
-    /// What is said of it.
-    pub(super) label: String,
+/// A problem as data, for `check --json`. The first label's place is the problem's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProblemData {
+    /// `error` or `warning`.
+    pub severity: &'static str,
+    /// A short name that stays the same between versions.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// The file, as it is called in messages; none for what stands in no file.
+    pub file: Option<String>,
+    /// The line, from 1.
+    pub line: Option<usize>,
+    /// The column in characters, from 1.
+    pub column: Option<usize>,
+    /// How many characters it concerns.
+    pub length: Option<usize>,
+    /// What is to be said of which places.
+    pub labels: Vec<Label>,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// A place and what is to be said of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Label {
+    /// The file, as it is called in messages.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// How many characters it concerns.
+    pub length: usize,
+    /// What is to be said.
+    pub label: String,
+}
+
+/// How reports are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Columns to fill.
+    pub width: usize,
+    /// Whether to use colour, and characters beyond ASCII.
+    pub color: bool,
+}
+
+/// A report of [`super::load`] drawn for people.
+pub fn render(report: &miette::Report, look: Look) -> String {
+    let theme = if look.color { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_width(look.width)
+        .with_links(false)
+        .without_cause_chain();
+    let mut out = String::new();
+    match handler.render_report(&mut out, report.as_ref()) {
+        Ok(()) => out,
+        Err(fmt::Error) => format!("{report}\n"),
+    }
+}
+
+/// A report of [`super::load`] as data; `None` for any other.
+pub fn data(report: &miette::Report) -> Option<ProblemData> {
+    let finding = report.downcast_ref::<Finding>()?;
+    let first = finding.places.first();
+    let warning = finding.severity == Severity::Warning;
+    Some(ProblemData {
+        severity: if warning { "warning" } else { "error" },
+        code: finding.code,
+        message: finding.message.clone(),
+        file: first.map(|place| place.file.clone()),
+        line: first.map(|place| place.line),
+        column: first.map(|place| place.column),
+        length: first.map(|place| place.length),
+        labels: finding.places.clone(),
+        help: finding.help.clone(),
+    })
 }
 
 /// The problems as reports, in the order of the files: errors and warnings.
@@ -114,11 +182,11 @@ fn labeled(span: Span, label: &str) -> LabeledSpan {
     LabeledSpan::new(Some(label.to_owned()), span.start, span.end - span.start)
 }
 
-fn place(span: Span, label: &str, sources: &Sources) -> Place {
+fn place(span: Span, label: &str, sources: &Sources) -> Label {
     let (line, column) = sources.line_column(span);
     let length = sources.text(span).chars().count();
     let file = sources.file(span).name.clone();
-    Place { file, line, column, length, label: label.to_owned() }
+    Label { file, line, column, length, label: label.to_owned() }
 }
 
 impl fmt::Display for Finding {

@@ -51,7 +51,7 @@ impl Syntax<'_> {
                 });
                 continue;
             }
-            decls.push(self.node(node, name, spec));
+            decls.push(self.node(node, name, spec, parent));
         }
         for child in parent.children.iter().flat_map(|children| children.iter()) {
             let count = document.nodes().iter().filter(|node| node.name().value() == child.name);
@@ -74,12 +74,18 @@ impl Syntax<'_> {
         });
     }
 
-    fn node(&mut self, node: &KdlNode, name: Spanned<String>, spec: &'static NodeSpec) -> Decl {
+    fn node(
+        &mut self,
+        node: &KdlNode,
+        name: Spanned<String>,
+        spec: &'static NodeSpec,
+        parent: &'static NodeSpec,
+    ) -> Decl {
         if spec.name.is_empty() && !name::is_variable(&name.value) {
             self.problems.add(Problem::BadVariable { name: name.clone() });
         }
         let before = self.problems.len();
-        let (values, props) = self.entries(node, &name, spec);
+        let (values, props) = self.entries(node, &name, spec, parent);
         let mut damaged = self.problems.len() > before;
         let children = node.children().map(|document| match &spec.children {
             Some(_) => {
@@ -112,6 +118,7 @@ impl Syntax<'_> {
         node: &KdlNode,
         name: &Spanned<String>,
         spec: &'static NodeSpec,
+        parent: &'static NodeSpec,
     ) -> (Vec<Spanned<Value>>, Vec<Prop>) {
         let (mut values, mut props) = (Vec::new(), Vec::<Prop>::new());
         let mut seen: HashMap<&str, Span> = HashMap::new();
@@ -125,6 +132,11 @@ impl Syntax<'_> {
                     continue;
                 }
                 props.extend(self.prop(entry, key, name, spec));
+            } else if is_next_node(entry, count, spec, parent) {
+                let name = entry.value().as_string().unwrap_or_default().to_owned();
+                let next = Spanned::new(name, self.value_span(entry));
+                self.problems.add(Problem::MissingSemicolon { next });
+                break;
             } else {
                 count += 1;
                 values.extend(self.argument(entry, count, name, spec));
@@ -249,4 +261,15 @@ impl Syntax<'_> {
         let length = entry.format().map_or(span.end - span.start, |f| f.value_repr.len());
         Span { start: span.end.saturating_sub(length), ..span }
     }
+}
+
+/// Whether what looks like a value is the next node, with no `;` before it: a bare word that names
+/// a node of the same place, where a value has no more business.
+fn is_next_node(entry: &KdlEntry, count: usize, spec: &NodeSpec, parent: &NodeSpec) -> bool {
+    let bare = entry.format().is_some_and(|format| !format.value_repr.starts_with(['"', '#']));
+    let names = |text| parent.child(text).is_some_and(|sibling| !sibling.name.is_empty());
+    let enough = spec.value.as_ref().is_none_or(|value| {
+        count >= value.min && count > 0 && value.format.as_deref() != Some("name")
+    });
+    bare && enough && entry.value().as_string().is_some_and(names)
 }

@@ -20,15 +20,19 @@ pub struct FileId {
 }
 
 impl From<&Stat> for FileId {
-    #[allow(
-        clippy::allow_attributes,
-        clippy::unnecessary_cast,
-        clippy::cast_sign_loss,
-        reason = "the fields' types differ from system to system"
-    )]
     fn from(stat: &Stat) -> Self {
-        Self { dev: stat.st_dev as u64, ino: stat.st_ino as u64 }
+        Self { dev: device(stat), ino: stat.st_ino }
     }
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn device(stat: &Stat) -> u64 {
+    stat.st_dev
+}
+
+#[cfg(target_vendor = "apple")]
+fn device(stat: &Stat) -> u64 {
+    i64::from(stat.st_dev).cast_unsigned()
 }
 
 /// A named pipe that a service writes to and the keeper reads from (fifo(7)).

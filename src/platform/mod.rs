@@ -35,7 +35,7 @@ pub use own::{MARK, detach, environment, inherited, null, own_program};
 pub use peer::peer_uid;
 pub use places::{Places, PlacesError, fnv1a};
 pub use signals::{SignalPipe, kill_group, kill_process, reset_signals};
-pub use tree::{Family, Tree, members};
+pub use tree::{Family, Tree, members, relatives};
 pub use types::{Launch, Listener, Moved, SpawnError, Spawned, Stage, TreeStats};
 pub use users::{find_user, own_uid, user_name};
 pub use watched::Watched;

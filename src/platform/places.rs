@@ -5,7 +5,9 @@
 //! shells must not make two keepers.
 
 use std::{
+    ffi::OsString,
     io,
+    os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
 };
 
@@ -68,14 +70,29 @@ impl Places {
         self.runtime.join("socket")
     }
 
+    /// Whose runtime folder this is: the stack's folder.
+    pub fn whose(&self) -> PathBuf {
+        self.runtime.join("folder")
+    }
+
+    /// The folders of all stacks of this user that have, or had, a keeper since boot.
+    pub fn all() -> Vec<PathBuf> {
+        let base = base(geteuid().as_raw());
+        let folders = std::fs::read_dir(base).into_iter().flatten().flatten();
+        let named = folders.filter_map(|folder| std::fs::read(folder.path().join("folder")).ok());
+        let mut all: Vec<PathBuf> = named.map(|bytes| OsString::from_vec(bytes).into()).collect();
+        all.sort();
+        all
+    }
+
     /// The named pipe of an output.
     pub fn fifo(&self, name: &str) -> PathBuf {
         self.runtime.join(name)
     }
 
-    /// The keeper's own record of what it holds, for one that takes over.
-    pub fn units(&self) -> PathBuf {
-        self.runtime.join("units")
+    /// The supervisor's note, for a keeper that takes over.
+    pub fn note(&self) -> PathBuf {
+        self.runtime.join("note")
     }
 
     /// Where the logs are.
@@ -135,6 +152,8 @@ impl Places {
         if socket.as_os_str().len() > SOCKET_PATH_MAX {
             return Err(PlacesError::Unsafe { path: socket, why: "is too long for a socket" });
         }
+        let whose = self.whose();
+        std::fs::write(&whose, self.folder.as_os_str().as_encoded_bytes()).map_err(at(&whose))?;
         Ok(())
     }
 

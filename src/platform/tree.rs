@@ -43,6 +43,15 @@ pub fn members(table: &Table, trees: &[Tree<'_>], outsiders: &[u32]) -> Vec<Fami
     claims.families(trees.len())
 }
 
+/// The processes of a tree as its relations alone tell, without a look at pipes and marks: cheap
+/// enough to be asked often.
+pub fn relatives(table: &Table, main: u32) -> Family {
+    let mut claims = Claims::new(table, &[]);
+    claims.claim(main, 0);
+    claims.follow();
+    claims.families(1).pop().unwrap_or_default()
+}
+
 /// Who belongs to which tree, so far.
 struct Claims<'a> {
     table: &'a Table,

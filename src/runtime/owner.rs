@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
-use crate::platform::{self, FileId, Listener, ProcId, Table};
+use crate::platform::{self, Entry, FileId, Listener, ProcId, Table};
 
 /// One generation of a service, as the owner of listening sockets. Clones share what has been
 /// proved already.
@@ -53,11 +53,21 @@ pub(super) fn describe_holder(listeners: &[Listener]) -> String {
     }
 }
 
-/// A process for a person: `pid 812 (nginx: master process), user www-data`.
+/// A process for a person: `pid 812 (nginx: master process), user www-data, in /srv`. One that a
+/// stackrun started is named by its service, too.
 fn describe(pid: u32) -> String {
     let Some(found) = platform::describe(pid) else { return format!("pid {pid}") };
     let dir = found.dir.map(|dir| format!(", in {}", dir.display())).unwrap_or_default();
-    format!("pid {pid} ({}), user {}{dir}", found.command, found.user)
+    let service = service_of(pid).map(|name| format!(", `{name}` of a stack")).unwrap_or_default();
+    format!("pid {pid} ({}), user {}{service}{dir}", found.command, found.user)
+}
+
+/// The service that a process belongs to, by the mark that a keeper gave it.
+fn service_of(pid: u32) -> Option<String> {
+    let mark = Entry::read(pid)?.mark()?;
+    let mark = String::from_utf8(mark).ok()?;
+    let name = mark.rsplit(':').nth(1)?;
+    Some(name.to_owned())
 }
 
 /// The processes of each of these trees, by their main processes, from one look at the system.

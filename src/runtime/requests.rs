@@ -190,6 +190,7 @@ impl World {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             keeper: self.keeper_pid,
+            used: self.used,
         }
     }
 

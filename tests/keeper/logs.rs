@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use stackrun::keeper::logs::{RECORD, Stamp, index_path};
+use stackrun::keeper::{
+    logs::{RECORD, Stamp, index_path, rotated},
+    protocol::FromKeeper,
+};
 
 use crate::world::{World, until};
 
@@ -85,4 +88,66 @@ pub(crate) fn a_log_that_was_removed_begins_anew() {
     std::fs::write(world.dir.path().join("go"), "").unwrap();
     world.gone(&unit);
     until("the new log", || world.log("a") == "two\n");
+}
+
+pub(crate) fn a_log_is_rotated_at_the_end_of_a_line() {
+    let mut world = World::new();
+    let mut spec = world.script("a", &format!("set -- w 20000; {WRITE}; printf 'the end'"));
+    spec.log_policy.max_size = 20_000;
+    spec.log_policy.keep = 100;
+    let (unit, _) = world.spawn(spec);
+    world.gone(&unit);
+    let log = world.places.log("a");
+    let old: Vec<_> =
+        (1..).map(|age| rotated(&log, age)).take_while(|path| path.exists()).collect();
+    assert!(old.len() > 1, "{old:?}");
+    let mut all = String::new();
+    for path in old.iter().rev() {
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.ends_with('\n'), "{} is cut", path.display());
+        assert!((20_000..20_020).contains(&text.len()), "{}", text.len());
+        let index = std::fs::read(index_path(path)).unwrap();
+        assert_eq!(Stamp::from_bytes(index[..RECORD].try_into().unwrap()).offset, 0);
+        all += &text;
+    }
+    all += &world.log("a");
+    assert_complete(all.strip_suffix("the end").unwrap(), 1, 20_000);
+}
+
+pub(crate) fn a_full_disk_stops_no_service() {
+    let mut world = World::new();
+    std::os::unix::fs::symlink("/dev/full", world.places.log("a")).unwrap();
+    let (unit, _) = world.run("a", &format!("set -- w 200000; {WRITE}; exit 7"));
+    assert_eq!(world.exited(&unit), (stackrun::model::Exit::Code(7), 0));
+    world.gone(&unit);
+    let text = world.wait("Trouble", |message| match message {
+        FromKeeper::Trouble { text } => Some(text.clone()),
+        _ => None,
+    });
+    assert!(text.contains("No space left on device"), "{text}");
+    assert!(!world.has(|message| matches!(message, FromKeeper::Trouble { .. })), "said twice");
+}
+
+pub(crate) fn stderr_may_be_apart() {
+    let mut world = World::new();
+    let mut spec = world.script("a", "echo out; echo err >&2");
+    spec.log_policy.split = true;
+    let (unit, _) = world.spawn(spec);
+    world.gone(&unit);
+    assert_eq!(world.log("a"), "out\n");
+    let apart = world.places.logs().join("a.err.log");
+    assert_eq!(std::fs::read_to_string(apart).unwrap(), "err\n");
+}
+
+pub(crate) fn a_flood_starves_nobody() {
+    let mut world = World::new();
+    let (flood, _) = world.run("flood", "exec yes");
+    for number in 0..20 {
+        let name = format!("a{number}");
+        let (unit, _) = world.run(&name, "echo hello");
+        world.exited(&unit);
+        assert_eq!(world.log(&name), "hello\n");
+    }
+    world.kill(&flood);
+    world.gone(&flood);
 }

@@ -4,6 +4,8 @@
 //! a socket; otherwise it runs the tests, as many at once as there are processors, those whose
 //! names hold an argument if there is one.
 
+#![expect(clippy::disallowed_methods, reason = "tests watch the clock and start programs")]
+
 mod logs;
 mod start;
 mod supervisor;
@@ -25,8 +27,6 @@ macro_rules! tests {
         &[$($((concat!(stringify!($module), "::", stringify!($name)), $module::$name)),+),+]
     };
 }
-use tests;
-
 const TESTS: &[Test] = tests! {
     start {
         exits_are_exact,
@@ -37,6 +37,7 @@ const TESTS: &[Test] = tests! {
     tree {
         a_stopped_process_gets_the_signal,
         an_escapee_is_killed,
+        who_was_seen_before_is_remembered,
         leftovers_of_a_crash_are_swept,
         leftovers_that_end_by_themselves_are_gone_once,
         one_who_ignores_the_signal_is_killed,
@@ -46,6 +47,8 @@ const TESTS: &[Test] = tests! {
         a_signal_reaches_those_who_left_the_group,
         orphans_of_a_killed_database_are_found,
         a_thousand_ends_cost_little,
+        who_survives_is_named,
+        an_idle_keeper_sleeps,
     }
     logs {
         every_line_of_one_writer_is_there,
@@ -54,13 +57,19 @@ const TESTS: &[Test] = tests! {
         the_log_is_complete_when_the_end_is_told,
         times_are_beside_the_log,
         a_log_that_was_removed_begins_anew,
+        a_log_is_rotated_at_the_end_of_a_line,
+        a_full_disk_stops_no_service,
+        stderr_may_be_apart,
+        a_flood_starves_nobody,
     }
     supervisor {
         ends_are_kept_while_it_is_away,
-        the_real_program_is_started_with_its_descriptors,
         a_second_keeper_is_told_that_the_stack_is_held,
         a_signal_to_the_keeper_asks_for_an_orderly_end,
         nothing_is_left_behind,
+        it_is_started_again_with_its_descriptors,
+        another_keeper_takes_over,
+        a_forged_record_harms_nobody,
     }
 };
 
@@ -70,14 +79,21 @@ fn main() -> ExitCode {
     if first.as_deref() == Some("keeper") {
         return world::be_keeper(arguments);
     }
+    if first.as_deref() == Some("keeper-alone") {
+        return supervisor::be_keeper_alone(arguments);
+    }
+    if first.as_deref() == Some("supervisor") {
+        return supervisor::be_supervisor(arguments);
+    }
     let filter = first.filter(|first| !first.starts_with('-')).unwrap_or_default();
     let chosen: Vec<&Test> = TESTS.iter().filter(|(name, _)| name.contains(&filter)).collect();
     let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let work = || {
         while let Some((name, test)) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let began = std::time::Instant::now();
             let failure = catch_unwind(test).is_err();
             failed.fetch_add(usize::from(failure), Ordering::Relaxed);
-            say(name, failure);
+            say(name, failure, began.elapsed());
         }
     };
     std::thread::scope(|threads| {
@@ -89,6 +105,6 @@ fn main() -> ExitCode {
 }
 
 #[expect(clippy::print_stdout, reason = "the result of a test")]
-fn say(name: &str, failure: bool) {
-    println!("test {name} ... {}", if failure { "FAILED" } else { "ok" });
+fn say(name: &str, failure: bool, took: std::time::Duration) {
+    println!("test {name} ... {} ({took:.1?})", if failure { "FAILED" } else { "ok" });
 }

@@ -1,6 +1,9 @@
 //! Whole trees: signals, ends, and what is left.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use stackrun::{
     keeper::protocol::{FromKeeper, ToKeeper},
@@ -42,6 +45,22 @@ pub(crate) fn an_escapee_is_killed() {
     assert!(!lives(escapee));
 }
 
+pub(crate) fn who_was_seen_before_is_remembered() {
+    let mut world = World::new();
+    // It keeps nothing but its parent, and loses that.
+    let script = "setsid env -i sh -c 'echo $$ > pid; exec sleep 1000' </dev/null >/dev/null 2>&1 &
+        sleep 1000";
+    let (unit, _) = world.run("a", script);
+    let escapee = world.pid_in("pid");
+    // Any signal to the tree has everybody looked at first.
+    world.signal(&unit, Signal::from_name("URG").unwrap(), true);
+    world.signal(&unit, Signal::KILL, false);
+    world.exited(&unit);
+    world.kill(&unit);
+    world.gone(&unit);
+    until("its end", || !lives(escapee));
+}
+
 pub(crate) fn leftovers_of_a_crash_are_swept() {
     let mut world = World::new();
     let (unit, pid) = world.run("a", "sleep 1000 & setsid sleep 1000 & echo up; wait");
@@ -63,7 +82,7 @@ pub(crate) fn leftovers_of_a_crash_are_swept() {
 
 pub(crate) fn leftovers_that_end_by_themselves_are_gone_once() {
     let mut world = World::new();
-    let (unit, _) = world.run("a", "(read x < fifo) & mkfifo fifo; echo up; exit 3");
+    let (unit, _) = world.run("a", "mkfifo fifo; (read x < fifo) & echo up; exit 3");
     assert_eq!(world.exited(&unit), (Exit::Code(3), 1));
     std::fs::write(world.dir.path().join("fifo"), "\n").unwrap();
     assert_eq!(world.gone(&unit), 0);
@@ -141,7 +160,6 @@ pub(crate) fn a_signal_reaches_those_who_left_the_group() {
 pub(crate) fn orphans_of_a_killed_database_are_found() {
     let nobody = 65534;
     let mut world = World::new();
-    let data = world.dir.path().join("db");
     let mode = std::os::unix::fs::PermissionsExt::from_mode;
     std::fs::set_permissions(world.dir.path(), mode(0o777)).unwrap();
     let mut spec = world.script(
@@ -172,7 +190,6 @@ pub(crate) fn orphans_of_a_killed_database_are_found() {
     world.kill(&unit);
     world.gone(&unit);
     assert_eq!(orphans.into_iter().filter(|&pid| lives(pid)).collect::<Vec<_>>(), [0; 0]);
-    drop(data);
 }
 
 pub(crate) fn a_thousand_ends_cost_little() {
@@ -199,4 +216,51 @@ pub(crate) fn a_thousand_ends_cost_little() {
         world.gone(unit);
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+/// A process in a frozen group of the first kind (cgroups(7)) cannot be killed until it is thawed.
+pub(crate) fn who_survives_is_named() {
+    let group = PathBuf::from(format!("/sys/fs/cgroup/freezer/stackrun-{}", std::process::id()));
+    if std::fs::create_dir(&group).is_err() {
+        return;
+    }
+    let mut world = World::new();
+    let (unit, pid) = world.run("a", "sleep 1000");
+    std::fs::write(group.join("cgroup.procs"), pid.to_string()).unwrap();
+    std::fs::write(group.join("freezer.state"), "FROZEN").unwrap();
+    until("the frost", || {
+        std::fs::read_to_string(group.join("freezer.state")).unwrap() == "FROZEN\n"
+    });
+    world.kill(&unit);
+    let processes = world.wait("Stuck", |message| match message {
+        FromKeeper::Stuck { processes, .. } => Some(processes.clone()),
+        _ => None,
+    });
+    std::fs::write(group.join("freezer.state"), "THAWED").unwrap();
+    assert_eq!(
+        processes,
+        [format!("{pid} /bin/sh -c sleep 1000 (state D)").replace("/bin/sh", "sh")]
+    );
+    assert_eq!(world.exited(&unit), (Exit::Signal(Signal::KILL), 0));
+    world.gone(&unit);
+    assert!(!world.has(|message| matches!(message, FromKeeper::Stuck { .. })), "said twice");
+    std::fs::remove_dir(group).unwrap();
+}
+
+pub(crate) fn an_idle_keeper_sleeps() {
+    let mut world = World::new();
+    let (unit, _) = world.run("a", "echo up; sleep 1000");
+    world.said("a", "up");
+    let switches = |pid: u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("voluntary_ctxt")).unwrap();
+        line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let before = switches(world.keeper);
+    let began = Instant::now();
+    until("some idle time", || began.elapsed() > Duration::from_secs(3));
+    let woken = switches(world.keeper) - before;
+    assert!(woken < 20, "{woken} times in three seconds");
+    world.kill(&unit);
+    world.gone(&unit);
 }

@@ -26,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) fn be_keeper(mut arguments: impl Iterator<Item = String>) -> ExitCode {
     let mut value = || arguments.next().expect("an argument");
     let (dir, socket) = (PathBuf::from(value()), PathBuf::from(value()));
+    let _first_keeper = std::fs::remove_file(&socket);
     let listener = UnixListener::bind(socket);
     let held = keeper::run_with(&dir, move |_places, _control, offer| {
         let listener = listener.as_ref().map_err(|error| std::io::Error::from(error.kind()))?;
@@ -51,9 +52,7 @@ impl World {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let places = Places::of(dir.path()).unwrap();
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.arg("keeper").arg(dir.path()).arg(dir.path().join("supervisor"));
-        assert_eq!(keeper::launch_as(command).unwrap(), Launched::Ready);
+        launch(&dir);
         let stream = connect(&dir);
         let decoder = Decoder::default();
         let mut world = Self { dir, places, keeper: 0, stream, decoder, inbox: Vec::new() };
@@ -69,6 +68,20 @@ impl World {
         });
         self.keeper = pid;
         (units, note)
+    }
+
+    /// Kills the keeper, and starts another one.
+    pub(crate) fn replace_keeper(&mut self) {
+        let keeper = stackrun::platform::ProcId::of(self.keeper).unwrap();
+        stackrun::platform::Process::open(keeper).unwrap().signal(Signal::KILL).unwrap();
+        until("the keeper's end", || !lives(self.keeper));
+        self.start_again();
+    }
+
+    /// Starts a keeper where one was.
+    pub(crate) fn start_again(&mut self) {
+        launch(&self.dir);
+        self.reconnect();
     }
 
     /// Hangs up without a word, as one who was killed.
@@ -145,6 +158,13 @@ impl World {
             FromKeeper::Exited { unit: of, exit, left, .. } if of == unit => Some((*exit, *left)),
             _ => None,
         })
+    }
+
+    /// How it ended, as a new supervisor is told: in `Hello` or after it.
+    pub(crate) fn ended(&mut self, unit: &UnitId) -> Exit {
+        let (units, _) = self.hello();
+        let report = units.iter().find(|report| report.unit == *unit).unwrap();
+        report.exit.unwrap_or_else(|| self.exited(unit).0)
     }
 
     /// Waits until nothing is left of it; how many were swept.
@@ -237,6 +257,12 @@ impl Drop for World {
             }
         }
     }
+}
+
+fn launch(dir: &TempDir) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.arg("keeper").arg(dir.path()).arg(dir.path().join("supervisor"));
+    assert_eq!(keeper::launch_as(command).unwrap(), Launched::Ready);
 }
 
 fn connect(dir: &TempDir) -> UnixStream {

@@ -4,14 +4,17 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Seek, SeekFrom},
-    os::{fd::AsFd, unix::fs::MetadataExt},
+    os::{
+        fd::AsFd,
+        unix::fs::{FileExt, MetadataExt},
+    },
     path::PathBuf,
 };
 
-use super::index::Index;
+use super::{index::Index, rotate::rotate};
 use crate::{
     model::LogPolicy,
-    platform::{Moved, transfer, wall_nanos},
+    platform::{Moved, peek_bytes, transfer, wall_nanos},
 };
 
 /// A log that bytes are moved to.
@@ -69,6 +72,7 @@ impl LogFile {
     }
 
     fn store(&mut self, pipe: impl AsFd, most: usize) -> io::Result<Moved> {
+        let most = self.rotate_if_due(&pipe, most)?;
         let open = self.at_end()?;
         let moved = transfer(pipe, &open.file, most)?;
         if let Moved::Bytes(count @ 1..) = moved {
@@ -81,6 +85,28 @@ impl LogFile {
         Ok(moved)
     }
 
+    /// How many bytes may be moved: no more than fit; then only to the end of the line; then the
+    /// log is rotated.
+    fn rotate_if_due(&mut self, pipe: impl AsFd, most: usize) -> io::Result<usize> {
+        let max_size = self.policy.max_size.max(1);
+        let open = self.at_end()?;
+        if open.end < max_size {
+            return Ok(at_most(max_size - open.end, most));
+        }
+        let mut last = [0];
+        open.file.read_exact_at(&mut last, open.end - 1)?;
+        // A line that is longer than a whole log is cut.
+        if last == *b"\n" || open.end >= max_size * 2 {
+            self.open = None;
+            rotate(&self.path, &self.policy)?;
+            return Ok(at_most(max_size, most));
+        }
+        let waiting = peek_bytes(pipe, most)?;
+        let end = waiting.iter().position(|&byte| byte == b'\n');
+        // One byte at least, to see the end of the pipe; no more than was looked at.
+        Ok(end.map_or(waiting.len().max(1), |end| end + 1))
+    }
+
     /// The file, positioned at its end: opened again if somebody removed it, sought if somebody
     /// shortened it. (With O_APPEND the system would do so, but splice(2) refuses that.)
     fn at_end(&mut self) -> io::Result<&mut Open> {
@@ -88,7 +114,8 @@ impl LogFile {
             Some(open) if open.file.metadata()?.nlink() > 0 => open,
             _ => {
                 let mut how = OpenOptions::new();
-                let file = how.write(true).create(true).truncate(false).open(&self.path)?;
+                let file =
+                    how.read(true).write(true).create(true).truncate(false).open(&self.path)?;
                 Open { file, end: u64::MAX, index: None }
             }
         };
@@ -114,4 +141,8 @@ impl LogFile {
         }
         moved
     }
+}
+
+fn at_most(room: u64, most: usize) -> usize {
+    usize::try_from(room).unwrap_or(most).min(most)
 }

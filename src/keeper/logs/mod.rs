@@ -6,6 +6,7 @@
 
 mod file;
 mod index;
+mod rotate;
 
 use std::{
     cell::RefCell,
@@ -21,7 +22,10 @@ use std::{
 };
 
 use self::file::LogFile;
-pub use self::index::{RECORD, Stamp, index_path};
+pub use self::{
+    index::{RECORD, Stamp, index_path},
+    rotate::rotated,
+};
 use crate::{
     model::LogPolicy,
     platform::{Moved, Poller, Readiness, Waker},
@@ -178,10 +182,9 @@ impl Mover {
 
     /// Moves what is there now: as often as a full pipe could take, since writers go on.
     fn drain(&mut self, key: u64) {
-        if self.sources.contains_key(&key) {
-            self.turn(key, usize::MAX);
-            self.say(Tell::Drained(key));
-        }
+        // One that was closed before it was asked for is drained, too.
+        self.turn(key, usize::MAX);
+        self.say(Tell::Drained(key));
     }
 
     /// Moves some of one pipe; closes it when nobody can write to it any more.

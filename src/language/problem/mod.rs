@@ -6,7 +6,7 @@ mod wording;
 
 use std::path::PathBuf;
 
-pub(super) use self::syntax_hint::syntax_problems;
+pub(super) use self::syntax_hint::parse;
 use super::{
     schema::ValueSpec,
     source::{Span, Spanned},
@@ -93,6 +93,7 @@ pub(super) enum Problem {
     },
     Syntax {
         at: Span,
+        also: Option<(Span, String)>,
         message: String,
         label: String,
         help: Option<String>,
@@ -146,6 +147,9 @@ pub(super) enum Problem {
         node: String,
         max: usize,
         at: Span,
+    },
+    MissingSemicolon {
+        next: Spanned<String>,
     },
     NoBraces {
         node: Spanned<String>,

@@ -1,5 +1,6 @@
 //! The language as its users meet it: text in, a stack or rendered problems out.
 
+mod scratch;
 mod whole;
 
 use std::{collections::BTreeMap, path::Path};

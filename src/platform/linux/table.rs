@@ -32,6 +32,7 @@ pub struct Entry {
     /// The beginning of its program's name.
     pub name: String,
     threads: u32,
+    flags: u32,
 }
 
 impl Table {
@@ -90,15 +91,31 @@ impl Entry {
         let parent = fields.next()?.parse().ok()?;
         let group = fields.next()?.parse().ok()?;
         let session = fields.next()?.parse().ok()?;
-        let threads = fields.nth(13)?.parse().ok()?;
+        let flags = fields.nth(2)?.parse().ok()?;
+        let threads = fields.nth(10)?.parse().ok()?;
         let start = fields.nth(1)?.parse().ok()?;
-        Some(Self { id: ProcId { pid, start }, parent, group, session, state, name, threads })
+        Some(Self {
+            id: ProcId { pid, start },
+            parent,
+            group,
+            session,
+            state,
+            name,
+            threads,
+            flags,
+        })
     }
 
     /// Whether it has ended and waits to be reaped. A process whose first thread alone has ended
     /// looks like a zombie too, but has threads.
     pub fn is_dead(&self) -> bool {
         matches!(self.state, 'Z' | 'X' | 'x') && self.threads <= 1
+    }
+
+    /// Whether it is about to end: it may have lost its descriptors and its environment already.
+    pub fn is_ending(&self) -> bool {
+        const PF_EXITING: u32 = 0x4;
+        self.flags & PF_EXITING != 0
     }
 
     /// What its stdin, stdout and stderr are; what may not be looked at is left out.

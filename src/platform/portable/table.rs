@@ -91,6 +91,11 @@ impl Entry {
         self.state == 'Z'
     }
 
+    /// Whether it is about to end: not told here.
+    pub fn is_ending(&self) -> bool {
+        false
+    }
+
     /// Its first three descriptors: not told here.
     pub fn pipes(&self) -> Vec<FileId> {
         Vec::new()

@@ -58,6 +58,7 @@ impl Problem {
             | Self::MissingValue { .. }
             | Self::MissingProperty { .. }
             | Self::TooManyValues { .. }
+            | Self::MissingSemicolon { .. }
             | Self::NoBraces { .. }
             | Self::BadVariable { .. } => self.of_nodes(),
             Self::BadValue { of, spec, value, bad, at } => {
@@ -109,8 +110,10 @@ impl Problem {
                     None => description,
                 }
             }
-            Self::Syntax { at, message, label, help } => {
-                Description::new("syntax", message).at(*at, label).maybe_help(help.clone())
+            Self::Syntax { at, also, message, label, help } => {
+                let mut description = Description::new("syntax", message).at(*at, label);
+                description.labels.extend(also.clone());
+                description.maybe_help(help.clone())
             }
             Self::IncludeLoop { edges } => {
                 let mut description = Description::new("include-loop", "a loop of includes");
@@ -184,6 +187,12 @@ impl Problem {
                     max => format!("{max} values"),
                 };
                 Description::new("too-many", format!("`{node}` takes {takes}")).at(*at, "too many")
+            }
+            Self::MissingSemicolon { next } => {
+                let message = format!("a `;` is missing before `{}`", next.value);
+                Description::new("missing", message)
+                    .at(next.span, "two nodes on one line")
+                    .help("write `;` between them, a line each, or quotes if it is a value")
             }
             Self::NoBraces { node } => {
                 Description::new("no-braces", format!("`{}` takes nothing in braces", node.value))

@@ -1,0 +1,254 @@
+//! The tokens of KDL, for what its parser does not give: formatting, and errors with their cause.
+
+use std::ops::Range;
+
+/// A token: its kind and its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Token {
+    /// What it is.
+    pub(super) kind: Kind,
+    /// Where.
+    pub(super) range: Range<usize>,
+}
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A bare word, a number, a keyword such as `#true`.
+    Word,
+    /// A string in quotes.
+    Quoted,
+    /// A raw string.
+    Raw,
+    /// A string that the line (or the text) ends in the midst of.
+    UnclosedString,
+    /// `{`
+    Open,
+    /// `}`
+    Close,
+    /// `;`
+    Semicolon,
+    /// `=`
+    Equals,
+    /// The end of a line.
+    Newline,
+    /// A `\` that joins two lines, with the end of the line.
+    Continuation,
+    /// `// …`
+    LineComment,
+    /// `/* … */`
+    BlockComment,
+    /// A `/*` that is never closed.
+    UnclosedComment,
+    /// `/-`
+    Slashdash,
+}
+
+/// All tokens; what is between them is space. Never fails: whatever is not KDL comes out as words.
+pub(super) fn tokens(text: &str) -> Vec<Token> {
+    let mut scanner = Scanner { text, at: 0 };
+    let mut tokens = Vec::new();
+    while let Some(kind) = scanner.skip_space().then(|| scanner.kind()) {
+        let start = scanner.at;
+        scanner.at = scanner.end(kind).max(start + 1);
+        while !text.is_char_boundary(scanner.at) {
+            scanner.at += 1;
+        }
+        let unclosed = matches!(kind, Kind::Quoted | Kind::Raw) && !scanner.closed(start, kind);
+        let kind = if unclosed { Kind::UnclosedString } else { kind };
+        let open_comment = kind == Kind::BlockComment && !text[start..scanner.at].ends_with("*/");
+        let kind = if open_comment { Kind::UnclosedComment } else { kind };
+        tokens.push(Token { kind, range: start..scanner.at });
+    }
+    tokens
+}
+
+struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl Scanner<'_> {
+    fn rest(&self) -> &str {
+        &self.text[self.at..]
+    }
+
+    /// Goes to the next token; whether there is one.
+    fn skip_space(&mut self) -> bool {
+        let is_space = |c: char| (c.is_whitespace() && c != '\n' && c != '\r') || c == '\u{feff}';
+        let rest = self.rest();
+        self.at += rest.find(|c| !is_space(c)).unwrap_or(rest.len());
+        self.at < self.text.len()
+    }
+
+    fn kind(&self) -> Kind {
+        let rest = self.rest();
+        let starts = |prefix| rest.starts_with(prefix);
+        match rest.chars().next() {
+            Some('\n' | '\r') => Kind::Newline,
+            Some('{') => Kind::Open,
+            Some('}') => Kind::Close,
+            Some(';') => Kind::Semicolon,
+            Some('=') => Kind::Equals,
+            Some('"') => Kind::Quoted,
+            Some('#') if rest.trim_start_matches('#').starts_with('"') => Kind::Raw,
+            Some('\\') if rest[1..].trim_start_matches([' ', '\t']).starts_with(['\n', '\r']) => {
+                Kind::Continuation
+            }
+            Some('/') if starts("//") => Kind::LineComment,
+            Some('/') if starts("/*") => Kind::BlockComment,
+            Some('/') if starts("/-") => Kind::Slashdash,
+            _ => Kind::Word,
+        }
+    }
+
+    /// The byte after the token of that kind that begins here.
+    fn end(&self, kind: Kind) -> usize {
+        let rest = self.rest();
+        let length = match kind {
+            Kind::Open | Kind::Close | Kind::Semicolon | Kind::Equals => 1,
+            Kind::Newline => {
+                if rest.starts_with("\r\n") {
+                    2
+                } else {
+                    1
+                }
+            }
+            Kind::Continuation => rest.find('\n').map_or(rest.len(), |newline| newline + 1),
+            Kind::LineComment => rest.find(['\n', '\r']).unwrap_or(rest.len()),
+            Kind::BlockComment | Kind::UnclosedComment => block_comment(rest),
+            Kind::Slashdash => 2,
+            Kind::Quoted | Kind::UnclosedString => quoted(rest),
+            Kind::Raw => raw(rest),
+            Kind::Word => word(rest),
+        };
+        self.at + length
+    }
+
+    fn closed(&self, start: usize, kind: Kind) -> bool {
+        let spelling = &self.text[start..self.at];
+        if kind == Kind::Quoted {
+            let quotes = if spelling.starts_with("\"\"\"") { 3 } else { 1 };
+            let inner = spelling.get(quotes..).unwrap_or_default();
+            // `"""` alone has no second end; an escaped quote is none.
+            return inner.ends_with(&"\"".repeat(quotes)) && quoted_is_closed(spelling);
+        }
+        let hashes = spelling.len() - spelling.trim_start_matches('#').len();
+        let end = format!("\"{}", "#".repeat(hashes));
+        spelling.len() > 2 * hashes + 1 && spelling.ends_with(&end)
+    }
+}
+
+fn word(rest: &str) -> usize {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '{' | '}' | ';' | '=' | '"');
+    let end = rest.find(ends).unwrap_or(rest.len());
+    // A raw string glued to a word is a token of its own.
+    match rest[1.min(end)..end].find("#\"") {
+        Some(hash) => hash + 1,
+        None => end,
+    }
+}
+
+fn block_comment(rest: &str) -> usize {
+    let (mut depth, mut at) = (0, 0);
+    while at < rest.len() {
+        if rest[at..].starts_with("/*") {
+            depth += 1;
+            at += 2;
+        } else if rest[at..].starts_with("*/") {
+            depth -= 1;
+            at += 2;
+            if depth == 0 {
+                return at;
+            }
+        } else {
+            at += rest[at..].chars().next().map_or(1, char::len_utf8);
+        }
+    }
+    rest.len()
+}
+
+/// The length of a string in quotes: up to its end, or that of its line.
+fn quoted(rest: &str) -> usize {
+    let quotes = if rest.starts_with("\"\"\"") { 3 } else { 1 };
+    let mut chars = rest.char_indices().skip(quotes).peekable();
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '\\' => {
+                // Escaped space may span lines.
+                if chars.next().is_some_and(|(_, next)| next.is_whitespace()) {
+                    while chars.next_if(|(_, next)| next.is_whitespace()).is_some() {}
+                }
+            }
+            '"' if quotes == 1 => return at + 1,
+            '"' if rest[at..].starts_with("\"\"\"") => return at + 3,
+            '\n' | '\r' if quotes == 1 => return at,
+            _ => {}
+        }
+    }
+    rest.len()
+}
+
+fn quoted_is_closed(spelling: &str) -> bool {
+    // A closed string scans to its own end only with a quote that is no escape's.
+    let quotes = if spelling.starts_with("\"\"\"") { 3 } else { 1 };
+    let body = &spelling[..spelling.len() - quotes];
+    body.len() >= quotes && body.len() - body.trim_end_matches('\\').len() & 1 == 0
+}
+
+fn raw(rest: &str) -> usize {
+    let hashes = rest.len() - rest.trim_start_matches('#').len();
+    let multi = rest[hashes..].starts_with("\"\"\"");
+    let quotes = if multi { "\"\"\"" } else { "\"" };
+    let end = format!("{quotes}{}", "#".repeat(hashes));
+    let body = hashes + quotes.len();
+    let closed = rest[body..].find(&end).map(|at| body + at + end.len());
+    let line_end = if multi { rest.len() } else { rest.find('\n').unwrap_or(rest.len()) };
+    match closed {
+        Some(closed) if multi || closed <= line_end => closed,
+        _ => line_end,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(text: &str) -> Vec<(Kind, &str)> {
+        tokens(text).into_iter().map(|token| (token.kind, &text[token.range])).collect()
+    }
+
+    #[test]
+    fn tokens_of_a_node() {
+        let text = "a \"b \\\" }\" k=#true { /* { /* */ */ c #\"\"}\"# ; } // x\n";
+        let expected = [
+            (Kind::Word, "a"),
+            (Kind::Quoted, "\"b \\\" }\""),
+            (Kind::Word, "k"),
+            (Kind::Equals, "="),
+            (Kind::Word, "#true"),
+            (Kind::Open, "{"),
+            (Kind::BlockComment, "/* { /* */ */"),
+            (Kind::Word, "c"),
+            (Kind::Raw, "#\"\"}\"#"),
+            (Kind::Semicolon, ";"),
+            (Kind::Close, "}"),
+            (Kind::LineComment, "// x"),
+            (Kind::Newline, "\n"),
+        ];
+        assert_eq!(kinds(text), expected);
+    }
+
+    #[test]
+    fn strings_that_do_not_end() {
+        assert_eq!(kinds("\"a\n")[0], (Kind::UnclosedString, "\"a"));
+        assert_eq!(kinds("\"a\\\"")[0], (Kind::UnclosedString, "\"a\\\""));
+        assert_eq!(kinds("\"")[0], (Kind::UnclosedString, "\""));
+        assert_eq!(kinds("\"\"")[0], (Kind::Quoted, "\"\""));
+        assert_eq!(kinds("#\"a\n")[0], (Kind::UnclosedString, "#\"a"));
+        assert_eq!(kinds("\"\"\"\n a\n \"\"\"")[0].0, Kind::Quoted);
+        assert_eq!(kinds("\"\"\"\n a")[0].0, Kind::UnclosedString);
+        assert_eq!(kinds("/* a")[0].0, Kind::UnclosedComment);
+        assert_eq!(kinds("a \\\n b")[1], (Kind::Continuation, "\\\n"));
+    }
+}
