@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     decl::Decl,
-    problem::{self, Problem, Problems},
+    problem::{self, FileProblem, Problems},
     schema,
     source::{Sources, Span},
     syntax::Syntax,
@@ -46,9 +46,9 @@ impl Reader<'_> {
             Err(reason) => {
                 let problem = match at {
                     Some(at) if !path.exists() => {
-                        Problem::NotThere { what: "file", path: path.to_path_buf(), at }
+                        FileProblem::NotThere { what: "file", path: path.to_path_buf(), at }
                     }
-                    _ => Problem::Unreadable { path: path.to_path_buf(), reason, at },
+                    _ => FileProblem::Unreadable { path: path.to_path_buf(), reason, at },
                 };
                 self.problems.add(problem);
                 self.read.incomplete = true;
@@ -96,7 +96,7 @@ impl Reader<'_> {
         let edges = self.open[first..].iter().filter_map(|(_, at)| *at);
         let name = |at: Span| self.read.sources.text(at).trim_matches(['"', '#']).to_owned();
         let edges = edges.map(|at| (at, name(at))).collect();
-        self.problems.add(Problem::IncludeLoop { edges });
+        self.problems.add(FileProblem::IncludeLoop { edges });
     }
 }
 

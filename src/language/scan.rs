@@ -143,10 +143,8 @@ fn word(rest: &str) -> usize {
     let ends = |c: char| c.is_whitespace() || matches!(c, '{' | '}' | ';' | '=' | '"');
     let end = rest.find(ends).unwrap_or(rest.len());
     // A raw string glued to a word is a token of its own.
-    match rest[1.min(end)..end].find("#\"") {
-        Some(hash) => hash + 1,
-        None => end,
-    }
+    let bare = rest[..end].trim_end_matches('#');
+    if rest[end..].starts_with('"') && !bare.is_empty() { bare.len() } else { end }
 }
 
 fn block_comment(rest: &str) -> usize {

@@ -1,7 +1,9 @@
 //! The language as its users meet it: text in, a stack or rendered problems out.
 
+mod documents;
 mod errors;
-mod scratch;
+mod mangled;
+mod vocabulary;
 mod whole;
 
 use std::{collections::BTreeMap, path::Path};
