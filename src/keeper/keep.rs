@@ -118,6 +118,7 @@ impl Keeper {
             for event in &ready {
                 self.happened(*event);
             }
+            self.logs.wake();
             self.settle(platform::now());
             self.send();
         }

@@ -196,6 +196,7 @@ impl Keeper {
             self.adopted |= !unit.gone;
             self.hold(unit);
         }
+        self.logs.wake();
         self.rewrite_journal();
         remove_unused(&self.places.runtime, &used);
     }
