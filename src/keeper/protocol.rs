@@ -49,6 +49,12 @@ pub enum ToKeeper {
         /// Which.
         unit: UnitId,
     },
+    /// Go on as this program: process id, children and descriptors stay, no service notices, and
+    /// the next supervisor is of that program. The connection ends, or `Trouble` says why not.
+    Upgrade {
+        /// The program: an absolute path.
+        program: PathBuf,
+    },
     /// Keep these bytes for the next supervisor.
     Note {
         /// The note.
