@@ -21,6 +21,7 @@ use super::{
     record::Journal,
     start::Starts,
     unit::Unit,
+    upgrade::Estate,
 };
 use crate::{
     event::Tick,
@@ -43,6 +44,7 @@ const UNHEARD: usize = 100;
 /// The state of a keeper.
 pub(super) struct Keeper {
     pub(super) places: Places,
+    pub(super) estate: Estate,
     /// The limit of open files for children.
     pub(super) open_files: Option<(u64, u64)>,
     pub(super) poller: Poller,
@@ -73,6 +75,7 @@ pub(super) struct Keeper {
 /// What a keeper is made of.
 pub(super) struct Parts {
     pub(super) places: Places,
+    pub(super) estate: Estate,
     pub(super) open_files: Option<(u64, u64)>,
     pub(super) waker: Arc<Waker>,
     pub(super) signals: SignalPipe,
@@ -104,6 +107,7 @@ impl Keeper {
             journal: Journal::new(parts.places.units()),
             open_outputs: HashSet::new(),
             places: parts.places,
+            estate: parts.estate,
             adopted: false,
         })
     }
@@ -118,6 +122,7 @@ impl Keeper {
             for event in &ready {
                 self.happened(*event);
             }
+            self.logs.wake();
             self.settle(platform::now());
             self.send();
         }
@@ -185,6 +190,7 @@ impl Keeper {
                 }
             }
             ToKeeper::Forget { unit } => self.forget(unit),
+            ToKeeper::Upgrade { program } => self.upgrade(&program),
             ToKeeper::Note { note } => self.keep_note(note),
             ToKeeper::Finish => self.begin_finish(now),
         }
@@ -357,7 +363,7 @@ impl Keeper {
         }
     }
 
-    fn send(&mut self) {
+    pub(super) fn send(&mut self) {
         self.record();
         if let Some(line) = &mut self.line {
             let unsent = line.flush();
