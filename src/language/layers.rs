@@ -234,9 +234,7 @@ impl<'a> Sorter<'a> {
 impl Decl {
     /// The name of the template of a service (no task has one).
     fn prop_of_service(&self) -> Option<Spanned<String>> {
-        if self.spec.prop("template").is_none() {
-            return None;
-        }
+        self.spec.prop("template")?;
         self.prop_text("template").map(|name| Spanned::new(name.value.to_owned(), name.span))
     }
 }

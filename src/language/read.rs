@@ -42,7 +42,7 @@ impl Reader<'_> {
             Err(error) => Err(without_number(&error)),
         };
         match text {
-            Ok(text) => self.text(path, text),
+            Ok(text) => self.text(path, &text),
             Err(reason) => {
                 let problem = match at {
                     Some(at) if !path.exists() => {
@@ -56,12 +56,12 @@ impl Reader<'_> {
         }
     }
 
-    fn text(&mut self, path: &Path, text: String) {
+    fn text(&mut self, path: &Path, text: &str) {
         let root = self.open.first().map_or(path, |(path, _)| path).parent();
         let name = root.and_then(|root| path.strip_prefix(root).ok()).unwrap_or(path);
         let name = name.display().to_string();
-        let file = self.read.sources.add(path.to_path_buf(), name, text.clone());
-        let document = match problem::parse(&text, file) {
+        let file = self.read.sources.add(path.to_path_buf(), name, text.to_owned());
+        let document = match problem::parse(text, file) {
             Ok(document) => document,
             Err(problems) => {
                 problems.into_iter().for_each(|problem| self.problems.add(problem));

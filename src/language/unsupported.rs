@@ -12,8 +12,11 @@ pub struct Unsupported {
     pub origin: Option<Origin>,
 }
 
+/// A key of [`Stack::origins`] without the name before it, and whether somebody asks for it.
+type Feature<T> = (&'static str, fn(&T) -> bool);
+
 /// What a service may ask for that has no effect yet.
-const OF_SERVICES: &[(&str, fn(&Service) -> bool)] = &[
+const OF_SERVICES: &[Feature<Service>] = &[
     ("replicas", |service| service.replicas > 1),
     ("port.share", |service| service.ports.iter().any(|port| port.share)),
     ("tty", |service| service.tty),
@@ -31,7 +34,7 @@ const OF_SERVICES: &[(&str, fn(&Service) -> bool)] = &[
 ];
 
 /// What a task may ask for that has no effect yet.
-const OF_TASKS: &[(&str, fn(&Task) -> bool)] =
+const OF_TASKS: &[Feature<Task>] =
     &[("schedule", |task| task.schedule.is_some()), ("without", |task| !task.without.is_empty())];
 
 /// Everything in the stack that has no effect yet.

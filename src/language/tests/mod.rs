@@ -2,6 +2,7 @@
 
 mod documents;
 mod errors;
+mod folders;
 mod mangled;
 mod vocabulary;
 mod whole;
