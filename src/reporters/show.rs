@@ -15,7 +15,12 @@ use crate::model::{
 const MASK: &str = "•••";
 
 /// A key of the stack file and its value, as it would stand there.
-type Setting = (String, String);
+struct Setting {
+    key: String,
+    value: String,
+    /// The key by which its place is known.
+    origin: String,
+}
 
 /// The definition; `None` for a name that is neither service nor task.
 pub fn show(stack: &Stack, name: &str, theme: Theme) -> Option<String> {
@@ -24,11 +29,12 @@ pub fn show(stack: &Stack, name: &str, theme: Theme) -> Option<String> {
         (None, Some(task)) => ("task", of_task(task)),
         (None, None) => return None,
     };
-    let width = settings.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
-    let value_width = settings.iter().map(|(_, value)| value.chars().count()).max().unwrap_or(0);
+    let width = settings.iter().map(|setting| setting.key.chars().count()).max().unwrap_or(0);
+    let value_width =
+        settings.iter().map(|setting| setting.value.chars().count()).max().unwrap_or(0);
     let mut text = format!("{kind} {}\n", theme.paint(Tone::Strong, name));
-    for (key, value) in &settings {
-        let place = theme.paint(Tone::Faint, place(stack, name, key));
+    for Setting { key, value, origin } in &settings {
+        let place = theme.paint(Tone::Faint, place(stack, name, origin));
         let value = theme.plain_words(value);
         let (key, value) = (pad(key, width), pad(&value, value_width.min(48)));
         text.push_str(&format!("  {key}  {value}  {place}\n"));
@@ -38,9 +44,7 @@ pub fn show(stack: &Stack, name: &str, theme: Theme) -> Option<String> {
 
 /// `stack.kdl:12`, `stack.kdl:3, template web`, `default`.
 fn place(stack: &Stack, name: &str, key: &str) -> String {
-    let node = key.split('.').next().unwrap_or(key);
-    let exact = stack.origins.get(&format!("{name}.{key}"));
-    let Some(origin) = exact.or_else(|| stack.origins.get(&format!("{name}.{node}"))) else {
+    let Some(origin) = stack.origins.get(&format!("{name}.{key}")) else {
         return "default".into();
     };
     let file = origin.file.strip_prefix(&stack.dir).unwrap_or(&origin.file);
@@ -135,7 +139,7 @@ fn of_task(task: &Task) -> Vec<Setting> {
                         commands.iter().map(command_text).collect::<Vec<_>>().join(" | ")
                     }
                 };
-                all.add(format!("step.{}", step.name), shown);
+                all.add_of(format!("step.{}", step.name), shown, "step");
             }
         }
     }
@@ -161,12 +165,18 @@ struct Settings(Vec<Setting>);
 
 impl Settings {
     fn add(&mut self, key: impl Into<String>, value: impl ToString) {
+        let key = key.into();
+        self.add_of(key.clone(), value, key);
+    }
+
+    /// A setting that is known by the place of another: a check by its `ready`.
+    fn add_of(&mut self, key: String, value: impl ToString, origin: impl Into<String>) {
         // A value of several lines (a script) is shown by its first.
         let value = value.to_string();
         let mut lines = value.trim().lines();
         let first = lines.next().unwrap_or_default().to_owned();
         let value = if lines.next().is_some() { format!("{first} …") } else { first };
-        self.0.push((key.into(), value));
+        self.0.push(Setting { key, value, origin: origin.into() });
     }
 
     fn list(&mut self, key: &str, values: &[String]) {
@@ -232,7 +242,7 @@ impl Settings {
                 Check::Notify => ("notify", "#true".to_owned()),
                 Check::Delay(delay) => ("delay", time(*delay)),
             };
-            self.add(format!("{key}.{kind}"), value);
+            self.add_of(format!("{key}.{kind}"), value, key);
         }
     }
 
@@ -284,8 +294,8 @@ pub fn json(stack: &Stack, name: &str) -> Option<String> {
     };
     let settings: Vec<serde_json::Value> = settings
         .iter()
-        .map(|(key, value)| {
-            serde_json::json!({ "key": key, "value": value, "from": place(stack, name, key) })
+        .map(|Setting { key, value, origin }| {
+            serde_json::json!({ "key": key, "value": value, "from": place(stack, name, origin) })
         })
         .collect();
     let json = serde_json::json!({ "format": 1, "name": name, "settings": settings });
