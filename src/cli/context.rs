@@ -94,6 +94,16 @@ impl Context {
         language::load(&file, &options).map_err(Error::Problems)
     }
 
+    /// Reads and checks the stack file with the profiles that were asked for, else with those in
+    /// force: an `up --profile` counts until the next `up`.
+    pub(super) fn load_as_in_force(&self, profiles: &[String]) -> Result<Loaded, Error> {
+        let running = if profiles.is_empty() { self.connect_if_running()? } else { None };
+        match running {
+            Some(mut client) => self.load(&self.known_stack(Some(&mut client))?.profiles),
+            None => self.load(profiles),
+        }
+    }
+
     /// Connects to the stack's supervisor.
     pub(super) fn connect(&self) -> Result<Client, Error> {
         self.connect_if_running()?.ok_or(Error::NotRunning { stack: None })

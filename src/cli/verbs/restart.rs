@@ -48,7 +48,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let stack = context.load(&args.profiles)?.stack;
+    let stack = context.load_as_in_force(&args.profiles)?.stack;
     names::check(&stack, &args.names)?;
     let began = caller::now();
     let mut client = Client::connect_or_launch(&stack.dir)?;

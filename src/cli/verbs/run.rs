@@ -52,7 +52,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let stack = context.load(&args.profiles)?.stack;
+    let stack = context.load_as_in_force(&args.profiles)?.stack;
     names::check(&stack, std::slice::from_ref(&args.task))?;
     let Some(task) = stack.task(&args.task) else {
         let is = if stack.service(&args.task).is_some() { "service" } else { "group" };
