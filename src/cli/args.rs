@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::verbs::{
-    check, completions, down, events, exec, graph, logs, restart, run, signal, status, up, wait,
-    why,
+    check, completions, doctor, down, events, exec, explain, fmt, graph, init, logs, ls, ports,
+    restart, run, schema, show, signal, status, up, wait, why,
 };
 
 const EXAMPLES: &str = "\
@@ -95,7 +95,15 @@ pub(super) enum Verb {
     Check(check::Args),
     Graph(graph::Args),
     Events(events::Args),
+    Show(show::Args),
     Signal(signal::Args),
+    Ports(ports::Args),
+    Ls(ls::Args),
+    Doctor(doctor::Args),
+    Init(init::Args),
+    Explain(explain::Args),
+    Schema(schema::Args),
+    Fmt(fmt::Args),
     Completions(completions::Args),
     /// The parent of every service (stackrun starts it itself)
     #[command(hide = true)]

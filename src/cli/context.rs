@@ -10,7 +10,7 @@ use std::{
 use super::{args::Global, caller, error::Error};
 use crate::{
     control::{Client, Reply, Request},
-    language::{self, Loaded},
+    language::{self, Loaded, Look},
     model::Stack,
     reporters::{Reporter, Symbol, Theme, board::Board, progress::Progress},
     status::Status,
@@ -18,6 +18,8 @@ use crate::{
 
 /// The name of the stack file that is looked for.
 const FILE: &str = "stack.kdl";
+/// More problems than this are counted, not shown.
+const PROBLEMS: usize = 50;
 /// The folder beside it for what lasts.
 const STATE: &str = ".stackrun";
 
@@ -57,8 +59,7 @@ impl Context {
                 .ok_or(Error::FileMissing(file));
         }
         if let Some(name) = &self.global.stack {
-            let running = super::running::find(name)?;
-            return Ok(running.ok_or_else(|| Error::NoSuchStack(name.clone()))?.join(FILE));
+            return super::running::find(name);
         }
         let from = here()?;
         let found = from.ancestors().map(|folder| folder.join(FILE)).find(|file| file.is_file());
@@ -146,9 +147,7 @@ impl Context {
         match error {
             Error::OutputClosed => return,
             Error::Problems(problems) => {
-                crate::reporters::problems::show(problems, self.err).iter().for_each(|text| {
-                    eprintln!("{text}");
-                });
+                self.problems(problems).iter().for_each(|text| eprintln!("{text}"));
             }
             _ => {}
         }
@@ -165,6 +164,21 @@ impl Context {
             (false, true) => Reporter::bars(board, Progress::on_stderr(self.err, began), self.err),
             (false, false) => Reporter::lines(board, self.err),
         }
+    }
+
+    /// The problems of a stack file, drawn with their places.
+    pub(super) fn problems(&self, problems: &[miette::Report]) -> Vec<String> {
+        let width = console::Term::stderr().size_checked().map_or(100, |(_, columns)| columns);
+        let look = Look { width: usize::from(width).clamp(40, 120), color: self.err.color };
+        let mut texts: Vec<String> = problems
+            .iter()
+            .take(PROBLEMS)
+            .map(|problem| language::render(problem, look).trim_end().to_owned() + "\n")
+            .collect();
+        if problems.len() > PROBLEMS {
+            texts.push(format!("and {} more", problems.len() - PROBLEMS));
+        }
+        texts
     }
 
     /// The width of standard output's terminal; none without one.

@@ -12,9 +12,9 @@ pub mod graph;
 mod lines;
 pub mod logs;
 pub mod plan;
-pub mod problems;
 pub mod progress;
 mod reporter;
+pub mod show;
 pub mod summary;
 pub mod table;
 #[cfg(test)]

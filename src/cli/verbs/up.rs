@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use clap_complete::engine::ArgValueCandidates;
+
 use crate::{
     cli::{
         caller,
         context::{Context, status_of, unexpected},
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
-        foreground, names, outcome, programs, when,
+        foreground, names, outcome, programs,
+        verbs::completions::stack_names,
+        when,
     },
     control::{Client, Reply, Request},
     event::Tick,
@@ -35,6 +39,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// Services, tasks or groups [default: every service with `autostart`]
+    #[arg(add = ArgValueCandidates::new(stack_names))]
     names: Vec<String>,
     /// Follow the logs once all is ready; Ctrl-C leaves the stack running
     #[arg(short, long, conflicts_with = "foreground")]
