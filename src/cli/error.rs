@@ -186,7 +186,11 @@ impl std::fmt::Display for Error {
                 write!(f, "this asks first, and there is no terminal to answer at: {question}")
             }
             Self::Declined => f.write_str("not confirmed: nothing was run"),
-            Self::Exec { program, error } => write!(f, "cannot run `{program}`: {error}"),
+            Self::Exec { program, error } => match error.kind() {
+                io::ErrorKind::NotFound => write!(f, "there is no program `{program}`"),
+                io::ErrorKind::PermissionDenied => write!(f, "`{program}` is not executable"),
+                _ => write!(f, "cannot run `{program}`: {error}"),
+            },
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
             Self::OutputClosed => f.write_str("nobody reads the output"),
         }

@@ -18,6 +18,7 @@ use super::{
     logs::{Logs, Tell},
     look::{self, Looks, Sending},
     protocol::{FromKeeper, PROTOCOL, SpawnSpec, ToKeeper, UnitId},
+    record::Journal,
     start::Starts,
     unit::Unit,
 };
@@ -62,8 +63,7 @@ pub(super) struct Keeper {
     pub(super) orphans: Option<Tick>,
     pub(super) unheard: Vec<FromKeeper>,
     pub(super) finish: Option<Finish>,
-    /// This boot of the machine.
-    pub(super) boot: String,
+    pub(super) journal: Journal,
     /// Outputs whose pipes somebody may still hold.
     pub(super) open_outputs: HashSet<u64>,
     /// Whether trees were taken over that are not our children.
@@ -87,7 +87,6 @@ impl Keeper {
         Ok(Self {
             poller,
             logs: Logs::start(Arc::clone(&parts.waker))?,
-            places: parts.places,
             open_files: parts.open_files,
             waker: parts.waker,
             signals: parts.signals,
@@ -102,8 +101,9 @@ impl Keeper {
             orphans: None,
             unheard: Vec::new(),
             finish: None,
-            boot: platform::boot_id(),
+            journal: Journal::new(parts.places.units()),
             open_outputs: HashSet::new(),
+            places: parts.places,
             adopted: false,
         })
     }
@@ -184,11 +184,7 @@ impl Keeper {
                     unit.kill(now);
                 }
             }
-            ToKeeper::Forget { unit } => {
-                if self.units.get(&unit).is_some_and(|unit| unit.gone) {
-                    self.units.remove(&unit).inspect(|unit| self.unrecord(unit));
-                }
-            }
+            ToKeeper::Forget { unit } => self.forget(unit),
             ToKeeper::Note { note } => self.keep_note(note),
             ToKeeper::Finish => self.begin_finish(now),
         }

@@ -1,11 +1,13 @@
-//! What a keeper that takes over has to know: a small file for each unit, in the runtime folder.
+//! What a keeper that takes over has to know: a journal in the runtime folder, a line for each
+//! change of a unit or of the note; the last one counts, and one that was cut short does not.
 //!
-//! They are hints. Whether a process still is the one that was recorded is for its identity to
+//! It is a hint. Whether a process still is the one that was recorded is for its identity to
 //! tell, and nothing of another boot counts.
 
 use std::{
-    collections::{HashMap, HashSet},
-    io,
+    collections::{BTreeMap, HashMap, HashSet},
+    fs::File,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -23,13 +25,22 @@ use crate::{
     platform::{self, Fifo, ProcId, Process},
 };
 
-/// The ending of a record's name.
-const SUFFIX: &str = "unit";
+/// The journal is written anew once it has so many lines more than it would need.
+const SLACK: usize = 2000;
+
+/// A line of the journal.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Line {
+    Boot(String),
+    Unit(Box<Record>),
+    Forgotten(UnitId),
+    Note(String),
+}
 
 /// A unit as it is recorded.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
-    boot: String,
     unit: UnitId,
     main: ProcId,
     started: Tick,
@@ -44,9 +55,8 @@ struct Record {
 }
 
 impl Record {
-    fn of(unit: &Unit, boot: &str) -> Self {
+    fn of(unit: &Unit) -> Self {
         Self {
-            boot: boot.to_owned(),
             unit: unit.id.clone(),
             main: unit.main,
             started: unit.started,
@@ -96,35 +106,89 @@ impl Record {
     }
 }
 
-impl Keeper {
-    /// Brings the records up to date.
-    pub(super) fn record(&mut self) {
-        for unit in self.units.values_mut().filter(|unit| unit.changed) {
-            unit.changed = false;
-            let record = Record::of(unit, &self.boot);
-            let bytes = serde_json::to_vec(&record).unwrap_or_default();
-            // Without room for it there is no take-over; nothing else is lost.
-            let _no_room = replace(&self.places.fifo(&name(unit)), &bytes);
+/// The journal as it is written.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    /// None if it could not be opened, or not be written to: then there is no take-over, and
+    /// nothing else is lost.
+    file: Option<File>,
+    lines: usize,
+    unwritten: Vec<u8>,
+}
+
+impl Journal {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, file: None, lines: 0, unwritten: Vec::new() }
+    }
+
+    fn add(&mut self, line: &Line) {
+        self.unwritten.extend(super::handle::line(line));
+        self.lines += 1;
+    }
+
+    fn write(&mut self) {
+        let lines = std::mem::take(&mut self.unwritten);
+        if let (false, Some(file)) = (lines.is_empty(), &mut self.file)
+            && file.write_all(&lines).is_err()
+        {
+            self.file = None;
         }
     }
 
-    pub(super) fn unrecord(&self, unit: &Unit) {
-        let _no_room_for_it = std::fs::remove_file(self.places.fifo(&name(unit)));
+    /// Puts these lines in place of all, in one step.
+    fn replace(&mut self, lines: impl Iterator<Item = Line>) {
+        self.unwritten.clear();
+        self.lines = 0;
+        lines.for_each(|line| self.add(&line));
+        let new = self.path.with_extension("new");
+        self.file = File::create(&new).ok();
+        self.write();
+        if std::fs::rename(new, &self.path).is_err() {
+            self.file = None;
+        }
+    }
+}
+
+impl Keeper {
+    /// Brings the journal up to date.
+    pub(super) fn record(&mut self) {
+        for unit in self.units.values_mut().filter(|unit| unit.changed) {
+            unit.changed = false;
+            self.journal.add(&Line::Unit(Box::new(Record::of(unit))));
+        }
+        if self.journal.lines > self.units.len() * 2 + SLACK {
+            self.rewrite_journal();
+        }
+        self.journal.write();
+    }
+
+    pub(super) fn forget(&mut self, id: UnitId) {
+        if self.units.get(&id).is_some_and(|unit| unit.gone) {
+            self.units.remove(&id);
+            self.journal.add(&Line::Forgotten(id));
+        }
     }
 
     /// Keeps the supervisor's note, for a keeper that takes over too.
     pub(super) fn keep_note(&mut self, note: String) {
-        let _no_room = replace(&self.places.note(), note.as_bytes());
-        self.note = note;
+        self.note.clone_from(&note);
+        self.journal.add(&Line::Note(note));
+    }
+
+    fn rewrite_journal(&mut self) {
+        let first = [Line::Boot(platform::boot_id()), Line::Note(self.note.clone())];
+        let units = self.units.values().map(|unit| Line::Unit(Box::new(Record::of(unit))));
+        self.journal.replace(first.into_iter().chain(units));
     }
 
     /// Takes over what a keeper that is dead has left.
-    pub(super) fn take_over(&mut self) -> io::Result<()> {
+    pub(super) fn take_over(&mut self) {
         let now = platform::now();
         let mut used = HashSet::new();
-        for (path, record) in read_all(&self.places.runtime, &self.boot)? {
-            used.insert(path);
-            let unit = record.into_unit(now);
+        let (records, note) = read(&self.places.units()).unwrap_or_default();
+        self.note = note;
+        for unit in records.into_values().map(|record| record.into_unit(now)) {
             for output in &unit.outputs {
                 used.insert(output.path.clone());
                 self.reopen(&unit, output);
@@ -132,11 +196,8 @@ impl Keeper {
             self.adopted |= !unit.gone;
             self.hold(unit);
         }
-        if !used.is_empty() {
-            self.note = std::fs::read_to_string(self.places.note()).unwrap_or_default();
-        }
+        self.rewrite_journal();
         remove_unused(&self.places.runtime, &used);
-        Ok(())
     }
 
     /// Goes on with the log of an output. What its pipe holds has been waiting there.
@@ -154,38 +215,27 @@ impl Keeper {
     }
 }
 
-fn name(unit: &Unit) -> String {
-    let key = unit.outputs.first().map_or(0, |output| output.key);
-    format!("{key:x}.{SUFFIX}")
-}
-
-/// Writes a file in one step: whoever reads sees the old or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    std::fs::write(&new, bytes)?;
-    std::fs::rename(new, path)
-}
-
-fn read_all(folder: &Path, boot: &str) -> io::Result<Vec<(PathBuf, Record)>> {
-    let mut records = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == SUFFIX) {
-            let record: Option<Record> =
-                std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            records
-                .extend(record.filter(|record| record.boot == boot).map(|record| (path, record)));
+/// The last record of each unit, and the last note; nothing if they are of another boot.
+fn read(journal: &Path) -> io::Result<(BTreeMap<UnitId, Record>, String)> {
+    let (mut records, mut note) = (BTreeMap::new(), String::new());
+    let mut this_boot = false;
+    for line in std::fs::read_to_string(journal)?.lines() {
+        match serde_json::from_str(line) {
+            Ok(Line::Boot(boot)) => this_boot = boot == platform::boot_id(),
+            Ok(Line::Unit(record)) => drop(records.insert(record.unit.clone(), *record)),
+            Ok(Line::Forgotten(unit)) => drop(records.remove(&unit)),
+            Ok(Line::Note(last)) => note = last,
+            Err(_cut_short) => {}
         }
     }
-    Ok(records)
+    Ok(if this_boot { (records, note) } else { Default::default() })
 }
 
-/// Removes pipes and records that are nobody's any more.
+/// Removes pipes that are nobody's any more.
 fn remove_unused(folder: &Path, used: &HashSet<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for path in entries.flatten().map(|entry| entry.path()).filter(|path| !used.contains(path)) {
-        let extension = path.extension().unwrap_or_default();
-        if extension == SUFFIX || extension == "pipe" || extension == "new" {
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.extension().is_some_and(|extension| extension == "pipe") && !used.contains(&path) {
             let _gone_already = std::fs::remove_file(path);
         }
     }

@@ -73,7 +73,7 @@ pub fn run_with(
     let offer = Offer::new(sender, Arc::clone(&waker));
     let parts = Parts { places: places.clone(), open_files, waker, signals, lines };
     let mut keeper = Keeper::new(parts).map_err(io("begin"))?;
-    keeper.take_over().map_err(io("take over"))?;
+    keeper.take_over();
     say(&mut answer, launch::READY)?;
     drop(answer);
     let of_thread = places.clone();

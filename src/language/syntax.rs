@@ -137,6 +137,11 @@ impl Syntax<'_> {
                 let next = Spanned::new(name, self.value_span(entry));
                 self.problems.add(Problem::MissingSemicolon { next });
                 break;
+            } else if is_single_quoted(entry) {
+                self.problems.add(Problem::SingleQuotes { at: self.value_span(entry) });
+                // The words up to the other quote are one mistake.
+                count = usize::MAX;
+                break;
             } else {
                 count += 1;
                 values.extend(self.argument(entry, count, name, spec));
@@ -272,4 +277,9 @@ fn is_next_node(entry: &KdlEntry, count: usize, spec: &NodeSpec, parent: &NodeSp
         count >= value.min && count > 0 && value.format.as_deref() != Some("name")
     });
     bare && enough && entry.value().as_string().is_some_and(names)
+}
+
+/// `'a`: a bare word to KDL.
+fn is_single_quoted(entry: &KdlEntry) -> bool {
+    entry.format().is_some_and(|format| format.value_repr.starts_with('\''))
 }

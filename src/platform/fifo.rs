@@ -56,11 +56,13 @@ impl Fifo {
     ///
     /// Those of unlink(2), mkfifo(3) and open(2).
     pub fn create(path: PathBuf, user: Option<(u32, u32)>) -> io::Result<(Self, OwnedFd)> {
-        match rustix::fs::unlink(&path) {
-            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
+        if let Err(error) = make(&path) {
+            if error.kind() != io::ErrorKind::AlreadyExists {
+                return Err(error);
+            }
+            rustix::fs::unlink(&path)?;
+            make(&path)?;
         }
-        make(&path)?;
         let fifo = Self::open(path)?;
         if let Some((uid, gid)) = user {
             let (uid, gid) = (rustix::fs::Uid::from_raw(uid), rustix::fs::Gid::from_raw(gid));

@@ -90,9 +90,9 @@ impl Places {
         self.runtime.join(name)
     }
 
-    /// The supervisor's note, for a keeper that takes over.
-    pub fn note(&self) -> PathBuf {
-        self.runtime.join("note")
+    /// The keeper's own record of what it holds, for one that takes over.
+    pub fn units(&self) -> PathBuf {
+        self.runtime.join("units")
     }
 
     /// Where the logs are.

@@ -77,9 +77,17 @@ impl AsFd for SignalPipe {
     }
 }
 
-/// Gives every signal its default disposition and unblocks all. A shell's background job ignores
-/// SIGINT and SIGQUIT, and what is ignored is inherited through exec(2).
+/// Gives every signal its default disposition and unblocks all; SIGPIPE alone is ignored, as in
+/// any program of ours. A shell's background job ignores SIGINT and SIGQUIT, and what is ignored is
+/// inherited through exec(2).
 pub fn reset_signals() {
+    reset_all();
+    let _cannot_fail = set_disposition(libc::SIGPIPE, libc::SIG_IGN);
+}
+
+/// Gives every signal its default disposition and unblocks all: for a program about to be
+/// executed. It neither allocates nor locks.
+pub(super) fn reset_all() {
     for signal in 1..32 {
         let _fixed_ones_refuse = set_disposition(signal, libc::SIG_DFL);
     }
@@ -91,7 +99,7 @@ pub fn reset_signals() {
     }
 }
 
-pub(super) fn set_disposition(signal: i32, handler: libc::sighandler_t) -> io::Result<()> {
+fn set_disposition(signal: i32, handler: libc::sighandler_t) -> io::Result<()> {
     // SAFETY: a zeroed sigaction is valid; the handler is async-signal-safe.
     let result = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();

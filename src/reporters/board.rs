@@ -245,10 +245,9 @@ impl Board {
         count
     }
 
-    /// The width of the column of names.
+    /// The width of the column of names. It is that of all names, so that it never changes.
     pub fn name_width(&self) -> usize {
-        let touched = self.rows.iter().filter(|row| row.phase != Phase::Quiet);
-        touched.map(|row| console::measure_text_width(&row.name)).max().unwrap_or(0)
+        self.rows.iter().map(|row| console::measure_text_width(&row.name)).max().unwrap_or(0)
     }
 
     /// The row of that name.
@@ -288,9 +287,12 @@ impl Row {
     fn take(&mut self, event: &Event, at: Timestamp, goal: Goal) {
         match event {
             Event::Waiting { on } => self.go(Move::Waiting(on.clone()), at),
-            Event::Starting => {
+            Event::Starting | Event::Running { .. } => {
                 self.began = Some(at);
-                self.phase = Phase::Moving(Move::Starting);
+                self.phase = Phase::Moving(match self.kind {
+                    Kind::Service => Move::Starting,
+                    Kind::Task => Move::Running { step: None },
+                });
             }
             Event::Spawned { .. } => self.go(Move::Starting, at),
             Event::Checked { check, answer } => {
@@ -323,10 +325,6 @@ impl Row {
                 let kept = std::mem::take(&mut self.tail);
                 let tail = if tail.is_empty() { kept } else { tail.clone() };
                 self.settle(End::Failed { reason: reason.clone(), tail });
-            }
-            Event::Running { .. } => {
-                self.began = Some(at);
-                self.phase = Phase::Moving(Move::Running { step: None });
             }
             Event::Step { step } => self.go(Move::Running { step: Some(step.clone()) }, at),
             Event::Done { after_ms } => self.settle(End::Done { after_ms: *after_ms }),

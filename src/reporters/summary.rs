@@ -75,9 +75,10 @@ impl Tally {
     }
 }
 
-/// After `up` and `restart`: `shop is up: 6 services ready in 3.4s`.
+/// After `up` and `restart`: `shop is up: 6 services ready in 3.4s`. `what` is the stack, or what
+/// of it was asked for.
 pub fn up(
-    stack: &str,
+    what: &str,
     outcome: &Outcome,
     board: &Board,
     took: Duration,
@@ -90,8 +91,8 @@ pub fn up(
     if bad == 0 && tally.superseded.is_empty() && !outcome.superseded {
         let facts = facts.join(", ");
         let text = match tally.unchanged == outcome.results.len() {
-            true => format!("{stack} is up: {facts}, nothing to do"),
-            false => format!("{stack} is up: {facts} in {took}"),
+            true => format!("{what} is up: {facts}, nothing to do"),
+            false => format!("{what} is up: {facts} in {took}"),
         };
         return vec![headline(Symbol::Good, &text, theme)];
     }
@@ -102,7 +103,7 @@ pub fn up(
     }
     if !tally.superseded.is_empty() || outcome.superseded {
         let names = match tally.superseded.as_slice() {
-            [] => stack.to_owned(),
+            [] => what.to_owned(),
             names => words::list(names),
         };
         let text = format!("{names}: stopped by another command meanwhile");
@@ -122,7 +123,7 @@ pub fn up(
         verdict.push(format!("{} could not be stopped", words::list(&tally.stuck)));
     }
     verdict.append(&mut facts);
-    let text = format!("{stack} is not up after {took}: {}", verdict.join(", "));
+    let text = format!("{what} is not up after {took}: {}", verdict.join(", "));
     lines.push(headline(Symbol::Bad, &text, theme));
     if let Some(name) = tally.failed.first() {
         lines.push(hint(&format!("stackrun why {name}"), theme));

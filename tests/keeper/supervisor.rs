@@ -136,19 +136,14 @@ pub(crate) fn a_forged_record_harms_nobody() {
     let (unit, pid) = world.run("a", "sleep 1000");
     let mut victim = younger_than(pid);
     let keeper = ProcId::of(world.keeper).unwrap();
-    let records = || {
-        let files = std::fs::read_dir(&world.places.runtime).unwrap().flatten();
-        let mut records = files.map(|file| file.path());
-        records.find(|path| path.extension().is_some_and(|extension| extension == "unit"))
-    };
-    until("the record", || records().is_some());
+    let journal = world.places.units();
+    let read = || std::fs::read_to_string(&journal).unwrap();
+    let recorded = format!("\"pid\":{pid},");
+    until("the record", || read().contains(&recorded));
     Process::open(keeper).unwrap().signal(Signal::KILL).unwrap();
     until("the keeper's end", || !lives(world.keeper));
-    let path = records().unwrap();
-    let record = std::fs::read_to_string(&path).unwrap();
-    let forged = record.replace(&format!("\"pid\":{pid},"), &format!("\"pid\":{},", victim.id()));
-    assert_ne!(forged, record);
-    std::fs::write(path, forged).unwrap();
+    let forged = read().replace(&recorded, &format!("\"pid\":{},", victim.id()));
+    std::fs::write(&journal, forged + "{\"unit\":{\"un").unwrap();
     world.start_again();
     assert_eq!(world.ended(&unit), Exit::UNKNOWN);
     // What has its pipe is found nevertheless.

@@ -66,10 +66,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     match ended? {
         Ended::Outcome { outcome, left } => {
             let status = outcome::exit_status(&outcome)?;
-            let what = match args.names.is_empty() {
-                true => before.stack,
-                false => words::list(&args.names),
-            };
+            let what = names::shown(&before.stack, &args.names);
             let took = words::between(began, caller::now());
             let is_left = left
                 .as_ref()

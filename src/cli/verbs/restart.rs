@@ -72,7 +72,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         Ended::Outcome { outcome, .. } => {
             let status = outcome::exit_status(&outcome)?;
             let took = words::between(began, caller::now());
-            context.say_all(&summary::up(&name, &outcome, reporter.board(), took, context.err));
+            context.say_all(&summary::up(
+                &names::shown(&name, &args.names),
+                &outcome,
+                reporter.board(),
+                took,
+                context.err,
+            ));
             Ok(status)
         }
         Ended::Timeout => {

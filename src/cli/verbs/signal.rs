@@ -30,7 +30,9 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let Some(signal) = Signal::from_name(&args.signal) else {
-        let similar = names::closest(Signal::names(), &args.signal.to_ascii_uppercase());
+        let bare = args.signal.to_ascii_uppercase();
+        let known = Signal::names().filter_map(|name| name.strip_prefix("SIG"));
+        let similar = names::closest(known, bare.strip_prefix("SIG").unwrap_or(&bare));
         let similar = similar.map(|similar| format!("; did you mean {similar}?"));
         let text = format!("`{}` is no signal{}", args.signal, similar.unwrap_or_default());
         return Err(Error::Argument(text));

@@ -94,7 +94,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         Ended::Outcome { outcome, .. } => {
             let status = outcome::exit_status(&outcome)?;
             let board = reporter.board();
-            context.say_all(&summary::up(&stack.name, &outcome, board, took, context.err));
+            context.say_all(&summary::up(
+                &names::shown(&stack.name, &args.names),
+                &outcome,
+                board,
+                took,
+                context.err,
+            ));
             if args.foreground && status != status::OK {
                 return foreground::fail(context, &mut client, &stack, &outcome);
             }

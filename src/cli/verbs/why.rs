@@ -46,7 +46,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         context.print(&format!("{json}\n"))?;
     } else {
         let place = |setting: &str| place_of(&stack, setting);
-        context.print(&reporters::why::show(&why, context.out, place))?;
+        let chain = reporters::why::show(&why, context.out, place);
+        let nothing = || format!("{} is as it should be\n", args.name);
+        context.print(&if chain.is_empty() { nothing() } else { chain })?;
     }
     Ok(if running { status::OK } else { status::NOT_RUNNING })
 }

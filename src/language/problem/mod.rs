@@ -148,6 +148,9 @@ pub(super) enum Problem {
         max: usize,
         at: Span,
     },
+    SingleQuotes {
+        at: Span,
+    },
     MissingSemicolon {
         next: Spanned<String>,
     },

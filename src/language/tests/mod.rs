@@ -1,5 +1,6 @@
 //! The language as its users meet it: text in, a stack or rendered problems out.
 
+mod errors;
 mod scratch;
 mod whole;
 

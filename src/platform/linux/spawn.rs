@@ -15,8 +15,8 @@ use crate::platform::{Launch, SpawnError, Spawned, Stage, children, signals};
 /// Enough for a handful of system calls.
 const STACK: usize = 64 * 1024;
 
-/// Descriptors are first moved above this number, so that none is overwritten before its turn.
-const HIGH: c_int = 1000;
+/// Descriptors are first moved above all targets, so that none is overwritten before its turn.
+const HIGH: c_int = 10;
 
 /// What the child works with, and the place for its account. It shares our memory until it
 /// executes its program; until then we stand still.
@@ -26,7 +26,7 @@ struct Child<'a> {
     envp: Vec<*const c_char>,
     /// Source and target.
     fds: Vec<(c_int, c_int)>,
-    /// Room for the descriptors' high copies.
+    /// Room for their copies.
     moved: Vec<c_int>,
     failed: Option<(Stage, c_int)>,
 }
@@ -132,12 +132,7 @@ unsafe fn prepare_and_execute(child: &mut Child<'_>) -> Stage {
         {
             return Stage::Directory;
         }
-        for signal in 1..32 {
-            let _fixed_ones_refuse = signals::set_disposition(signal, libc::SIG_DFL);
-        }
-        let mut none: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut none);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+        signals::reset_all();
         let program: &CStr = child.launch.program;
         libc::execve(program.as_ptr(), child.argv.as_ptr(), child.envp.as_ptr());
         Stage::Execute
@@ -152,8 +147,6 @@ unsafe fn move_descriptors(child: &mut Child<'_>) -> bool {
     unsafe {
         for (index, &(ours, _)) in child.fds.iter().enumerate() {
             let high = libc::fcntl(ours, libc::F_DUPFD_CLOEXEC, HIGH);
-            // Where so many are not allowed, any above the targets will do.
-            let high = if high < 0 { libc::fcntl(ours, libc::F_DUPFD_CLOEXEC, 10) } else { high };
             if high < 0 {
                 return false;
             }

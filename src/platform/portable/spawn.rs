@@ -100,7 +100,7 @@ fn prepare(
     if let Some(dir) = dir {
         rustix::process::chdir(dir)?;
     }
-    signals::reset_signals();
+    signals::reset_all();
     Ok(())
 }
 

@@ -73,11 +73,13 @@ impl Hints<'_> {
     }
 
     fn brace_on_its_own(&self, token: &Token) -> Problem {
+        let before = self.text[..token.range.start].trim_end();
+        let line = before[self.line_start(before.len())..].trim();
         self.problem(
             token.range.clone(),
             "a `{` stands without its node",
             "on a line of its own",
-            "write it at the end of the line before: `service \"api\" {`",
+            format!("write it at the end of the line before: `{line} {{`"),
         )
     }
 

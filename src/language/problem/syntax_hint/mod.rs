@@ -29,7 +29,12 @@ pub(in crate::language) fn parse(text: &str, file: usize) -> Result<KdlDocument,
         Err(error) => {
             let mut problems: Vec<Problem> = first.into_iter().collect();
             problems.extend(hints.words());
-            problems.extend(hints.braces());
+            let unclosed =
+                |token: &Token| matches!(token.kind, Kind::UnclosedString | Kind::UnclosedComment);
+            // What swallows a brace is told; not the brace that it swallowed.
+            if !tokens.iter().any(unclosed) {
+                problems.extend(hints.braces());
+            }
             if problems.is_empty() {
                 problems = hints.regions(error.diagnostics);
             }
@@ -99,6 +104,13 @@ impl Hints<'_> {
     /// What the parser says, the first of each top-level node: the rest follows from it.
     fn regions(&self, mut diagnostics: Vec<KdlDiagnostic>) -> Vec<Problem> {
         diagnostics.sort_by_key(|diagnostic| diagnostic.span.offset());
+        // The braces have been looked at: where the parser misses one, it lost its way before.
+        let of_braces = |diagnostic: &KdlDiagnostic| {
+            diagnostic.message.as_deref().is_some_and(|message| message.contains("losing '}'"))
+        };
+        if !diagnostics.iter().all(of_braces) {
+            diagnostics.retain(|diagnostic| !of_braces(diagnostic));
+        }
         let mut problems = Vec::new();
         let mut skip_to = 0;
         for diagnostic in diagnostics {

@@ -3,18 +3,17 @@
 use super::{Hints, Kind, Problem, Token};
 
 impl Hints<'_> {
-    /// What is wrong with words and strings, one problem a line.
+    /// What is wrong with words and strings; one problem for words that touch.
     pub(super) fn words(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let mut told = false;
-        for at in 0..self.tokens.len() {
-            if self.tokens[at].kind == Kind::Newline {
-                told = false;
+        let mut told_to = 0;
+        for (at, token) in self.tokens.iter().enumerate() {
+            let told = token.range.start == told_to && at > 0;
+            let problem = if told { None } else { self.bad(at) };
+            if told || problem.is_some() {
+                told_to = token.range.end;
             }
-            if let Some(problem) = (!told).then(|| self.bad(at)).flatten() {
-                problems.push(problem);
-                told = true;
-            }
+            problems.extend(problem);
         }
         problems
     }

@@ -59,6 +59,7 @@ impl Problem {
             | Self::MissingProperty { .. }
             | Self::TooManyValues { .. }
             | Self::MissingSemicolon { .. }
+            | Self::SingleQuotes { .. }
             | Self::NoBraces { .. }
             | Self::BadVariable { .. } => self.of_nodes(),
             Self::BadValue { of, spec, value, bad, at } => {
@@ -187,6 +188,11 @@ impl Problem {
                     max => format!("{max} values"),
                 };
                 Description::new("too-many", format!("`{node}` takes {takes}")).at(*at, "too many")
+            }
+            Self::SingleQuotes { at } => {
+                Description::new("syntax", "strings stand in double quotes")
+                    .at(*at, "`'` begins no string")
+                    .help("write `\"…\"`")
             }
             Self::MissingSemicolon { next } => {
                 let message = format!("a `;` is missing before `{}`", next.value);
@@ -441,7 +447,10 @@ fn unknown_node(
             .collect();
         format!("`{name}` stands {}", or(&all))
     };
-    let near = near_name(name, known);
+    let colon = name.strip_suffix(':').map(|bare| {
+        format!("no `:` follows a name: `{bare} …`, and `{bare} {{ … }}` for what is in it")
+    });
+    let near = colon.or_else(|| near_name(name, known));
     let message = match (elsewhere.is_empty(), &near) {
         (false, None) => format!("`{name}` does not stand {place}"),
         _ => format!("unknown node `{name}`"),
