@@ -20,10 +20,7 @@ use super::{
     view::Statistics, watch::Watches,
 };
 use crate::{
-    control::{
-        protocol::Left,
-        server::serve,
-    },
+    control::{protocol::Left, server::serve},
     event::{Cause, Event, Tick},
     keeper::{
         handle,
