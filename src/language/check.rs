@@ -7,7 +7,7 @@ use super::{
     cycle,
     decl::Decl,
     layers::{Item, Layered},
-    problem::{Edge, PortProblem, Problems, Warning, WholeProblem},
+    problem::{PortProblem, Problems, Warning, WholeProblem},
     source::Spanned,
 };
 use crate::model::{Port, RestartWhen, Service};
@@ -95,10 +95,13 @@ fn place(task: &Decl, service: &str) -> Option<super::source::Span> {
 
 /// A port of one that it does not need.
 fn uses(built: &Built, problems: &mut Problems) {
+    let mut needs: HashMap<&str, Vec<&str>> = HashMap::new();
+    for edge in &built.edges {
+        needs.entry(&edge.from).or_default().push(&edge.to);
+    }
     let mut closures: HashMap<&str, HashSet<&str>> = HashMap::new();
     for use_ in &built.uses {
-        let closure =
-            closures.entry(&use_.user).or_insert_with(|| closure(&built.edges, &use_.user));
+        let closure = closures.entry(&use_.user).or_insert_with(|| closure(&needs, &use_.user));
         if !closure.contains(use_.owner.as_str()) {
             let (user, owner) = (use_.user.clone(), use_.owner.clone());
             let (text, at) = (use_.text.clone(), use_.at);
@@ -108,14 +111,12 @@ fn uses(built: &Built, problems: &mut Problems) {
 }
 
 /// Everything that `name` needs, even indirectly.
-fn closure<'e>(edges: &'e [Edge], name: &str) -> HashSet<&'e str> {
+fn closure<'e>(needs: &HashMap<&str, Vec<&'e str>>, name: &str) -> HashSet<&'e str> {
     let mut seen: HashSet<&str> = HashSet::new();
-    let mut queue = vec![name];
+    let mut queue: Vec<&str> = needs.get(name).cloned().unwrap_or_default();
     while let Some(at) = queue.pop() {
-        for edge in edges.iter().filter(|edge| edge.from == at) {
-            if seen.insert(&edge.to) {
-                queue.push(&edge.to);
-            }
+        if seen.insert(at) {
+            queue.extend(needs.get(at).into_iter().flatten());
         }
     }
     seen

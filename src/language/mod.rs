@@ -70,7 +70,7 @@ pub struct Loaded {
 /// # Errors
 /// Every problem of the files, together (warnings too, after the errors).
 pub fn load(file: &Path, options: &Options) -> Result<Loaded, Vec<miette::Report>> {
-    let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+    let file = source::canonical(file);
     let mut problems = Problems::default();
     let read::Read { sources, decls, incomplete } = read::read(&file, &mut problems);
     let layered = layers::merge(decls, &options.profiles, &mut problems);

@@ -6,7 +6,7 @@ use super::{
     decl::Decl,
     problem::{self, FileProblem, Problems},
     schema,
-    source::{Sources, Span},
+    source::{self, Sources, Span},
     syntax::Syntax,
 };
 
@@ -86,7 +86,7 @@ impl Reader<'_> {
     fn include(&mut self, from: &Path, decl: &Decl) {
         let Some(target) = decl.text() else { return };
         let joined = from.parent().unwrap_or(Path::new("/")).join(target.value);
-        let path = joined.canonicalize().unwrap_or(joined);
+        let path = source::canonical(&joined);
         if let Some((_, at)) = self.open.last_mut() {
             *at = Some(target.span);
         }

@@ -151,8 +151,12 @@ fn unknown_node(
     let colon = name.strip_suffix(':').map(|bare| {
         format!("no `:` follows a name: `{bare} …`, and `{bare} {{ … }}` for what is in it")
     });
+    let label = match homes.as_slice() {
+        [] => format!("not known {here}"),
+        _ => "belongs elsewhere".to_owned(),
+    };
     Description::new("unknown-node", message)
-        .at(node.span, format!("not known {here}"))
+        .at(node.span, label)
         .maybe_help(colon)
         .maybe_help((!homes.is_empty()).then(|| format!("it stands {}", or(&homes))))
         .maybe_help(near(name, known))
