@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     io,
     os::unix::net::UnixStream,
-    sync::{Arc, mpsc::Receiver},
+    sync::{Arc, atomic::AtomicBool, mpsc::Receiver},
     time::Duration,
 };
 
@@ -54,6 +54,8 @@ pub(super) struct Keeper {
     /// Where new connections come from.
     pub(super) lines: Receiver<UnixStream>,
     pub(super) line: Option<Line>,
+    /// Tells the starter of supervisors that no more are wanted.
+    pub(super) finishing: Arc<AtomicBool>,
     pub(super) note: String,
     pub(super) units: BTreeMap<UnitId, Unit>,
     /// Whose end a token means.
@@ -80,6 +82,7 @@ pub(super) struct Parts {
     pub(super) waker: Arc<Waker>,
     pub(super) signals: SignalPipe,
     pub(super) lines: Receiver<UnixStream>,
+    pub(super) finishing: Arc<AtomicBool>,
 }
 
 impl Keeper {
@@ -94,6 +97,7 @@ impl Keeper {
             waker: parts.waker,
             signals: parts.signals,
             lines: parts.lines,
+            finishing: parts.finishing,
             line: None,
             note: String::new(),
             units: BTreeMap::new(),
@@ -268,10 +272,18 @@ impl Keeper {
         let Some(unit) = self.units.get_mut(id) else { return };
         let told = if unit.child { platform::peek(unit.main.pid).ok().flatten() } else { None };
         unit.ended(told.unwrap_or(Exit::UNKNOWN), now);
-        if let Some(end) = &mut unit.end {
-            end.undrained.retain(|key| self.open_outputs.contains(key));
-            end.undrained.iter().for_each(|&key| self.logs.drain(key));
-        }
+        self.drain(id, now);
+    }
+
+    /// Has what a unit has written so far moved to its logs, before more is told of its end.
+    pub(super) fn drain(&mut self, id: &UnitId, now: Tick) {
+        let Some(unit) = self.units.get_mut(id) else { return };
+        let Some(end) = &mut unit.end else { return };
+        let keys = unit.outputs.iter().map(|output| output.key);
+        let open: Vec<u64> = keys.filter(|key| self.open_outputs.contains(key)).collect();
+        open.iter().for_each(|&key| self.logs.drain(key));
+        end.drain(open, now);
+        self.logs.wake();
     }
 
     /// Looks for ends that no descriptor tells of.
@@ -306,7 +318,7 @@ impl Keeper {
 
     fn drained(&mut self, key: u64) {
         for end in self.units.values_mut().filter_map(|unit| unit.end.as_mut()) {
-            end.undrained.retain(|&undrained| undrained != key);
+            end.drained(key);
         }
     }
 

@@ -140,7 +140,7 @@ pub enum FromKeeper {
         /// When.
         at: Tick,
     },
-    /// Every process of a unit is gone.
+    /// Every process of a unit is gone, and its log is complete (unless the disk stalls).
     Gone {
         /// Which.
         unit: UnitId,

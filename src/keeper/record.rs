@@ -103,7 +103,6 @@ impl Record {
         }
         if let Some(end) = &mut unit.end {
             end.told = self.told;
-            end.undrained.clear();
         }
         unit
     }

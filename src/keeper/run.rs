@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
     os::{fd::OwnedFd, unix::net::UnixListener},
     path::Path,
-    sync::{Arc, mpsc::channel},
+    sync::{Arc, atomic::AtomicBool, mpsc::channel},
 };
 
 use rustix::fs::Mode;
@@ -73,8 +73,10 @@ pub fn run_with(
     let caught = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
     let signals = SignalPipe::catch(&caught).map_err(io("catch signals"))?;
     let (sender, lines) = channel();
-    let offer = Offer::new(sender, Arc::clone(&waker));
-    let parts = Parts { places: places.clone(), estate, open_files, waker, signals, lines };
+    let finishing = Arc::new(AtomicBool::new(false));
+    let offer = Offer::new(sender, Arc::clone(&waker), Arc::clone(&finishing));
+    let parts =
+        Parts { places: places.clone(), estate, open_files, waker, signals, lines, finishing };
     let mut keeper = Keeper::new(parts).map_err(io("begin"))?;
     keeper.take_over();
     say(&mut answer, launch::READY)?;
