@@ -144,10 +144,16 @@ impl Graph {
         reach(from, |id| self.needed_by(id).map(|(to, _)| to).collect())
     }
 
-    /// These and everything that follows their restarts, directly or not.
-    pub fn followers(&self, from: impl IntoIterator<Item = Id>) -> BTreeSet<Id> {
+    /// These and everything that follows their restarts, directly or not. Only what `restarts`
+    /// does: nothing is restarted because a task runs again.
+    pub fn followers(
+        &self,
+        from: impl IntoIterator<Item = Id>,
+        restarts: impl Fn(Id) -> bool,
+    ) -> BTreeSet<Id> {
         reach(from, |id| {
-            self.needed_by(id).filter(|(_, need)| need.follow).map(|(to, _)| to).collect()
+            let following = self.needed_by(id).filter(|(_, need)| need.follow);
+            following.map(|(to, _)| to).filter(|&to| restarts(to)).collect()
         })
     }
 

@@ -64,7 +64,6 @@ type Key = (String, u64);
 struct Process {
     main: bool,
     others: usize,
-    is_task: bool,
     script: Script,
     probing: u64,
 }
@@ -188,6 +187,7 @@ impl World {
             return false;
         }
         self.now = self.now.max(at);
+        assert!(self.history.len() < 50_000, "no end of it");
         if is_core {
             self.tell(Input::Timer);
             assert!(self.core.deadline().is_none_or(|at| at > self.now), "a deadline that stays");
@@ -212,8 +212,23 @@ impl World {
         live.map(|(key, _)| key.clone()).collect()
     }
 
-    pub(crate) fn lives(&self, name: &str) -> bool {
-        self.alive().iter().any(|(alive, _)| alive == name)
+    /// Ends the main process of a service or task, if it has one.
+    pub(crate) fn crash(&mut self, name: &str) {
+        let found = self.processes.iter().find(|(key, process)| key.0 == name && process.main);
+        if let Some(key) = found.map(|(key, _)| key.clone()) {
+            self.happen(key, Happening::Ends(Exit::Signal(Signal::KILL)));
+        }
+    }
+
+    /// The command line that the next request will seem to come from.
+    pub(crate) fn next_request(&self) -> String {
+        format!("request {}", self.next_op + 1)
+    }
+
+    /// Requests without an answer, apart from these.
+    pub(crate) fn open_waits(&self, known: &BTreeSet<OpId>) -> Vec<OpId> {
+        let all = (1..=self.next_op).map(OpId);
+        all.filter(|op| !known.contains(op) && !self.settled.contains_key(op)).collect()
     }
 
     fn later(&mut self, after: Duration, key: &Key, what: Happening) {
@@ -325,7 +340,6 @@ impl World {
         let process = self.processes.entry(key.clone()).or_insert_with(|| Process {
             main: false,
             others: 0,
-            is_task: false,
             script: script.clone(),
             probing: 0,
         });
@@ -389,13 +403,8 @@ impl World {
             return;
         }
         let is_task = self.core.stack().task(&key.0).is_some();
-        let process = Process {
-            main: true,
-            others: script.others,
-            is_task,
-            script: script.clone(),
-            probing: 0,
-        };
+        let process =
+            Process { main: true, others: script.others, script: script.clone(), probing: 0 };
         assert!(self.processes.insert(key.clone(), process).is_none(), "{key:?} spawned twice");
         if let Some((after, exit)) = script.exits {
             self.later(after, key, Happening::Ends(exit));
@@ -447,11 +456,5 @@ impl World {
     fn deliver(&mut self, key: &Key, input: lifecycle::Input) {
         let (name, generation) = key.clone();
         self.tell(Input::Unit { name, generation, input });
-    }
-
-    /// Whether a task of that name has a process.
-    #[expect(dead_code, reason = "for scenarios about tasks")]
-    pub(crate) fn runs_task(&self, name: &str) -> bool {
-        self.processes.iter().any(|(key, process)| key.0 == name && process.is_task && process.main)
     }
 }
