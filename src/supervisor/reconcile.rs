@@ -150,7 +150,7 @@ impl Supervisor {
     fn next_of_task(&self, id: Id, task: &TaskUnit) -> Move {
         let node = &self.nodes[id];
         if task.run.is_live() {
-            if node.is_going_down() && !task.run.is_cancelled() {
+            if node.is_going_down() && !task.run.is_cancelled() && self.may_go_down(id) {
                 let cause = task.orders.cancel.as_ref();
                 return Move::Stop(cause.unwrap_or(&node.standing.stop_because).clone());
             }
