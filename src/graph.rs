@@ -229,6 +229,7 @@ impl Graph {
 
     /// The shortest way from `first` back to it within `members`.
     fn path_within(&self, first: Id, members: &BTreeSet<Id>) -> Option<Vec<Id>> {
+        use std::collections::hash_map::Entry;
         let mut came: HashMap<Id, Id> = HashMap::new();
         let mut queue = std::collections::VecDeque::from([first]);
         while let Some(id) = queue.pop_front() {
@@ -239,8 +240,8 @@ impl Graph {
                     path.reverse();
                     return Some(path);
                 }
-                if !came.contains_key(&to) {
-                    came.insert(to, id);
+                if let Entry::Vacant(place) = came.entry(to) {
+                    place.insert(id);
                     queue.push_back(to);
                 }
             }

@@ -13,7 +13,8 @@ use proptest::{
 use stackrun::{
     event::{Cause, Event, Tick},
     graph::Graph,
-    model::{NeedUntil, Stack},
+    lifecycle::{self, PortsAnswer, ProbeAnswer},
+    model::{Exit, NeedUntil, Stack},
     status::ServiceState,
     supervisor::{Command, Input, OpId, Until},
 };
@@ -222,6 +223,23 @@ fn nothing_happens_when_idle(world: &mut World) {
     }
 }
 
+fn late_answers_are_ignored(world: &mut World, name: &str, what: u8) {
+    let services = world.core.services(world.now);
+    let Some(view) = services.iter().find(|view| view.name == name && view.generation > 0) else {
+        return;
+    };
+    let (generation, before) = (view.generation - 1, world.core.note());
+    let input = match what % 5 {
+        0 => lifecycle::Input::Exited { exit: Exit::Code(1), left: 0 },
+        1 => lifecycle::Input::TreeGone { swept: 0 },
+        2 => lifecycle::Input::Probed(ProbeAnswer::Holds),
+        3 => lifecycle::Input::Spawned { pid: 1 },
+        _ => lifecycle::Input::Ports(PortsAnswer::Free),
+    };
+    world.tell(Input::Unit { name: name.to_owned(), generation, input });
+    assert_eq!(world.core.note(), before, "an answer of an earlier start of {name}");
+}
+
 fn every_op_settles_exactly_once(world: &World, open: &BTreeSet<OpId>) {
     for op in open {
         let settled = world.settled.get(op).map_or(0, Vec::len);
@@ -298,6 +316,10 @@ fn play(history: &History, world: &mut World) {
             Act::Crash { name } => {
                 world.crash(&pick(*name));
                 checker.observe(world);
+                continue;
+            }
+            Act::Late { name, what } => {
+                late_answers_are_ignored(world, &pick(*name), *what);
                 continue;
             }
             Act::Die => {

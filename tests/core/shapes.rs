@@ -45,6 +45,11 @@ pub(crate) enum Act {
     Crash {
         name: u8,
     },
+    /// Something comes late, of a start before the present one.
+    Late {
+        name: u8,
+        what: u8,
+    },
     /// The supervisor is killed and comes back.
     Die,
 }
@@ -164,6 +169,7 @@ pub(crate) fn histories() -> impl Strategy<Value = History> {
             Just(EditHow::Needs)
         ]).prop_map(|(name, how)| Act::Edit { name, how }),
         3 => any::<u8>().prop_map(|name| Act::Crash { name }),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(name, what)| Act::Late { name, what }),
         2 => Just(Act::Die),
     ];
     let acts = prop::collection::vec((any::<u16>(), act), 1..12);
@@ -208,9 +214,9 @@ fn build(shapes: &[Shape]) -> Stack {
         let after = shape.after.iter().map(|pick| usize::from(*pick) % shapes.len());
         let after = after.filter(|other| *other != place).map(&name).collect();
         if shape.is_task {
-            stack.tasks.push(build_task(name(place), shape, needs, after, &stack));
+            stack.tasks.push(build_task(&name(place), shape, needs, after, &stack));
         } else {
-            stack.services.push(build_service(name(place), shape, needs, after));
+            stack.services.push(build_service(&name(place), shape, needs, after));
         }
     }
     let members = stack.names().take(2).map(str::to_owned).collect();
@@ -218,9 +224,9 @@ fn build(shapes: &[Shape]) -> Stack {
     stack
 }
 
-fn build_service(name: String, shape: &Shape, needs: Vec<Need>, after: Vec<String>) -> Service {
+fn build_service(name: &str, shape: &Shape, needs: Vec<Need>, after: Vec<String>) -> Service {
     let has = |bit: u16| shape.traits & (1 << bit) != 0;
-    let mut service = Service::new(name.clone(), "/stack");
+    let mut service = Service::new(name, "/stack");
     if !(has(0) && has(1) && has(2)) {
         service.command = Some(program(&format!("serve {name}")));
     }
@@ -272,15 +278,14 @@ fn port() -> Port {
 }
 
 fn build_task(
-    name: String,
+    name: &str,
     shape: &Shape,
     needs: Vec<Need>,
     after: Vec<String>,
     so_far: &Stack,
 ) -> Task {
     let has = |bit: u16| shape.traits & (1 << bit) != 0;
-    let mut task =
-        Task::new(name.clone(), "/stack", TaskBody::Command(program(&format!("do {name}"))));
+    let mut task = Task::new(name, "/stack", TaskBody::Command(program(&format!("do {name}"))));
     if has(0) && has(1) {
         task.inputs = vec!["/stack/**".into()];
     }
@@ -310,7 +315,7 @@ fn build_task(
         task.needs.clone_from(&needs);
         trial.tasks.push(task.clone());
         let graph = stackrun::graph::Graph::of(&trial);
-        let closure = graph.closure(graph.id(&name));
+        let closure = graph.closure(graph.id(name));
         let held = graph.dependents(graph.id(&other.name));
         if closure.is_disjoint(&held) {
             task.without = vec![other.name.clone()];
@@ -382,7 +387,7 @@ impl Dice {
     /// A script in which each thing goes wrong with a likelihood of `trouble` in 256.
     pub(crate) fn script(&mut self, trouble: u8) -> Script {
         let trouble = u64::from(trouble);
-        let mut wrong = |dice: &mut Self| dice.below(256) < trouble;
+        let wrong = |dice: &mut Self| dice.below(256) < trouble;
         let exits = wrong(self).then(|| {
             let exit = if self.below(3) == 0 { Exit::SUCCESS } else { Exit::Code(1) };
             (self.millis(8000), exit)

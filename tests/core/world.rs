@@ -110,6 +110,9 @@ pub(crate) struct Seen {
     pub(crate) cause: Cause,
 }
 
+/// Decides how a start goes, by name and generation.
+type Chooser = Box<dyn FnMut(&str, u64) -> Script>;
+
 pub(crate) struct World {
     pub(crate) core: Supervisor,
     pub(crate) now: Tick,
@@ -117,7 +120,7 @@ pub(crate) struct World {
     pub(crate) settled: BTreeMap<OpId, Vec<Outcome>>,
     pub(crate) scripts: HashMap<String, Script>,
     /// Decides the script of each start, if there is one.
-    pub(crate) dice: Option<Box<dyn FnMut(&str, u64) -> Script>>,
+    pub(crate) dice: Option<Chooser>,
     /// Everything that was told to the core, to be written down when something goes wrong.
     pub(crate) history: Vec<(Tick, Input)>,
     pub(crate) saves: usize,
@@ -192,7 +195,7 @@ impl World {
             self.tell(Input::Timer);
             assert!(self.core.deadline().is_none_or(|at| at > self.now), "a deadline that stays");
         } else if let Some(entry) = self.queue.pop() {
-            self.happen(entry.key, entry.what);
+            self.happen(&entry.key, entry.what);
         }
         true
     }
@@ -216,7 +219,7 @@ impl World {
     pub(crate) fn crash(&mut self, name: &str) {
         let found = self.processes.iter().find(|(key, process)| key.0 == name && process.main);
         if let Some(key) = found.map(|(key, _)| key.clone()) {
-            self.happen(key, Happening::Ends(Exit::Signal(Signal::KILL)));
+            self.happen(&key, Happening::Ends(Exit::Signal(Signal::KILL)));
         }
     }
 
@@ -353,43 +356,43 @@ impl World {
         self.later(script.answers, key, what);
     }
 
-    fn happen(&mut self, key: Key, what: Happening) {
+    fn happen(&mut self, key: &Key, what: Happening) {
         match what {
-            Happening::Input(input) => self.deliver(&key, input),
-            Happening::Spawns => self.spawns(&key),
+            Happening::Input(input) => self.deliver(key, input),
+            Happening::Spawns => self.spawns(key),
             Happening::Ends(exit) => {
-                if let Some(process) = self.processes.get_mut(&key)
+                if let Some(process) = self.processes.get_mut(key)
                     && process.main
                 {
                     process.main = false;
                     let left = process.others;
-                    self.deliver(&key, lifecycle::Input::Exited { exit, left });
+                    self.deliver(key, lifecycle::Input::Exited { exit, left });
                     if left == 0 {
-                        self.later(Duration::ZERO, &key, Happening::Gone { swept: 0 });
+                        self.later(Duration::ZERO, key, Happening::Gone { swept: 0 });
                     }
                 }
             }
             Happening::DiesOfKill => {
-                if let Some(process) = self.processes.get_mut(&key) {
+                if let Some(process) = self.processes.get_mut(key) {
                     let (main, swept) = (process.main, process.others);
                     process.main = false;
                     process.others = 0;
                     if main {
                         let exit = Exit::Signal(Signal::KILL);
-                        self.deliver(&key, lifecycle::Input::Exited { exit, left: swept });
+                        self.deliver(key, lifecycle::Input::Exited { exit, left: swept });
                     }
                     if main || swept > 0 {
-                        self.later(Duration::ZERO, &key, Happening::Gone { swept });
+                        self.later(Duration::ZERO, key, Happening::Gone { swept });
                     }
                 }
             }
-            Happening::Gone { swept } => self.deliver(&key, lifecycle::Input::TreeGone { swept }),
-            Happening::ReadyProbe { round, at } => self.ready_probe(&key, round, at),
-            Happening::AliveProbe { round, at } => self.alive_probe(&key, round, at),
+            Happening::Gone { swept } => self.deliver(key, lifecycle::Input::TreeGone { swept }),
+            Happening::ReadyProbe { round, at } => self.ready_probe(key, round, at),
+            Happening::AliveProbe { round, at } => self.alive_probe(key, round, at),
             Happening::HookOver(hook) => {
                 if self.hooks.remove(&(key.clone(), hook)) {
-                    let exit = Ok(self.script(&key).hooks);
-                    self.deliver(&key, lifecycle::Input::HookEnded { hook, exit });
+                    let exit = Ok(self.script(key).hooks);
+                    self.deliver(key, lifecycle::Input::HookEnded { hook, exit });
                 }
             }
         }
