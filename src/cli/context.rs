@@ -53,10 +53,9 @@ impl Context {
         let named = self.global.file.clone().or_else(|| caller::path_variable("STACKRUN_FILE"));
         if let Some(named) = named {
             let file = if named.is_dir() { named.join(FILE) } else { named };
-            return std::path::absolute(&file)
-                .ok()
-                .filter(|file| file.is_file())
-                .ok_or(Error::FileMissing(file));
+            let file = std::path::absolute(&file)
+                .map_err(|error| Error::Io { path: file.clone(), error })?;
+            return if file.is_file() { Ok(file) } else { Err(Error::FileMissing(file)) };
         }
         if let Some(name) = &self.global.stack {
             return super::running::find(name);

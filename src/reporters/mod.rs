@@ -17,6 +17,7 @@ mod reporter;
 pub mod show;
 pub mod summary;
 pub mod table;
+pub mod terminal;
 #[cfg(test)]
 mod tests;
 pub mod theme;

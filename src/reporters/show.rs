@@ -170,6 +170,7 @@ impl Settings {
     }
 
     /// A setting that is known by the place of another: a check by its `ready`.
+    #[expect(clippy::needless_pass_by_value, reason = "numbers and texts alike")]
     fn add_of(&mut self, key: String, value: impl ToString, origin: impl Into<String>) {
         // A value of several lines (a script) is shown by its first.
         let value = value.to_string();
@@ -278,9 +279,9 @@ fn time(time: Duration) -> String {
     let millis = time.as_millis();
     match millis {
         0 => "0s".into(),
-        _ if millis % 3_600_000 == 0 => format!("{}h", millis / 3_600_000),
-        _ if millis % 60_000 == 0 => format!("{}m", millis / 60_000),
-        _ if millis % 1000 == 0 => format!("{}s", millis / 1000),
+        _ if millis.is_multiple_of(3_600_000) => format!("{}h", millis / 3_600_000),
+        _ if millis.is_multiple_of(60_000) => format!("{}m", millis / 60_000),
+        _ if millis.is_multiple_of(1000) => format!("{}s", millis / 1000),
         _ => format!("{millis}ms"),
     }
 }

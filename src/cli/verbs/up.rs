@@ -82,6 +82,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut board = Board::of_stack(&stack, Goal::Up);
     board.add_undeclared(&before);
     let mut reporter = context.reporter(board, began);
+    // What is written during the start belongs to what is followed.
+    let logs = foreground::logs_of(context, &stack)?;
     let request = Request::Do {
         command: command(args, &stack),
         line: caller::command_line(),
@@ -132,9 +134,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         }
     };
     match (args.foreground, args.attach, result) {
-        (true, _, status::OK) => foreground::follow(context, &mut client, &stack, began),
+        (true, _, status::OK) => foreground::follow(context, &mut client, &stack, began, logs),
         (false, true, status::OK | status::FAILED | status::PORT) => {
-            foreground::attach(context, &mut client, &stack)?;
+            foreground::attach(context, &mut client, &stack, logs)?;
             Ok(result)
         }
         _ => Ok(result),
