@@ -141,8 +141,11 @@ impl Error {
             Self::MissingPrograms(_) => "nothing was started".into(),
             Self::NotRunning { .. } => "`stackrun up` starts it".into(),
             Self::Client(ClientError::Version { .. }) => {
-                "use the version that started it, or `stackrun down` with that one".into()
+                "`stackrun upgrade` has this version take over; no service is restarted".into()
             }
+            Self::Client(ClientError::Held { keeper: Some(keeper) }) => format!(
+                "`kill -9 {keeper}` stops no service; the next command takes over from it"
+            ),
             Self::Client(_) => "`stackrun doctor` looks for the cause".into(),
             Self::Unconfirmed(_) => "`--yes` answers it".into(),
             Self::Argument(_)

@@ -9,11 +9,11 @@ mod stack;
 mod wait;
 
 pub(crate) use http::{get, post};
-pub(crate) use process::{alive, listening};
+pub(crate) use process::{Process, alive, listening};
 pub(crate) use program::Running;
 pub(crate) use pty::Terminal;
 pub(crate) use stack::Stack;
-pub(crate) use wait::eventually;
+pub(crate) use wait::{eventually, wait_for};
 
 use std::{
     env,
