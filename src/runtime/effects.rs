@@ -208,7 +208,8 @@ impl World {
         // A tree that is gone is forgotten; its lines are still the last ones.
         let latest = || self.log_offsets.get(name).copied().unwrap_or(0);
         let offset = unit.map_or_else(latest, |unit| unit.log_offset);
-        excerpt::last_lines(&self.places.log(name), offset)
+        let lines = excerpt::last_lines(&self.places.log(name), offset);
+        lines.into_iter().map(|line| self.desk.conceal(line)).collect()
     }
 
     fn save(&mut self) {

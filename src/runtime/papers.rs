@@ -78,6 +78,16 @@ impl Desk {
         Ok(Some(Left { stack, env, note }))
     }
 
+    /// A line that somebody wrote, without the secrets that are in it.
+    pub(super) fn conceal(&self, mut line: String) -> String {
+        for secret in self.secrets_of_stack.values().filter_map(secrets::literal) {
+            if line.contains(secret) {
+                line = line.replace(secret, secrets::MASK);
+            }
+        }
+        line
+    }
+
     fn keep(&mut self, paper: Paper, text: String, news: &mut Vec<ToKeeper>) {
         if self.kept.get(&paper) != Some(&text) {
             self.kept.insert(paper, text.clone());

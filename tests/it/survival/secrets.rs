@@ -67,10 +67,18 @@ fn a_secret_is_in_no_file() {
     let stack = stack();
     run_knowing(&stack, "up");
     is_written_nowhere(&stack);
-    // The definition that runs differs from the newest: both have the secret.
-    stack.edit("@testbed\" }".replace("@testbed", "").trim_start(), "\"; after \"api\" }");
-    run_knowing(&stack, "up --no-apply");
+    // What is being stopped still runs by the definition before: both have the secret.
+    stack.edit("env TOKEN", "env TOKEN slow-stop 60000");
+    run_knowing(&stack, "up");
+    stack.edit("slow-stop 60000", "slow-stop 60001");
+    let mut up = stack.command("up");
+    up.env("TOKEN", SECRET);
+    let mut up = Running::start("up".to_owned(), up);
+    stack.reaches("api", "stopping");
     is_written_nowhere(&stack);
+    stack.process("api").kill();
+    up.signal(rustix::process::Signal::INT);
+    let _interrupted_or_done = up.ends();
 }
 
 #[test]
