@@ -144,11 +144,13 @@ impl Checker {
                 }
             };
             let behind = graph.closure(graph.id(&need.name));
+            // What is stuck inside a task's window blocks the task, and what needs that.
             let excused = need.optional
-                && behind.iter().any(|&id| {
-                    self.failed.contains(graph.name(id))
-                        || self.shown(graph.name(id)) == Shown::Over
-                });
+                && (!self.stuck.is_empty()
+                    || behind.iter().any(|&id| {
+                        self.failed.contains(graph.name(id))
+                            || self.shown(graph.name(id)) == Shown::Over
+                    }));
             // Retries of a task are not starts of their own.
             let retry =
                 stack.task(&seen.name).is_some() && self.shown(&seen.name) == Shown::Stopping;
