@@ -237,7 +237,7 @@ impl Life {
                 self.publish(Event::Stuck { processes }, step);
             }
             (StopStage::Ports { again: None }, Input::Ports(answer)) => {
-                self.released(&answer, step)
+                self.released(&answer, step);
             }
             (StopStage::Cleanup, Input::Cleaned(cleaned)) => {
                 let then = stopping.then.clone();

@@ -89,7 +89,7 @@ impl Supervisor {
         for &id in &targets {
             self.renew(id, before[id], &named, cause);
             if !names.is_empty() && named.contains(&id) {
-                self.ask_task(id);
+                self.ask_task(id, cause);
             }
         }
         targets.extend(self.followers(restarted));
@@ -167,10 +167,11 @@ impl Supervisor {
         Cause::Need { of: self.nodes[of].name.clone() }
     }
 
-    fn ask_task(&mut self, id: Id) {
+    fn ask_task(&mut self, id: Id, cause: &Cause) {
         let node = &mut self.nodes[id];
         if let Some(unit) = node.as_task_mut() {
             unit.orders.asked = true;
+            node.standing.because = cause.clone();
             self.touch(id);
         }
     }
