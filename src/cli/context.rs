@@ -158,11 +158,12 @@ impl Context {
 
     /// What shows a command that takes time.
     pub(super) fn reporter(&self, board: Board, began: jiff::Timestamp) -> Reporter {
-        match (self.global.quiet, self.live) {
+        let reporter = match (self.global.quiet, self.live) {
             (true, _) => Reporter::quiet(board, self.err),
             (false, true) => Reporter::bars(board, Progress::on_stderr(self.err, began), self.err),
             (false, false) => Reporter::lines(board, self.err),
-        }
+        };
+        reporter.verbosely(self.global.verbose > 0)
     }
 
     /// The problems of a stack file, drawn with their places.
