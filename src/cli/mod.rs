@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
         Verb::Schema(args) => verbs::schema::run(args, &context),
         Verb::Fmt(args) => verbs::fmt::run(args, &context),
         Verb::Completions(args) => verbs::completions::run(args, &context),
-        Verb::Keeper(role) => return roles::keeper(&role.dir),
+        Verb::Keeper(role) => return roles::keeper(&role.dir, role.resume),
         Verb::Supervisor(role) => return roles::supervisor(&role.dir),
         Verb::Step => return roles::step(),
     };

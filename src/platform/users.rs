@@ -34,7 +34,8 @@ pub fn find_user(user: &str, group: Option<&str>) -> Result<(u32, u32), String> 
         return Ok((uid, gid));
     }
     let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
-    let found = groups.lines().map(fields).find(|fields| fields.first().is_some_and(|n| n == group));
+    let found =
+        groups.lines().map(fields).find(|fields| fields.first().is_some_and(|n| n == group));
     let gid = found.as_deref().and_then(|fields| number(fields, 2));
     Ok((uid, gid.ok_or_else(|| format!("there is no group `{group}`"))?))
 }

@@ -90,7 +90,11 @@ struct Seed {
 impl Seed {
     fn of(table: &Table, main: u32) -> Self {
         let Some(entry) = table.get(main) else {
-            return Self { main: ProcId { pid: main, start: 0 }, pipes: Vec::new(), mark: Vec::new() };
+            return Self {
+                main: ProcId { pid: main, start: 0 },
+                pipes: Vec::new(),
+                mark: Vec::new(),
+            };
         };
         // Without its first: stdin is `/dev/null`, which everybody has.
         let pipes = entry.pipes().into_iter().skip(1).collect();

@@ -74,11 +74,10 @@ fn wait_for_each_end() {
 fn exec_runs_a_command_where_the_service_lives() {
     let stack = Stack::new(
         r#"
-        service "a" { dir "sub"; env { WORD "hello" }; run "@testbed"; port @0 }
+        service "a" { dir "sub"; env { WORD "hello" }; run "@testbed listen {{port}}"; port @0 }
         "#,
     );
     stack.put("sub/file.txt", "x");
-    stack.edit(r#"run "@testbed""#, r#"run "@testbed listen {{port}}""#);
     stack.up();
     stack.run("exec a -- ls").exits(0).says("file.txt");
     stack.run("exec a -- printenv WORD PORT").exits(0).says(&stack.port(0).to_string());

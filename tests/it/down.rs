@@ -11,7 +11,7 @@ const FUGITIVES: &str = r#"
     service "daemon"     { run "@testbed daemon stubborn" }
     service "stranger"   { run "@testbed daemon 'forget stubborn'" }
     service "background" { shell "@testbed stubborn & exec @testbed" }
-    service "port" {
+    service "server" {
         run "@testbed daemon 'listen @0 stubborn'"
         port @0
     }
@@ -95,6 +95,7 @@ fn a_stop_command_and_signal_of_the_services_own_are_used() {
             run "@testbed"
             stop signal="SIGQUIT" { shell "echo asked > asked.txt" }
         }
+        service "b" { run "@testbed" }
         "#,
     );
     stack.up();

@@ -13,7 +13,7 @@ fn a_killed_service_is_back_by_itself() {
     assert_eq!(node["restarts"], 1);
     assert_eq!(node["generation"], 2);
     assert_eq!(node["exit"]["signal"], "SIGKILL");
-    stack.run("why a").exits(0).says("SIGKILL");
+    stack.run("events").exits(0).says("SIGKILL");
 }
 
 #[test]

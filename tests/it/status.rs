@@ -119,6 +119,8 @@ fn no_stack_file_is_said_plainly() {
     let stack = Stack::new("");
     std::fs::remove_file(stack.path("stack.kdl")).expect("the stack file");
     stack.run("up").exits(2).says("stack.kdl");
+    stack.run("status").exits(2).says("stack.kdl");
+    stack.put("stack.kdl", "");
 }
 
 #[test]
