@@ -58,6 +58,13 @@ impl Reporter {
         &self.board
     }
 
+    /// The output of this task is shown by somebody else.
+    pub fn output_is_shown(&mut self, name: &str) {
+        if let Some(row) = self.board.rows.iter_mut().find(|row| row.name == name) {
+            row.streamed = true;
+        }
+    }
+
     /// Something happened.
     pub fn record(&mut self, record: &Record, now: Timestamp) {
         if self.verbose {
