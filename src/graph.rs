@@ -144,10 +144,16 @@ impl Graph {
         reach(from, |id| self.needed_by(id).map(|(to, _)| to).collect())
     }
 
-    /// These and everything that follows their restarts, directly or not.
-    pub fn followers(&self, from: impl IntoIterator<Item = Id>) -> BTreeSet<Id> {
+    /// These and everything that follows their restarts, directly or not. Only what `restarts`
+    /// does: nothing is restarted because a task runs again.
+    pub fn followers(
+        &self,
+        from: impl IntoIterator<Item = Id>,
+        restarts: impl Fn(Id) -> bool,
+    ) -> BTreeSet<Id> {
         reach(from, |id| {
-            self.needed_by(id).filter(|(_, need)| need.follow).map(|(to, _)| to).collect()
+            let following = self.needed_by(id).filter(|(_, need)| need.follow);
+            following.map(|(to, _)| to).filter(|&to| restarts(to)).collect()
         })
     }
 
@@ -223,6 +229,7 @@ impl Graph {
 
     /// The shortest way from `first` back to it within `members`.
     fn path_within(&self, first: Id, members: &BTreeSet<Id>) -> Option<Vec<Id>> {
+        use std::collections::hash_map::Entry;
         let mut came: HashMap<Id, Id> = HashMap::new();
         let mut queue = std::collections::VecDeque::from([first]);
         while let Some(id) = queue.pop_front() {
@@ -233,8 +240,8 @@ impl Graph {
                     path.reverse();
                     return Some(path);
                 }
-                if !came.contains_key(&to) {
-                    came.insert(to, id);
+                if let Entry::Vacant(place) = came.entry(to) {
+                    place.insert(id);
                     queue.push_back(to);
                 }
             }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::verbs::{
-    check, completions, down, events, exec, graph, logs, restart, run, signal, status, up, wait,
-    why,
+    check, completions, doctor, down, events, exec, explain, fmt, graph, init, logs, ls, ports,
+    restart, run, schema, show, signal, status, up, wait, why,
 };
 
 const EXAMPLES: &str = "\
@@ -95,17 +95,36 @@ pub(super) enum Verb {
     Check(check::Args),
     Graph(graph::Args),
     Events(events::Args),
+    Show(show::Args),
     Signal(signal::Args),
+    Ports(ports::Args),
+    Ls(ls::Args),
+    Doctor(doctor::Args),
+    Init(init::Args),
+    Explain(explain::Args),
+    Schema(schema::Args),
+    Fmt(fmt::Args),
     Completions(completions::Args),
     /// The parent of every service (stackrun starts it itself)
     #[command(hide = true)]
-    Keeper(Role),
+    Keeper(KeeperRole),
     /// The one that decides (the keeper starts it)
     #[command(hide = true)]
     Supervisor(Role),
     /// The steps of a task (the keeper starts it)
     #[command(hide = true)]
     Step,
+}
+
+/// What the keeper is told.
+#[derive(Debug, clap::Args)]
+pub(super) struct KeeperRole {
+    /// The stack's folder
+    #[arg(long)]
+    pub(super) dir: PathBuf,
+    /// The descriptors that the program before left open
+    #[arg(long)]
+    pub(super) resume: Option<crate::keeper::Resume>,
 }
 
 /// What a hidden role is told.

@@ -10,7 +10,7 @@ use std::{
 use super::{args::Global, caller, error::Error};
 use crate::{
     control::{Client, Reply, Request},
-    language::{self, Loaded},
+    language::{self, Loaded, Look},
     model::Stack,
     reporters::{Reporter, Symbol, Theme, board::Board, progress::Progress},
     status::Status,
@@ -18,6 +18,8 @@ use crate::{
 
 /// The name of the stack file that is looked for.
 const FILE: &str = "stack.kdl";
+/// More problems than this are counted, not shown.
+const PROBLEMS: usize = 50;
 /// The folder beside it for what lasts.
 const STATE: &str = ".stackrun";
 
@@ -51,14 +53,12 @@ impl Context {
         let named = self.global.file.clone().or_else(|| caller::path_variable("STACKRUN_FILE"));
         if let Some(named) = named {
             let file = if named.is_dir() { named.join(FILE) } else { named };
-            return std::path::absolute(&file)
-                .ok()
-                .filter(|file| file.is_file())
-                .ok_or(Error::FileMissing(file));
+            let file = std::path::absolute(&file)
+                .map_err(|error| Error::Io { path: file.clone(), error })?;
+            return if file.is_file() { Ok(file) } else { Err(Error::FileMissing(file)) };
         }
         if let Some(name) = &self.global.stack {
-            let running = super::running::find(name)?;
-            return Ok(running.ok_or_else(|| Error::NoSuchStack(name.clone()))?.join(FILE));
+            return super::running::find(name);
         }
         let from = here()?;
         let found = from.ancestors().map(|folder| folder.join(FILE)).find(|file| file.is_file());
@@ -91,6 +91,16 @@ impl Context {
         let file = self.file()?;
         let options = language::Options { env: caller::environment(), profiles: profiles.to_vec() };
         language::load(&file, &options).map_err(Error::Problems)
+    }
+
+    /// Reads and checks the stack file with the profiles that were asked for, else with those in
+    /// force: an `up --profile` counts until the next `up`.
+    pub(super) fn load_as_in_force(&self, profiles: &[String]) -> Result<Loaded, Error> {
+        let running = if profiles.is_empty() { self.connect_if_running()? } else { None };
+        match running {
+            Some(mut client) => self.load(&self.known_stack(Some(&mut client))?.profiles),
+            None => self.load(profiles),
+        }
     }
 
     /// Connects to the stack's supervisor.
@@ -136,9 +146,7 @@ impl Context {
         match error {
             Error::OutputClosed => return,
             Error::Problems(problems) => {
-                crate::reporters::problems::show(problems, self.err).iter().for_each(|text| {
-                    eprintln!("{text}");
-                });
+                self.problems(problems).iter().for_each(|text| eprintln!("{text}"));
             }
             _ => {}
         }
@@ -155,6 +163,21 @@ impl Context {
             (false, true) => Reporter::bars(board, Progress::on_stderr(self.err, began), self.err),
             (false, false) => Reporter::lines(board, self.err),
         }
+    }
+
+    /// The problems of a stack file, drawn with their places.
+    pub(super) fn problems(&self, problems: &[miette::Report]) -> Vec<String> {
+        let width = console::Term::stderr().size_checked().map_or(100, |(_, columns)| columns);
+        let look = Look { width: usize::from(width).clamp(40, 120), color: self.err.color };
+        let mut texts: Vec<String> = problems
+            .iter()
+            .take(PROBLEMS)
+            .map(|problem| language::render(problem, look).trim_end().to_owned() + "\n")
+            .collect();
+        if problems.len() > PROBLEMS {
+            texts.push(format!("and {} more", problems.len() - PROBLEMS));
+        }
+        texts
     }
 
     /// The width of standard output's terminal; none without one.

@@ -22,16 +22,23 @@ use crate::{
         board::{Board, Goal},
         headline,
         logs::{LogPrinter, Style},
-        summary, words,
+        summary,
+        terminal::NoEcho,
+        words,
     },
     status::ServiceState,
     supervisor::{Command, How, Outcome},
 };
 
 /// Follows the logs until Ctrl-C or the end of the stack; the stack stays as it is.
-pub(super) fn attach(context: &Context, client: &mut Client, stack: &Stack) -> Result<(), Error> {
-    let mut logs = logs_of(context, stack)?;
+pub(super) fn attach(
+    context: &Context,
+    client: &mut Client,
+    stack: &Stack,
+    mut logs: Following,
+) -> Result<(), Error> {
     interrupt::watch();
+    let _echo = NoEcho::new();
     let interrupts = interrupt::count();
     while interrupt::count() == interrupts {
         let came = logs.print_new()?;
@@ -59,9 +66,10 @@ pub(super) fn follow(
     client: &mut Client,
     stack: &Stack,
     began: Timestamp,
+    mut logs: Following,
 ) -> Result<u8, Error> {
-    let mut logs = logs_of(context, stack)?;
     interrupt::watch();
+    let echo = NoEcho::new();
     let interrupts = interrupt::count();
     let events = client.ask(Request::Events { since: 0, follow: true })?;
     let mut exits: BTreeMap<String, Exit> = BTreeMap::new();
@@ -84,6 +92,7 @@ pub(super) fn follow(
             return stop(context, client, stack);
         }
     }
+    drop(echo);
     stop(context, client, stack)
 }
 
@@ -180,8 +189,10 @@ fn code(exit: Exit) -> u8 {
     u8::try_from(exit.shell_status()).ok().filter(|code| *code != 0).unwrap_or(status::FAILED)
 }
 
-fn logs_of(context: &Context, stack: &Stack) -> Result<Following, Error> {
+/// The logs of the whole stack, from now on.
+pub(super) fn logs_of(context: &Context, stack: &Stack) -> Result<Following, Error> {
     let style = Style::Prefixed { names: true, times: false };
     let printer = LogPrinter::new(style, context.out, TimeZone::system(), stack.names());
-    Following::new(context.state()?.join("logs"), Vec::new(), Select::default(), printer)
+    let folder = stack.dir.join(".stackrun").join("logs");
+    Following::new(folder, Vec::new(), Select::default(), printer)
 }

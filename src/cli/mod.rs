@@ -5,12 +5,14 @@
 //! which exit status that is.
 
 mod args;
+mod ask;
 mod caller;
 mod context;
 mod conversation;
 mod error;
 mod following;
 mod foreground;
+mod holder;
 mod interrupt;
 mod names;
 mod outcome;
@@ -22,13 +24,16 @@ mod when;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use args::{Cli, Verb};
 use context::Context;
 
 /// The program: reads the command line, carries it out, says how that went.
 pub fn main() -> ExitCode {
+    clap_complete::CompleteEnv::with_factory(Cli::command)
+        .var(verbs::completions::VARIABLE)
+        .complete();
     let cli = Cli::parse();
     let mut global = cli.global;
     global.file = global.file.or(global.file_before_verb.take());
@@ -48,8 +53,16 @@ pub fn main() -> ExitCode {
         Verb::Graph(args) => verbs::graph::run(args, &context),
         Verb::Events(args) => verbs::events::run(args, &context),
         Verb::Signal(args) => verbs::signal::run(args, &context),
-        Verb::Completions(args) => verbs::completions::run(args),
-        Verb::Keeper(role) => return roles::keeper(&role.dir),
+        Verb::Show(args) => verbs::show::run(args, &context),
+        Verb::Ports(args) => verbs::ports::run(args, &context),
+        Verb::Ls(args) => verbs::ls::run(args, &context),
+        Verb::Doctor(args) => verbs::doctor::run(args, &context),
+        Verb::Init(args) => verbs::init::run(args, &context),
+        Verb::Explain(args) => verbs::explain::run(args, &context),
+        Verb::Schema(args) => verbs::schema::run(args, &context),
+        Verb::Fmt(args) => verbs::fmt::run(args, &context),
+        Verb::Completions(args) => verbs::completions::run(args, &context),
+        Verb::Keeper(role) => return roles::keeper(&role.dir, role.resume),
         Verb::Supervisor(role) => return roles::supervisor(&role.dir),
         Verb::Step => return roles::step(),
     };

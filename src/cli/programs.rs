@@ -156,7 +156,7 @@ fn look_for(program: &str, path: &str, dir: &Path) -> Option<(Searched, Option<S
         return None;
     }
     if program.contains('/') {
-        let place = dir.join(program);
+        let place = dir.join(program.strip_prefix("./").unwrap_or(program));
         return Some(match place.exists() {
             true => (Searched::NotExecutable(place), None),
             false => (Searched::Nothing(place), None),
@@ -208,8 +208,8 @@ mod tests {
         let stack = Stack { services, ..Stack::default() };
         let place = |name: &str| folder.path().join(name).display().to_string();
         let expected = [
-            format!("a: {} is not executable", place("./script")),
-            format!("b: there is no program {}", place("./gone")),
+            format!("a: {} is not executable", place("script")),
+            format!("b: there is no program {}", place("gone")),
         ];
         assert_eq!(messages(&stack, &["a", "b"]), expected);
     }

@@ -5,8 +5,8 @@ use std::{path::Path, process::ExitCode};
 use crate::{keeper, runtime};
 
 /// The parent of every service.
-pub(super) fn keeper(dir: &Path) -> ExitCode {
-    match keeper::run(dir) {
+pub(super) fn keeper(dir: &Path, resume: Option<keeper::Resume>) -> ExitCode {
+    match keeper::run(dir, resume) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever started it has been told, by its first line.
         Err(_) => ExitCode::FAILURE,

@@ -1,6 +1,6 @@
 //! The end of a whole stack: every child is killed until the kernel says that there is none.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{keep::Keeper, protocol::FromKeeper};
 use crate::{
@@ -37,7 +37,6 @@ impl Finish {
 impl Keeper {
     pub(super) fn begin_finish(&mut self, now: Tick) {
         if let Some(finish) = &mut self.finish {
-            // Asked by a second supervisor: it is answered too.
             finish.told = false;
             finish.next = Some(now);
             return;
@@ -45,6 +44,7 @@ impl Keeper {
         for unit in self.units.values_mut() {
             unit.kill(now);
         }
+        self.finishing.store(true, Ordering::Relaxed);
         self.finish = Some(Finish { since: now, pause: FIRST_PAUSE, next: Some(now), told: false });
     }
 

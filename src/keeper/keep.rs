@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     io,
     os::unix::net::UnixStream,
-    sync::{Arc, mpsc::Receiver},
+    sync::{Arc, atomic::AtomicBool, mpsc::Receiver},
     time::Duration,
 };
 
@@ -21,6 +21,7 @@ use super::{
     record::Journal,
     start::Starts,
     unit::Unit,
+    upgrade::Estate,
 };
 use crate::{
     event::Tick,
@@ -43,6 +44,7 @@ const UNHEARD: usize = 100;
 /// The state of a keeper.
 pub(super) struct Keeper {
     pub(super) places: Places,
+    pub(super) estate: Estate,
     /// The limit of open files for children.
     pub(super) open_files: Option<(u64, u64)>,
     pub(super) poller: Poller,
@@ -52,6 +54,8 @@ pub(super) struct Keeper {
     /// Where new connections come from.
     pub(super) lines: Receiver<UnixStream>,
     pub(super) line: Option<Line>,
+    /// Tells the starter of supervisors that no more are wanted.
+    pub(super) finishing: Arc<AtomicBool>,
     pub(super) note: String,
     pub(super) units: BTreeMap<UnitId, Unit>,
     /// Whose end a token means.
@@ -73,10 +77,12 @@ pub(super) struct Keeper {
 /// What a keeper is made of.
 pub(super) struct Parts {
     pub(super) places: Places,
+    pub(super) estate: Estate,
     pub(super) open_files: Option<(u64, u64)>,
     pub(super) waker: Arc<Waker>,
     pub(super) signals: SignalPipe,
     pub(super) lines: Receiver<UnixStream>,
+    pub(super) finishing: Arc<AtomicBool>,
 }
 
 impl Keeper {
@@ -91,6 +97,7 @@ impl Keeper {
             waker: parts.waker,
             signals: parts.signals,
             lines: parts.lines,
+            finishing: parts.finishing,
             line: None,
             note: String::new(),
             units: BTreeMap::new(),
@@ -104,6 +111,7 @@ impl Keeper {
             journal: Journal::new(parts.places.units()),
             open_outputs: HashSet::new(),
             places: parts.places,
+            estate: parts.estate,
             adopted: false,
         })
     }
@@ -118,6 +126,7 @@ impl Keeper {
             for event in &ready {
                 self.happened(*event);
             }
+            self.logs.wake();
             self.settle(platform::now());
             self.send();
         }
@@ -185,6 +194,7 @@ impl Keeper {
                 }
             }
             ToKeeper::Forget { unit } => self.forget(unit),
+            ToKeeper::Upgrade { program } => self.upgrade(&program),
             ToKeeper::Note { note } => self.keep_note(note),
             ToKeeper::Finish => self.begin_finish(now),
         }
@@ -262,10 +272,18 @@ impl Keeper {
         let Some(unit) = self.units.get_mut(id) else { return };
         let told = if unit.child { platform::peek(unit.main.pid).ok().flatten() } else { None };
         unit.ended(told.unwrap_or(Exit::UNKNOWN), now);
-        if let Some(end) = &mut unit.end {
-            end.undrained.retain(|key| self.open_outputs.contains(key));
-            end.undrained.iter().for_each(|&key| self.logs.drain(key));
-        }
+        self.drain(id, now);
+    }
+
+    /// Has what a unit has written so far moved to its logs, before more is told of its end.
+    pub(super) fn drain(&mut self, id: &UnitId, now: Tick) {
+        let Some(unit) = self.units.get_mut(id) else { return };
+        let Some(end) = &mut unit.end else { return };
+        let keys = unit.outputs.iter().map(|output| output.key);
+        let open: Vec<u64> = keys.filter(|key| self.open_outputs.contains(key)).collect();
+        open.iter().for_each(|&key| self.logs.drain(key));
+        end.drain(open, now);
+        self.logs.wake();
     }
 
     /// Looks for ends that no descriptor tells of.
@@ -300,7 +318,7 @@ impl Keeper {
 
     fn drained(&mut self, key: u64) {
         for end in self.units.values_mut().filter_map(|unit| unit.end.as_mut()) {
-            end.undrained.retain(|&undrained| undrained != key);
+            end.drained(key);
         }
     }
 
@@ -357,7 +375,7 @@ impl Keeper {
         }
     }
 
-    fn send(&mut self) {
+    pub(super) fn send(&mut self) {
         self.record();
         if let Some(line) = &mut self.line {
             let unsent = line.flush();

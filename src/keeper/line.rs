@@ -36,22 +36,19 @@ impl Line {
         Ok(Self { stream, decoder: Decoder::default(), unsent: Vec::new() })
     }
 
-    /// Reads what is there.
+    /// Reads some of what is there: a bounded amount, so that a long list of starts does not hold
+    /// up the answers to the first of them.
     pub(super) fn hear(&mut self) -> Heard {
-        let mut heard = Heard { messages: Vec::new(), ended: false };
-        let mut buffer = [0; 64 * 1024];
-        loop {
-            match self.stream.read(&mut buffer) {
-                Ok(0) => heard.ended = true,
-                Ok(count) => {
-                    heard.messages.extend(self.decoder.push(&buffer[..count]));
-                    continue;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => heard.ended = error.kind() != ErrorKind::WouldBlock,
+        let mut buffer = [0; 32 * 1024];
+        let (messages, ended) = match self.stream.read(&mut buffer) {
+            Ok(0) => (Vec::new(), true),
+            Ok(count) => (self.decoder.push(&buffer[..count]), false),
+            Err(error) => {
+                let later = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
+                (Vec::new(), !later)
             }
-            return heard;
-        }
+        };
+        Heard { messages, ended }
     }
 
     /// Puts a message in the queue.

@@ -131,11 +131,16 @@ impl Keeper {
             let main = unit.main;
             let left = family.iter().filter(|entry| entry.id != main).count();
             end.left.get_or_insert(left);
-            let may_be_its = |entry: &Entry| entry.id.start >= main.start;
-            end.empty =
-                left == 0 && (!nameless.iter().any(may_be_its) || now.since(end.at) >= STUCK);
-            if left == 0 && !end.empty {
-                unit.look = Some(now + NAMELESS);
+            if left == 0 {
+                let may_be_its = |entry: &Entry| entry.id.start >= main.start;
+                if nameless.iter().any(may_be_its) && now.since(end.at) < STUCK {
+                    unit.look = Some(now + NAMELESS);
+                } else if !end.empty {
+                    end.empty = true;
+                    unit.look = None;
+                    // Nobody writes any more: what is in the pipe now is all.
+                    self.drain(id, now);
+                }
                 return;
             }
         }
@@ -143,9 +148,6 @@ impl Keeper {
             return;
         }
         unit.look = if unit.end.is_none() { unit.remember(now) } else { None };
-        if unit.end.as_ref().is_some_and(|end| end.empty) {
-            return;
-        }
         let stuck = kill_if_asked(unit, family, now);
         let watched: Vec<ProcId> = unit.watched.values().map(Process::id).collect();
         let others = family.iter().map(|entry| entry.id).filter(|id| !watched.contains(id));
@@ -182,7 +184,7 @@ impl Keeper {
                 let (exit, at, left) = (end.exit, end.at, end.left.unwrap_or(0));
                 news.push(FromKeeper::Exited { unit: unit.id.clone(), exit, left, at });
             }
-            if end.told && end.empty {
+            if end.is_over(now) {
                 unit.gone = true;
                 unit.changed = true;
                 let swept = unit.killed.len();

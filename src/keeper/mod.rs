@@ -33,7 +33,9 @@ mod run;
 mod start;
 mod starter;
 mod unit;
+mod upgrade;
 
 pub use launch::{LaunchError, Launched, launch, launch_as};
 pub use run::{KeeperError, run, run_with};
 pub use starter::Offer;
+pub use upgrade::{NoResume, Resume};

@@ -28,7 +28,7 @@ pub struct UnitId {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case")]
 pub enum ToKeeper {
-    /// Start a unit → `Spawned` or `SpawnFailed`.
+    /// Start a unit → `Spawned` or `SpawnFailed`. A unit that was not forgotten is not started.
     Spawn(Box<SpawnSpec>),
     /// Send a signal to a unit (after TERM and the like also CONT, so that a stopped one gets it).
     Signal {
@@ -49,12 +49,18 @@ pub enum ToKeeper {
         /// Which.
         unit: UnitId,
     },
+    /// Go on as this program: process id, children and descriptors stay, no service notices, and
+    /// the next supervisor is of that program. The connection ends, or `Trouble` says why not.
+    Upgrade {
+        /// The program: an absolute path.
+        program: PathBuf,
+    },
     /// Keep these bytes for the next supervisor.
     Note {
         /// The note.
         note: String,
     },
-    /// Everything is stopped: kill whatever is left, until the kernel says that no child is
+    /// Everything is stopped (asked again, it is answered again): kill whatever is left, until the kernel says that no child is
     /// left, then send `Empty` and exit after the supervisor has closed the connection.
     Finish,
 }
@@ -90,7 +96,8 @@ pub struct SpawnSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "tell", rename_all = "kebab-case")]
 pub enum FromKeeper {
-    /// The first message on a connection.
+    /// The first message on a connection. What it says of ends is not said again; what it does
+    /// not say yet comes after it.
     Hello {
         /// The keeper's protocol.
         protocol: u32,
@@ -127,12 +134,13 @@ pub enum FromKeeper {
         unit: UnitId,
         /// How.
         exit: Exit,
-        /// How many other processes of the tree still live.
+        /// How many other processes of the tree still live, at the first look after the end. By
+        /// now the log holds what it had written (unless the disk stalls).
         left: usize,
         /// When.
         at: Tick,
     },
-    /// Every process of a unit is gone.
+    /// Every process of a unit is gone, and its log is complete (unless the disk stalls).
     Gone {
         /// Which.
         unit: UnitId,

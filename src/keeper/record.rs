@@ -22,7 +22,7 @@ use super::{
 use crate::{
     event::Tick,
     model::{Exit, LogPolicy},
-    platform::{self, Fifo, ProcId, Process},
+    platform::{self, Entry, Fifo, ProcId, Process},
 };
 
 /// The journal is written anew once it has so many lines more than it would need.
@@ -73,12 +73,15 @@ impl Record {
 
     fn into_unit(self, now: Tick) -> Unit {
         let process = Process::open(self.main);
+        // After an upgrade they still are our children; after a take-over nobody is.
+        let own = Some(std::process::id());
+        let child = process.is_some() && Entry::read(self.main.pid).map(|e| e.parent) == own;
         let ended = self.exit.is_some() || process.is_none();
         let mut unit = Unit {
             id: self.unit,
             main: self.main,
             process: process.filter(|_| !ended),
-            child: false,
+            child,
             started: self.started,
             log_offset: self.log_offset,
             log_policy: self.log_policy,
@@ -100,7 +103,6 @@ impl Record {
         }
         if let Some(end) = &mut unit.end {
             end.told = self.told;
-            end.undrained.clear();
         }
         unit
     }
@@ -193,9 +195,12 @@ impl Keeper {
                 used.insert(output.path.clone());
                 self.reopen(&unit, output);
             }
-            self.adopted |= !unit.gone;
+            self.adopted |= !unit.gone && !unit.child;
             self.hold(unit);
         }
+        self.logs.wake();
+        // Zombies of strangers may wait from before.
+        self.orphans = Some(now);
         self.rewrite_journal();
         remove_unused(&self.places.runtime, &used);
     }

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
     os::{fd::OwnedFd, unix::net::UnixListener},
     path::Path,
-    sync::{Arc, mpsc::channel},
+    sync::{Arc, atomic::AtomicBool, mpsc::channel},
 };
 
 use rustix::fs::Mode;
@@ -14,6 +14,7 @@ use super::{
     keep::{Keeper, Parts},
     launch,
     starter::{Offer, keep_alive, run_supervisor},
+    upgrade::{Estate, Resume},
 };
 use crate::platform::{self, FolderLock, Places, PlacesError, SignalPipe, Waker};
 
@@ -36,14 +37,14 @@ pub enum KeeperError {
 /// Holds the stack in `dir` until it is finished: the hidden `keeper` command.
 ///
 /// It makes this process a daemon, says one line on stdout (`ready`, `held`, or `error: …`),
-/// closes that, and starts the supervisor: this same program as `supervisor --dir DIR`, with the
+/// closes that, takes over what a dead keeper or (`resume`) the program before has left, and starts the supervisor: this same program as `supervisor --dir DIR`, with the
 /// descriptors [`super::handle::CONNECTION`] and [`super::handle::CONTROL`].
 ///
 /// # Errors
 ///
 /// What was said on stdout too, if it was said before `ready`.
-pub fn run(dir: &Path) -> Result<(), KeeperError> {
-    run_with(dir, run_supervisor)
+pub fn run(dir: &Path, resume: Option<Resume>) -> Result<(), KeeperError> {
+    run_with(dir, resume, run_supervisor)
 }
 
 /// [`run`] with something else in the supervisor's place: `one` is called again and again, each
@@ -54,10 +55,11 @@ pub fn run(dir: &Path) -> Result<(), KeeperError> {
 /// As [`run`].
 pub fn run_with(
     dir: &Path,
+    resume: Option<Resume>,
     mut one: impl FnMut(&Places, &OwnedFd, &Offer) -> io::Result<()> + Send + 'static,
 ) -> Result<(), KeeperError> {
     let mut answer = leave_everything().map_err(io("become a daemon"))?;
-    let prepared = match prepare(dir) {
+    let prepared = match prepare(dir, resume) {
         Ok(Some(prepared)) => prepared,
         Ok(None) => return say(&mut answer, launch::HELD),
         Err(error) => {
@@ -65,13 +67,16 @@ pub fn run_with(
             return Err(error);
         }
     };
-    let Prepared { places, control, lock, open_files } = prepared;
+    let Prepared { places, estate, open_files } = prepared;
+    let control = estate.control.try_clone().map_err(io("copy a descriptor"))?;
     let waker = Arc::new(Waker::new().map_err(io("make a pipe"))?);
     let caught = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
     let signals = SignalPipe::catch(&caught).map_err(io("catch signals"))?;
     let (sender, lines) = channel();
-    let offer = Offer::new(sender, Arc::clone(&waker));
-    let parts = Parts { places: places.clone(), open_files, waker, signals, lines };
+    let finishing = Arc::new(AtomicBool::new(false));
+    let offer = Offer::new(sender, Arc::clone(&waker), Arc::clone(&finishing));
+    let parts =
+        Parts { places: places.clone(), estate, open_files, waker, signals, lines, finishing };
     let mut keeper = Keeper::new(parts).map_err(io("begin"))?;
     keeper.take_over();
     say(&mut answer, launch::READY)?;
@@ -82,30 +87,35 @@ pub fn run_with(
     starter.spawn(kept).map_err(io("start a thread"))?;
     keeper.run().map_err(io("wait"))?;
     places.remove_runtime();
-    drop(lock);
     Ok(())
 }
 
 /// What is to be had before it can be said to be ready.
 struct Prepared {
     places: Places,
-    control: OwnedFd,
-    lock: FolderLock,
+    estate: Estate,
     open_files: Option<(u64, u64)>,
 }
 
 /// `None` if another keeper holds the stack.
-fn prepare(dir: &Path) -> Result<Option<Prepared>, KeeperError> {
+fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, KeeperError> {
     let places = Places::of(dir)?;
-    let lock = platform::lock_folder(&places.folder).map_err(io("lock the stack's folder"))?;
-    let Some(lock) = lock else { return Ok(None) };
+    let lock = match resume {
+        Some(resume) => platform::inherited(resume.lock).map(FolderLock::resume).map(Some),
+        None => platform::lock_folder(&places.folder),
+    };
+    let Some(lock) = lock.map_err(io("lock the stack's folder"))? else { return Ok(None) };
     places.create_runtime()?;
     // A read-only folder or a full disk keeps no service from running; the logs will say so.
     let _read_only = places.create_state();
     platform::become_subreaper().map_err(io("become the parent of orphans"))?;
-    let control = listen(&places).map_err(io("listen on the control socket"))?;
+    let control = match resume {
+        Some(resume) => platform::inherited(resume.control),
+        None => listen(&places),
+    };
+    let control = control.map_err(io("listen on the control socket"))?;
     let open_files = platform::raise_open_files().ok();
-    Ok(Some(Prepared { places, control, lock, open_files }))
+    Ok(Some(Prepared { places, estate: Estate { lock, control }, open_files }))
 }
 
 /// Whoever has the lock may put its socket in place of an old one.

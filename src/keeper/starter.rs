@@ -11,7 +11,11 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::net::UnixStream,
     },
-    sync::{Arc, mpsc::Sender},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::Sender,
+    },
     time::Duration,
 };
 
@@ -30,11 +34,17 @@ const WELL: Duration = Duration::from_secs(10);
 pub struct Offer {
     lines: Sender<UnixStream>,
     waker: Arc<Waker>,
+    /// The stack is being finished: no more supervisors.
+    finishing: Arc<AtomicBool>,
 }
 
 impl Offer {
-    pub(super) fn new(lines: Sender<UnixStream>, waker: Arc<Waker>) -> Self {
-        Self { lines, waker }
+    pub(super) fn new(
+        lines: Sender<UnixStream>,
+        waker: Arc<Waker>,
+        finishing: Arc<AtomicBool>,
+    ) -> Self {
+        Self { lines, waker, finishing }
     }
 
     /// From now on the keeper listens to this connection, and to no earlier one.
@@ -44,10 +54,11 @@ impl Offer {
     }
 }
 
-/// Has a supervisor run for ever, by `one`, which returns when one has ended.
+/// Has a supervisor run until the stack is being finished, by `one`, which returns when one has
+/// ended.
 pub(super) fn keep_alive(mut one: impl FnMut(&Offer) -> io::Result<()>, offer: &Offer) {
     let mut pause = FIRST_PAUSE;
-    loop {
+    while !offer.finishing.load(Ordering::Relaxed) {
         let started = platform::now();
         // A start that fails is tried again like one that ends at once: there is nobody to tell.
         let _failed = one(offer);

@@ -79,7 +79,9 @@ pub(super) struct End {
     pub(super) exit: Exit,
     pub(super) at: Tick,
     /// Outputs that have not been drained yet.
-    pub(super) undrained: Vec<u64>,
+    undrained: Vec<u64>,
+    /// They are not waited for any longer than this.
+    drain_by: Tick,
     /// How many others lived at the first look after it.
     pub(super) left: Option<usize>,
     /// Whether the last look found nobody.
@@ -116,8 +118,15 @@ impl Unit {
 
     /// Its main process has ended.
     pub(super) fn ended(&mut self, exit: Exit, now: Tick) {
-        let undrained = self.outputs.iter().map(|output| output.key).collect();
-        self.end = Some(End { exit, at: now, undrained, left: None, empty: false, told: false });
+        self.end = Some(End {
+            exit,
+            at: now,
+            undrained: Vec::new(),
+            drain_by: now + DRAIN,
+            left: None,
+            empty: false,
+            told: false,
+        });
         self.look = Some(now);
         self.changed = true;
     }
@@ -151,29 +160,47 @@ impl Unit {
 
     /// When something is to be done for it without anything happening.
     pub(super) fn deadline(&self) -> Option<Tick> {
-        let drain = self.end.as_ref().filter(|end| end.waits()).map(End::drain_by);
+        if self.gone {
+            return None;
+        }
+        let drain = self.end.as_ref().filter(|end| end.waits()).map(|end| end.drain_by);
         self.look.into_iter().chain(drain).min()
     }
 }
 
 impl End {
-    /// Whether all is known but what the log thread is still writing, or how it ended.
+    /// These are to be in the logs before more is told.
+    pub(super) fn drain(&mut self, undrained: Vec<u64>, now: Tick) {
+        self.undrained = undrained;
+        self.drain_by = now + DRAIN;
+    }
+
+    /// This one is.
+    pub(super) fn drained(&mut self, key: u64) {
+        self.undrained.retain(|&undrained| undrained != key);
+    }
+
+    /// Whether something could be told but for the log thread, or for how it ended.
     fn waits(&self) -> bool {
-        !self.told && self.left.is_some() && !self.is_complete()
+        (!self.told && self.left.is_some() || self.empty) && !self.is_complete()
     }
 
     fn is_complete(&self) -> bool {
-        self.undrained.is_empty() && self.exit != Exit::UNKNOWN
+        self.undrained.is_empty() && (self.told || self.exit != Exit::UNKNOWN)
     }
 
-    fn drain_by(&self) -> Tick {
-        self.at + DRAIN
+    fn is_ripe(&self, now: Tick) -> bool {
+        self.is_complete() || now >= self.drain_by
     }
 
-    /// Whether it can be told now.
+    /// Whether the end can be told now.
     pub(super) fn is_tellable(&self, now: Tick) -> bool {
-        let complete = self.is_complete() || now >= self.drain_by();
-        !self.told && self.left.is_some() && complete
+        !self.told && self.left.is_some() && self.is_ripe(now)
+    }
+
+    /// Whether it can be told that nothing is left.
+    pub(super) fn is_over(&self, now: Tick) -> bool {
+        self.told && self.empty && self.is_ripe(now)
     }
 }
 

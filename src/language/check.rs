@@ -7,7 +7,7 @@ use super::{
     cycle,
     decl::Decl,
     layers::{Item, Layered},
-    problem::{Edge, Problem, Problems},
+    problem::{PortProblem, Problems, Warning, WholeProblem},
     source::Spanned,
 };
 use crate::model::{Port, RestartWhen, Service};
@@ -15,9 +15,9 @@ use crate::model::{Port, RestartWhen, Service};
 /// Checks a stack that has been built.
 pub(super) fn check(built: &Built, layered: &Layered, problems: &mut Problems) {
     for edges in cycle::cycles(&built.edges) {
-        problems.add(Problem::Cycle { edges, of_groups: false });
+        problems.add(WholeProblem::Cycle { edges });
     }
-    ports(built, layered, problems);
+    ports(built, problems);
     windows(built, layered, problems);
     uses(built, problems);
     let services = built.stack.services.iter().zip(&layered.services);
@@ -27,32 +27,35 @@ pub(super) fn check(built: &Built, layered: &Layered, problems: &mut Problems) {
 }
 
 /// Two services, one port.
-fn ports(built: &Built, layered: &Layered, problems: &mut Problems) {
-    let mut taken: HashMap<u16, Vec<(&Service, &Port, Spanned<String>)>> = HashMap::new();
-    for (service, item) in built.stack.services.iter().zip(&layered.services) {
-        // What is on another machine takes no port here.
-        let elsewhere =
-            |port: &Port| service.is_external() && port.host.as_deref().is_some_and(|h| !local(h));
-        if service.ports.len() != item.decl.all("port").count() {
-            continue;
-        }
-        for (port, node) in service.ports.iter().zip(item.decl.all("port")) {
-            let (Some(first), false) = (port.number.fixed(), elsewhere(port)) else { continue };
-            let Some(at) = node.values.first().map(|value| value.span) else { continue };
-            for copy in 0..service.replicas.min(u32::from(u16::MAX)) {
-                let Ok(number) = u16::try_from(u32::from(first) + copy) else { break };
+fn ports(built: &Built, problems: &mut Problems) {
+    let mut taken: HashMap<u16, Vec<(&Port, Spanned<String>)>> = HashMap::new();
+    for service in &built.stack.services {
+        let places = built.places.get(&service.name).into_iter().flatten();
+        for (port, at) in service.ports.iter().zip(places) {
+            // What is on another machine takes no port here.
+            let elsewhere = port.host.as_deref().is_some_and(|host| !local(host));
+            if service.is_external() && elsewhere {
+                continue;
+            }
+            for number in numbers(port, service.replicas) {
                 let claims = taken.entry(number).or_default();
-                let name = Spanned::new(service.name.clone(), at);
-                let clash = claims.iter().find(|(_, other, _)| clash(port, other));
-                if let Some((_, _, first)) = clash {
-                    let (first, second) = (first.clone(), name);
-                    problems.add(Problem::SamePort { number, first, second });
+                let second = Spanned::new(service.name.clone(), *at);
+                if let Some((_, first)) = claims.iter().find(|(other, _)| clash(port, other)) {
+                    let first = first.clone();
+                    problems.add(PortProblem::SamePort { number, first, second });
                     break;
                 }
-                claims.push((service, port, name));
+                claims.push((port, second));
             }
         }
     }
+}
+
+/// The numbers that a port has, over all copies of its service.
+fn numbers(port: &Port, replicas: u32) -> impl Iterator<Item = u16> {
+    let copies = replicas.min(u32::from(u16::MAX));
+    let first = port.number.fixed().map(u32::from);
+    first.into_iter().flat_map(move |first| first..first + copies).map_while(|n| n.try_into().ok())
 }
 
 fn local(host: &str) -> bool {
@@ -74,10 +77,10 @@ fn windows(built: &Built, layered: &Layered, problems: &mut Problems) {
             let Some(at) = place(&item.decl, service) else { continue };
             if let Some(path) = cycle::path(built.edges.iter(), &task.name, service) {
                 let (task, service) = (task.name.clone(), service.clone());
-                problems.add(Problem::WithoutNeeded { task, service, at, path });
+                problems.add(WholeProblem::WithoutNeeded { task, service, at, path });
             } else if let Some(path) = cycle::path(built.edges.iter(), service, &task.name) {
                 let (task, service) = (task.name.clone(), service.clone());
-                problems.add(Problem::NeedsWithout { service, task, path, at });
+                problems.add(WholeProblem::NeedsWithout { service, task, path, at });
             }
         }
     }
@@ -92,27 +95,28 @@ fn place(task: &Decl, service: &str) -> Option<super::source::Span> {
 
 /// A port of one that it does not need.
 fn uses(built: &Built, problems: &mut Problems) {
+    let mut needs: HashMap<&str, Vec<&str>> = HashMap::new();
+    for edge in &built.edges {
+        needs.entry(&edge.from).or_default().push(&edge.to);
+    }
     let mut closures: HashMap<&str, HashSet<&str>> = HashMap::new();
     for use_ in &built.uses {
-        let closure =
-            closures.entry(&use_.user).or_insert_with(|| closure(&built.edges, &use_.user));
+        let closure = closures.entry(&use_.user).or_insert_with(|| closure(&needs, &use_.user));
         if !closure.contains(use_.owner.as_str()) {
             let (user, owner) = (use_.user.clone(), use_.owner.clone());
             let (text, at) = (use_.text.clone(), use_.at);
-            problems.add(Problem::PortWithoutNeed { user, owner, text, at });
+            problems.add(Warning::PortWithoutNeed { user, owner, text, at });
         }
     }
 }
 
 /// Everything that `name` needs, even indirectly.
-fn closure<'e>(edges: &'e [Edge], name: &str) -> HashSet<&'e str> {
+fn closure<'e>(needs: &HashMap<&str, Vec<&'e str>>, name: &str) -> HashSet<&'e str> {
     let mut seen: HashSet<&str> = HashSet::new();
-    let mut queue = vec![name];
+    let mut queue: Vec<&str> = needs.get(name).cloned().unwrap_or_default();
     while let Some(at) = queue.pop() {
-        for edge in edges.iter().filter(|edge| edge.from == at) {
-            if seen.insert(&edge.to) {
-                queue.push(&edge.to);
-            }
+        if seen.insert(at) {
+            queue.extend(needs.get(at).into_iter().flatten());
         }
     }
     seen
@@ -126,5 +130,5 @@ fn alive_without_restart(service: &Service, item: &Item, problems: &mut Problems
         return;
     };
     let never = restart.values.first().map_or(restart.span(), |value| value.span);
-    problems.add(Problem::AliveWithoutRestart { alive: alive.span(), never });
+    problems.add(Warning::AliveWithoutRestart { alive: alive.span(), never });
 }

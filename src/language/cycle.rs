@@ -91,6 +91,7 @@ mod tests {
         let edge = |(at, (from, to)): (usize, &(&str, &str))| Edge {
             from: (*from).to_owned(),
             to: (*to).to_owned(),
+            group: None,
             at: Span { file: 0, start: at, end: at + 1 },
         };
         pairs.iter().enumerate().map(edge).collect()

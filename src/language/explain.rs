@@ -26,6 +26,8 @@ pub fn explain(key: &str) -> Result<String, UnknownKey> {
     let found: Vec<&Entry> = all.iter().filter(|entry| entry.answers(&wanted)).collect();
     // A node's own page tells its properties: they are listed only when no node has the name.
     let nodes: Vec<&&Entry> = found.iter().filter(|entry| entry.prop.is_none()).collect();
+    let mut nodes = nodes;
+    nodes.sort_by_key(|entry| entry.homes.iter().any(|home| home == "defaults"));
     let pages: Vec<String> = match nodes.as_slice() {
         [] => found.iter().map(|entry| entry.page()).collect(),
         nodes => nodes.iter().map(|entry| entry.page()).collect(),
@@ -127,8 +129,7 @@ impl Entry {
     fn page(&self) -> String {
         match self.prop {
             Some(prop) => {
-                let mut page = format!("{}\n", self.key());
-                page.push_str(&paragraph(&prop.doc));
+                let mut page = format!("{}\n{}\n", self.key(), hanging("", &prop.doc));
                 page.push_str(&row("type", &type_of(&prop.value)));
                 page.push_str(&default_row(&prop.value));
                 page.push_str(&row(
@@ -143,7 +144,7 @@ impl Entry {
 
     fn node_page(&self) -> String {
         let spec = self.spec;
-        let mut page = format!("{}\n{}\n", self.key(), paragraph(&spec.doc));
+        let mut page = format!("{}\n{}\n", self.key(), hanging("", &spec.doc));
         page.push_str(&row("write", &signature(spec)));
         if let Some(value) = &spec.value {
             page.push_str(&row("value", &type_of(value)));
@@ -154,15 +155,16 @@ impl Entry {
         page.push_str(&row("example", &spec.example));
         page.push_str(&row("since", &spec.since));
         for prop in &spec.props {
-            let default = prop.value.default.as_ref().map(|d| format!(", default {d}"));
-            let type_ = type_of(&prop.value);
-            page.push_str(&format!("\n  {}={}{}\n", prop.name, type_, default.unwrap_or_default()));
-            page.push_str(&paragraph(&prop.doc).replace("  ", "      "));
+            let default = prop.value.default.as_ref().map(|d| format!("; default {d}"));
+            let default = default.unwrap_or_default();
+            let text = format!("{}{default}. {}", type_of(&prop.value), prop.doc);
+            page.push('\n');
+            page.push_str(&hanging(&format!("{}=", prop.name), &text));
         }
         let children = spec.children.iter().flat_map(|children| children.iter());
         let children: Vec<&NodeSpec> = children.filter(|child| !child.name.is_empty()).collect();
         if !children.is_empty() {
-            page.push_str("\n  in its braces\n");
+            page.push_str("\n  in its braces:\n");
         }
         for child in children {
             page.push_str(&format!("    {:<14} {}\n", child.name, first_sentence(&child.doc)));
@@ -206,8 +208,8 @@ fn type_of(value: &ValueSpec) -> String {
         Some("path") => "a path, {{values}} filled in",
         Some("glob") => "a pattern of paths, {{values}} filled in",
         Some("regex") => "a regular expression",
-        Some("duration") => "a time: \"100ms\", \"1.5s\", \"2m\", \"1h\", \"7d\"",
-        Some("size") => "a size: \"500MiB\", \"2GB\"",
+        Some("duration") => "a time such as \"1.5s\" (ms, s, m, h, d)",
+        Some("size") => "a size such as \"500MiB\" (KiB, MiB, GiB, KB, MB, GB)",
         Some("signal") => "a signal: \"SIGTERM\"",
         Some("port") => "a port: 8000, \"auto\", \"{{env.PORT:-8000}}\"",
         Some("port-ref") => "a port's number or name",
@@ -229,7 +231,7 @@ fn default_row(value: &ValueSpec) -> String {
 }
 
 fn row(title: &str, text: &str) -> String {
-    format!("  {title:<10} {text}\n")
+    format!("  {title:<12} {text}\n")
 }
 
 fn in_words(homes: &[String]) -> String {
@@ -240,15 +242,16 @@ fn in_words(homes: &[String]) -> String {
     homes.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-/// Text in lines of at most 78 characters.
-fn paragraph(text: &str) -> String {
+/// Text in lines of at most 78 characters, under a title if there is one.
+fn hanging(title: &str, text: &str) -> String {
+    let indent = if title.is_empty() { 2 } else { 15 };
     let mut out = String::new();
-    let mut line = String::from(" ");
+    let mut line = if title.is_empty() { " ".to_owned() } else { format!("  {title:<12}") };
     for word in text.split_whitespace() {
         if line.chars().count() + 1 + word.chars().count() > 78 {
-            out.push_str(&line);
+            out.push_str(line.trim_end());
             out.push('\n');
-            line = String::from(" ");
+            line = " ".repeat(indent - 1);
         }
         line.push(' ');
         line.push_str(word);

@@ -5,7 +5,7 @@ use std::{collections::HashMap, rc::Rc};
 use super::{
     decl::Decl,
     name,
-    problem::{Problem, Problems},
+    problem::{FileProblem, NameProblem, NodeProblem, Problems},
     source::{Span, Spanned},
 };
 
@@ -105,7 +105,7 @@ impl<'a> Sorter<'a> {
 
     fn twice(&mut self, first: Span, second: &Decl) {
         let (node, second) = (second.name.value.clone(), second.span());
-        self.problems.add(Problem::TwiceNode { node, first, second });
+        self.problems.add(NodeProblem::TwiceNode { node, first, second });
     }
 
     /// A named node of a namespace of its own (templates, profiles).
@@ -116,7 +116,7 @@ impl<'a> Sorter<'a> {
         };
         let (first, what) = (first.name.span, item.decl.spec.name.as_str());
         let (name, second) = (item.name.value, item.name.span);
-        self.problems.add(Problem::TwiceName { name, what, first, second });
+        self.problems.add(NameProblem::TwiceName { name, what, first, second });
         None
     }
 
@@ -125,11 +125,11 @@ impl<'a> Sorter<'a> {
         let Some(item) = named(decl) else { return };
         let what = item.decl.spec.name.as_str();
         if name::is_reserved(&item.name.value) {
-            self.problems.add(Problem::Reserved { name: item.name.clone() });
+            self.problems.add(NameProblem::Reserved { name: item.name.clone() });
         }
         if let Some((what, first)) = self.names.get(&item.name.value) {
             let (what, first, name, second) = (*what, *first, item.name.value, item.name.span);
-            return self.problems.add(Problem::TwiceName { name, what, first, second });
+            return self.problems.add(NameProblem::TwiceName { name, what, first, second });
         }
         self.names.insert(item.name.value.clone(), (what, item.name.span));
         match what {
@@ -148,7 +148,7 @@ impl<'a> Sorter<'a> {
             let Some(at) = found else {
                 let known = self.profiles.iter().map(|profile| profile.name.value.clone());
                 let known = known.collect();
-                self.problems.add(Problem::UnknownProfile { name: name.clone(), known });
+                self.problems.add(FileProblem::UnknownProfile { name: name.clone(), known });
                 continue;
             };
             let mut profile = self.profiles[at].decl.clone();
@@ -213,7 +213,7 @@ impl<'a> Sorter<'a> {
             None => {
                 let known = self.templates.iter().map(|template| template.name.value.as_str());
                 let near = name::nearest(&name.value, known).map(str::to_owned);
-                self.problems.add(Problem::UnknownName { name, wanted: "template", near });
+                self.problems.add(NameProblem::UnknownName { name, wanted: "template", near });
             }
         }
     }
@@ -234,9 +234,7 @@ impl<'a> Sorter<'a> {
 impl Decl {
     /// The name of the template of a service (no task has one).
     fn prop_of_service(&self) -> Option<Spanned<String>> {
-        if self.spec.prop("template").is_none() {
-            return None;
-        }
+        self.spec.prop("template")?;
         self.prop_text("template").map(|name| Spanned::new(name.value.to_owned(), name.span))
     }
 }

@@ -28,6 +28,7 @@ mod schema;
 mod source;
 mod syntax;
 mod template;
+mod unsupported;
 mod value;
 mod values;
 mod words;
@@ -42,6 +43,7 @@ pub use self::{
     explain::{UnknownKey, explain, keys, schema_text},
     fmt::fmt,
     report::{Label, Look, ProblemData, data, render},
+    unsupported::{Unsupported, unsupported},
 };
 use crate::model::Stack;
 
@@ -68,22 +70,20 @@ pub struct Loaded {
 /// # Errors
 /// Every problem of the files, together (warnings too, after the errors).
 pub fn load(file: &Path, options: &Options) -> Result<Loaded, Vec<miette::Report>> {
-    let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+    let file = source::canonical(file);
     let mut problems = Problems::default();
     let read::Read { sources, decls, incomplete } = read::read(&file, &mut problems);
-    let stack = (!incomplete).then(|| {
-        let layered = layers::merge(decls, &options.profiles, &mut problems);
-        let built = build::build(&layered, &sources, options, &mut problems);
-        check::check(&built, &layered, &mut problems);
-        built.stack
-    });
+    let layered = layers::merge(decls, &options.profiles, &mut problems);
+    let built = build::build(&layered, &sources, options, &mut problems);
+    check::check(&built, &layered, &mut problems);
+    if incomplete {
+        problems.forget_what_follows_from_missing_files();
+    }
     let any_error = problems.any_error();
     let (mut errors, mut warnings) = report::reports(problems, &sources);
-    match stack {
-        Some(stack) if !any_error => Ok(Loaded { stack, warnings }),
-        _ => {
-            errors.append(&mut warnings);
-            Err(errors)
-        }
+    if any_error {
+        errors.append(&mut warnings);
+        return Err(errors);
     }
+    Ok(Loaded { stack: built.stack, warnings })
 }

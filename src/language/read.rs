@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::{
     decl::Decl,
-    problem::{self, Problem, Problems},
+    problem::{self, FileProblem, Problems},
     schema,
-    source::{Sources, Span},
+    source::{self, Sources, Span},
     syntax::Syntax,
 };
 
@@ -42,13 +42,13 @@ impl Reader<'_> {
             Err(error) => Err(without_number(&error)),
         };
         match text {
-            Ok(text) => self.text(path, text),
+            Ok(text) => self.text(path, &text),
             Err(reason) => {
                 let problem = match at {
                     Some(at) if !path.exists() => {
-                        Problem::NotThere { what: "file", path: path.to_path_buf(), at }
+                        FileProblem::NotThere { what: "file", path: path.to_path_buf(), at }
                     }
-                    _ => Problem::Unreadable { path: path.to_path_buf(), reason, at },
+                    _ => FileProblem::Unreadable { path: path.to_path_buf(), reason, at },
                 };
                 self.problems.add(problem);
                 self.read.incomplete = true;
@@ -56,12 +56,12 @@ impl Reader<'_> {
         }
     }
 
-    fn text(&mut self, path: &Path, text: String) {
+    fn text(&mut self, path: &Path, text: &str) {
         let root = self.open.first().map_or(path, |(path, _)| path).parent();
         let name = root.and_then(|root| path.strip_prefix(root).ok()).unwrap_or(path);
         let name = name.display().to_string();
-        let file = self.read.sources.add(path.to_path_buf(), name, text.clone());
-        let document = match problem::parse(&text, file) {
+        let file = self.read.sources.add(path.to_path_buf(), name, text.to_owned());
+        let document = match problem::parse(text, file) {
             Ok(document) => document,
             Err(problems) => {
                 problems.into_iter().for_each(|problem| self.problems.add(problem));
@@ -86,7 +86,7 @@ impl Reader<'_> {
     fn include(&mut self, from: &Path, decl: &Decl) {
         let Some(target) = decl.text() else { return };
         let joined = from.parent().unwrap_or(Path::new("/")).join(target.value);
-        let path = joined.canonicalize().unwrap_or(joined);
+        let path = source::canonical(&joined);
         if let Some((_, at)) = self.open.last_mut() {
             *at = Some(target.span);
         }
@@ -96,7 +96,7 @@ impl Reader<'_> {
         let edges = self.open[first..].iter().filter_map(|(_, at)| *at);
         let name = |at: Span| self.read.sources.text(at).trim_matches(['"', '#']).to_owned();
         let edges = edges.map(|at| (at, name(at))).collect();
-        self.problems.add(Problem::IncludeLoop { edges });
+        self.problems.add(FileProblem::IncludeLoop { edges });
     }
 }
 

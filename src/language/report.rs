@@ -83,6 +83,7 @@ pub fn render(report: &miette::Report, look: Look) -> String {
     let handler = GraphicalReportHandler::new_themed(theme)
         .with_width(look.width)
         .with_links(false)
+        .with_show_related_as_nested(true)
         .without_cause_chain();
     let mut out = String::new();
     match handler.render_report(&mut out, report.as_ref()) {

@@ -48,16 +48,15 @@ pub(super) enum Kind {
 pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut scanner = Scanner { text, at: 0 };
     let mut tokens = Vec::new();
-    while let Some(kind) = scanner.skip_space().then(|| scanner.kind()) {
-        let start = scanner.at;
-        scanner.at = scanner.end(kind).max(start + 1);
-        while !text.is_char_boundary(scanner.at) {
-            scanner.at += 1;
-        }
-        let unclosed = matches!(kind, Kind::Quoted | Kind::Raw) && !scanner.closed(start, kind);
-        let kind = if unclosed { Kind::UnclosedString } else { kind };
-        let open_comment = kind == Kind::BlockComment && !text[start..scanner.at].ends_with("*/");
-        let kind = if open_comment { Kind::UnclosedComment } else { kind };
+    while scanner.skip_space() {
+        let (start, kind) = (scanner.at, scanner.kind());
+        let (length, closed) = scanner.extent(kind);
+        scanner.at += length;
+        let kind = match kind {
+            Kind::Quoted | Kind::Raw if !closed => Kind::UnclosedString,
+            Kind::BlockComment if !closed => Kind::UnclosedComment,
+            kind => kind,
+        };
         tokens.push(Token { kind, range: start..scanner.at });
     }
     tokens
@@ -102,40 +101,22 @@ impl Scanner<'_> {
         }
     }
 
-    /// The byte after the token of that kind that begins here.
-    fn end(&self, kind: Kind) -> usize {
+    /// How long the token of that kind is that begins here, and whether it has its end.
+    fn extent(&self, kind: Kind) -> (usize, bool) {
         let rest = self.rest();
         let length = match kind {
+            Kind::BlockComment | Kind::UnclosedComment => return block_comment(rest),
+            Kind::Quoted | Kind::UnclosedString => return quoted(rest),
+            Kind::Raw => return raw(rest),
             Kind::Open | Kind::Close | Kind::Semicolon | Kind::Equals => 1,
-            Kind::Newline => {
-                if rest.starts_with("\r\n") {
-                    2
-                } else {
-                    1
-                }
-            }
+            Kind::Newline if rest.starts_with("\r\n") => 2,
+            Kind::Newline => 1,
             Kind::Continuation => rest.find('\n').map_or(rest.len(), |newline| newline + 1),
             Kind::LineComment => rest.find(['\n', '\r']).unwrap_or(rest.len()),
-            Kind::BlockComment | Kind::UnclosedComment => block_comment(rest),
             Kind::Slashdash => 2,
-            Kind::Quoted | Kind::UnclosedString => quoted(rest),
-            Kind::Raw => raw(rest),
             Kind::Word => word(rest),
         };
-        self.at + length
-    }
-
-    fn closed(&self, start: usize, kind: Kind) -> bool {
-        let spelling = &self.text[start..self.at];
-        if kind == Kind::Quoted {
-            let quotes = if spelling.starts_with("\"\"\"") { 3 } else { 1 };
-            let inner = spelling.get(quotes..).unwrap_or_default();
-            // `"""` alone has no second end; an escaped quote is none.
-            return inner.ends_with(&"\"".repeat(quotes)) && quoted_is_closed(spelling);
-        }
-        let hashes = spelling.len() - spelling.trim_start_matches('#').len();
-        let end = format!("\"{}", "#".repeat(hashes));
-        spelling.len() > 2 * hashes + 1 && spelling.ends_with(&end)
+        (length, true)
     }
 }
 
@@ -143,13 +124,11 @@ fn word(rest: &str) -> usize {
     let ends = |c: char| c.is_whitespace() || matches!(c, '{' | '}' | ';' | '=' | '"');
     let end = rest.find(ends).unwrap_or(rest.len());
     // A raw string glued to a word is a token of its own.
-    match rest[1.min(end)..end].find("#\"") {
-        Some(hash) => hash + 1,
-        None => end,
-    }
+    let bare = rest[..end].trim_end_matches('#');
+    if rest[end..].starts_with('"') && !bare.is_empty() { bare.len() } else { end }
 }
 
-fn block_comment(rest: &str) -> usize {
+fn block_comment(rest: &str) -> (usize, bool) {
     let (mut depth, mut at) = (0, 0);
     while at < rest.len() {
         if rest[at..].starts_with("/*") {
@@ -159,44 +138,39 @@ fn block_comment(rest: &str) -> usize {
             depth -= 1;
             at += 2;
             if depth == 0 {
-                return at;
+                return (at, true);
             }
         } else {
             at += rest[at..].chars().next().map_or(1, char::len_utf8);
         }
     }
-    rest.len()
+    (rest.len(), false)
 }
 
-/// The length of a string in quotes: up to its end, or that of its line.
-fn quoted(rest: &str) -> usize {
+/// A string in quotes: up to its end, or that of its line.
+fn quoted(rest: &str) -> (usize, bool) {
     let quotes = if rest.starts_with("\"\"\"") { 3 } else { 1 };
     let mut chars = rest.char_indices().skip(quotes).peekable();
     while let Some((at, char)) = chars.next() {
         match char {
             '\\' => {
+                let escaped = chars.next();
                 // Escaped space may span lines.
-                if chars.next().is_some_and(|(_, next)| next.is_whitespace()) {
-                    while chars.next_if(|(_, next)| next.is_whitespace()).is_some() {}
+                let mut space = escaped.is_some_and(|(_, next)| next.is_whitespace());
+                while space {
+                    space = chars.next_if(|(_, next)| next.is_whitespace()).is_some();
                 }
             }
-            '"' if quotes == 1 => return at + 1,
-            '"' if rest[at..].starts_with("\"\"\"") => return at + 3,
-            '\n' | '\r' if quotes == 1 => return at,
+            '"' if quotes == 1 => return (at + 1, true),
+            '"' if rest[at..].starts_with("\"\"\"") => return (at + 3, true),
+            '\n' | '\r' if quotes == 1 => return (at, false),
             _ => {}
         }
     }
-    rest.len()
+    (rest.len(), false)
 }
 
-fn quoted_is_closed(spelling: &str) -> bool {
-    // A closed string scans to its own end only with a quote that is no escape's.
-    let quotes = if spelling.starts_with("\"\"\"") { 3 } else { 1 };
-    let body = &spelling[..spelling.len() - quotes];
-    body.len() >= quotes && body.len() - body.trim_end_matches('\\').len() & 1 == 0
-}
-
-fn raw(rest: &str) -> usize {
+fn raw(rest: &str) -> (usize, bool) {
     let hashes = rest.len() - rest.trim_start_matches('#').len();
     let multi = rest[hashes..].starts_with("\"\"\"");
     let quotes = if multi { "\"\"\"" } else { "\"" };
@@ -205,8 +179,8 @@ fn raw(rest: &str) -> usize {
     let closed = rest[body..].find(&end).map(|at| body + at + end.len());
     let line_end = if multi { rest.len() } else { rest.find('\n').unwrap_or(rest.len()) };
     match closed {
-        Some(closed) if multi || closed <= line_end => closed,
-        _ => line_end,
+        Some(closed) if multi || closed <= line_end => (closed, true),
+        _ => (line_end, false),
     }
 }
 

@@ -104,6 +104,18 @@ impl Sources {
     }
 }
 
+/// The file by its canonical folder: a link to a file stays where the link is.
+pub(super) fn canonical(file: &Path) -> PathBuf {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    match (folder.canonicalize(), file.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => file.to_path_buf(),
+    }
+}
+
 /// 64-bit FNV-1a, hexadecimal.
 pub(super) fn fingerprint(bytes: &[u8]) -> String {
     let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {

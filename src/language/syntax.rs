@@ -7,7 +7,7 @@ use kdl::{KdlDocument, KdlEntry, KdlIdentifier, KdlNode};
 use super::{
     decl::{Decl, Prop},
     name,
-    problem::{Problem, Problems},
+    problem::{NodeProblem, Problems},
     schema::{NodeSpec, ValueSpec},
     source::{Span, Spanned},
     value::{self, Value},
@@ -44,7 +44,7 @@ impl Syntax<'_> {
                 && let Some(first) = single.insert(node.name().value(), name.span)
             {
                 single.insert(node.name().value(), first);
-                self.problems.add(Problem::TwiceNode {
+                self.problems.add(NodeProblem::TwiceNode {
                     node: name.value,
                     first,
                     second: name.span,
@@ -57,7 +57,7 @@ impl Syntax<'_> {
             let count = document.nodes().iter().filter(|node| node.name().value() == child.name);
             if count.count() < child.min {
                 let (parent, child) = (parent.name.clone(), child.name.clone());
-                self.problems.add(Problem::MissingNode { parent, child, at: place });
+                self.problems.add(NodeProblem::MissingNode { parent, child, at: place });
             }
         }
         (decls, unknown)
@@ -66,7 +66,7 @@ impl Syntax<'_> {
     fn unknown_node(&mut self, name: Spanned<String>, parent: &'static NodeSpec) {
         let known = parent.children.iter().flat_map(|children| children.iter());
         let known: Vec<&'static str> = known.map(|child| child.name.as_str()).collect();
-        self.problems.add(Problem::UnknownNode {
+        self.problems.add(NodeProblem::UnknownNode {
             elsewhere: super::explain::homes(&name.value),
             node: name,
             parent: parent.name.as_str(),
@@ -82,7 +82,7 @@ impl Syntax<'_> {
         parent: &'static NodeSpec,
     ) -> Decl {
         if spec.name.is_empty() && !name::is_variable(&name.value) {
-            self.problems.add(Problem::BadVariable { name: name.clone() });
+            self.problems.add(NodeProblem::BadVariable { name: name.clone() });
         }
         let before = self.problems.len();
         let (values, props) = self.entries(node, &name, spec, parent);
@@ -94,7 +94,7 @@ impl Syntax<'_> {
                 children
             }
             None => {
-                self.problems.add(Problem::NoBraces { node: name.clone() });
+                self.problems.add(NodeProblem::NoBraces { node: name.clone() });
                 Vec::new()
             }
         });
@@ -108,7 +108,7 @@ impl Syntax<'_> {
         for child in spec.children.iter().flat_map(|children| children.iter()) {
             if child.min > 0 {
                 let (parent, child) = (spec.name.clone(), child.name.clone());
-                self.problems.add(Problem::MissingNode { parent, child, at });
+                self.problems.add(NodeProblem::MissingNode { parent, child, at });
             }
         }
     }
@@ -128,17 +128,17 @@ impl Syntax<'_> {
                 if let Some(first) = seen.insert(key.value(), self.span(key.span())) {
                     let prop = self.spanned(key);
                     seen.insert(key.value(), first);
-                    self.problems.add(Problem::TwiceProperty { prop, first });
+                    self.problems.add(NodeProblem::TwiceProperty { prop, first });
                     continue;
                 }
                 props.extend(self.prop(entry, key, name, spec));
             } else if is_next_node(entry, count, spec, parent) {
                 let name = entry.value().as_string().unwrap_or_default().to_owned();
                 let next = Spanned::new(name, self.value_span(entry));
-                self.problems.add(Problem::MissingSemicolon { next });
+                self.problems.add(NodeProblem::MissingSemicolon { next });
                 break;
             } else if is_single_quoted(entry) {
-                self.problems.add(Problem::SingleQuotes { at: self.value_span(entry) });
+                self.problems.add(NodeProblem::SingleQuotes { at: self.value_span(entry) });
                 // The words up to the other quote are one mistake.
                 count = usize::MAX;
                 break;
@@ -167,13 +167,17 @@ impl Syntax<'_> {
                 let max = value.max.unwrap_or_default();
                 // One problem for all that is too much.
                 if count == max + 1 {
-                    self.problems.add(Problem::TooManyValues { node: name.value.clone(), max, at });
+                    self.problems.add(NodeProblem::TooManyValues {
+                        node: name.value.clone(),
+                        max,
+                        at,
+                    });
                 }
                 None
             }
             None => {
                 if count == 1 {
-                    self.problems.add(Problem::TooManyValues {
+                    self.problems.add(NodeProblem::TooManyValues {
                         node: name.value.clone(),
                         max: 0,
                         at,
@@ -193,7 +197,7 @@ impl Syntax<'_> {
     ) -> Option<Prop> {
         let name = self.spanned(key);
         let Some(known) = spec.prop(&name.value) else {
-            self.problems.add(Problem::UnknownProperty {
+            self.problems.add(NodeProblem::UnknownProperty {
                 prop: name,
                 node: node.value.clone(),
                 known: spec.props.iter().map(|prop| prop.name.as_str()).collect(),
@@ -214,16 +218,16 @@ impl Syntax<'_> {
         spec: &'static NodeSpec,
     ) {
         if let Some(value) = spec.value.as_ref().filter(|value| count < value.min) {
-            self.problems.add(Problem::MissingValue {
+            self.problems.add(NodeProblem::MissingValue {
                 node: name.clone(),
-                min: value.min,
+                spec: value,
                 example: &spec.example,
             });
         }
         let props = spec.props.iter().filter(|prop| prop.value.min > 0);
         for prop in props.filter(|prop| node.entry(prop.name.as_str()).is_none()) {
             let (node, prop) = (name.clone(), prop.name.as_str());
-            self.problems.add(Problem::MissingProperty { node, prop, example: &spec.example });
+            self.problems.add(NodeProblem::MissingProperty { node, prop, example: &spec.example });
         }
     }
 
@@ -239,7 +243,7 @@ impl Syntax<'_> {
             Ok(value) => Some(Spanned::new(value, span)),
             Err(bad) => {
                 let value = entry.value().clone();
-                self.problems.add(Problem::BadValue {
+                self.problems.add(NodeProblem::BadValue {
                     of: of.to_owned(),
                     spec,
                     value,

@@ -85,6 +85,7 @@ fn string(spec: &ValueSpec, text: &str) -> Result<Value, BadValue> {
             .filter(|_| !text.starts_with(|first: char| first.is_ascii_digit()))
             .map(Value::Signal)
             .ok_or(BadValue::Signal),
+        Some("name") if text.is_empty() => Err(BadValue::Empty),
         Some("name") => name::is_valid(text).then_some(kept).ok_or(BadValue::Name),
         Some("cron") => schedule::check(text).map(|()| kept).map_err(BadValue::Schedule),
         Some("version") => is_version(text).then_some(kept).ok_or(BadValue::Version),

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     name,
-    problem::{BadExpression, Problem, Problems},
+    problem::{BadExpression, CommandProblem, Problems, TextProblem},
     source::{Sources, Span, Spanned},
     template::{self, Piece},
     words,
@@ -35,6 +35,8 @@ pub(super) struct World<'a> {
 pub(super) struct Ports {
     /// In the order of the file.
     pub(super) ports: Vec<Port>,
+    /// Where the number of each stands.
+    pub(super) places: Vec<Span>,
     /// Whether there are several copies, each with numbers of its own.
     pub(super) replicated: bool,
     /// Whether they were looked at and something was wrong with them.
@@ -101,7 +103,7 @@ impl Scope<'_, '_> {
             Ok(pieces) => self.fill(text, pieces),
             Err(unclosed) => {
                 let at = self.world.sources.inside(text.span, unclosed.0);
-                self.problems.add(Problem::Unclosed { at });
+                self.problems.add(TextProblem::Unclosed { at });
                 Text::literal("")
             }
         }
@@ -149,8 +151,7 @@ impl Scope<'_, '_> {
             Ok(words) => words.into_iter().map(|word| self.fill(text, word)).collect(),
             Err(error) => {
                 let at = self.world.sources.inside(text.span, error.range);
-                let whole = text.value.to_owned();
-                self.problems.add(Problem::Words { kind: error.kind, at, whole });
+                self.problems.add(CommandProblem::Words { kind: error.kind, at });
                 Vec::new()
             }
         }
@@ -190,7 +191,7 @@ impl Scope<'_, '_> {
     fn bad(&mut self, text: Spanned<&str>, range: Range<usize>, bad: BadExpression) {
         let at = self.world.sources.inside(text.span, range.clone());
         let text = text.value[range].to_owned();
-        self.problems.add(Problem::Expression { text, bad, at });
+        self.problems.add(TextProblem::Expression { text, bad, at });
     }
 
     fn expression(&self, expression: &str) -> Result<Part, BadExpression> {

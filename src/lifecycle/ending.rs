@@ -58,6 +58,7 @@ impl Life {
     /// ended well, or failed.
     pub(super) fn judge(&mut self, ending: Ending, step: &mut Step<'_>) {
         self.cause = ending.cause();
+        self.ending = Some(ending.clone());
         let when = step.service.restart.when;
         match &ending {
             Ending::Busy { port, .. } => self.fail(ending.to_string(), Some(*port), step),

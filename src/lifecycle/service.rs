@@ -48,6 +48,8 @@ pub struct Life {
     pub ready_at: Option<Tick>,
     /// How its last process ended.
     pub exit: Option<Exit>,
+    /// Why its last generation ended, where nobody had asked for that.
+    pub ending: Option<Ending>,
     /// How often it was started again since it was last started afresh.
     pub restarts: u64,
     /// Whether the next start is one of those.
@@ -147,6 +149,7 @@ impl Life {
             began: Tick::default(),
             ready_at: None,
             exit: None,
+            ending: None,
             restarts: 0,
             again: false,
             cause: Cause::Supervisor,

@@ -10,6 +10,8 @@ mod merge;
 mod reader;
 mod select;
 mod tail;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fs, io,

@@ -1,13 +1,30 @@
 //! One keeper a stack: a lock on the stack's folder itself (flock(2)).
 
-use std::{io, os::fd::OwnedFd, path::Path};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::Path,
+};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
 
 /// The lock on a folder, held until it is dropped or the process ends, whichever way.
 #[derive(Debug)]
 pub struct FolderLock {
-    _folder: OwnedFd,
+    folder: OwnedFd,
+}
+
+impl FolderLock {
+    /// The lock that a descriptor holds which was inherited.
+    pub fn resume(folder: OwnedFd) -> Self {
+        Self { folder }
+    }
+}
+
+impl AsFd for FolderLock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
+    }
 }
 
 /// Takes the lock of a folder; `None` if somebody has it. Nothing is left behind to remove, and
@@ -20,7 +37,7 @@ pub fn lock_folder(folder: &Path) -> io::Result<Option<FolderLock>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let descriptor = rustix::fs::open(folder, flags, Mode::empty())?;
     match rustix::fs::flock(&descriptor, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(FolderLock { _folder: descriptor })),
+        Ok(()) => Ok(Some(FolderLock { folder: descriptor })),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error.into()),
     }

@@ -29,9 +29,9 @@ pub use lock::{FolderLock, lock_folder};
 pub use os::{
     Description, Entry, Poller, ProcId, Process, Readiness, Table, become_subreaper, children,
     command_line, describe, holders, keep_descriptors_from, listeners, peek_bytes, predicament,
-    raise_open_files, spawn, stats, transfer,
+    raise_open_files, restore_open_files, spawn, stats, transfer,
 };
-pub use own::{MARK, detach, environment, inherited, null, own_program};
+pub use own::{MARK, detach, environment, execute, inheritable, inherited, null, own_program};
 pub use peer::peer_uid;
 pub use places::{Places, PlacesError, fnv1a};
 pub use signals::{SignalPipe, kill_group, kill_process, reset_signals};

@@ -1,10 +1,10 @@
 //! This process itself.
 
 use std::{
-    ffi::CString,
+    ffi::{CStr, CString, c_char},
     io,
     os::{
-        fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd},
+        fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
         unix::ffi::OsStringExt,
     },
     path::PathBuf,
@@ -62,6 +62,30 @@ pub fn environment() -> Vec<CString> {
         CString::new(text)
     });
     texts.flatten().collect()
+}
+
+/// Goes on as another program, which has the same process id, children, and those descriptors
+/// that are not close-on-exec (execve(2)). Returns only if that fails.
+pub fn execute(program: &CStr, argv: &[CString], env: &[CString]) -> io::Error {
+    let pointers = |texts: &[CString]| -> Vec<*const c_char> {
+        texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
+    };
+    let (argv, env) = (pointers(argv), pointers(env));
+    // SAFETY: both lists end with a null pointer, and live until the call returns.
+    unsafe { libc::execve(program.as_ptr(), argv.as_ptr(), env.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+/// A copy of a descriptor that the next program of this process keeps.
+///
+/// # Errors
+///
+/// Those of fcntl(2).
+pub fn inheritable(descriptor: impl AsFd) -> io::Result<OwnedFd> {
+    Ok(rustix::io::fcntl_dupfd_cloexec(descriptor, 3).and_then(|copy| {
+        rustix::io::fcntl_setfd(&copy, rustix::io::FdFlags::empty())?;
+        Ok(copy)
+    })?)
 }
 
 /// Has a command run apart from us: in a session of its own, and without any descriptor of ours

@@ -96,10 +96,9 @@ pub enum Move {
         of: u32,
     },
     /// Its stop began.
-    Stopping {
-        /// The last signal.
-        signal: Option<String>,
-    },
+    Stopping,
+    /// Its time to stop was up.
+    Killing,
 }
 
 /// Where a service or task ended up.
@@ -306,11 +305,12 @@ impl Row {
             Event::Unhealthy { reason } => self.go(Move::Unhealthy(reason.clone()), at),
             Event::Stopping => {
                 self.began = Some(at);
-                self.phase = Phase::Moving(Move::Stopping { signal: None });
+                self.phase = Phase::Moving(Move::Stopping);
             }
             Event::Signalled { signal, .. } => {
-                if let Phase::Moving(Move::Stopping { signal: last }) = &mut self.phase {
-                    *last = Some(signal.clone());
+                let kill = *signal == Signal::KILL.to_string();
+                if kill && self.phase == Phase::Moving(Move::Stopping) {
+                    self.phase = Phase::Moving(Move::Killing);
                 }
             }
             Event::Exited { exit, expected, tail } => self.ended(*exit, *expected, tail, at),
@@ -357,7 +357,7 @@ impl Row {
         self.exit = Some(exit);
         match (&self.phase, self.kind) {
             // The end of a stop is `Stopped`: the rest of the tree may still live.
-            (Phase::Moving(Move::Stopping { .. }), _) => {}
+            (Phase::Moving(Move::Stopping | Move::Killing), _) => {}
             // A task's end is `Done` or `Failed`.
             (_, Kind::Task) => {}
             (_, Kind::Service) if expected => self.settle(End::Exited(exit)),
@@ -366,7 +366,7 @@ impl Row {
     }
 
     fn stopped(&mut self, at: Timestamp, goal: Goal) {
-        let stopping = matches!(self.phase, Phase::Moving(Move::Stopping { .. }));
+        let stopping = matches!(self.phase, Phase::Moving(Move::Stopping | Move::Killing));
         match (goal, self.declared) {
             (Goal::Down, _) | (Goal::Up, false) => {
                 let began = self.began.filter(|_| stopping);
@@ -397,11 +397,8 @@ impl Move {
                 let delay = super::words::millis(*delay_ms);
                 format!("{ended}, again in {delay} ({attempt} of {of})")
             }
-            Self::Stopping { signal: None } => "stopping".into(),
-            Self::Stopping { signal: Some(signal) } if *signal == Signal::KILL.to_string() => {
-                "killing".into()
-            }
-            Self::Stopping { signal: Some(signal) } => format!("stopping ({signal})"),
+            Self::Stopping => "stopping".into(),
+            Self::Killing => "killing".into(),
         }
     }
 

@@ -12,11 +12,12 @@ pub mod graph;
 mod lines;
 pub mod logs;
 pub mod plan;
-pub mod problems;
 pub mod progress;
 mod reporter;
+pub mod show;
 pub mod summary;
 pub mod table;
+pub mod terminal;
 #[cfg(test)]
 mod tests;
 pub mod theme;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::{
     board::Board,
+    terminal::NoEcho,
     theme::Theme,
     view::{self, Frame, Size},
     words,
@@ -27,12 +28,14 @@ pub struct Progress {
     size: Option<Size>,
     theme: Theme,
     began: Timestamp,
+    _echo: Option<NoEcho>,
 }
 
 impl Progress {
     /// A display on standard error.
     pub fn on_stderr(theme: Theme, began: Timestamp) -> Self {
-        Self::on(ProgressDrawTarget::stderr_with_hz(20), None, theme, began)
+        let target = ProgressDrawTarget::stderr_with_hz(20);
+        Self { _echo: NoEcho::new(), ..Self::on(target, None, theme, began) }
     }
 
     /// A display on anything; of that size, where it cannot be asked.
@@ -44,7 +47,7 @@ impl Progress {
     ) -> Self {
         let style = ProgressStyle::with_template("{msg}").expect("the template is constant");
         let bar = ProgressBar::with_draw_target(None, target).with_style(style);
-        Self { bar, size, theme, began }
+        Self { bar, size, theme, began, _echo: None }
     }
 
     /// The terminal's size now.
@@ -74,13 +77,7 @@ impl Progress {
     }
 
     /// Takes the live lines away.
-    pub fn finish(&self) {
+    pub fn finish(self) {
         self.bar.finish_and_clear();
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.finish();
     }
 }

@@ -80,9 +80,10 @@ impl Reporter {
 
     /// Takes everything that moves away; what was printed stays.
     pub fn finish(&mut self) {
-        // What comes now is not on a display that is gone; it goes with the view.
-        if let View::Bars(_) = self.view {
-            self.view = View::Lines;
+        // What comes now is printed as it is.
+        match std::mem::replace(&mut self.view, View::Lines) {
+            View::Bars(progress) => progress.finish(),
+            other => self.view = other,
         }
     }
 

@@ -78,10 +78,10 @@ fn moving_line(row: &Row, what: &Move, widths: Widths, frame: &Frame) -> String 
     let Frame { size, theme, .. } = *frame;
     let (symbol, tone) = match what {
         Move::Waiting(_) => (theme.symbol(Symbol::Dot), Some(Tone::Faint)),
-        Move::Unhealthy(_) | Move::Ended(_) | Move::Backoff { .. } => {
+        Move::Unhealthy(_) | Move::Ended(_) | Move::Backoff { .. } | Move::Killing => {
             (theme.symbol(Symbol::Warn), Some(Tone::Warn))
         }
-        Move::Starting | Move::Checking { .. } | Move::Running { .. } | Move::Stopping { .. } => {
+        Move::Starting | Move::Checking { .. } | Move::Running { .. } | Move::Stopping => {
             (theme.spinner(frame.step), None)
         }
     };

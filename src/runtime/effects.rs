@@ -3,12 +3,11 @@
 use std::{path::Path, time::Duration};
 
 use super::{
-    Internal, cleanup,
-    event_loop::{World, hook_unit, main_unit},
-    excerpt,
+    Internal, cleanup, excerpt,
     intent::Intent,
     secrets,
     watch::Reaction,
+    world::{World, hook_unit, main_unit},
 };
 use crate::{
     event::{Cause, Event},
@@ -55,7 +54,6 @@ impl World {
     }
 
     fn unit_effect(&mut self, name: &str, generation: u64, effect: lifecycle::Effect) {
-        self.keep_definition(name);
         match effect {
             lifecycle::Effect::CheckPorts => self.check_ports(name, generation, true),
             lifecycle::Effect::CheckReleased => self.check_ports(name, generation, false),
@@ -88,20 +86,6 @@ impl World {
         let name = name.to_owned();
         // The receiver is the loop itself, which is running.
         let _ = self.internal.send(Internal::Unit { name, generation, input });
-    }
-
-    /// Remembers what a generation is started from: it is stopped by that, even if the file has
-    /// it no more.
-    fn keep_definition(&mut self, name: &str) {
-        if let Some(service) = self.core.stack().service(name) {
-            if self.services.get(name) != Some(service) {
-                self.services.insert(name.to_owned(), service.clone());
-            }
-        } else if let Some(task) = self.core.stack().task(name)
-            && self.tasks.get(name) != Some(task)
-        {
-            self.tasks.insert(name.to_owned(), task.clone());
-        }
     }
 
     fn check_ports(&mut self, name: &str, generation: u64, starting: bool) {

@@ -1,97 +1,27 @@
 //! The loop: takes in what the keeper, the clients and the loop's own tasks say, one at a time.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    io,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io, path::Path, process::ExitCode, time::Duration};
 
-use tokio::{
-    net::UnixListener,
-    sync::mpsc,
-    task::{AbortHandle, LocalSet},
-};
+use tokio::{net::UnixListener, sync::mpsc, task::LocalSet};
 
-use super::{
-    Internal, intent::Intent, keeper_link::KeeperLink, launch::Launcher, ledger::Ledger,
-    owner::Owner, ports::PortTable, prober::Prober, requests::Clients, secrets, secrets::Secrets,
-    view::Statistics, watch::Watches,
-};
+use super::{Internal, keeper_link::KeeperLink, takeover::Note, world::World};
 use crate::{
     control::{protocol::Left, server::serve},
-    event::{Cause, Event, Tick},
+    event::{Cause, Event},
     keeper::{
         handle,
-        protocol::{FromKeeper, ToKeeper, UnitId, UnitReport},
+        protocol::{FromKeeper, ToKeeper, UnitId},
     },
     lifecycle::{self, Hook},
-    model::{Exit, Service, Stack, Task},
+    model::Exit,
     platform::{self, Places},
-    supervisor::{Command, Input, OpId, Supervisor},
+    supervisor::{Command, Input},
 };
 
 /// How long a supervisor that was never asked for anything stays.
 const UNUSED: Duration = Duration::from_secs(10);
 /// How many messages are taken in before the note is brought up to date.
 const BATCH: usize = 256;
-
-/// The supervisor's world: everything that the core's effects are carried out with.
-pub(super) struct World {
-    pub(super) core: Supervisor,
-    pub(super) places: Places,
-    pub(super) own_program: PathBuf,
-    pub(super) keeper_pid: u32,
-    pub(super) since: jiff::Timestamp,
-    pub(super) link: KeeperLink,
-    pub(super) ports: PortTable,
-    pub(super) caller: BTreeMap<String, String>,
-    pub(super) ledger: Ledger,
-    pub(super) clients: Clients,
-    pub(super) prober: Prober,
-    pub(super) statistics: Statistics,
-    pub(super) watches: Watches,
-    pub(super) sampling: Option<AbortHandle>,
-    pub(super) internal: mpsc::UnboundedSender<Internal>,
-    /// The process trees that the keeper has.
-    pub(super) units: HashMap<UnitId, Unit>,
-    /// What the present generations were started from, for those the file has no more.
-    pub(super) services: HashMap<String, Service>,
-    /// The same of tasks.
-    pub(super) tasks: HashMap<String, Task>,
-    /// The fingerprints of tasks' inputs when their runs began.
-    pub(super) inputs: HashMap<String, String>,
-    /// The secret values of the stack in force.
-    pub(super) secrets: Secrets,
-    /// Where in its log the latest generation of each service and task began.
-    pub(super) log_offsets: HashMap<String, u64>,
-    pub(super) last_op: u64,
-    /// Whether anything was ever asked for.
-    pub(super) used: bool,
-    /// The keeper was asked to finish.
-    pub(super) finishing: bool,
-    /// The keeper has finished: what it says is left.
-    pub(super) finished: Option<Left>,
-    last_note: String,
-}
-
-/// What the keeper keeps for the next supervisor: in memory alone.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Note {
-    core: String,
-    secrets: Secrets,
-}
-
-/// A process tree that the keeper has.
-#[derive(Debug, Clone)]
-pub(super) struct Unit {
-    pub(super) started: Tick,
-    pub(super) log_offset: u64,
-    pub(super) owner: Owner,
-    /// How the main process of a hook ended.
-    pub(super) exit: Option<Exit>,
-}
 
 /// The role itself: `stackrun supervisor`, with the descriptors that the keeper hands over.
 pub fn run(dir: &Path) -> ExitCode {
@@ -159,100 +89,6 @@ async fn supervise(dir: &Path) -> io::Result<()> {
 }
 
 impl World {
-    fn new(
-        places: Places,
-        link: KeeperLink,
-        keeper_pid: u32,
-        internal: mpsc::UnboundedSender<Internal>,
-    ) -> io::Result<Self> {
-        let stack = Stack { dir: places.folder.clone(), ..Stack::default() };
-        Ok(Self {
-            core: Supervisor::new(stack, u64::from(std::process::id())),
-            own_program: platform::own_program()?,
-            keeper_pid,
-            since: platform::wall_clock(),
-            link,
-            ports: PortTable::load(&places.state.join("ports")),
-            caller: BTreeMap::new(),
-            ledger: Ledger::open(&places.ledger()),
-            places,
-            clients: Clients::default(),
-            prober: Prober::default(),
-            statistics: Statistics::default(),
-            watches: Watches::default(),
-            sampling: None,
-            internal,
-            units: HashMap::new(),
-            services: HashMap::new(),
-            tasks: HashMap::new(),
-            inputs: HashMap::new(),
-            secrets: Secrets::new(),
-            log_offsets: HashMap::new(),
-            last_op: 0,
-            used: false,
-            finishing: false,
-            finished: None,
-            last_note: String::new(),
-        })
-    }
-
-    /// Takes up where the supervisor before left off, if there was one.
-    fn take_over(&mut self, units: Vec<UnitReport>, note: &str) {
-        let now = platform::now();
-        let took_over = !note.is_empty();
-        if took_over && let Err(error) = self.restore(note) {
-            tracing::error!(%error, "what the last supervisor left behind is no use");
-        }
-        let event = Event::SupervisorStarted {
-            pid: std::process::id(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            took_over,
-        };
-        self.publish(None, None, event, Cause::Supervisor);
-        for report in &units {
-            self.remember(&report.unit, report.pid, report.log_offset, report.started);
-        }
-        let effects = self.core.resume(now);
-        self.carry_out_missing(effects, &units);
-        for report in units {
-            self.catch_up(report);
-        }
-    }
-
-    /// Takes up the stack last applied, and everything else from the note.
-    fn restore(&mut self, note: &str) -> Result<(), Box<dyn std::error::Error>> {
-        let note: Note = serde_json::from_str(note)?;
-        let intent = Intent::load(&self.places.intent());
-        let mut intent = intent.ok_or("the stack last applied cannot be read")?;
-        secrets::put_back(&mut intent.stack, &note.secrets);
-        self.ports.adopt(&intent.stack);
-        self.caller = intent.env;
-        self.secrets = note.secrets;
-        self.used = true;
-        self.core = Supervisor::restore(intent.stack, &note.core)?;
-        self.watch();
-        self.watch_memory();
-        Ok(())
-    }
-
-    /// What became of a process tree while nobody was there to be told.
-    fn catch_up(&mut self, report: UnitReport) {
-        let UnitReport { unit, pid, log_offset, started, exit, gone } = report;
-        self.keeper_says(FromKeeper::Spawned { unit: unit.clone(), pid, log_offset, at: started });
-        if let Some(exit) = exit {
-            let at = platform::now();
-            self.keeper_says(FromKeeper::Exited {
-                unit: unit.clone(),
-                exit,
-                left: usize::from(!gone),
-                at,
-            });
-        }
-        if gone {
-            self.keeper_says(FromKeeper::Gone { unit, swept: 0 });
-        }
-    }
-
     /// How long the loop may sleep.
     fn timer(&self) -> Duration {
         let now = platform::now();
@@ -295,7 +131,8 @@ impl World {
         }
     }
 
-    fn keeper_says(&mut self, message: FromKeeper) {
+    /// Takes in what the keeper says.
+    pub(super) fn keeper_says(&mut self, message: FromKeeper) {
         match message {
             FromKeeper::Hello { .. } => {}
             FromKeeper::Spawned { unit, pid, log_offset, at } => {
@@ -368,13 +205,6 @@ impl World {
         self.feed(Input::Unit { name, generation, input });
     }
 
-    fn remember(&mut self, unit: &UnitId, pid: u32, log_offset: u64, started: Tick) {
-        let owner = Owner::new(pid);
-        let known = Unit { started, log_offset, owner, exit: None };
-        self.log_offsets.insert(unit.name.clone(), log_offset);
-        self.units.insert(unit.clone(), known);
-    }
-
     /// Stops everything, for nobody in particular.
     pub(super) fn shut_down(&mut self) {
         let op = self.next_op();
@@ -382,11 +212,6 @@ impl World {
         let cause = Cause::Supervisor;
         self.clients.shut_down_op(op);
         self.feed(Input::Command { op, command, cause });
-    }
-
-    pub(super) fn next_op(&mut self) -> OpId {
-        self.last_op += 1;
-        OpId(self.last_op)
     }
 
     /// Asks the keeper for the proof that nothing is left; the answer ends the loop.
@@ -412,58 +237,6 @@ impl World {
             self.finish();
         }
     }
-
-    /// Declared ports that are still listened on.
-    fn busy_ports(&self) -> Vec<u16> {
-        let services = self.core.stack().services.iter();
-        let ports: Vec<u16> =
-            services.flat_map(|service| self.ports.all(service).map(|(_, port)| port)).collect();
-        let listeners = platform::listeners(&ports).unwrap_or_default();
-        listeners.iter().map(|listener| listener.port).collect()
-    }
-
-    /// Writes to the ledger and tells whoever listens.
-    pub(super) fn publish(
-        &mut self,
-        name: Option<&str>,
-        generation: Option<u64>,
-        event: Event,
-        cause: Cause,
-    ) {
-        let record = self.ledger.append(name, generation, event, cause);
-        self.clients.tell(&record);
-    }
-
-    /// What fills in commands now.
-    pub(super) fn launcher<'a>(&'a self, stamp: &'a str) -> Launcher<'a> {
-        Launcher {
-            places: &self.places,
-            ports: &self.ports,
-            caller: &self.caller,
-            own_program: &self.own_program,
-            stamp,
-        }
-    }
-
-    /// The definition of a service: the stack's, or the one it was started from.
-    pub(super) fn service(&self, name: &str) -> Option<&Service> {
-        self.core.stack().service(name).or_else(|| self.services.get(name))
-    }
-
-    /// The definition of a task: the stack's, or the one it was started from.
-    pub(super) fn task(&self, name: &str) -> Option<&Task> {
-        self.core.stack().task(name).or_else(|| self.tasks.get(name))
-    }
-}
-
-/// The unit of a service's main process, or of a task's run.
-pub(super) fn main_unit(name: &str, generation: u64) -> UnitId {
-    UnitId { name: name.to_owned(), generation }
-}
-
-/// The unit of a hook.
-pub(super) fn hook_unit(name: &str, hook: Hook, generation: u64) -> UnitId {
-    UnitId { name: format!("{name}:{}", hook.key()), generation }
 }
 
 fn is_main(unit: &UnitId) -> bool {

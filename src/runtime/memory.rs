@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Internal, event_loop::World, owner};
+use super::{Internal, owner, world::World};
 use crate::{lifecycle, platform, supervisor::Input};
 
 /// How often the memory of services with a limit is looked at.

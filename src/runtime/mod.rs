@@ -4,7 +4,8 @@
 //! whatever takes time (a probe, a deletion) is a local task that reports back as [`Internal`].
 //! The core decides, the keeper holds the processes; this module is the wiring between them:
 //!
-//! - [`event_loop`]: the loop, and what each message means;
+//! - [`event_loop`]: the loop, and what each message means; [`world`]: what it works with;
+//! - [`takeover`]: a supervisor that comes after another one;
 //! - [`effects`]: what each effect of the core means in the world;
 //! - [`requests`]: what each request of a client means;
 //! - [`launch`], [`step`]: from the stack to a process;
@@ -34,10 +35,12 @@ mod prober;
 mod requests;
 mod secrets;
 pub mod step;
+mod takeover;
 mod tasks;
 mod text;
 mod view;
 mod watch;
+mod world;
 
 pub use event_loop::run;
 

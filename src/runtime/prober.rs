@@ -7,10 +7,10 @@ use tokio::{sync::mpsc, task::AbortHandle};
 use super::{
     Internal,
     checks::{Attempt, Endpoint, HttpRequest, LogSearch, parse_url},
-    event_loop::Unit,
     launch::Launcher,
     owner::Owner,
     probe::Probe,
+    world::Unit,
 };
 use crate::{
     model::{Alive, Check, HttpCheck, HttpTarget, Port, PortRef, Service},

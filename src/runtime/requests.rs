@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    event_loop::{World, main_unit},
     secrets,
+    world::{World, main_unit},
 };
 use crate::{
     control::{

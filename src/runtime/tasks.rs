@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{Internal, event_loop::World, files, globs};
+use super::{Internal, files, globs, world::World};
 use crate::{
     event::{Cause, Event},
     model::{Keep, Task},

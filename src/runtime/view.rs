@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::{event_loop::World, owner};
+use super::{owner, world::World};
 use crate::{
     event::Tick,
     model::{Check, HttpTarget, Service},

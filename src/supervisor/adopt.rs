@@ -1,7 +1,10 @@
 //! Taking on a stack: new definitions for what exists, nodes for what is new, and a last while
 //! for what the file no longer has.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use super::{
     Supervisor, Turn,
@@ -24,15 +27,16 @@ impl Supervisor {
             old.insert(node.name.clone(), node);
         }
         for service in &stack.services {
-            let node = renew_service(old.remove(&service.name), service, self.seed);
+            let known = old.remove(&service.name);
+            let node = renew_service(known, service, self.seed, &mut self.past);
             self.nodes.push(node);
         }
         for task in &stack.tasks {
-            let node = renew_task(old.remove(&task.name), task);
+            let node = renew_task(old.remove(&task.name), task, &mut self.past);
             self.nodes.push(node);
         }
-        let left = order.into_iter().filter_map(|name| old.remove(&name));
-        for mut node in left.filter(|node| node.is_live() || self.intent.has(&node.name)) {
+        for name in order {
+            let Some(mut node) = old.remove(&name) else { continue };
             node.gone = true;
             self.nodes.push(node);
         }
@@ -40,9 +44,28 @@ impl Supervisor {
         self.rebuild();
     }
 
+    /// Lets go of what the file no longer has, once nothing of it is left; says whether anything
+    /// changed by that.
+    pub(super) fn forget_gone(&mut self) -> bool {
+        let intent = &self.intent;
+        let is_over = |node: &Node| node.gone && !node.is_live() && !intent.has(&node.name);
+        if !self.nodes.iter().any(is_over) {
+            return false;
+        }
+        for node in self.nodes.iter().filter(|node| is_over(node) && node.generation() > 0) {
+            self.past.insert(node.name.clone(), node.generation());
+        }
+        self.nodes.retain(|node| !is_over(node));
+        // A name that was a task and became a service, or the other way round, begins anew.
+        let stack = std::mem::take(&mut self.stack);
+        self.adopt(stack);
+        true
+    }
+
     /// Works out anew what follows from the nodes.
     pub(super) fn rebuild(&mut self) {
         self.graph = Graph::new(self.nodes.iter().map(entry));
+        self.news.clear();
         self.timers.clear();
         self.timer_of = self.nodes.iter().map(Node::deadline).collect();
         let timers = self.timer_of.iter().enumerate();
@@ -64,9 +87,10 @@ impl Supervisor {
     }
 
     /// Brings what runs to the newest definitions: restarts where the process is concerned, and
-    /// takes on the rest as it runs. Returns what is restarted.
-    pub(super) fn apply_edits(&mut self, turn: &mut Turn) -> Vec<Id> {
+    /// takes on the rest as it runs. Returns what is restarted, and what is updated by which changes.
+    pub(super) fn apply_edits(&mut self, turn: &mut Turn) -> (Vec<Id>, BTreeMap<Id, String>) {
         let mut restarted = Vec::new();
+        let mut updated = BTreeMap::new();
         for id in 0..self.nodes.len() {
             let changes = self.edit_of(id);
             let live = self.nodes[id].is_live();
@@ -81,12 +105,13 @@ impl Supervisor {
                 }
             } else if let Some(unit) = self.nodes[id].as_service_mut() {
                 let before = std::mem::replace(&mut unit.now, Arc::clone(&unit.next));
-                if !changes.is_empty() {
+                if live && !changes.is_empty() {
+                    updated.insert(id, plan::sentence(&changes));
                     self.drive(id, turn, |life, step| life.update(&before, step));
                 }
             }
         }
-        restarted
+        (restarted, updated)
     }
 }
 
@@ -98,40 +123,66 @@ fn entry(node: &Node) -> Entry<'_> {
     Entry { name: &node.name, needs, after }
 }
 
-fn renew_service(old: Option<Node>, service: &Service, seed: u64) -> Node {
-    let Some(mut node) = old else { return Node::service(Arc::new(service.clone()), seed) };
-    node.gone = false;
+fn renew_service(
+    old: Option<Node>,
+    service: &Service,
+    seed: u64,
+    past: &mut BTreeMap<String, u64>,
+) -> Node {
+    let Some(mut node) = old else { return new_service(service, seed, past) };
     match &mut node.unit {
         Unit::Service(unit) => {
             if *unit.next != *service {
                 unit.next = Arc::new(service.clone());
             }
-            if !unit.life.is_live() {
-                unit.now = Arc::clone(&unit.next);
-            } else if *unit.now == *unit.next {
-                // Edited and edited back: nothing to do.
+            // Nothing runs by the old one, or it was edited and edited back.
+            if !unit.life.is_live() || *unit.now == *unit.next {
                 unit.now = Arc::clone(&unit.next);
             }
-            node
+            Node { gone: false, ..node }
         }
         // A name that was a task: what still runs of it goes first.
         Unit::Task(unit) if unit.run.is_live() => Node { gone: true, ..node },
-        Unit::Task(_) => Node::service(Arc::new(service.clone()), seed),
+        Unit::Task(unit) => {
+            past.insert(service.name.clone(), unit.run.generation);
+            new_service(service, seed, past)
+        }
     }
 }
 
-fn renew_task(old: Option<Node>, task: &Task) -> Node {
-    let Some(mut node) = old else { return Node::task(Arc::new(task.clone())) };
-    node.gone = false;
+fn renew_task(old: Option<Node>, task: &Task, past: &mut BTreeMap<String, u64>) -> Node {
+    let Some(mut node) = old else { return new_task(task, past) };
     match &mut node.unit {
         Unit::Task(unit) => {
             if *unit.next != *task {
                 unit.next = Arc::new(task.clone());
             }
-            node
+            if !unit.run.is_live() || *unit.now == *unit.next {
+                unit.now = Arc::clone(&unit.next);
+            }
+            Node { gone: false, ..node }
         }
         // A name that was a service: what still runs of it goes first.
         Unit::Service(unit) if unit.life.is_live() => Node { gone: true, ..node },
-        Unit::Service(_) => Node::task(Arc::new(task.clone())),
+        Unit::Service(unit) => {
+            past.insert(task.name.clone(), unit.life.generation);
+            new_task(task, past)
+        }
     }
+}
+
+fn new_service(service: &Service, seed: u64, past: &mut BTreeMap<String, u64>) -> Node {
+    let mut node = Node::service(Arc::new(service.clone()), seed);
+    if let Some(unit) = node.as_service_mut() {
+        unit.life.generation = past.remove(&service.name).unwrap_or(0);
+    }
+    node
+}
+
+fn new_task(task: &Task, past: &mut BTreeMap<String, u64>) -> Node {
+    let mut node = Node::task(Arc::new(task.clone()));
+    if let Some(unit) = node.as_task_mut() {
+        unit.run.generation = past.remove(&task.name).unwrap_or(0);
+    }
+    node
 }

@@ -1,12 +1,215 @@
 //! Finds the causal chain behind the state of a service or task.
 
-use super::{Supervisor, Why};
-use crate::event::Tick;
+use std::collections::BTreeSet;
+
+use super::{
+    Supervisor, Why, WhyLink,
+    needs::Stand,
+    node::{Node, ServiceUnit, TaskUnit, Unit},
+};
+use crate::{
+    event::{Cause, Tick},
+    graph::{Edge, Id},
+    lifecycle::{Ending, Phase, RunPhase, StartStage, span},
+    model::{Command, TaskBody},
+    status::{ServiceState, TaskState},
+};
 
 impl Supervisor {
     /// Why a service or task is not ready or done; `None` for a name that is neither.
     pub fn why(&self, name: &str, now: Tick) -> Option<Why> {
-        let _ = (self.graph.id(name)?, now);
-        Some(Why::default())
+        let mut next = Some(self.graph.id(name)?);
+        let mut links = Vec::new();
+        let mut seen = BTreeSet::new();
+        while let Some(id) = next.filter(|&id| seen.insert(id)) {
+            links.push(self.link(id, now));
+            next = self.behind(id);
+        }
+        Some(Why { links })
+    }
+
+    /// What is behind the state of this one: the need that will not come, else the first that has
+    /// not come yet, else the task that holds it down.
+    fn behind(&self, id: Id) -> Option<Id> {
+        let standing = &self.nodes[id].standing;
+        if let Some(holder) = standing.held.as_ref().filter(|_| !self.nodes[id].is_live()) {
+            return self.graph.id(holder);
+        }
+        standing.due?;
+        let failed = self.graph.edges(id).find(|(to, edge)| match edge {
+            Edge::Need(need) => matches!(self.stand(id, *to, need), Stand::Failed(_)),
+            Edge::After => false,
+        });
+        let first = || standing.waiting.first().and_then(|name| self.graph.id(name));
+        failed.map(|(to, _)| to).or_else(first)
+    }
+
+    fn link(&self, id: Id, now: Tick) -> WhyLink {
+        let node = &self.nodes[id];
+        match &node.unit {
+            Unit::Service(unit) => self.link_of_service(node, unit, now),
+            Unit::Task(unit) => self.link_of_task(node, unit, now),
+        }
+    }
+
+    fn link_of_service(&self, node: &Node, unit: &ServiceUnit, now: Tick) -> WhyLink {
+        let state = self.service_state(node, unit);
+        let because = match state {
+            ServiceState::Ready => "it is ready".to_owned(),
+            ServiceState::Idle => "nothing asks for it".to_owned(),
+            ServiceState::Waiting
+            | ServiceState::Starting
+            | ServiceState::Unhealthy
+            | ServiceState::Stopping
+            | ServiceState::Backoff
+            | ServiceState::Exited
+            | ServiceState::Failed => self
+                .service_reason(node, unit, now)
+                .unwrap_or_else(|| "its start is about to begin".to_owned()),
+        };
+        WhyLink {
+            name: node.name.clone(),
+            state: state.to_string(),
+            because,
+            evidence: evidence_of_service(unit, now),
+            setting: setting_of_service(node, unit).map(|key| format!("{}.{key}", node.name)),
+            next: next_for_service(&node.name, unit, state),
+        }
+    }
+
+    fn link_of_task(&self, node: &Node, unit: &TaskUnit, now: Tick) -> WhyLink {
+        let state = self.task_state(node, unit);
+        let reason = self.task_reason(node, unit, now);
+        let (because, setting) = match state {
+            TaskState::Idle => ("nothing has asked for it yet".to_owned(), None),
+            TaskState::Waiting => (reason.unwrap_or_default(), Some("needs")),
+            TaskState::Running => (reason.unwrap_or_else(|| "it runs".to_owned()), None),
+            TaskState::Done => ("it is done".to_owned(), None),
+            TaskState::Failed => (reason.unwrap_or_default(), Some(key_of_body(&unit.now.body))),
+            TaskState::Skipped => (reason.unwrap_or_default(), Some("inputs")),
+        };
+        let next = match state {
+            TaskState::Failed => {
+                vec![format!("stackrun logs {}", node.name), format!("stackrun run {}", node.name)]
+            }
+            TaskState::Idle => vec![format!("stackrun run {}", node.name)],
+            TaskState::Skipped => vec![format!("stackrun run --force {}", node.name)],
+            TaskState::Running => vec![format!("stackrun logs -f {}", node.name)],
+            TaskState::Waiting | TaskState::Done => Vec::new(),
+        };
+        let mut evidence: Vec<String> = unit.run.exit.iter().map(ToString::to_string).collect();
+        if let RunPhase::Ending { stuck, .. } = &unit.run.phase {
+            evidence.extend(stuck.iter().cloned());
+        }
+        WhyLink {
+            name: node.name.clone(),
+            state: state.to_string(),
+            because,
+            evidence,
+            setting: setting.map(|key| format!("{}.{key}", node.name)),
+            next,
+        }
+    }
+}
+
+fn evidence_of_service(unit: &ServiceUnit, now: Tick) -> Vec<String> {
+    let life = &unit.life;
+    let mut evidence = Vec::new();
+    if life.generation > 0 {
+        let since = span(now.since(life.since));
+        evidence.push(format!("{} for {since}, {}", life.state(), by(&life.cause)));
+    }
+    if let Some((check, answer)) = &life.answer {
+        evidence.push(format!("{check}: {answer}"));
+    }
+    match &life.phase {
+        Phase::Stopping(stopping) => evidence.extend(stopping.stuck.iter().cloned()),
+        Phase::Backoff { .. } | Phase::Failed { .. } => {
+            evidence.extend(life.ending.iter().map(ToString::to_string));
+            let tries = life.failed_tries();
+            if tries > 0 {
+                evidence.push(format!("started again {tries} times so far"));
+            }
+        }
+        Phase::Idle
+        | Phase::Starting(_)
+        | Phase::Ready
+        | Phase::Unhealthy { .. }
+        | Phase::Exited { .. } => {}
+    }
+    evidence
+}
+
+/// The setting behind a state, as the stack file calls it.
+fn setting_of_service(node: &Node, unit: &ServiceUnit) -> Option<&'static str> {
+    match &unit.life.phase {
+        Phase::Ready => None,
+        Phase::Idle if node.standing.due.is_some() => Some("needs"),
+        Phase::Idle => None,
+        Phase::Starting(StartStage::Ports) => Some("port"),
+        Phase::Starting(StartStage::Cleanup) => Some("cleanup"),
+        Phase::Starting(StartStage::Hook) => Some("before-start"),
+        Phase::Starting(StartStage::Spawn) => Some(key_of_command(unit)),
+        Phase::Starting(StartStage::Check { .. }) => Some("ready"),
+        Phase::Unhealthy { .. } => Some("alive"),
+        Phase::Stopping(_) => Some("stop"),
+        Phase::Exited { .. } => Some("restart"),
+        Phase::Backoff { .. } | Phase::Failed { .. } => match &unit.life.ending {
+            Some(Ending::Exit(_)) | None => Some(key_of_command(unit)),
+            Some(Ending::Start(_)) => Some("ready"),
+            Some(Ending::Unhealthy(_)) => Some("alive"),
+            Some(Ending::Memory(_)) => Some("memory"),
+            Some(Ending::Busy { .. }) => Some("port"),
+        },
+    }
+}
+
+fn key_of_command(unit: &ServiceUnit) -> &'static str {
+    match &unit.now.command {
+        Some(Command::Run(_)) => "run",
+        Some(Command::Shell { .. }) => "shell",
+        None => "external",
+    }
+}
+
+fn key_of_body(body: &TaskBody) -> &'static str {
+    match body {
+        TaskBody::Command(Command::Run(_)) => "run",
+        TaskBody::Command(Command::Shell { .. }) => "shell",
+        TaskBody::Steps(_) => "step",
+    }
+}
+
+fn next_for_service(name: &str, unit: &ServiceUnit, state: ServiceState) -> Vec<String> {
+    let logs = format!("stackrun logs {name}");
+    let restart = format!("stackrun restart {name}");
+    if let (ServiceState::Failed, Some(Ending::Busy { port, .. })) = (state, &unit.life.ending) {
+        return vec![format!("stackrun ports --free {port}"), restart];
+    }
+    match state {
+        ServiceState::Ready | ServiceState::Waiting => Vec::new(),
+        ServiceState::Idle | ServiceState::Exited => vec![format!("stackrun up {name}")],
+        ServiceState::Starting | ServiceState::Stopping => vec![format!("stackrun logs -f {name}")],
+        ServiceState::Unhealthy | ServiceState::Backoff | ServiceState::Failed => {
+            vec![logs, restart]
+        }
+    }
+}
+
+/// A cause in a few words.
+fn by(cause: &Cause) -> String {
+    match cause {
+        Cause::Command { command, .. } => format!("by `{command}`"),
+        Cause::Need { of } => format!("because {of} needs it"),
+        Cause::Edit { keys } => format!("because of an edit of {}", keys.join(", ")),
+        Cause::Follow { of } => format!("because it follows {of}"),
+        Cause::Exit => "because it ended".to_owned(),
+        Cause::Start => "because its start failed".to_owned(),
+        Cause::Check => "because its checks failed".to_owned(),
+        Cause::Memory => "because of its memory".to_owned(),
+        Cause::Watch { path } => format!("because {path} changed"),
+        Cause::Schedule => "by its schedule".to_owned(),
+        Cause::Window { task } => format!("because {task} runs without it"),
+        Cause::Supervisor => "by stackrun".to_owned(),
     }
 }

@@ -112,6 +112,8 @@ pub struct Supervisor {
     nodes: Vec<Node>,
     intent: Intent,
     ops: BTreeMap<OpId, Op>,
+    /// The last generation of what the stack had and has no more.
+    past: BTreeMap<String, u64>,
     /// Logical time: counts the moments that must be told apart.
     moment: u64,
     /// Nodes to look at.
@@ -151,6 +153,7 @@ impl Supervisor {
             nodes: Vec::new(),
             intent: Intent::default(),
             ops: BTreeMap::new(),
+            past: BTreeMap::new(),
             moment: 0,
             dirty: BTreeSet::new(),
             changed: BTreeSet::new(),
@@ -160,6 +163,7 @@ impl Supervisor {
             timer_of: Vec::new(),
         };
         this.adopt(stack);
+        this.changed.clear();
         this
     }
 
@@ -168,6 +172,7 @@ impl Supervisor {
     pub fn handle(&mut self, input: Input, now: Tick) -> Vec<Effect> {
         let mut turn = Turn::default();
         self.now = now;
+        self.news.clear();
         match input {
             Input::Command { op, command, cause } => self.accept(op, command, &cause, &mut turn),
             Input::Forget { op } => _ = self.ops.remove(&op),
@@ -175,16 +180,29 @@ impl Supervisor {
             Input::Unit { name, generation, input } => {
                 self.deliver(&name, generation, input, &mut turn);
             }
-            Input::Timer => self.expire(&mut turn),
+            Input::Timer => {
+                // What is due may end in something else that is (a grace of nothing).
+                while self.deadline().is_some_and(|at| at <= now) {
+                    self.expire(&mut turn);
+                    self.conclude_turn(&mut turn);
+                }
+            }
         }
-        self.news.clear();
+        self.conclude_turn(&mut turn);
+        if self.forget_gone() {
+            self.conclude_turn(&mut turn);
+        }
+        turn.effects
+    }
+
+    /// Drives everything until nothing is left to do, and answers what is done with.
+    fn conclude_turn(&mut self, turn: &mut Turn) {
         // An answered request may be the last thing that kept something going.
         while !self.dirty.is_empty() || !self.changed.is_empty() {
-            self.reconcile(&mut turn);
-            self.settle(&mut turn);
+            self.reconcile(turn);
+            self.settle(turn);
         }
-        self.settle(&mut turn);
-        turn.effects
+        self.settle(turn);
     }
 
     /// What was asked of the world and may have been lost with the supervisor that asked; to be
@@ -244,6 +262,11 @@ impl Supervisor {
                 .all(|node| !node.is_live() && node.as_task().is_none_or(|task| !task.is_asked()))
     }
 
+    /// The open requests and what each still waits for, for people who look into a stall.
+    pub fn open_ops(&self) -> String {
+        self.ops.values().map(Op::to_string).collect::<Vec<_>>().join("; ")
+    }
+
     fn deliver(&mut self, name: &str, generation: u64, input: lifecycle::Input, turn: &mut Turn) {
         let Some(id) = self.graph.id(name) else { return };
         // An exit or an answer of an earlier start.
@@ -257,9 +280,7 @@ impl Supervisor {
     }
 
     fn expire(&mut self, turn: &mut Turn) {
-        let due: Vec<Id> =
-            self.timers.iter().take_while(|(at, _)| *at <= self.now).map(|(_, id)| *id).collect();
-        for id in due {
+        while let Some(&(_, id)) = self.timers.first().filter(|(at, _)| *at <= self.now) {
             match &self.nodes[id].unit {
                 Unit::Service(_) => self.drive(id, turn, Life::tick),
                 Unit::Task(_) => self.drive_task(id, turn, Run::tick),

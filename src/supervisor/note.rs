@@ -29,6 +29,8 @@ struct Whole {
     seed: u64,
     moment: u64,
     intent: Intent,
+    /// The last generation of what is not there any more: numbers are never used twice.
+    past: BTreeMap<String, u64>,
 }
 
 /// One line for a service or task.
@@ -101,6 +103,7 @@ impl Supervisor {
         let mut this = Self::new(stack, whole.seed);
         this.moment = whole.moment;
         this.intent = whole.intent;
+        this.past = whole.past;
         for node in &mut this.nodes {
             if let Some(line) = lines.remove(&node.name) {
                 *node = node_of(line, Some(node));
@@ -120,6 +123,7 @@ impl Supervisor {
             seed: self.seed,
             moment: self.moment,
             intent: self.intent.clone(),
+            past: self.past.clone(),
         })
     }
 }

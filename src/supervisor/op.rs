@@ -78,6 +78,13 @@ impl Op {
     }
 }
 
+impl std::fmt::Display for Op {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let pending: Vec<&str> = self.pending.iter().map(String::as_str).collect();
+        write!(f, "{} ({:?}) waits for {}", self.id.0, self.kind, pending.join(", "))
+    }
+}
+
 impl Supervisor {
     pub(super) fn open(&mut self, mut op: Op, targets: &BTreeSet<Id>) {
         op.since = self.moment;

@@ -43,6 +43,7 @@ pub(super) enum Move {
 impl Supervisor {
     /// Moves nodes until none has anything left to do.
     pub(super) fn reconcile(&mut self, turn: &mut Turn) {
+        let mut left = 100 * self.nodes.len() + 100;
         while let Some(id) = self.dirty.pop_first() {
             match self.next_move(id) {
                 Move::Stay => {}
@@ -54,6 +55,8 @@ impl Supervisor {
                 | Move::Open
                 | Move::Start
                 | Move::Recheck(_)) => {
+                    left = left.saturating_sub(1);
+                    debug_assert!(left > 0, "`{}` goes round: {step:?}", self.nodes[id].name);
                     self.make(id, step, turn);
                     self.touch(id);
                 }
@@ -147,7 +150,7 @@ impl Supervisor {
     fn next_of_task(&self, id: Id, task: &TaskUnit) -> Move {
         let node = &self.nodes[id];
         if task.run.is_live() {
-            if node.is_going_down() && !task.run.is_cancelled() {
+            if node.is_going_down() && !task.run.is_cancelled() && self.may_go_down(id) {
                 let cause = task.orders.cancel.as_ref();
                 return Move::Stop(cause.unwrap_or(&node.standing.stop_because).clone());
             }

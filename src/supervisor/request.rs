@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Command, Effect, How, OpId, Outcome, Refusal, Supervisor, Turn, Until,
+    foresee::Accepted,
     intent::Root,
     node::{Order, Unit},
     op::{Kind, Op},
@@ -13,13 +14,38 @@ use crate::{
     graph::Id,
     lifecycle::Phase,
     model::Stack,
+    plan::Action,
 };
 
 impl Supervisor {
     pub(super) fn accept(&mut self, op: OpId, command: Command, cause: &Cause, turn: &mut Turn) {
-        let accepted = match command {
+        match self.obey(op, command, cause, turn) {
+            Ok(accepted) if accepted.applied => {
+                let plan = self.outlook(&accepted);
+                let steps = plan.steps.iter().filter(|step| step.action != Action::Keep);
+                let plan = steps.map(ToString::to_string).collect();
+                turn.effects.push(Effect::Publish(Event::Applied { plan }, cause.clone()));
+            }
+            Ok(_) => {}
+            Err(refusal) => {
+                let outcome = Outcome { refused: Some(refusal), ..Outcome::default() };
+                turn.effects.push(Effect::Settled { op, outcome });
+            }
+        }
+    }
+
+    /// Makes a command the intent. Nothing is driven yet.
+    pub(super) fn obey(
+        &mut self,
+        op: OpId,
+        command: Command,
+        cause: &Cause,
+        turn: &mut Turn,
+    ) -> Result<Accepted, Refusal> {
+        match command {
             Command::Up { stack, names, no_deps } => {
-                self.up(op, *stack, &names, no_deps, cause, turn)
+                let root = if no_deps { Root::Bare } else { Root::Whole };
+                self.up(op, *stack, &names, root, cause, turn)
             }
             Command::Down { names } => self.down(op, &names, cause, turn),
             Command::Restart { stack, names, with_dependents } => {
@@ -30,10 +56,6 @@ impl Supervisor {
                 self.run(*stack, &task, order, turn)
             }
             Command::Wait { names, until } => self.wait_for(op, &names, until, cause),
-        };
-        if let Err(refusal) = accepted {
-            let outcome = Outcome { refused: Some(refusal), ..Outcome::default() };
-            turn.effects.push(Effect::Settled { op, outcome });
         }
     }
 
@@ -42,19 +64,14 @@ impl Supervisor {
         op: OpId,
         stack: Stack,
         names: &[String],
-        no_deps: bool,
+        root: Root,
         cause: &Cause,
         turn: &mut Turn,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Accepted, Refusal> {
         let named = self.targets_of_up(&stack, names)?;
-        let root = if no_deps { Root::Bare } else { Root::Whole };
         self.refuse_held(&named, root)?;
         turn.effects.push(Effect::Save);
-        let plan = self.plan_of_edit(&stack);
-        if self.stack != stack {
-            self.adopt(stack);
-            turn.effects.push(Effect::Publish(Event::Applied { plan }, cause.clone()));
-        }
+        let applied = self.take_on(stack);
         self.intent.revision += 1;
         let removed = self.let_go(cause);
         for name in &named {
@@ -62,7 +79,7 @@ impl Supervisor {
         }
         let before: Vec<bool> = self.nodes.iter().map(|node| node.wanted).collect();
         self.want();
-        let restarted = self.apply_edits(turn);
+        let (restarted, updated) = self.apply_edits(turn);
         let named: BTreeSet<Id> = named.iter().filter_map(|name| self.graph.id(name)).collect();
         let mut targets = match root {
             Root::Whole => self.graph.closure(named.iter().copied()),
@@ -74,10 +91,19 @@ impl Supervisor {
                 self.ask_task(id);
             }
         }
-        targets.extend(self.graph.followers(restarted).iter().filter(|&&id| self.nodes[id].wanted));
+        targets.extend(self.followers(restarted));
         targets.extend(removed);
         self.open(Op::new(op, Kind::Up, cause), &targets);
-        Ok(())
+        Ok(Accepted { targets, updated, applied })
+    }
+
+    /// Takes on another stack; says whether it is another.
+    fn take_on(&mut self, stack: Stack) -> bool {
+        let another = self.stack != stack;
+        if another {
+            self.adopt(stack);
+        }
+        another
     }
 
     fn targets_of_up(&self, stack: &Stack, names: &[String]) -> Result<Vec<String>, Refusal> {
@@ -154,7 +180,7 @@ impl Supervisor {
         names: &[String],
         cause: &Cause,
         turn: &mut Turn,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Accepted, Refusal> {
         let (kind, affected) = if names.is_empty() {
             (Kind::Down { all: true }, (0..self.nodes.len()).collect())
         } else {
@@ -176,7 +202,7 @@ impl Supervisor {
             standing.restart = None;
         }
         self.open(Op::new(op, kind, cause), &affected);
-        Ok(())
+        Ok(Accepted { targets: affected, ..Accepted::default() })
     }
 
     /// Ends what runs of a task, and forgets what was to run.
@@ -203,7 +229,7 @@ impl Supervisor {
         with_dependents: bool,
         cause: &Cause,
         turn: &mut Turn,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Accepted, Refusal> {
         let named = match (&stack, names) {
             (_, []) => self.wanted_services(),
             (Some(stack), names) => services_only(stack, names, resolve(stack, names)?)?,
@@ -211,11 +237,7 @@ impl Supervisor {
         };
         self.refuse_held(&named, Root::Whole)?;
         turn.effects.push(Effect::Save);
-        if let Some(stack) = stack.filter(|stack| *stack != self.stack) {
-            let plan = named.iter().map(|name| format!("restart {name}: asked for")).collect();
-            self.adopt(stack);
-            turn.effects.push(Effect::Publish(Event::Applied { plan }, cause.clone()));
-        }
+        let applied = stack.is_some_and(|stack| self.take_on(stack));
         for name in &named {
             if self.graph.id(name).is_some_and(|id| !self.nodes[id].wanted) {
                 self.intent.add(name, Root::Whole);
@@ -237,10 +259,10 @@ impl Supervisor {
                 self.renew(id, false, &named, cause);
             }
         }
-        targets.extend(self.graph.followers(targets.iter().copied()));
+        targets.extend(self.followers(targets.iter().copied()));
         targets.retain(|&id| self.nodes[id].wanted && self.nodes[id].as_service().is_some());
         self.open(Op::new(op, Kind::Restart, cause), &targets);
-        Ok(())
+        Ok(Accepted { targets, applied, ..Accepted::default() })
     }
 
     fn wanted_services(&self) -> Vec<String> {
@@ -280,6 +302,12 @@ impl Supervisor {
         }
     }
 
+    /// These services and the wanted ones that are restarted with them.
+    fn followers(&self, of: impl IntoIterator<Item = Id>) -> BTreeSet<Id> {
+        let restarts = |id: Id| self.nodes[id].wanted && self.nodes[id].as_service().is_some();
+        self.graph.followers(of, restarts)
+    }
+
     pub(super) fn restart_followers(&mut self, id: Id) {
         let of = self.nodes[id].name.clone();
         let followers = self.graph.needed_by(id).filter(|(_, need)| need.follow);
@@ -297,24 +325,20 @@ impl Supervisor {
         task: &str,
         order: Order,
         turn: &mut Turn,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Accepted, Refusal> {
         let name = task_only(&stack, task)?;
         let needs: Vec<String> = stack.needs(&name).iter().map(|need| need.name.clone()).collect();
         self.refuse_held(&needs, Root::Whole)?;
         turn.effects.push(Effect::Save);
         let cause = order.cause.clone();
-        if self.stack != stack {
-            let plan = vec![format!("run {name}: asked for")];
-            self.adopt(stack);
-            turn.effects.push(Effect::Publish(Event::Applied { plan }, cause.clone()));
-        }
+        let applied = self.take_on(stack);
         self.intent.revision += 1;
         for need in &needs {
             self.intent.add(need, Root::Whole);
         }
         let before: Vec<bool> = self.nodes.iter().map(|node| node.wanted).collect();
         self.want();
-        let Some(id) = self.graph.id(&name) else { return Ok(()) };
+        let Some(id) = self.graph.id(&name) else { return Ok(Accepted::default()) };
         let targets = self.graph.closure([id]);
         for &target in &targets {
             self.renew(target, before[target], &BTreeSet::new(), &cause);
@@ -330,7 +354,7 @@ impl Supervisor {
         }
         self.touch(id);
         self.open(Op::new(op, Kind::Run { task: name }, &cause), &targets);
-        Ok(())
+        Ok(Accepted { targets, applied, ..Accepted::default() })
     }
 
     pub(super) fn cancel_run(&mut self, op: OpId) {
@@ -359,7 +383,7 @@ impl Supervisor {
         names: &[String],
         until: Until,
         cause: &Cause,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Accepted, Refusal> {
         let targets: BTreeSet<Id> = match (names, until) {
             ([], Until::Down) => (0..self.nodes.len()).collect(),
             ([], Until::Ready | Until::Done) => {
@@ -369,7 +393,7 @@ impl Supervisor {
             (names, _) => self.resolve_here(names)?,
         };
         self.open(Op::new(op, Kind::Wait { until }, cause), &targets);
-        Ok(())
+        Ok(Accepted { targets, ..Accepted::default() })
     }
 
     /// Names of what is in the stack, or was and still runs.

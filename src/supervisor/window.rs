@@ -8,12 +8,17 @@ use super::{Supervisor, node::Unit};
 use crate::{event::Cause, graph::Id, lifecycle::Phase};
 
 impl Supervisor {
-    /// The services inside the window of a task.
+    /// The services inside the window of a task. What it needs, and what waits for it, cannot be:
+    /// neither would ever come.
     pub(super) fn window(&self, task: Id) -> BTreeSet<Id> {
         let Some(unit) = self.nodes[task].as_task() else { return BTreeSet::new() };
         let without = unit.next.without.iter().filter_map(|name| self.graph.id(name));
         let mut inside = self.graph.dependents(without);
-        inside.retain(|&id| id != task && self.nodes[id].as_service().is_some());
+        let outside = self.graph.closure([task]);
+        let waiting = self.graph.dependents([task]);
+        inside.retain(|id| {
+            self.nodes[*id].as_service().is_some() && !outside.contains(id) && !waiting.contains(id)
+        });
         inside
     }
 

@@ -2,5 +2,7 @@
 
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
+mod machine;
 mod scenarios;
+mod shapes;
 mod world;

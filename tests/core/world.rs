@@ -64,7 +64,6 @@ type Key = (String, u64);
 struct Process {
     main: bool,
     others: usize,
-    is_task: bool,
     script: Script,
     probing: u64,
 }
@@ -111,6 +110,9 @@ pub(crate) struct Seen {
     pub(crate) cause: Cause,
 }
 
+/// Decides how a start goes, by name and generation.
+type Chooser = Box<dyn FnMut(&str, u64) -> Script>;
+
 pub(crate) struct World {
     pub(crate) core: Supervisor,
     pub(crate) now: Tick,
@@ -118,7 +120,7 @@ pub(crate) struct World {
     pub(crate) settled: BTreeMap<OpId, Vec<Outcome>>,
     pub(crate) scripts: HashMap<String, Script>,
     /// Decides the script of each start, if there is one.
-    pub(crate) dice: Option<Box<dyn FnMut(&str, u64) -> Script>>,
+    pub(crate) dice: Option<Chooser>,
     /// Everything that was told to the core, to be written down when something goes wrong.
     pub(crate) history: Vec<(Tick, Input)>,
     pub(crate) saves: usize,
@@ -188,11 +190,12 @@ impl World {
             return false;
         }
         self.now = self.now.max(at);
+        assert!(self.history.len() < 50_000, "no end of it");
         if is_core {
             self.tell(Input::Timer);
             assert!(self.core.deadline().is_none_or(|at| at > self.now), "a deadline that stays");
         } else if let Some(entry) = self.queue.pop() {
-            self.happen(entry.key, entry.what);
+            self.happen(&entry.key, entry.what);
         }
         true
     }
@@ -212,8 +215,23 @@ impl World {
         live.map(|(key, _)| key.clone()).collect()
     }
 
-    pub(crate) fn lives(&self, name: &str) -> bool {
-        self.alive().iter().any(|(alive, _)| alive == name)
+    /// Ends the main process of a service or task, if it has one.
+    pub(crate) fn crash(&mut self, name: &str) {
+        let found = self.processes.iter().find(|(key, process)| key.0 == name && process.main);
+        if let Some(key) = found.map(|(key, _)| key.clone()) {
+            self.happen(&key, Happening::Ends(Exit::Signal(Signal::KILL)));
+        }
+    }
+
+    /// The command line that the next request will seem to come from.
+    pub(crate) fn next_request(&self) -> String {
+        format!("request {}", self.next_op + 1)
+    }
+
+    /// Requests without an answer, apart from these.
+    pub(crate) fn open_waits(&self, known: &BTreeSet<OpId>) -> Vec<OpId> {
+        let all = (1..=self.next_op).map(OpId);
+        all.filter(|op| !known.contains(op) && !self.settled.contains_key(op)).collect()
     }
 
     fn later(&mut self, after: Duration, key: &Key, what: Happening) {
@@ -325,7 +343,6 @@ impl World {
         let process = self.processes.entry(key.clone()).or_insert_with(|| Process {
             main: false,
             others: 0,
-            is_task: false,
             script: script.clone(),
             probing: 0,
         });
@@ -339,43 +356,43 @@ impl World {
         self.later(script.answers, key, what);
     }
 
-    fn happen(&mut self, key: Key, what: Happening) {
+    fn happen(&mut self, key: &Key, what: Happening) {
         match what {
-            Happening::Input(input) => self.deliver(&key, input),
-            Happening::Spawns => self.spawns(&key),
+            Happening::Input(input) => self.deliver(key, input),
+            Happening::Spawns => self.spawns(key),
             Happening::Ends(exit) => {
-                if let Some(process) = self.processes.get_mut(&key)
+                if let Some(process) = self.processes.get_mut(key)
                     && process.main
                 {
                     process.main = false;
                     let left = process.others;
-                    self.deliver(&key, lifecycle::Input::Exited { exit, left });
+                    self.deliver(key, lifecycle::Input::Exited { exit, left });
                     if left == 0 {
-                        self.later(Duration::ZERO, &key, Happening::Gone { swept: 0 });
+                        self.later(Duration::ZERO, key, Happening::Gone { swept: 0 });
                     }
                 }
             }
             Happening::DiesOfKill => {
-                if let Some(process) = self.processes.get_mut(&key) {
+                if let Some(process) = self.processes.get_mut(key) {
                     let (main, swept) = (process.main, process.others);
                     process.main = false;
                     process.others = 0;
                     if main {
                         let exit = Exit::Signal(Signal::KILL);
-                        self.deliver(&key, lifecycle::Input::Exited { exit, left: swept });
+                        self.deliver(key, lifecycle::Input::Exited { exit, left: swept });
                     }
                     if main || swept > 0 {
-                        self.later(Duration::ZERO, &key, Happening::Gone { swept });
+                        self.later(Duration::ZERO, key, Happening::Gone { swept });
                     }
                 }
             }
-            Happening::Gone { swept } => self.deliver(&key, lifecycle::Input::TreeGone { swept }),
-            Happening::ReadyProbe { round, at } => self.ready_probe(&key, round, at),
-            Happening::AliveProbe { round, at } => self.alive_probe(&key, round, at),
+            Happening::Gone { swept } => self.deliver(key, lifecycle::Input::TreeGone { swept }),
+            Happening::ReadyProbe { round, at } => self.ready_probe(key, round, at),
+            Happening::AliveProbe { round, at } => self.alive_probe(key, round, at),
             Happening::HookOver(hook) => {
                 if self.hooks.remove(&(key.clone(), hook)) {
-                    let exit = Ok(self.script(&key).hooks);
-                    self.deliver(&key, lifecycle::Input::HookEnded { hook, exit });
+                    let exit = Ok(self.script(key).hooks);
+                    self.deliver(key, lifecycle::Input::HookEnded { hook, exit });
                 }
             }
         }
@@ -389,13 +406,8 @@ impl World {
             return;
         }
         let is_task = self.core.stack().task(&key.0).is_some();
-        let process = Process {
-            main: true,
-            others: script.others,
-            is_task,
-            script: script.clone(),
-            probing: 0,
-        };
+        let process =
+            Process { main: true, others: script.others, script: script.clone(), probing: 0 };
         assert!(self.processes.insert(key.clone(), process).is_none(), "{key:?} spawned twice");
         if let Some((after, exit)) = script.exits {
             self.later(after, key, Happening::Ends(exit));
@@ -447,11 +459,5 @@ impl World {
     fn deliver(&mut self, key: &Key, input: lifecycle::Input) {
         let (name, generation) = key.clone();
         self.tell(Input::Unit { name, generation, input });
-    }
-
-    /// Whether a task of that name has a process.
-    #[expect(dead_code, reason = "for scenarios about tasks")]
-    pub(crate) fn runs_task(&self, name: &str) -> bool {
-        self.processes.iter().any(|(key, process)| key.0 == name && process.is_task && process.main)
     }
 }

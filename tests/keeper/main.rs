@@ -68,22 +68,20 @@ const TESTS: &[Test] = tests! {
         a_signal_to_the_keeper_asks_for_an_orderly_end,
         nothing_is_left_behind,
         it_is_started_again_with_its_descriptors,
+        another_program_goes_on,
         another_keeper_takes_over,
         a_forged_record_harms_nobody,
     }
 };
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let first = arguments.next();
-    if first.as_deref() == Some("keeper") {
-        return world::be_keeper(arguments);
-    }
-    if first.as_deref() == Some("keeper-alone") {
-        return supervisor::be_keeper_alone(arguments);
-    }
-    if first.as_deref() == Some("supervisor") {
-        return supervisor::be_supervisor(arguments);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let first = arguments.first().cloned();
+    match (first.as_deref(), arguments.len()) {
+        (Some("keeper"), 3) => return world::be_keeper(&arguments[1..]),
+        (Some("keeper-alone" | "keeper"), _) => return supervisor::be_keeper_alone(&arguments),
+        (Some("supervisor"), _) => return supervisor::be_supervisor(),
+        _ => {}
     }
     let filter = first.filter(|first| !first.starts_with('-')).unwrap_or_default();
     let chosen: Vec<&Test> = TESTS.iter().filter(|(name, _)| name.contains(&filter)).collect();

@@ -1,7 +1,7 @@
 //! The supervisor comes and goes.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     os::{
         fd::FromRawFd,
         unix::net::{UnixListener, UnixStream},
@@ -14,13 +14,15 @@ use stackrun::{
     keeper::{
         self, Launched,
         handle::{CONNECTION, CONTROL, Decoder, encode},
-        protocol::{FromKeeper, ToKeeper},
+        protocol::{FromKeeper, ToKeeper, UnitReport},
     },
     model::{Exit, Signal},
     platform::{Entry, Places, ProcId, Process},
 };
 
-use crate::world::{World, lives, until};
+use tempfile::TempDir;
+
+use crate::world::{World, lives, spec, until};
 
 pub(crate) fn ends_are_kept_while_it_is_away() {
     let mut world = World::new();
@@ -170,61 +172,126 @@ fn younger_than(pid: u32) -> Child {
 }
 
 /// Holds a stack as the real program does: with itself as the supervisor.
-pub(crate) fn be_keeper_alone(mut arguments: impl Iterator<Item = String>) -> ExitCode {
-    let held = keeper::run(Path::new(&arguments.next().expect("a folder")));
+pub(crate) fn be_keeper_alone(arguments: &[String]) -> ExitCode {
+    let held = match arguments {
+        [_, dir] => keeper::run(Path::new(dir), None),
+        [_, _, dir, _, resume] => keeper::run(Path::new(dir), Some(resume.parse().unwrap())),
+        _ => panic!("{arguments:?}"),
+    };
     ExitCode::from(u8::from(held.is_err()))
 }
 
-/// A supervisor that answers its first client with its process id, and takes one word from it:
-/// whether the stack is finished.
-pub(crate) fn be_supervisor(arguments: impl Iterator<Item = String>) -> ExitCode {
-    let arguments: Vec<String> = arguments.collect();
-    assert_eq!(arguments[0], "--dir");
+/// A supervisor that tells its first client its process id and what the keeper said first; hands
+/// on what the client says, and the keeper's next word back.
+pub(crate) fn be_supervisor() -> ExitCode {
     // SAFETY: the keeper has put them there for us.
     let (mut keeper, control) =
         unsafe { (UnixStream::from_raw_fd(CONNECTION), UnixListener::from_raw_fd(CONTROL)) };
     control.set_nonblocking(false).unwrap();
-    let mut first = [0; 4096];
-    let count = keeper.read(&mut first).unwrap();
-    let hello = Decoder::<FromKeeper>::default().push(&first[..count]);
-    assert!(matches!(hello[..], [Ok(FromKeeper::Hello { .. })]));
+    let mut told = BufReader::new(keeper.try_clone().unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
     let (mut client, _) = control.accept().unwrap();
-    writeln!(client, "{}", std::process::id()).unwrap();
-    let mut word = [0; 6];
-    client.read_exact(&mut word).unwrap();
-    assert_eq!(&word, b"finish");
-    keeper.write_all(&encode(&ToKeeper::Finish)).unwrap();
-    let count = keeper.read(&mut first).unwrap();
-    let empty = Decoder::<FromKeeper>::default().push(&first[..count]);
-    let proved =
-        matches!(&empty[..], [Ok(FromKeeper::Empty { left, proved: true })] if left.is_empty());
-    writeln!(client, "{proved}").unwrap();
+    write!(client, "{}\n{line}", std::process::id()).unwrap();
+    for asked in BufReader::new(client.try_clone().unwrap()).lines() {
+        writeln!(keeper, "{}", asked.unwrap()).unwrap();
+        line.clear();
+        if told.read_line(&mut line).unwrap() == 0 {
+            break;
+        }
+        client.write_all(line.as_bytes()).unwrap();
+    }
     ExitCode::SUCCESS
+}
+
+/// A client of that supervisor.
+struct Client {
+    stream: BufReader<UnixStream>,
+    supervisor: u32,
+    units: Vec<UnitReport>,
+}
+
+impl Client {
+    fn connect(places: &Places) -> Self {
+        let stream = BufReader::new(UnixStream::connect(places.socket()).unwrap());
+        let mut client = Self { stream, supervisor: 0, units: Vec::new() };
+        client.supervisor = client.read().trim().parse().unwrap();
+        let FromKeeper::Hello { units, .. } = client.message() else { panic!("no Hello") };
+        client.units = units;
+        client
+    }
+
+    fn read(&mut self) -> String {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn message(&mut self) -> FromKeeper {
+        let line = self.read();
+        Decoder::default().push(line.as_bytes()).remove(0).unwrap()
+    }
+
+    fn ask(&mut self, message: &ToKeeper) {
+        self.stream.get_mut().write_all(&encode(message)).unwrap();
+    }
+}
+
+fn keeper_alone(dir: &TempDir) -> Places {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.arg("keeper-alone").arg(dir.path());
+    assert_eq!(keeper::launch_as(command).unwrap(), Launched::Ready);
+    Places::of(dir.path()).unwrap()
 }
 
 pub(crate) fn it_is_started_again_with_its_descriptors() {
     let dir = tempfile::tempdir().unwrap();
-    let places = Places::of(dir.path()).unwrap();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.arg("keeper-alone").arg(dir.path());
-    assert_eq!(keeper::launch_as(command).unwrap(), Launched::Ready);
-    let ask = || {
-        let mut client = BufReader::new(UnixStream::connect(places.socket()).unwrap());
-        let mut line = String::new();
-        client.read_line(&mut line).unwrap();
-        (client, line.trim().parse::<u32>().unwrap())
-    };
-    let (_, first) = ask();
+    let places = keeper_alone(&dir);
+    let first = Client::connect(&places).supervisor;
     let process = Process::open(ProcId::of(first).unwrap()).unwrap();
     process.signal(Signal::KILL).unwrap();
     // This client waits until the next supervisor is there.
-    let (mut client, second) = ask();
-    assert_ne!(first, second);
-    let keeper = Entry::read(second).unwrap().parent;
-    client.get_mut().write_all(b"finish").unwrap();
-    let mut proved = String::new();
-    client.read_line(&mut proved).unwrap();
-    assert_eq!(proved, "true\n", "though the supervisor itself is a child of the keeper");
+    let mut client = Client::connect(&places);
+    assert_ne!(first, client.supervisor);
+    let keeper = Entry::read(client.supervisor).unwrap().parent;
+    client.ask(&ToKeeper::Finish);
+    // Though the supervisor itself is a child of the keeper.
+    assert_eq!(client.message(), FromKeeper::Empty { left: vec![], proved: true });
+    drop(client);
     until("the keeper's end", || !lives(keeper));
     assert!(!places.runtime.exists());
+}
+
+pub(crate) fn another_program_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let places = keeper_alone(&dir);
+    let mut client = Client::connect(&places);
+    let keeper = Entry::read(client.supervisor).unwrap().parent;
+    let mut start = |name: &str, script: &str| {
+        client.ask(&ToKeeper::Spawn(Box::new(spec(&places, name, script))));
+        let FromKeeper::Spawned { pid, .. } = client.message() else { panic!("not started") };
+        pid
+    };
+    let lasting = start("lasting", "ulimit -n > limit; exec sleep 1000");
+    let ending = start("ending", "while [ ! -e go ]; do sleep 0.01; done; echo end; exit 5");
+    client.ask(&ToKeeper::Upgrade { program: "/no/such/program".into() });
+    assert!(matches!(client.message(), FromKeeper::Trouble { .. }));
+    client.ask(&ToKeeper::Upgrade { program: std::env::current_exe().unwrap() });
+    let old = client.supervisor;
+    until("the old supervisor's end", || !lives(old));
+    let mut client = Client::connect(&places);
+    assert_eq!(Entry::read(client.supervisor).unwrap().parent, keeper, "the same process");
+    let pids: Vec<u32> = client.units.iter().map(|unit| unit.pid).collect();
+    assert_eq!(pids, [ending, lasting]);
+    std::fs::write(dir.path().join("go"), "").unwrap();
+    // One asked for, one answered: ask for what changes nothing.
+    client.ask(&ToKeeper::Note { note: String::new() });
+    let FromKeeper::Exited { exit, .. } = client.message() else { panic!("no Exited") };
+    assert_eq!(exit, Exit::Code(5), "known exactly: it still was its child");
+    assert_eq!(std::fs::read_to_string(places.log("ending")).unwrap(), "end\n");
+    client.ask(&ToKeeper::Finish);
+    while !matches!(client.message(), FromKeeper::Gone { unit, .. } if unit.name == "ending") {}
+    assert!(lives(keeper));
+    drop(client);
+    until("the end of all", || !lives(lasting) && !lives(keeper));
 }

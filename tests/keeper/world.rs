@@ -23,12 +23,11 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Holds a stack; its supervisor is whoever connects to the socket named.
-pub(crate) fn be_keeper(mut arguments: impl Iterator<Item = String>) -> ExitCode {
-    let mut value = || arguments.next().expect("an argument");
-    let (dir, socket) = (PathBuf::from(value()), PathBuf::from(value()));
+pub(crate) fn be_keeper(arguments: &[String]) -> ExitCode {
+    let (dir, socket) = (PathBuf::from(&arguments[0]), PathBuf::from(&arguments[1]));
     let _first_keeper = std::fs::remove_file(&socket);
     let listener = UnixListener::bind(socket);
-    let held = keeper::run_with(&dir, move |_places, _control, offer| {
+    let held = keeper::run_with(&dir, None, move |_places, _control, offer| {
         let listener = listener.as_ref().map_err(|error| std::io::Error::from(error.kind()))?;
         let (stream, _) = listener.accept()?;
         offer.connect(stream);
@@ -102,19 +101,7 @@ impl World {
 
     /// What is to be started for a shell script.
     pub(crate) fn script(&self, name: &str, script: &str) -> SpawnSpec {
-        SpawnSpec {
-            unit: UnitId { name: name.to_owned(), generation: 1 },
-            program: "/bin/sh".into(),
-            argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
-            env: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
-            dir: self.dir.path().to_owned(),
-            log: self.places.log(name),
-            log_policy: LogPolicy::default(),
-            stdin_open: false,
-            open_files: None,
-            user: None,
-            input: None,
-        }
+        spec(&self.places, name, script)
     }
 
     /// Starts it; its unit and pid.
@@ -296,4 +283,21 @@ pub(crate) fn living_with(text: &str) -> Vec<u32> {
     let has =
         |pid: &u32| stackrun::platform::command_line(*pid).is_some_and(|line| line.contains(text));
     living.map(|entry| entry.id.pid).filter(has).collect()
+}
+
+/// What is to be started for a shell script.
+pub(crate) fn spec(places: &Places, name: &str, script: &str) -> SpawnSpec {
+    SpawnSpec {
+        unit: UnitId { name: name.to_owned(), generation: 1 },
+        program: "/bin/sh".into(),
+        argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
+        env: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
+        dir: places.folder.clone(),
+        log: places.log(name),
+        log_policy: LogPolicy::default(),
+        stdin_open: false,
+        open_files: None,
+        user: None,
+        input: None,
+    }
 }

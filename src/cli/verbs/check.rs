@@ -5,7 +5,8 @@ use crate::{
         context::Context,
         error::{Error, status},
     },
-    reporters::{self, Symbol, headline, words},
+    language,
+    reporters::{Symbol, headline, words},
 };
 
 const EXAMPLES: &str = "\
@@ -34,14 +35,14 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     };
     let exit = if loaded.is_some() { status::OK } else { status::WRONG };
     if args.json {
-        let json = reporters::problems::json(&file, &problems);
+        let data: Vec<_> = problems.iter().filter_map(language::data).collect();
+        let ok = exit == status::OK;
+        let json = serde_json::json!({ "format": 1, "file": file, "ok": ok, "problems": data });
         context.print(&format!("{json:#}\n"))?;
         return Ok(exit);
     }
     let Some(stack) = loaded else { return Err(Error::Problems(problems)) };
-    for text in reporters::problems::show(&problems, context.err) {
-        context.say(&text);
-    }
+    context.say_all(&context.problems(&problems));
     let mut facts = vec![words::count(stack.services.len(), "service")];
     if !stack.tasks.is_empty() {
         facts.push(words::count(stack.tasks.len(), "task"));

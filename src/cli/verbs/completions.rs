@@ -1,16 +1,26 @@
 //! `completions`: what a shell needs to complete commands and names.
 
-use clap::CommandFactory;
-use clap_complete::Shell;
+use clap_complete::{Shell, engine::CompletionCandidate, env::Shells};
 
-use crate::cli::{args::Cli, context::write_out, error::Error};
+use crate::{
+    cli::{
+        caller,
+        context::{Context, write_out},
+        error::{Error, status},
+        names,
+    },
+    language,
+};
 
 const EXAMPLES: &str = "\
 Examples:
   source <(stackrun completions bash)
   stackrun completions fish > ~/.config/fish/completions/stackrun.fish";
 
-/// Completions for a shell
+/// The variable by which a shell asks for completions.
+pub(in crate::cli) const VARIABLE: &str = "STACKRUN_COMPLETE";
+
+/// Completions for a shell, names of services included
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
@@ -18,9 +28,27 @@ pub(in crate::cli) struct Args {
     shell: Shell,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<u8, Error> {
+pub(in crate::cli) fn run(args: &Args, _: &Context) -> Result<u8, Error> {
+    let shells = Shells::builtins();
+    let shell = shells.completer(&args.shell.to_string());
+    let shell =
+        shell.ok_or_else(|| Error::Argument(format!("no completions for {}", args.shell)))?;
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "stackrun", &mut script);
+    shell
+        .write_registration(VARIABLE, "stackrun", "stackrun", "stackrun", &mut script)
+        .map_err(|error| Error::Other(error.to_string()))?;
     write_out(&script)?;
-    Ok(crate::cli::error::status::OK)
+    Ok(status::OK)
+}
+
+/// The names of the stack here, for a shell that completes one.
+pub(in crate::cli) fn stack_names() -> Vec<CompletionCandidate> {
+    let Ok(here) = std::env::current_dir() else { return Vec::new() };
+    let mut files = here.ancestors().map(|folder| folder.join("stack.kdl"));
+    let Some(file) = files.find(|file| file.is_file()) else { return Vec::new() };
+    let options = language::Options { env: caller::environment(), profiles: Vec::new() };
+    match language::load(&file, &options) {
+        Ok(loaded) => names::all(&loaded.stack).map(CompletionCandidate::new).collect(),
+        Err(_) => Vec::new(),
+    }
 }

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use clap_complete::engine::ArgValueCandidates;
+
 use crate::{
     cli::{
         caller,
         context::{Context, status_of},
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
-        names, outcome, when,
+        names, outcome,
+        verbs::completions::stack_names,
+        when,
     },
     control::{self, Request},
     reporters::{
@@ -32,6 +36,7 @@ const KEEPER: Duration = Duration::from_secs(5);
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// Services or groups [default: the whole stack]
+    #[arg(add = ArgValueCandidates::new(stack_names))]
     names: Vec<String>,
     /// Give up waiting after this long; the stop goes on
     #[arg(long, value_name = "TIME", value_parser = when::duration)]
@@ -39,7 +44,12 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let Some(mut client) = context.connect_if_running()? else {
+    let client = match context.connect_if_running() {
+        // Where there is no stack nothing of it runs.
+        Err(Error::NoFile { .. }) => None,
+        other => other?,
+    };
+    let Some(mut client) = client else {
         // The file may be broken by now; if it is not, it knows its names.
         if let Ok(loaded) = context.load(&[]) {
             names::check(&loaded.stack, &args.names)?;

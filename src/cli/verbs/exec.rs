@@ -2,12 +2,15 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
+use clap_complete::engine::ArgValueCandidates;
+
 use crate::{
     cli::{
         caller,
         context::{Context, unexpected},
         error::Error,
         names,
+        verbs::completions::stack_names,
     },
     control::{Reply, Request},
     model::{EnvValue, Stack, Values},
@@ -23,6 +26,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// The service or task
+    #[arg(add = ArgValueCandidates::new(stack_names))]
     service: String,
     /// The command and its arguments
     #[arg(

@@ -3,13 +3,17 @@
 use jiff::tz::TimeZone;
 use regex::bytes::Regex;
 
+use clap_complete::engine::ArgValueCandidates;
+
 use crate::{
     cli::{
         caller,
         context::{Context, write_out},
         error::{Error, status},
         following::{Following, wanted},
-        interrupt, names, when,
+        interrupt, names,
+        verbs::completions::stack_names,
+        when,
     },
     control::{Client, ClientError},
     event::Event,
@@ -33,6 +37,7 @@ const BEFORE_FOLLOWING: usize = 50;
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// Services, tasks or groups [default: all]
+    #[arg(add = ArgValueCandidates::new(stack_names))]
     names: Vec<String>,
     /// Go on, across restarts
     #[arg(short, long)]

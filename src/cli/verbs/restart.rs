@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use clap_complete::engine::ArgValueCandidates;
+
 use crate::{
     cli::{
         caller,
         context::{Context, status_of},
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
-        names, outcome, when,
+        names, outcome,
+        verbs::completions::stack_names,
+        when,
     },
     control::{Client, Request},
     reporters::{
@@ -30,6 +34,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// Services or groups [default: everything that is up]
+    #[arg(add = ArgValueCandidates::new(stack_names))]
     names: Vec<String>,
     /// Also restart whatever needs them
     #[arg(long)]
@@ -43,7 +48,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let stack = context.load(&args.profiles)?.stack;
+    let stack = context.load_as_in_force(&args.profiles)?.stack;
     names::check(&stack, &args.names)?;
     let began = caller::now();
     let mut client = Client::connect_or_launch(&stack.dir)?;

@@ -1,17 +1,17 @@
 //! `run`: a task with its needs, its output on the terminal.
 
-use std::{
-    io::{IsTerminal, Write},
-    path::Path,
-};
+use std::path::Path;
+
+use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        caller,
+        ask, caller,
         context::{Context, status_of, write_out},
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
         interrupt, names, programs,
+        verbs::completions::stack_names,
     },
     control::{Client, Request},
     logs::{Follower, Log},
@@ -35,6 +35,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// The task
+    #[arg(add = ArgValueCandidates::new(stack_names))]
     task: String,
     /// Arguments to append to its command
     #[arg(value_name = "ARG")]
@@ -51,13 +52,13 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let stack = context.load(&args.profiles)?.stack;
+    let stack = context.load_as_in_force(&args.profiles)?.stack;
     names::check(&stack, std::slice::from_ref(&args.task))?;
     let Some(task) = stack.task(&args.task) else {
         let is = if stack.service(&args.task).is_some() { "service" } else { "group" };
         return Err(Refusal::WrongKind { name: args.task.clone(), is: is.into() }.into());
     };
-    confirm(task, args.yes, context)?;
+    confirm(task, args.yes)?;
     if let Some(status) = missing_programs(&stack, task, context) {
         return Ok(status);
     }
@@ -143,19 +144,10 @@ fn passed_on(task: &str, outcome: &Outcome, context: &Context) -> u8 {
 }
 
 /// Asks the task's question.
-fn confirm(task: &Task, yes: bool, context: &Context) -> Result<(), Error> {
-    let Some(question) = task.confirm.as_ref().filter(|_| !yes) else { return Ok(()) };
-    let question = question.to_string();
-    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
-        return Err(Error::Unconfirmed(question));
-    }
-    let symbol = context.err.symbol(Symbol::Warn);
-    let mut terminal = console::Term::stderr();
-    let answer = write!(terminal, "{symbol} {question} [y/N] ").and_then(|()| terminal.read_line());
-    match answer {
-        Ok(answer) if matches!(answer.trim(), "y" | "Y" | "yes" | "Yes") => Ok(()),
-        Ok(_) => Err(Error::Declined),
-        Err(error) => Err(Error::Io { path: "terminal".into(), error }),
+fn confirm(task: &Task, yes: bool) -> Result<(), Error> {
+    match &task.confirm {
+        Some(question) if !yes && !ask::yes(&question.to_string())? => Err(Error::Declined),
+        _ => Ok(()),
     }
 }
 

@@ -1,10 +1,13 @@
 //! `signal`: to the main process of a service.
 
+use clap_complete::engine::ArgValueCandidates;
+
 use crate::{
     cli::{
         context::{Context, unexpected},
         error::{Error, status},
         names,
+        verbs::completions::stack_names,
     },
     control::{Reply, Request},
     model::Signal,
@@ -20,6 +23,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// The service
+    #[arg(add = ArgValueCandidates::new(stack_names))]
     name: String,
     /// The signal: `HUP`, `SIGHUP` or a number
     signal: String,

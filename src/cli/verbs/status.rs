@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use clap_complete::engine::ArgValueCandidates;
+
 use crate::{
     cli::{
         caller,
         context::{Context, status_of},
         error::{Error, status},
-        interrupt, names, when,
+        interrupt, names,
+        verbs::completions::stack_names,
+        when,
     },
+    control::ClientError,
     model::Stack,
     reporters,
     status::{PortStatus, ServiceState, ServiceStatus, Status, TaskState, TaskStatus},
@@ -25,6 +30,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// Services, tasks or groups [default: all]
+    #[arg(add = ArgValueCandidates::new(stack_names))]
     names: Vec<String>,
     /// As data
     #[arg(long)]
@@ -81,6 +87,14 @@ fn watch(args: &Args, context: &Context, every: Duration) -> Result<u8, Error> {
 
 /// The status of what was asked for, and whether all of it is ready or done.
 fn look(args: &Args, context: &Context) -> Result<(Status, bool), Error> {
+    match look_once(args, context) {
+        // It was on its way down: the next look says so.
+        Err(Error::Client(ClientError::Gone)) => look_once(args, context),
+        other => other,
+    }
+}
+
+fn look_once(args: &Args, context: &Context) -> Result<(Status, bool), Error> {
     let mut client = context.connect_if_running()?;
     let (mut shown, stack) = match &mut client {
         Some(client) => {

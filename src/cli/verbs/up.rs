@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use clap_complete::engine::ArgValueCandidates;
+
 use crate::{
     cli::{
         caller,
         context::{Context, status_of, unexpected},
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
-        foreground, names, outcome, programs, when,
+        foreground, names, outcome, programs,
+        verbs::completions::stack_names,
+        when,
     },
     control::{Client, Reply, Request},
     event::Tick,
@@ -35,6 +39,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// Services, tasks or groups [default: every service with `autostart`]
+    #[arg(add = ArgValueCandidates::new(stack_names))]
     names: Vec<String>,
     /// Follow the logs once all is ready; Ctrl-C leaves the stack running
     #[arg(short, long, conflicts_with = "foreground")]
@@ -77,6 +82,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut board = Board::of_stack(&stack, Goal::Up);
     board.add_undeclared(&before);
     let mut reporter = context.reporter(board, began);
+    // What is written during the start belongs to what is followed.
+    let logs = foreground::logs_of(context, &stack)?;
     let request = Request::Do {
         command: command(args, &stack),
         line: caller::command_line(),
@@ -127,9 +134,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         }
     };
     match (args.foreground, args.attach, result) {
-        (true, _, status::OK) => foreground::follow(context, &mut client, &stack, began),
+        (true, _, status::OK) => foreground::follow(context, &mut client, &stack, began, logs),
         (false, true, status::OK | status::FAILED | status::PORT) => {
-            foreground::attach(context, &mut client, &stack)?;
+            foreground::attach(context, &mut client, &stack, logs)?;
             Ok(result)
         }
         _ => Ok(result),

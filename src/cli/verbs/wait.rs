@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use clap_complete::engine::ArgValueCandidates;
+
 use crate::{
     cli::{
         caller,
         context::{Context, status_of},
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
-        names, outcome, when,
+        names, outcome,
+        verbs::completions::stack_names,
+        when,
     },
     control::Request,
     reporters::{
@@ -32,6 +36,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// Services, tasks or groups [default: all]
+    #[arg(add = ArgValueCandidates::new(stack_names))]
     names: Vec<String>,
     /// For what
     #[arg(long = "for", value_name = "STATE", default_value = "ready", value_enum)]

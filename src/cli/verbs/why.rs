@@ -1,10 +1,13 @@
 //! `why`: the causal chain from a service to the root.
 
+use clap_complete::engine::ArgValueCandidates;
+
 use crate::{
     cli::{
         context::{Context, unexpected},
         error::{Error, status},
         names,
+        verbs::completions::stack_names,
     },
     control::{Reply, Request},
     model::Stack,
@@ -22,6 +25,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// The service or task
+    #[arg(add = ArgValueCandidates::new(stack_names))]
     name: String,
     /// As data
     #[arg(long)]

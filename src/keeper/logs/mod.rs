@@ -9,7 +9,7 @@ mod index;
 mod rotate;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     io,
     os::fd::OwnedFd,
@@ -75,6 +75,8 @@ pub(super) struct Logs {
     asks: Sender<Ask>,
     tells: Receiver<Tell>,
     waker: Arc<Waker>,
+    /// Something was asked, and the thread not woken yet.
+    asked: Cell<bool>,
 }
 
 impl Logs {
@@ -98,7 +100,7 @@ impl Logs {
             }
             .run();
         })?;
-        Ok(Self { asks, tells, waker })
+        Ok(Self { asks, tells, waker, asked: Cell::new(false) })
     }
 
     /// Begins to move an output.
@@ -116,9 +118,16 @@ impl Logs {
         self.tells.try_iter().collect()
     }
 
+    /// Has the thread do what was asked since the last call.
+    pub(super) fn wake(&self) {
+        if self.asked.replace(false) {
+            self.waker.wake();
+        }
+    }
+
     fn ask(&self, ask: Ask) {
         let _thread_ends_with_the_process = self.asks.send(ask);
-        self.waker.wake();
+        self.asked.set(true);
     }
 }
 

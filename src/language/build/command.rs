@@ -2,7 +2,7 @@
 
 use crate::{
     language::{
-        decl::Decl, problem::Problem, source::Spanned, values::Scope, words::WordErrorKind,
+        decl::Decl, problem::CommandProblem, source::Spanned, values::Scope, words::WordErrorKind,
     },
     model::Command,
 };
@@ -24,8 +24,8 @@ pub(super) fn command(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<Command>
         [] => return None,
         [one] => scope.words(*one),
         [program, ..] if program.value.trim().is_empty() => {
-            let (at, whole) = (program.span, String::new());
-            scope.problems.add(Problem::Words { kind: WordErrorKind::Empty, at, whole });
+            let at = program.span;
+            scope.problems.add(CommandProblem::Words { kind: WordErrorKind::Empty, at });
             return None;
         }
         several => several.iter().map(|text| scope.text(*text)).collect(),
@@ -36,8 +36,8 @@ pub(super) fn command(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<Command>
 /// All commands of a node's braces: a hook's, a pipe's.
 pub(super) fn all(node: &Decl, scope: &mut Scope<'_, '_>) -> Vec<Command> {
     if commands(node).next().is_none() && !node.damaged {
-        let (node, wants) = (node.name.clone(), "`run` or `shell`");
-        scope.problems.add(Problem::EmptyBlock { node, wants });
+        let (node, wants) = (node.name.clone(), "`run` or `shell` in braces");
+        scope.problems.add(CommandProblem::EmptyBlock { node, wants });
     }
     commands(node).filter_map(|command_node| command(command_node, scope)).collect()
 }
@@ -52,11 +52,11 @@ pub(super) fn exactly_one<'d>(
     let distinct = |body: &&&Decl| body.name.value != bodies[0].name.value;
     if let Some(second) = bodies.iter().skip(1).find(distinct) {
         let (first, second) = (bodies[0].name.clone(), second.name.clone());
-        scope.problems.add(Problem::TwoCommands { first, second });
+        scope.problems.add(CommandProblem::TwoCommands { first, second });
     }
     if bodies.is_empty() && !owner.damaged {
         let what = owner.spec.name.as_str();
-        scope.problems.add(Problem::NoCommand { of: name.clone(), what });
+        scope.problems.add(CommandProblem::NoCommand { of: name.clone(), what });
     }
     bodies.first().copied()
 }

@@ -10,7 +10,7 @@ use crate::{
     language::{
         decl::Decl,
         dotenv::{self, Variable},
-        problem::{Problem, Problems},
+        problem::{FileProblem, Problems},
         read::without_number,
         source::{self, Spanned},
         value::Value,
@@ -57,14 +57,14 @@ fn file(
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             if !optional {
-                problems.add(Problem::NotThere { what: "env file", path: path.clone(), at });
+                problems.add(FileProblem::NotThere { what: "env file", path: path.clone(), at });
             }
             let source = Source { path, fingerprint: String::new() };
             return Some(EnvFile { source, variables: Vec::new() });
         }
         Err(error) => {
             let reason = without_number(&error);
-            problems.add(Problem::Unreadable { path, reason, at: Some(at) });
+            problems.add(FileProblem::Unreadable { path, reason, at: Some(at) });
             return None;
         }
     };
@@ -75,7 +75,7 @@ fn file(
         }
         Err(bad) => {
             let (line, reason) = (bad.line, bad.reason);
-            problems.add(Problem::BadEnvFile { path, line, reason, at });
+            problems.add(FileProblem::BadEnvFile { path, line, reason, at });
             None
         }
     }

@@ -22,7 +22,7 @@ use super::{
     decl::Decl,
     layers::{Item, Layered},
     problem::{Edge, Problems},
-    source::Sources,
+    source::{Sources, Span},
     values::{Owner, Scope, Use, World},
 };
 use crate::model::{EnvValue, Group, Port, Source, Stack, Text};
@@ -36,6 +36,8 @@ pub(super) struct Built {
     pub(super) edges: Vec<Edge>,
     /// Every use of another service's port in a service's own strings.
     pub(super) uses: Vec<Use>,
+    /// Where the ports of each service stand.
+    pub(super) places: BTreeMap<String, Vec<Span>>,
 }
 
 /// Builds the model.
@@ -64,13 +66,14 @@ pub(super) fn build(
         read: sources.read.clone(),
         edges: Vec::new(),
         uses: Vec::new(),
+        places: BTreeMap::new(),
     };
     let mut stack = builder.stack(world, problems);
     stack.dir = dir;
     stack.file = file;
     stack.profiles.clone_from(&options.profiles);
     stack.sources = builder.read;
-    Built { stack, edges: builder.edges, uses: builder.uses }
+    Built { stack, edges: builder.edges, uses: builder.uses, places: builder.places }
 }
 
 struct Builder<'a> {
@@ -82,6 +85,7 @@ struct Builder<'a> {
     read: Vec<Source>,
     edges: Vec<Edge>,
     uses: Vec<Use>,
+    places: BTreeMap<String, Vec<Span>>,
 }
 
 impl Builder<'_> {
@@ -104,7 +108,9 @@ impl Builder<'_> {
             let mut scope =
                 scope_of(&world, Owner::Service(&item.name.value), early, problems, &mut uses);
             scope.early = true;
-            known.insert(item.name.value.clone(), port::ports(&item.decl, &mut scope));
+            let ports = port::ports(&item.decl, &mut scope);
+            self.places.insert(item.name.value.clone(), ports.places.clone());
+            known.insert(item.name.value.clone(), ports);
         }
         world.services = known;
         self.finish(&world, &early, &early_tasks, problems)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::language::{
     layers::{Item, Layered},
     name,
-    problem::{Edge, Problem, Problems},
+    problem::{Edge, NameProblem, Problems, WholeProblem},
     source::Spanned,
 };
 
@@ -89,10 +89,10 @@ impl Names {
         }
         let owned = Spanned::new(name.value.to_owned(), name.span);
         problems.add(match self.elsewhere.get(name.value) {
-            Some(profile) => Problem::OnlyInProfile { name: owned, profile: profile.clone() },
+            Some(profile) => NameProblem::OnlyInProfile { name: owned, profile: profile.clone() },
             None => {
                 let near = name::nearest(name.value, self.kinds.keys().map(String::as_str));
-                Problem::UnknownName { name: owned, wanted, near: near.map(str::to_owned) }
+                NameProblem::UnknownName { name: owned, wanted, near: near.map(str::to_owned) }
             }
         });
         None
@@ -117,7 +117,7 @@ impl Names {
         let is = self.known(name, kind.name(), problems)?;
         if is != kind {
             let name = Spanned::new(name.value.to_owned(), name.span);
-            problems.add(Problem::WrongKind { name, wanted: kind.name(), is: is.name() });
+            problems.add(NameProblem::WrongKind { name, wanted: kind.name(), is: is.name() });
             return None;
         }
         Some(name.value.to_owned())
@@ -140,12 +140,12 @@ fn dissolve(
             continue;
         };
         let (from, to) = (group.name.value.clone(), member.value.to_owned());
-        path.push(Edge { from, to: to.clone(), at: member.span });
+        path.push(Edge { from, to: to.clone(), group: None, at: member.span });
         match path.iter().position(|edge| edge.from == to) {
             // A loop is told once, from its first name in the alphabet.
             Some(start) if path[start..].iter().all(|edge| edge.from >= to) => {
                 let edges = path[start..].to_vec();
-                problems.add(Problem::Cycle { edges, of_groups: true });
+                problems.add(WholeProblem::CycleOfGroups { edges });
             }
             Some(_) => {}
             None => dissolve(inner, groups, path, into, problems),

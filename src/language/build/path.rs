@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use globset::GlobBuilder;
 
 use crate::language::{
-    problem::Problem,
+    problem::{FileProblem, TextProblem},
     source::{Span, Spanned},
     values::Scope,
 };
@@ -42,10 +42,10 @@ pub(super) fn dir(scope: &mut Scope<'_, '_>, base: &Path, text: Spanned<&str>) -
     let at = text.span;
     match std::fs::metadata(&path) {
         Ok(metadata) if metadata.is_dir() => {}
-        Ok(_) => scope.problems.add(Problem::NotA { wanted: "folder", path: path.clone(), at }),
+        Ok(_) => scope.problems.add(FileProblem::NotADirectory { path: path.clone(), at }),
         Err(_) => {
             let path = path.clone();
-            scope.problems.add(Problem::NotThere { what: "folder", path, at });
+            scope.problems.add(FileProblem::NotThere { what: "folder", path, at });
         }
     }
     Some(path)
@@ -56,7 +56,7 @@ pub(super) fn glob(scope: &mut Scope<'_, '_>, text: Spanned<&str>) -> Option<Str
     let pattern = scope.fixed(text)?;
     if let Err(error) = GlobBuilder::new(&pattern).literal_separator(true).build() {
         let reason = error.kind().to_string();
-        scope.problems.add(Problem::BadGlob { reason, at: text.span });
+        scope.problems.add(TextProblem::BadGlob { reason, at: text.span });
         return None;
     }
     Some(below(&scope.dir, &pattern))
@@ -89,7 +89,7 @@ pub(super) fn inner_glob(
 }
 
 fn outside(scope: &mut Scope<'_, '_>, node: &'static str, path: &str, at: Span) {
-    scope.problems.add(Problem::Outside { node, path: path.to_owned(), at });
+    scope.problems.add(TextProblem::Outside { node, path: path.to_owned(), at });
 }
 
 /// The pattern below `dir`, whose own characters mean themselves.

@@ -2,7 +2,7 @@
 
 use super::{command, path};
 use crate::{
-    language::{decl::Decl, problem::Problem, source::Spanned, value::Value, values::Scope},
+    language::{decl::Decl, problem::CommandProblem, source::Spanned, value::Value, values::Scope},
     model::{
         ExitPattern, Limits, LogPolicy, Restart, RestartWhen, Stop, StopTo, Tool, User, Watch,
         WatchThen,
@@ -103,7 +103,7 @@ pub(super) fn watch(node: &Decl, scope: &mut Scope<'_, '_>) -> Watch {
     let ignore = ignored.filter_map(|text| path::ignore_glob(scope, text)).collect();
     if let (Some(signal), Some(task)) = (node.prop("signal"), node.prop("task")) {
         let (first, second) = (signal.span, task.span);
-        scope.problems.add(Problem::TwoActions { first, second });
+        scope.problems.add(CommandProblem::TwoActions { first, second });
     }
     let then = match (node.prop_signal("signal"), node.prop_text("task")) {
         (Some(signal), _) => WatchThen::Signal(signal),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{
     language::{
         decl::Decl,
-        problem::Problem,
+        problem::{NameProblem, PortProblem, Warning},
         source::{Span, Spanned},
         value::Value,
         values::{Ports, Scope},
@@ -24,26 +24,29 @@ pub(super) fn ports(service: &Decl, scope: &mut Scope<'_, '_>) -> Ports {
             && let Some(first) = names.insert(name.value, name.span)
         {
             let (name, what, second) = (name.value.to_owned(), "port", name.span);
-            scope.problems.add(Problem::TwiceName { name, what, first, second });
+            scope.problems.add(NameProblem::TwiceName { name, what, first, second });
         }
         match port(node, replicas, scope) {
-            Some(port) => out.ports.push(port),
+            Some((port, at)) => {
+                out.ports.push(port);
+                out.places.push(at);
+            }
             None => out.damaged = true,
         }
     }
     out
 }
 
-fn port(node: &Decl, replicas: u32, scope: &mut Scope<'_, '_>) -> Option<Port> {
+fn port(node: &Decl, replicas: u32, scope: &mut Scope<'_, '_>) -> Option<(Port, Span)> {
     let number = number(node, scope)?;
     let at = node.values.first()?.span;
     if let PortNumber::Fixed(first) = number {
         let last = u32::from(first) + replicas.saturating_sub(1);
         if last > u32::from(u16::MAX) {
-            scope.problems.add(Problem::PortRange { last, at });
+            scope.problems.add(PortProblem::PortRange { last, at });
         }
         if first < 1024 {
-            scope.problems.add(Problem::LowPort { number: first, at });
+            scope.problems.add(Warning::LowPort { number: first, at });
         }
     }
     let busy = node.prop_text("busy").map(|busy| match busy.value {
@@ -52,14 +55,15 @@ fn port(node: &Decl, replicas: u32, scope: &mut Scope<'_, '_>) -> Option<Port> {
         "fail" => Busy::Fail,
         _ => Busy::Ask,
     });
-    Some(Port {
+    let port = Port {
         name: node.prop_text("name").map(|name| name.value.to_owned()),
         number,
         host: node.prop_text("host").map(|host| host.value.to_owned()),
         busy: busy.unwrap_or_default(),
         share: node.prop_is("share"),
         any_owner: node.prop_text("owner").is_some_and(|owner| owner.value == "any"),
-    })
+    };
+    Some((port, at))
 }
 
 fn number(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<PortNumber> {
@@ -74,7 +78,7 @@ fn number(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<PortNumber> {
     match filled.trim().parse().ok().filter(|number: &u16| *number > 0) {
         Some(number) => Some(PortNumber::Fixed(number)),
         None => {
-            scope.problems.add(Problem::BadPort { text: filled, at: text.span });
+            scope.problems.add(PortProblem::BadPort { text: filled, at: text.span });
             None
         }
     }

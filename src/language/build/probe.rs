@@ -4,7 +4,7 @@ use super::command;
 use crate::{
     language::{
         decl::Decl,
-        problem::Problem,
+        problem::{CommandProblem, PortProblem, TextProblem},
         source::Spanned,
         value::Value,
         values::{Owner, Scope},
@@ -26,8 +26,9 @@ pub(super) fn ready(node: &Decl, scope: &mut Scope<'_, '_>) -> Ready {
 /// When a service stops being healthy.
 pub(super) fn alive(node: &Decl, scope: &mut Scope<'_, '_>) -> Alive {
     if node.children().is_empty() && !node.damaged {
-        let (node, wants) = (node.name.clone(), "a check: `tcp`, `http`, `run` or `shell`");
-        scope.problems.add(Problem::EmptyBlock { node, wants });
+        let (node, wants) =
+            (node.name.clone(), "a check in braces: `tcp`, `http`, `run` or `shell`");
+        scope.problems.add(CommandProblem::EmptyBlock { node, wants });
     }
     let defaults = Alive::default();
     Alive {
@@ -85,13 +86,13 @@ fn http(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<HttpCheck> {
         HttpTarget::Path { path: filled, port: port.map(|port| port.value.to_owned()) }
     } else if starts_with(&filled, "http://") || starts_with(&filled, "https://") {
         if let Some(port) = port {
-            scope.problems.add(Problem::PortOfUrl { at: port.span });
+            scope.problems.add(PortProblem::PortOfUrl { at: port.span });
         }
         HttpTarget::Url(filled)
     } else {
         if !filled.0.is_empty() {
             let (text, at) = (text.value.to_owned(), text.span);
-            scope.problems.add(Problem::BadUrl { text, at });
+            scope.problems.add(PortProblem::BadUrl { text, at });
         }
         return None;
     };
@@ -119,7 +120,7 @@ fn prints(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<String> {
             let reason = error.to_string();
             let reason = reason.lines().last().unwrap_or_default();
             let reason = reason.trim_start_matches("error: ").to_owned();
-            scope.problems.add(Problem::BadRegex { reason, at: text.span });
+            scope.problems.add(TextProblem::BadRegex { reason, at: text.span });
             None
         }
     }
@@ -134,7 +135,7 @@ fn needs_a_port(check: &Decl, scope: &mut Scope<'_, '_>) {
     let ports = scope.world.services.get(service);
     if ports.is_some_and(|ports| ports.ports.is_empty() && !ports.damaged) {
         let (check, of) = (check.name.clone(), service.to_owned());
-        scope.problems.add(Problem::CheckWithoutPort { check, of });
+        scope.problems.add(PortProblem::CheckWithoutPort { check, of });
     }
 }
 
@@ -146,6 +147,6 @@ fn known_port(name: Spanned<&str>, scope: &mut Scope<'_, '_>) {
     let known: Vec<String> = ports.ports.iter().filter_map(|port| port.name.clone()).collect();
     if !known.iter().any(|known| known == name.value) {
         let name = Spanned::new(name.value.to_owned(), name.span);
-        scope.problems.add(Problem::UnknownPort { name, of: service.to_owned(), known });
+        scope.problems.add(PortProblem::UnknownPort { name, of: service.to_owned(), known });
     }
 }

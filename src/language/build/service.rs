@@ -4,7 +4,7 @@ use super::{Builder, command, env, path, policy, probe};
 use crate::{
     language::{
         decl::Decl,
-        problem::{Edge, Problem},
+        problem::{Edge, WholeProblem},
         values::Scope,
     },
     model::{Alive, Hooks, Need, NeedUntil, Service, WatchThen},
@@ -65,7 +65,8 @@ impl Builder<'_> {
             for name in need.texts() {
                 for to in self.names.resolve(name, scope.problems) {
                     let (from, at) = (from.to_owned(), name.span);
-                    self.edges.push(Edge { from, to: to.clone(), at });
+                    let group = (to != name.value).then(|| name.value.to_owned());
+                    self.edges.push(Edge { from, to: to.clone(), group, at });
                     add_need(needs, need_of(need, to));
                 }
             }
@@ -74,8 +75,9 @@ impl Builder<'_> {
             for to in self.names.resolve(name, scope.problems) {
                 if to == from {
                     let (from, to) = (to.clone(), to);
-                    let edges = vec![Edge { from, to, at: name.span }];
-                    scope.problems.add(Problem::Cycle { edges, of_groups: false });
+                    let group = None;
+                    let edges = vec![Edge { from, to, group, at: name.span }];
+                    scope.problems.add(WholeProblem::Cycle { edges });
                 } else if !after.contains(&to) {
                     after.push(to);
                 }

@@ -7,7 +7,7 @@ use crate::{
     language::{
         decl::Decl,
         layers::Item,
-        problem::Problem,
+        problem::{CommandProblem, NameProblem},
         source::{Span, Spanned},
         values::Scope,
     },
@@ -84,7 +84,7 @@ fn steps(node: &Decl, scope: &mut Scope<'_, '_>) -> Vec<Step> {
         let Some(name) = node.text() else { continue };
         if let Some(first) = names.insert(name.value, name.span) {
             let (name, what, second) = (name.value.to_owned(), "step", name.span);
-            scope.problems.add(Problem::TwiceName { name, what, first, second });
+            scope.problems.add(NameProblem::TwiceName { name, what, first, second });
         }
         out.push(step(node, name, scope));
     }
@@ -137,7 +137,7 @@ fn keep(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<Keep> {
     let text = node.text()?;
     let (newest, max_age) = (node.prop_number("newest"), node.prop_duration("max-age"));
     if newest.is_none() && max_age.is_none() && !node.damaged {
-        scope.problems.add(Problem::UselessKeep { at: node.span() });
+        scope.problems.add(CommandProblem::UselessKeep { at: node.span() });
     }
     let glob = path::inner_glob(scope, text, "keep")?;
     Some(Keep { glob, newest, max_age })

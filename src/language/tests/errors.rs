@@ -37,7 +37,7 @@ told! {
     no_braces: "service \"a\" { run \"x\" { y } }\n";
     wrong_types: "service \"a\" {\n    run 5\n    tty \"true\"\n    restart tries=\"3\"\n    ready within=5\n    memory max=500\n    env { A #true }\n}\n";
     wrong_formats: "service \"a\" {\n    run \"x\"\n    ready within=\"5 parsecs\"\n    memory max=\"500 mibs\"\n    stop signal=\"SIGTREM\"\n    restart \"allways\" tries=-1\n    port 80000\n    tool \"x\" version=\"latest\"\n    succeeds-with 300\n}\ntask \"t\" { run \"x\"; schedule \"61 * * * *\" }\n";
-    bad_names: "service \"My App\" { run \"x\" }\nservice \"\" { run \"x\" }\nservice \"port\" { run \"x\"; env { 1A \"x\" } }\n";
+    bad_names: "service \"My App\" { run \"x\" }\nservice \"\" { run \"x\" }\nservice \"port\" { run \"x\"; env { \"1A\" \"x\" } }\n";
     doubled_names: "service \"a\" { run \"x\" }\ntask \"a\" { run \"x\" }\nservice \"b\" { run \"x\"; port 1 name=\"p\"; port 2 name=\"p\" }\ntemplate \"t\" { tty #true }\ntemplate \"t\" { tty #true }\ntask \"c\" { step \"s\" { run \"x\" }; step \"s\" { run \"x\" } }\n";
     unknown_names: "service \"api\" {\n    run \"x\"\n    needs \"postgras\" \"nothing\"\n    after \"apis\"\n    watch \"*\" task=\"buld\"\n}\nservice \"postgres\" template=\"nod\" { run \"x\" }\ntemplate \"node\" { tty #true }\ntask \"build\" { run \"x\"; without \"postgress\" }\ngroup \"g\" \"ap\"\n";
     wrong_kinds: "service \"a\" { run \"x\"; watch \"*\" task=\"b\" }\nservice \"b\" { run \"x\" }\ntask \"t\" { run \"x\"; without \"u\" }\ntask \"u\" { run \"x\" }\n";
@@ -45,7 +45,7 @@ told! {
     two_commands: "service \"a\" { run \"x\"; shell \"y\" }\nservice \"b\" { run \"x\"; external #true }\ntask \"t\" { run \"x\"; step \"s\" { run \"x\" } }\n";
     words_of_a_shell: "service \"a\" { run \"a | b\" }\nservice \"b\" { run \"cd x && make\" }\nservice \"c\" { run \"echo $HOME\" }\nservice \"d\" { run \"A=1 make\" }\nservice \"e\" { run \"make #all\" }\nservice \"f\" { run \"echo \\\"`date`\\\"\" }\nservice \"g\" { run \"echo 'it\" }\nservice \"h\" { run #\"ls \"a b\" *.js\"# }\nservice \"i\" { run \"\" }\n";
     words_in_a_long_string: "service \"a\" {\n    run \"\"\"\n        node server.js\n            --log > out.log\n        \"\"\"\n}\n";
-    values: "service \"a\" {\n    run \"x {{prot}} {{b.prt}} {{c.port}} {{port.htp}} {{now}} {{b}}\"\n    port 8000 name=\"http\"\n    dir \"{{port}}\"\n    describe \"{{env.NO}} {{env.EMPTY}} {{ open\"\n}\nservice \"b\" { run \"y {{port}} {{ replica }}\"; port 81; port 9000 }\nservice \"c\" { run \"z {{port}}\" }\ntask \"t\" { run \"x {{replica}} {{port}}\" }\n";
+    values: "service \"a\" {\n    run \"x {{prot}} {{b.prt}} {{c.port}} {{port.htp}} {{now}} {{b}}\"\n    port 8000 name=\"http\"\n    dir \"{{port}}\"\n    describe \"{{env.NO}} {{env.EMPTY}}\"\n    url \"{{ open\"\n}\nservice \"b\" { run \"y {{port}} {{ replica }}\"; port 81; port 9000 }\nservice \"c\" { run \"z {{port}}\" }\ntask \"t\" { run \"x {{replica}} {{port}}\" }\n";
     open_values: "service \"a\" { run \"x\"; port \"auto\"; cleanup \"{{port}}.pid\"; ready { prints \"on {{port}}\" } }\n";
     ports: "service \"a\" { run \"x\"; port 8000; port \"{{env.HOME}}\" }\nservice \"b\" { run \"x\"; port 8000 }\nservice \"c\" { run \"x\"; port 9000; port 9000 name=\"again\" }\nservice \"d\" { run \"x\"; port 65535; replicas 2 }\n";
     checks: "service \"a\" { run \"x\"; ready { tcp; http \"/\"; tcp \"web\" } }\nservice \"b\" { run \"x\"; port 8000 name=\"http\"; ready { tcp \"htp\"; http \"health\"; http \"http://x/\" port=\"http\"; prints \"(\" } }\n";

@@ -1,7 +1,10 @@
 //! The language as its users meet it: text in, a stack or rendered problems out.
 
+mod documents;
 mod errors;
-mod scratch;
+mod folders;
+mod mangled;
+mod vocabulary;
 mod whole;
 
 use std::{collections::BTreeMap, path::Path};

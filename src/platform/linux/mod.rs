@@ -15,7 +15,9 @@ pub use describe::{Description, command_line, describe, predicament};
 pub use poller::{Poller, Readiness};
 pub use ports::{holders, listeners};
 pub use process::{ProcId, Process};
-pub use setup::{become_subreaper, children, keep_descriptors_from, raise_open_files};
+pub use setup::{
+    become_subreaper, children, keep_descriptors_from, raise_open_files, restore_open_files,
+};
 pub use spawn::spawn;
 pub use stats::stats;
 pub use table::{Entry, Table};

@@ -44,3 +44,14 @@ pub fn raise_open_files() -> io::Result<(u64, u64)> {
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
     Ok((current.unwrap_or(libc::RLIM_INFINITY), maximum.unwrap_or(libc::RLIM_INFINITY)))
 }
+
+/// Puts the soft limit of open files back.
+///
+/// # Errors
+///
+/// Those of setrlimit(2).
+pub fn restore_open_files((soft, hard): (u64, u64)) -> io::Result<()> {
+    let limit = |value| (value != libc::RLIM_INFINITY).then_some(value);
+    setrlimit(Resource::Nofile, Rlimit { current: limit(soft), maximum: limit(hard) })?;
+    Ok(())
+}

@@ -15,7 +15,9 @@ pub use people::{Description, command_line, describe, predicament, stats};
 pub use poller::{Poller, Readiness};
 pub use ports::{holders, listeners};
 pub use process::{ProcId, Process};
-pub use setup::{become_subreaper, children, keep_descriptors_from, raise_open_files};
+pub use setup::{
+    become_subreaper, children, keep_descriptors_from, raise_open_files, restore_open_files,
+};
 pub use spawn::spawn;
 pub use table::{Entry, Table};
 pub use transfer::{peek_bytes, transfer};

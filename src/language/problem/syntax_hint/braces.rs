@@ -1,6 +1,6 @@
 //! Braces on the wrong line, never closed, or one too many; nodes without a `;` between them.
 
-use super::{Hints, Kind, Problem, Token};
+use super::{FileProblem, Hints, Kind, Token};
 use crate::language::source::Span;
 
 /// A `{` and where the block that it opens seems to have ended without a `}`.
@@ -14,7 +14,7 @@ struct Open {
 
 impl Hints<'_> {
     /// What is wrong with braces.
-    pub(super) fn braces(&self) -> Vec<Problem> {
+    pub(super) fn braces(&self) -> Vec<FileProblem> {
         let mut problems = Vec::new();
         let mut open: Vec<Open> = Vec::new();
         let mut fresh = true;
@@ -61,9 +61,9 @@ impl Hints<'_> {
         }
     }
 
-    fn never_closed(&self, open: &Open) -> Problem {
+    fn never_closed(&self, open: &Open) -> FileProblem {
         let span = |start| Span { file: self.file, start, end: start + 1 };
-        Problem::Syntax {
+        FileProblem::Syntax {
             at: span(open.at),
             also: open.suspect.map(|at| (span(at), "a `}` is missing before this".to_owned())),
             message: "`{` is never closed".to_owned(),
@@ -72,7 +72,7 @@ impl Hints<'_> {
         }
     }
 
-    fn brace_on_its_own(&self, token: &Token) -> Problem {
+    fn brace_on_its_own(&self, token: &Token) -> FileProblem {
         let before = self.text[..token.range.start].trim_end();
         let line = before[self.line_start(before.len())..].trim();
         self.problem(
@@ -84,7 +84,7 @@ impl Hints<'_> {
     }
 
     /// `} x`: a node ends with its line or a `;`.
-    fn glued_node(&self, close: usize) -> Option<Problem> {
+    fn glued_node(&self, close: usize) -> Option<FileProblem> {
         let next = self.tokens.get(close + 1)?;
         matches!(next.kind, Kind::Word | Kind::Quoted | Kind::Raw).then(|| {
             let message = format!("a `;` is missing before `{}`", self.of(next));

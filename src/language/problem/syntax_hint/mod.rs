@@ -3,7 +3,7 @@
 
 use kdl::{KdlDiagnostic, KdlDocument};
 
-use super::Problem;
+use super::FileProblem;
 use crate::language::{
     scan::{self, Kind, Token},
     source::Span,
@@ -16,7 +16,7 @@ mod words;
 const MAX_DEPTH: usize = 100;
 
 /// A file's document; what is wrong with its syntax if there is none.
-pub(in crate::language) fn parse(text: &str, file: usize) -> Result<KdlDocument, Vec<Problem>> {
+pub(in crate::language) fn parse(text: &str, file: usize) -> Result<KdlDocument, Vec<FileProblem>> {
     let tokens = scan::tokens(text);
     let hints = Hints { text, file, tokens: &tokens };
     if let Some(deep) = hints.too_deep() {
@@ -27,7 +27,7 @@ pub(in crate::language) fn parse(text: &str, file: usize) -> Result<KdlDocument,
         Ok(document) if first.is_none() => Ok(document),
         Ok(_) => Err(first.into_iter().collect()),
         Err(error) => {
-            let mut problems: Vec<Problem> = first.into_iter().collect();
+            let mut problems: Vec<FileProblem> = first.into_iter().collect();
             problems.extend(hints.words());
             let unclosed =
                 |token: &Token| matches!(token.kind, Kind::UnclosedString | Kind::UnclosedComment);
@@ -56,9 +56,9 @@ impl Hints<'_> {
         message: impl Into<String>,
         label: impl Into<String>,
         help: impl Into<String>,
-    ) -> Problem {
+    ) -> FileProblem {
         let help: String = help.into();
-        Problem::Syntax {
+        FileProblem::Syntax {
             at: Span { file: self.file, start: range.start, end: range.end },
             also: None,
             message: message.into(),
@@ -71,7 +71,7 @@ impl Hints<'_> {
         &self.text[token.range.clone()]
     }
 
-    fn too_deep(&self) -> Option<Problem> {
+    fn too_deep(&self) -> Option<FileProblem> {
         let mut depth = 0_usize;
         for token in self.tokens {
             match token.kind {
@@ -88,7 +88,7 @@ impl Hints<'_> {
     }
 
     /// `/- kdl-version 1`.
-    fn version_one(&self) -> Option<Problem> {
+    fn version_one(&self) -> Option<FileProblem> {
         let [dash, word, number, ..] = self.tokens else { return None };
         let is_marker = dash.kind == Kind::Slashdash && self.of(word) == "kdl-version";
         (is_marker && self.of(number) == "1").then(|| {
@@ -102,7 +102,7 @@ impl Hints<'_> {
     }
 
     /// What the parser says, the first of each top-level node: the rest follows from it.
-    fn regions(&self, mut diagnostics: Vec<KdlDiagnostic>) -> Vec<Problem> {
+    fn regions(&self, mut diagnostics: Vec<KdlDiagnostic>) -> Vec<FileProblem> {
         diagnostics.sort_by_key(|diagnostic| diagnostic.span.offset());
         // The braces have been looked at: where the parser misses one, it lost its way before.
         let of_braces = |diagnostic: &KdlDiagnostic| {
@@ -115,7 +115,7 @@ impl Hints<'_> {
         let mut skip_to = 0;
         for diagnostic in diagnostics {
             let problem = self.plain(&diagnostic);
-            let Problem::Syntax { at, .. } = &problem else { continue };
+            let FileProblem::Syntax { at, .. } = &problem else { continue };
             if problems.is_empty() || at.start >= skip_to {
                 skip_to = self.next_top_level(at.end);
                 problems.push(problem);
@@ -124,7 +124,7 @@ impl Hints<'_> {
         problems
     }
 
-    fn plain(&self, diagnostic: &KdlDiagnostic) -> Problem {
+    fn plain(&self, diagnostic: &KdlDiagnostic) -> FileProblem {
         let start = diagnostic.span.offset().min(self.text.len());
         let end = (start + diagnostic.span.len()).min(self.text.len());
         // A span of many lines ends where the parser stopped.
@@ -133,8 +133,14 @@ impl Hints<'_> {
             Some(_) => start..end,
             None => 0..0,
         };
-        let message = diagnostic.message.clone().unwrap_or_else(|| "this is not KDL".to_owned());
-        let label = diagnostic.label.clone().unwrap_or_else(|| "here".to_owned());
+        let message = match diagnostic.message.as_deref() {
+            Some("Expected end of document") | None => "KDL does not allow this here",
+            Some(message) => message,
+        };
+        let label = match diagnostic.label.as_deref().and_then(|label| label.strip_prefix("not ")) {
+            Some("EOF") | None => "not understood from here on".to_owned(),
+            Some(expected) => format!("expected: {expected}"),
+        };
         self.problem(range, message, label, diagnostic.help.clone().unwrap_or_default())
     }
 

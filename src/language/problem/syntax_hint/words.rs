@@ -1,24 +1,28 @@
 //! Words and strings that KDL 2 refuses.
 
-use super::{Hints, Kind, Problem, Token};
+use super::{FileProblem, Hints, Kind, Token};
 
 impl Hints<'_> {
     /// What is wrong with words and strings; one problem for words that touch.
-    pub(super) fn words(&self) -> Vec<Problem> {
+    pub(super) fn words(&self) -> Vec<FileProblem> {
         let mut problems = Vec::new();
-        let mut told_to = 0;
+        let (mut told_to, mut in_list) = (0, false);
         for (at, token) in self.tokens.iter().enumerate() {
-            let told = token.range.start == told_to && at > 0;
+            in_list &= token.kind != Kind::Newline;
+            let told = (token.range.start == told_to && at > 0) || in_list;
             let problem = if told { None } else { self.bad(at) };
             if told || problem.is_some() {
                 told_to = token.range.end;
+            }
+            if problem.is_some() && self.of(token).starts_with('[') {
+                in_list = true;
             }
             problems.extend(problem);
         }
         problems
     }
 
-    fn bad(&self, at: usize) -> Option<Problem> {
+    fn bad(&self, at: usize) -> Option<FileProblem> {
         let token = &self.tokens[at];
         match token.kind {
             Kind::Word => self.bad_word(at, token),
@@ -42,7 +46,7 @@ impl Hints<'_> {
         .or_else(|| matches!(token.kind, Kind::Quoted).then(|| self.glued(at)).flatten())
     }
 
-    fn bad_word(&self, at: usize, token: &Token) -> Option<Problem> {
+    fn bad_word(&self, at: usize, token: &Token) -> Option<FileProblem> {
         let word = self.of(token);
         let range = token.range.clone();
         if let "true" | "false" | "null" | "inf" | "-inf" | "nan" = word {
@@ -69,12 +73,15 @@ impl Hints<'_> {
                 format!("`\"{word}\"`"),
             ));
         }
+        if word.starts_with('[') {
+            let help = "values stand one after the other: `needs \"a\" \"b\"`";
+            return Some(self.problem(range, "KDL has no lists", "begins one", help));
+        }
         if word.contains(['/', '\\', '[', ']', '(', ')', ',']) && !is_annotation(word) {
             let message = format!("`{word}` cannot stand without quotes");
-            let bare = word.trim_matches(['[', ']', ',']);
-            let help = match word.starts_with('[') || word.ends_with(',') {
-                true => "several values stand one after the other: `needs \"a\" \"b\"`".to_owned(),
-                false => format!("`\"{bare}\"`"),
+            let help = match word.strip_suffix(',') {
+                Some(_) => "values stand one after the other, no commas between".to_owned(),
+                None => format!("`\"{word}\"`"),
             };
             return Some(self.problem(range, message, "write it in quotes", help));
         }
@@ -82,7 +89,7 @@ impl Hints<'_> {
     }
 
     /// A string and what follows it without a space.
-    fn glued(&self, at: usize) -> Option<Problem> {
+    fn glued(&self, at: usize) -> Option<FileProblem> {
         let (token, next) = (&self.tokens[at], self.tokens.get(at + 1)?);
         let apart = matches!(next.kind, Kind::Word | Kind::Quoted | Kind::Raw);
         (apart && self.touches(token, next)).then(|| {
@@ -95,7 +102,7 @@ impl Hints<'_> {
         })
     }
 
-    fn bad_escape(&self, token: &Token) -> Option<Problem> {
+    fn bad_escape(&self, token: &Token) -> Option<FileProblem> {
         let spelling = self.of(token);
         let mut chars = spelling.char_indices();
         while let Some((at, char)) = chars.next() {
@@ -117,7 +124,7 @@ impl Hints<'_> {
     }
 
     /// `"""` on one line.
-    fn bad_quotes(&self, token: &Token) -> Option<Problem> {
+    fn bad_quotes(&self, token: &Token) -> Option<FileProblem> {
         let spelling = self.of(token);
         let body = spelling.strip_prefix("\"\"\"").filter(|_| spelling.len() >= 6)?;
         let first = body.lines().next().unwrap_or_default();
@@ -131,24 +138,46 @@ impl Hints<'_> {
         })
     }
 
-    /// `KEY=value` where a node should be.
-    fn bad_equals(&self, at: usize, token: &Token) -> Option<Problem> {
-        let key = self.tokens.get(at.checked_sub(1)?)?;
-        let before = at.checked_sub(2).and_then(|before| self.tokens.get(before));
-        let starts = before.is_none_or(|before| {
+    /// `KEY=value` where a node should be, a number as a key, a key without a value.
+    fn bad_equals(&self, at: usize, token: &Token) -> Option<FileProblem> {
+        let range = token.range.clone();
+        let before = |back| at.checked_sub(back).and_then(|at| self.tokens.get(at));
+        let Some(key) = before(1).map(|key| self.of(key)) else {
+            return Some(self.problem(range, "a node has no `=`", "follows nothing", ""));
+        };
+        let value = self.tokens.get(at + 1).filter(|value| is_value(value.kind));
+        let value = value.map(|value| self.of(value));
+        let starts = before(2).is_none_or(|before| {
             matches!(before.kind, Kind::Newline | Kind::Semicolon | Kind::Open | Kind::Close)
         });
-        let value = self.tokens.get(at + 1).map(|value| self.of(value).trim_matches('"'));
-        let (key, value) = (self.of(key), value.filter(|value| !value.trim().is_empty()));
-        starts.then(|| {
-            let help = format!("`{key} \"{}\"`", value.unwrap_or("…"));
-            self.problem(token.range.clone(), "a node has no `=`", "a space will do", help)
+        if starts {
+            let value = value.unwrap_or("…");
+            let quoted = value.starts_with(['"', '#']) || is_number(value);
+            let help =
+                if quoted { format!("`{key} {value}`") } else { format!("`{key} \"{value}\"`") };
+            return Some(self.problem(range, "a node has no `=`", "a space will do", help));
+        }
+        if value.is_none() {
+            return Some(self.problem(
+                range,
+                format!("`{key}=` has no value"),
+                "nothing follows",
+                "",
+            ));
+        }
+        key.starts_with(|c: char| c.is_ascii_digit()).then(|| {
+            let message = format!("`{key}` cannot be the name of a property");
+            self.problem(range, message, "names begin with a letter", "")
         })
     }
 
     fn touches(&self, token: &Token, next: &Token) -> bool {
         token.range.end == next.range.start
     }
+}
+
+fn is_value(kind: Kind) -> bool {
+    matches!(kind, Kind::Word | Kind::Quoted | Kind::Raw | Kind::UnclosedString)
 }
 
 fn is_keyword(word: &str) -> bool {

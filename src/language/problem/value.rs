@@ -2,7 +2,10 @@
 
 use kdl::KdlValue;
 
-use super::{Description, near_name, or};
+use super::{
+    Description,
+    description::{near, or},
+};
 use crate::{
     language::{name, schema::ValueSpec, source::Span, value::BadValue},
     model::Signal,
@@ -23,25 +26,21 @@ pub(super) fn describe(
             let all: Vec<String> = spec.choices.iter().map(|c| format!("`\"{c}\"`")).collect();
             Description::new("bad-value", format!("`{of}` cannot be `{text}`"))
                 .at(at, format!("{} will do", or(&all)))
-                .maybe_help(near_name(text, &spec.choices))
+                .maybe_help(near(text, &spec.choices))
         }
         BadValue::Duration => {
-            let shown = shown(value);
-            Description::new("bad-time", format!("`{shown}` is no time"))
+            Description::new("bad-time", format!("`{}` is no time", shown(value)))
                 .at(at, "a number and a unit: ms, s, m, h or d")
-                .help(example(value, of, &["s"]))
+                .help(example(value, "s"))
         }
-        BadValue::Size => {
-            let shown = shown(value);
-            Description::new("bad-size", format!("`{shown}` is no size"))
-                .at(at, "a number and a unit: KiB, MiB, GiB, KB, MB or GB")
-                .help(example(value, of, &["MiB"]))
-        }
+        BadValue::Size => Description::new("bad-size", format!("`{}` is no size", shown(value)))
+            .at(at, "a number and a unit: KiB, MiB, GiB, KB, MB or GB")
+            .help(example(value, "MiB")),
         BadValue::Signal => {
             let names: Vec<&str> = Signal::names().collect();
             Description::new("bad-signal", format!("there is no signal `{text}`"))
                 .at(at, "a name such as `SIGTERM`")
-                .maybe_help(near_name(text, &names))
+                .maybe_help(near(text, &names))
         }
         BadValue::Name => {
             let suggestion = name::suggestion(text);
@@ -112,11 +111,10 @@ fn shown(value: &KdlValue) -> String {
     }
 }
 
-/// What may have been meant: the number, with a unit and in quotes.
-fn example(value: &KdlValue, of: &str, units: &[&str]) -> String {
-    let number: String =
-        shown(value).chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
-    let number = if number.is_empty() { "10".to_owned() } else { number };
-    let all: Vec<String> = units.iter().map(|unit| format!("`\"{number}{unit}\"`")).collect();
-    format!("for example {}", or(&all).replace("``", of))
+/// What may have been meant: the number with a unit, in quotes.
+fn example(value: &KdlValue, unit: &str) -> String {
+    let digits = |c: &char| c.is_ascii_digit() || *c == '.';
+    let number: String = shown(value).chars().take_while(digits).collect();
+    let number = if number.is_empty() { "10" } else { number.as_str() };
+    format!("for example `\"{number}{unit}\"`")
 }

@@ -1,0 +1,33 @@
+//! `explain`: the reference for a node or a property.
+
+use crate::{
+    cli::{
+        context::Context,
+        error::{Error, status},
+    },
+    language,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  stackrun explain ready            a node and its properties
+  stackrun explain restart.tries    one property";
+
+/// The reference for a word of the stack file
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// A node (`ready`), a property (`restart.tries`), or `values`
+    key: String,
+}
+
+pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
+    match language::explain(&args.key) {
+        Ok(page) => context.print(&page).map(|()| status::OK),
+        Err(unknown) => {
+            let near = unknown.near.map(|near| format!("; did you mean `{near}`?"));
+            let text = format!("there is no `{}`{}", args.key, near.unwrap_or_default());
+            Err(Error::Argument(text))
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `fmt`: indents the stack file.
+
+use std::io::Write;
+
+use crate::{
+    cli::{
+        context::Context,
+        error::{Error, status},
+    },
+    language,
+    reporters::{Symbol, headline},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  stackrun fmt            rewrites the file
+  stackrun fmt --check    exit 1 if it would";
+
+/// Indent the stack file; comments and values stay as they are
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// Only say whether it would change
+    #[arg(long)]
+    check: bool,
+}
+
+pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
+    let file = context.file()?;
+    let io = |error| Error::Io { path: file.clone(), error };
+    let before = std::fs::read_to_string(&file).map_err(io)?;
+    let after = language::fmt(&before);
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+    if before == after {
+        context.say(&headline(Symbol::Good, &format!("{name} is as it should be"), context.err));
+        return Ok(status::OK);
+    }
+    if args.check {
+        let text = format!("{name} is not formatted: `stackrun fmt` does it");
+        context.say(&headline(Symbol::Bad, &text, context.err));
+        return Ok(status::FAILED);
+    }
+    replace(&file, &after).map_err(io)?;
+    context.say(&headline(Symbol::Good, &format!("{name} is formatted"), context.err));
+    Ok(status::OK)
+}
+
+/// Written aside and renamed into place, with the permissions it had: whole at every moment.
+fn replace(file: &std::path::Path, text: &str) -> std::io::Result<()> {
+    // A link stays a link.
+    let file = file.canonicalize()?;
+    let permissions = std::fs::metadata(&file)?.permissions();
+    let mut aside = file.clone().into_os_string();
+    aside.push(".new");
+    let mut new = std::fs::File::create(&aside)?;
+    new.write_all(text.as_bytes())?;
+    new.set_permissions(permissions)?;
+    new.sync_data()?;
+    std::fs::rename(&aside, &file)
+}

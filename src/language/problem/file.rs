@@ -1,0 +1,79 @@
+//! Files that cannot be read or understood, and the places that name them.
+
+use std::path::PathBuf;
+
+use super::{
+    Description,
+    description::{list, near},
+};
+use crate::language::source::Span;
+
+/// A problem of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::language) enum FileProblem {
+    /// It is there but cannot be read, or it is the stack file itself.
+    Unreadable { path: PathBuf, reason: String, at: Option<Span> },
+    /// It is no KDL.
+    Syntax {
+        at: Span,
+        also: Option<(Span, String)>,
+        message: String,
+        label: String,
+        help: Option<String>,
+    },
+    /// It includes itself, by way of these.
+    IncludeLoop { edges: Vec<(Span, String)> },
+    /// No file has the profile that was asked for.
+    UnknownProfile { name: String, known: Vec<String> },
+    /// A file or folder is not there.
+    NotThere { what: &'static str, path: PathBuf, at: Span },
+    /// A folder is a file.
+    NotADirectory { path: PathBuf, at: Span },
+    /// A line of an env file is no variable.
+    BadEnvFile { path: PathBuf, line: usize, reason: String, at: Span },
+}
+
+impl FileProblem {
+    pub(super) fn describe(&self) -> Description {
+        match self {
+            Self::Unreadable { path, reason, at } => {
+                let message = format!("cannot read `{}`: {reason}", path.display());
+                let description = Description::new("unreadable", message);
+                at.iter().fold(description, |description, at| description.at(*at, "named here"))
+            }
+            Self::Syntax { at, also, message, label, help } => {
+                let mut description = Description::new("syntax", message).at(*at, label);
+                description.labels.extend(also.clone());
+                description.maybe_help(help.clone())
+            }
+            Self::IncludeLoop { edges } => {
+                let description = Description::new("include-loop", "a loop of includes");
+                let label = |description: Description, (at, target): &(Span, String)| {
+                    description.at(*at, format!("includes `{target}`"))
+                };
+                edges.iter().fold(description, label).help("take one of these out")
+            }
+            Self::UnknownProfile { name, known } => {
+                Description::new("unknown-profile", format!("there is no profile `{name}`"))
+                    .maybe_help(near(name, known))
+                    .maybe_help(list("the profiles are", known))
+            }
+            Self::NotThere { what, path, at } => {
+                let optional =
+                    (*what == "env file").then(|| "`optional=#true` lets it be missing".to_owned());
+                Description::new("not-there", format!("this {what} is not there"))
+                    .at(*at, format!("no {what} at `{}`", path.display()))
+                    .maybe_help(optional)
+            }
+            Self::NotADirectory { path, at } => Description::new("not-there", "this is no folder")
+                .at(*at, format!("`{}` is a file", path.display())),
+            Self::BadEnvFile { path, line, reason, at } => {
+                let message =
+                    format!("line {line} of `{}` is no variable: {reason}", path.display());
+                Description::new("bad-env-file", message)
+                    .at(*at, "read here")
+                    .help("each line is `KEY=value`, empty, or a `# comment`")
+            }
+        }
+    }
+}

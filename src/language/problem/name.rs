@@ -1,0 +1,58 @@
+//! Names: taken, reserved, of nothing.
+
+use super::Description;
+use crate::language::source::{Span, Spanned};
+
+/// A problem of a name.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::language) enum NameProblem {
+    /// It means something in strings.
+    Reserved { name: Spanned<String> },
+    /// Something else has it.
+    TwiceName { name: String, what: &'static str, first: Span, second: Span },
+    /// Nothing has it.
+    UnknownName { name: Spanned<String>, wanted: &'static str, near: Option<String> },
+    /// Another kind of thing has it.
+    WrongKind { name: Spanned<String>, wanted: &'static str, is: &'static str },
+    /// Only a profile that is not in force has it.
+    OnlyInProfile { name: Spanned<String>, profile: String },
+}
+
+impl NameProblem {
+    pub(super) fn describe(&self) -> Description {
+        match self {
+            Self::Reserved { name } => {
+                let name_ = &name.value;
+                Description::new("reserved-name", format!("nothing can be called `{name_}`"))
+                    .at(name.span, "a reserved name")
+                    .help(format!("`{{{{{name_}…}}}}` has a meaning of its own in strings"))
+            }
+            Self::TwiceName { name, what, first, second } => {
+                let shared = matches!(*what, "service" | "task" | "group")
+                    .then(|| "services, tasks and groups share one set of names".to_owned());
+                Description::new("twice", format!("there is already a {what} `{name}`"))
+                    .at(*second, "again here")
+                    .at(*first, "first here")
+                    .maybe_help(shared)
+            }
+            Self::UnknownName { name, wanted, near } => {
+                Description::new("unknown-name", format!("there is no {wanted} `{}`", name.value))
+                    .at(name.span, "names nothing")
+                    .maybe_help(near.as_ref().map(|near| format!("did you mean `{near}`?")))
+            }
+            Self::WrongKind { name, wanted, is } => {
+                let message = format!("`{}` is a {is}, not a {wanted}", name.value);
+                Description::new("wrong-kind", message)
+                    .at(name.span, format!("a {wanted} belongs here"))
+            }
+            Self::OnlyInProfile { name, profile } => {
+                let message = format!("`{}` is only there in the profile `{profile}`", name.value);
+                Description::new("unknown-name", message)
+                    .at(name.span, "names nothing without that profile")
+                    .help(format!(
+                        "name it in the profile too, or choose it: `--profile {profile}`"
+                    ))
+            }
+        }
+    }
+}

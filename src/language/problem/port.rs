@@ -1,0 +1,70 @@
+//! Ports, and the checks on them.
+
+use super::{
+    Description,
+    description::{list, near},
+};
+use crate::language::source::{Span, Spanned};
+
+/// A problem of a port.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::language) enum PortProblem {
+    /// A string that comes out as no port.
+    BadPort { text: String, at: Span },
+    /// Two services (or one) with the same port.
+    SamePort { number: u16, first: Spanned<String>, second: Spanned<String> },
+    /// The ports of copies count past the end.
+    PortRange { last: u32, at: Span },
+    /// A check names a port that there is not.
+    UnknownPort { name: Spanned<String>, of: String, known: Vec<String> },
+    /// A check of a port where there is none.
+    CheckWithoutPort { check: Spanned<String>, of: String },
+    /// Neither a path nor a URL.
+    BadUrl { text: String, at: Span },
+    /// A port beside a whole URL.
+    PortOfUrl { at: Span },
+}
+
+impl PortProblem {
+    pub(super) fn describe(&self) -> Description {
+        match self {
+            Self::BadPort { text, at } => Description::new("bad-port", "this is no port")
+                .at(*at, format!("`{text}` is neither a number from 1 to 65535 nor `auto`")),
+            Self::SamePort { number, first, second } => {
+                let (one, other) = (&first.value, &second.value);
+                let message = match one == other {
+                    true => format!("`{one}` has port {number} twice"),
+                    false => format!("`{one}` and `{other}` have the same port {number}"),
+                };
+                Description::new("same-port", message)
+                    .at(second.span, format!("`{other}` has it here"))
+                    .at(first.span, format!("`{one}` has it here"))
+                    .help("give one of them another number, or `port \"auto\"`")
+            }
+            Self::PortRange { last, at } => {
+                Description::new("bad-port", "there are not enough ports for all copies")
+                    .at(*at, format!("the last copy would have {last}; 65535 is the end"))
+            }
+            Self::UnknownPort { name, of, known } => {
+                Description::new("unknown-port", format!("`{of}` has no port `{}`", name.value))
+                    .at(name.span, "names no port")
+                    .maybe_help(near(&name.value, known))
+                    .maybe_help(list("its ports are", known))
+                    .help(format!("name one: `port 8000 name=\"{}\"`", name.value))
+            }
+            Self::CheckWithoutPort { check, of } => {
+                let message = format!("`{}` checks a port, but `{of}` has none", check.value);
+                Description::new("no-port", message)
+                    .at(check.span, "which port?")
+                    .help(format!("declare it in `{of}`: `port 8000`"))
+            }
+            Self::BadUrl { text, at } => {
+                Description::new("bad-url", format!("`{text}` is neither a path nor a URL"))
+                    .at(*at, "begins with neither `/` nor `http://`")
+            }
+            Self::PortOfUrl { at } => {
+                Description::new("bad-url", "a URL has its own port").at(*at, "only for a path")
+            }
+        }
+    }
+}

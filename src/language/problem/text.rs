@@ -1,0 +1,103 @@
+//! Strings: `{{values}}`, paths, patterns.
+
+use super::{
+    Description,
+    description::{list, near},
+};
+use crate::language::source::Span;
+
+/// A problem of a string.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::language) enum TextProblem {
+    /// A `{{` without its `}}`.
+    Unclosed { at: Span },
+    /// A `{{…}}` that cannot be filled in.
+    Expression { text: String, bad: BadExpression, at: Span },
+    /// Something to delete that is not the stack's.
+    Outside { node: &'static str, path: String, at: Span },
+    /// No regular expression.
+    BadRegex { reason: String, at: Span },
+    /// No pattern of paths.
+    BadGlob { reason: String, at: Span },
+}
+
+/// Why a `{{…}}` cannot be filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::language) enum BadExpression {
+    /// It names nothing; what it may have been meant to name.
+    Unknown(Option<String>),
+    /// `{{port}}` where there is no port: whose, and whether it is that one's own string.
+    NoPort { of: String, own: bool },
+    /// `{{port.NAME}}` of a name that no port has: whose, and the names that there are.
+    NoPortNamed { of: String, known: Vec<String> },
+    /// `{{env.KEY}}` of a variable that is not set.
+    Unset(String),
+    /// `{{now}}` outside a task.
+    OnlyInTasks,
+    /// `{{replica}}` outside a service.
+    OnlyInServices,
+    /// A value that is known only at a start, where it must be known at once.
+    TooLate,
+}
+
+impl TextProblem {
+    pub(super) fn describe(&self) -> Description {
+        match self {
+            Self::Unclosed { at } => unclosed(*at),
+            Self::Expression { text, bad, at } => expression(text, bad, *at),
+            Self::Outside { node, path, at } => {
+                let message = format!("`{node}` deletes inside the stack's folder only");
+                Description::new("outside", message)
+                    .at(*at, format!("`{path}` is not below it"))
+                    .help("the stack's folder is the one of the stack file")
+            }
+            Self::BadRegex { reason, at } => {
+                Description::new("bad-regex", "this is no regular expression").at(*at, reason)
+            }
+            Self::BadGlob { reason, at } => {
+                Description::new("bad-glob", "this is no pattern of paths").at(*at, reason)
+            }
+        }
+    }
+}
+
+/// A `{{` without its `}}`.
+pub(super) fn unclosed(at: Span) -> Description {
+    Description::new("unclosed-value", "`{{` is never closed")
+        .at(at, "no `}}` follows")
+        .help("two braces that mean themselves are written `{{{{`")
+}
+
+fn expression(text: &str, bad: &BadExpression, at: Span) -> Description {
+    let new = |message: String| Description::new("unknown-value", message);
+    let whole = format!("`{{{{{text}}}}}`");
+    match bad {
+        BadExpression::Unknown(near) => new(format!("{whole} names nothing"))
+            .at(at, "unknown")
+            .maybe_help(near.as_ref().map(|near| format!("did you mean `{{{{{near}}}}}`?")))
+            .help("`stackrun explain values` lists what there is; a literal `{{` is `{{{{`"),
+        BadExpression::NoPort { of, own } => {
+            let help = match own {
+                true => "that of another is `{{SERVICE.port}}`".to_owned(),
+                false => format!("declare it in `{of}`: `port 8000`"),
+            };
+            new(format!("`{of}` has no port")).at(at, "which port?").help(help)
+        }
+        BadExpression::NoPortNamed { of, known } => {
+            let name = text.rsplit('.').next().unwrap_or_default();
+            new(format!("`{of}` has no port `{name}`"))
+                .at(at, "names no port")
+                .maybe_help(near(name, known))
+                .maybe_help(list("its ports are", known))
+        }
+        BadExpression::Unset(key) => Description::new("unset", format!("`{key}` is not set"))
+            .at(at, "neither in your environment nor in an env file")
+            .help(format!("`{{{{env.{key}:-default}}}}` has a value without it")),
+        BadExpression::OnlyInTasks => new(format!("{whole} is for tasks")).at(at, "not in a task"),
+        BadExpression::OnlyInServices => {
+            new(format!("{whole} is for services")).at(at, "not in a service")
+        }
+        BadExpression::TooLate => new(format!("{whole} is not known yet"))
+            .at(at, "this must be known before anything is started"),
+    }
+}

@@ -1,0 +1,37 @@
+//! What is shown and no more.
+
+use super::Description;
+use crate::language::source::Span;
+
+/// A warning.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::language) enum Warning {
+    /// A service whose strings use the port of one that it does not need.
+    PortWithoutNeed { user: String, owner: String, text: String, at: Span },
+    /// `alive` with `restart "never"`.
+    AliveWithoutRestart { alive: Span, never: Span },
+    /// A port under 1024.
+    LowPort { number: u16, at: Span },
+}
+
+impl Warning {
+    pub(super) fn describe(&self) -> Description {
+        match self {
+            Self::PortWithoutNeed { user, owner, text, at } => {
+                let message = format!("`{user}` uses `{{{{{text}}}}}` but does not need `{owner}`");
+                Description::new("port-without-need", message)
+                    .at(*at, format!("a port of `{owner}`"))
+                    .help(format!("add `needs \"{owner}\"` to `{user}`"))
+            }
+            Self::AliveWithoutRestart { alive, never } => {
+                Description::new("alive-never", "`alive` restarts, `restart \"never\"` does not")
+                    .at(*alive, "an unhealthy service stays as it is")
+                    .at(*never, "because of this")
+            }
+            Self::LowPort { number, at } => {
+                Description::new("low-port", format!("port {number} is privileged"))
+                    .at(*at, "under 1024: for root only on most systems")
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What the language knows but nothing carries out yet: read and checked in full, and told to
+//! the user as having no effect.
+
+use crate::model::{Check, HttpTarget, Origin, Part, Service, Stack, Task, Text};
+
+/// A node or property that has no effect yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsupported {
+    /// Which: `api.watch`, a key of [`Stack::origins`].
+    pub path: String,
+    /// Where it stands, if the file says so.
+    pub origin: Option<Origin>,
+}
+
+/// A key of [`Stack::origins`] without the name before it, and whether somebody asks for it.
+type Feature<T> = (&'static str, fn(&T) -> bool);
+
+/// What a service may ask for that has no effect yet.
+const OF_SERVICES: &[Feature<Service>] = &[
+    ("replicas", |service| service.replicas > 1),
+    ("port.share", |service| service.ports.iter().any(|port| port.share)),
+    ("tty", |service| service.tty),
+    ("user", |service| service.user.is_some()),
+    ("watch", |service| !service.watch.is_empty()),
+    ("memory", |service| service.memory_max.is_some()),
+    ("limit.cpu", |service| service.limits.cpu.is_some()),
+    ("limit.processes", |service| service.limits.processes.is_some()),
+    ("ready.notify", |service| service.ready.checks.contains(&Check::Notify)),
+    ("ready.http", |service| service.ready.checks.iter().any(is_https)),
+    ("alive.http", |service| {
+        service.alive.as_ref().is_some_and(|alive| alive.checks.iter().any(is_https))
+    }),
+    ("url.open", |service| service.url_open),
+];
+
+/// What a task may ask for that has no effect yet.
+const OF_TASKS: &[Feature<Task>] =
+    &[("schedule", |task| task.schedule.is_some()), ("without", |task| !task.without.is_empty())];
+
+/// Everything in the stack that has no effect yet.
+pub fn unsupported(stack: &Stack) -> Vec<Unsupported> {
+    let entry = |name: &str, key: &str| {
+        let path = format!("{name}.{key}");
+        Unsupported { origin: stack.origins.get(&path).cloned(), path }
+    };
+    let services = stack.services.iter().flat_map(|service| {
+        let asked = OF_SERVICES.iter().filter(move |(_, asks)| asks(service));
+        asked.map(move |(key, _)| entry(&service.name, key))
+    });
+    let tasks = stack.tasks.iter().flat_map(|task| {
+        let asked = OF_TASKS.iter().filter(move |(_, asks)| asks(task));
+        asked.map(move |(key, _)| entry(&task.name, key))
+    });
+    services.chain(tasks).collect()
+}
+
+fn is_https(check: &Check) -> bool {
+    let https = |text: &Text| matches!(text.0.first(), Some(Part::Literal(url)) if url.starts_with("https://"));
+    matches!(check, Check::Http(http) if matches!(&http.target, HttpTarget::Url(url) if https(url)))
+}

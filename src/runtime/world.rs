@@ -1,0 +1,172 @@
+//! The supervisor's world: everything that the core's effects are carried out with.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    path::PathBuf,
+};
+
+use tokio::{sync::mpsc, task::AbortHandle};
+
+use super::{
+    Internal, keeper_link::KeeperLink, launch::Launcher, ledger::Ledger, owner::Owner,
+    ports::PortTable, prober::Prober, requests::Clients, secrets::Secrets, view::Statistics,
+    watch::Watches,
+};
+use crate::{
+    control::protocol::Left,
+    event::{Cause, Event, Tick},
+    keeper::protocol::UnitId,
+    lifecycle::Hook,
+    model::{Exit, Service, Stack, Task},
+    platform::{self, Places},
+    supervisor::{OpId, Supervisor},
+};
+
+/// The supervisor's world: everything that the core's effects are carried out with.
+pub(super) struct World {
+    pub(super) core: Supervisor,
+    pub(super) places: Places,
+    pub(super) own_program: PathBuf,
+    pub(super) keeper_pid: u32,
+    pub(super) since: jiff::Timestamp,
+    pub(super) link: KeeperLink,
+    pub(super) ports: PortTable,
+    pub(super) caller: BTreeMap<String, String>,
+    pub(super) ledger: Ledger,
+    pub(super) clients: Clients,
+    pub(super) prober: Prober,
+    pub(super) statistics: Statistics,
+    pub(super) watches: Watches,
+    pub(super) sampling: Option<AbortHandle>,
+    pub(super) internal: mpsc::UnboundedSender<Internal>,
+    /// The process trees that the keeper has.
+    pub(super) units: HashMap<UnitId, Unit>,
+    /// The fingerprints of tasks' inputs when their runs began.
+    pub(super) inputs: HashMap<String, String>,
+    /// The secret values of the stack in force.
+    pub(super) secrets: Secrets,
+    /// Where in its log the latest generation of each service and task began.
+    pub(super) log_offsets: HashMap<String, u64>,
+    pub(super) last_op: u64,
+    /// Whether anything was ever asked for.
+    pub(super) used: bool,
+    /// The keeper was asked to finish.
+    pub(super) finishing: bool,
+    /// The keeper has finished: what it says is left.
+    pub(super) finished: Option<Left>,
+    pub(super) last_note: String,
+}
+
+/// A process tree that the keeper has.
+#[derive(Debug, Clone)]
+pub(super) struct Unit {
+    pub(super) started: Tick,
+    pub(super) log_offset: u64,
+    pub(super) owner: Owner,
+    /// How the main process of a hook ended.
+    pub(super) exit: Option<Exit>,
+}
+
+impl World {
+    /// A world in which nothing has happened yet.
+    pub(super) fn new(
+        places: Places,
+        link: KeeperLink,
+        keeper_pid: u32,
+        internal: mpsc::UnboundedSender<Internal>,
+    ) -> io::Result<Self> {
+        let stack = Stack { dir: places.folder.clone(), ..Stack::default() };
+        Ok(Self {
+            core: Supervisor::new(stack, u64::from(std::process::id())),
+            own_program: platform::own_program()?,
+            keeper_pid,
+            since: platform::wall_clock(),
+            link,
+            ports: PortTable::load(&places.state.join("ports")),
+            caller: BTreeMap::new(),
+            ledger: Ledger::open(&places.ledger()),
+            places,
+            clients: Clients::default(),
+            prober: Prober::default(),
+            statistics: Statistics::default(),
+            watches: Watches::default(),
+            sampling: None,
+            internal,
+            units: HashMap::new(),
+            inputs: HashMap::new(),
+            secrets: Secrets::new(),
+            log_offsets: HashMap::new(),
+            last_op: 0,
+            used: false,
+            finishing: false,
+            finished: None,
+            last_note: String::new(),
+        })
+    }
+
+    /// Takes note of a process tree that the keeper has.
+    pub(super) fn remember(&mut self, unit: &UnitId, pid: u32, log_offset: u64, started: Tick) {
+        let owner = Owner::new(pid);
+        let known = Unit { started, log_offset, owner, exit: None };
+        self.log_offsets.insert(unit.name.clone(), log_offset);
+        self.units.insert(unit.clone(), known);
+    }
+
+    pub(super) fn next_op(&mut self) -> OpId {
+        self.last_op += 1;
+        OpId(self.last_op)
+    }
+
+    /// Declared ports that are still listened on.
+    pub(super) fn busy_ports(&self) -> Vec<u16> {
+        let services = self.core.stack().services.iter();
+        let ports: Vec<u16> =
+            services.flat_map(|service| self.ports.all(service).map(|(_, port)| port)).collect();
+        let listeners = platform::listeners(&ports).unwrap_or_default();
+        listeners.iter().map(|listener| listener.port).collect()
+    }
+
+    /// Writes to the ledger and tells whoever listens.
+    pub(super) fn publish(
+        &mut self,
+        name: Option<&str>,
+        generation: Option<u64>,
+        event: Event,
+        cause: Cause,
+    ) {
+        let record = self.ledger.append(name, generation, event, cause);
+        self.clients.tell(&record);
+    }
+
+    /// What fills in commands now.
+    pub(super) fn launcher<'a>(&'a self, stamp: &'a str) -> Launcher<'a> {
+        Launcher {
+            places: &self.places,
+            ports: &self.ports,
+            caller: &self.caller,
+            own_program: &self.own_program,
+            stamp,
+        }
+    }
+
+    /// The definition of a service: the one it runs by, else the stack's.
+    pub(super) fn service(&self, name: &str) -> Option<&Service> {
+        self.core.service(name).or_else(|| self.core.stack().service(name))
+    }
+
+    /// The definition of a task: the one it runs by, else the stack's.
+    pub(super) fn task(&self, name: &str) -> Option<&Task> {
+        self.core.task(name).or_else(|| self.core.stack().task(name))
+    }
+}
+
+/// The unit of a service's main process, or of a task's run.
+pub(super) fn main_unit(name: &str, generation: u64) -> UnitId {
+    UnitId { name: name.to_owned(), generation }
+}
+
+/// The unit of a hook.
+pub(super) fn hook_unit(name: &str, hook: Hook, generation: u64) -> UnitId {
+    UnitId { name: format!("{name}:{}", hook.key()), generation }
+}

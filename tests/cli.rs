@@ -1,0 +1,185 @@
+//! The command line from outside, with nothing running: grammar, help, exit statuses, files.
+
+use std::{fs, path::Path};
+
+use assert_cmd::Command;
+
+const SHOP: &str = r#"
+stack "shop"
+service "db" { run "sleep 100"; port 1; env { PASSWORD "hunter2" secret=#true } }
+task "migrate" { needs "db"; run "true" }
+service "api" { needs "db" "migrate"; run "sleep 100" }
+group "back" "db" "api"
+"#;
+
+fn folder(file: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("stack.kdl"), file).expect("a file");
+    folder
+}
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run(folder: &Path, line: &str) -> Ran {
+    let mut command = Command::cargo_bin("stackrun").expect("the program");
+    command.args(line.split_whitespace()).current_dir(folder).env_remove("STACKRUN_FILE");
+    let output = command.env("LANG", "C.UTF-8").output().expect("it runs");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    let code = output.status.code().expect("it exits");
+    Ran { code, out: text(output.stdout), err: text(output.stderr) }
+}
+
+#[test]
+fn every_verb_has_help_with_examples() {
+    let here = folder(SHOP);
+    let help = run(here.path(), "--help").out;
+    let verbs = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let verbs = verbs.take_while(|line| !line.is_empty());
+    // Below a verb its description may go on, further in.
+    let verbs = verbs.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let verbs: Vec<&str> = verbs.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(verbs.len() > 20, "{help}");
+    for verb in verbs {
+        let ran = run(here.path(), &format!("{verb} --help"));
+        assert_eq!(ran.code, 0);
+        assert!(ran.out.contains("Examples:"), "{verb}: {}", ran.out);
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_2() {
+    let here = folder(SHOP);
+    for line in [
+        "frobnicate",
+        "up --nonsense",
+        "up nobody",
+        "up --timeout soon",
+        "status nobody",
+        "down nobody",
+        "run api",
+        "run nobody",
+        "signal db NOSIG",
+        "why nobody",
+        "logs nobody",
+        "--file nowhere.kdl status",
+        "--stack nobody status",
+        "logs --grep [",
+    ] {
+        let ran = run(here.path(), line);
+        assert_eq!(ran.code, 2, "{line}: {}{}", ran.out, ran.err);
+        assert!(!ran.err.is_empty(), "{line} says why");
+    }
+}
+
+#[test]
+fn a_wrong_file_is_2_and_shows_where() {
+    let here = folder("service \"a\" { runn \"x\" }");
+    for line in ["up", "check", "restart", "run a", "graph"] {
+        let ran = run(here.path(), line);
+        assert_eq!(ran.code, 2, "{line}: {}", ran.err);
+        assert!(ran.err.contains("stack.kdl:1"), "{line}: {}", ran.err);
+    }
+    assert_eq!(run(here.path(), "down").code, 0, "works with a broken file");
+}
+
+#[test]
+fn with_nothing_running() {
+    let here = folder(SHOP);
+    for (line, code) in [
+        ("status", 3),
+        ("status --json", 3),
+        ("wait", 3),
+        ("wait --for down", 0),
+        ("down", 0),
+        ("logs", 0),
+        ("logs -f", 3),
+        ("logs db", 0),
+        ("events", 0),
+        ("events -f", 3),
+        ("why db", 3),
+        ("signal db TERM", 3),
+        ("ls", 0),
+        ("graph", 0),
+        ("check", 0),
+    ] {
+        let ran = run(here.path(), line);
+        assert_eq!(ran.code, code, "{line}: {}{}", ran.out, ran.err);
+    }
+    assert!(run(here.path(), "down").err.contains("0 processes, 0 ports"));
+    assert!(!here.path().join(".stackrun").exists(), "asking leaves no trace");
+}
+
+#[test]
+fn a_missing_program_is_named_before_anything_starts() {
+    let here = folder("service \"a\" { run \"slep 5\" }");
+    let ran = run(here.path(), "up");
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("`slep`") && ran.err.contains("`sleep`"), "{}", ran.err);
+    assert!(!here.path().join(".stackrun").exists());
+}
+
+#[test]
+fn exec_tells_its_own_failures_from_the_command_s() {
+    let here = folder(SHOP);
+    fs::write(here.path().join("plain"), "").expect("a file");
+    for (line, code) in [
+        ("exec db true", 0),
+        ("exec db -- false", 1),
+        ("exec db nosuch", 127),
+        ("exec db ./plain", 126),
+        ("exec db sh -c nosuch", 127),
+    ] {
+        let ran = run(here.path(), line);
+        assert_eq!(ran.code, code, "{line}: {}", ran.err);
+    }
+    assert_eq!(run(here.path(), "exec db printenv PASSWORD").out, "hunter2\n");
+}
+
+#[test]
+fn show_masks_secrets_and_says_where_values_come_from() {
+    let here = folder(SHOP);
+    let ran = run(here.path(), "show db");
+    assert_eq!(ran.code, 0);
+    assert!(!ran.out.contains("hunter2"));
+    assert!(ran.out.contains("stack.kdl:3") && ran.out.contains("default"), "{}", ran.out);
+}
+
+#[test]
+fn init_writes_a_file_that_is_fine_and_never_overwrites() {
+    let here = tempfile::tempdir().expect("a folder");
+    fs::create_dir(here.path().join("web")).expect("a folder");
+    let package = r#"{"scripts": {"dev": "vite"}}"#;
+    fs::write(here.path().join("web/package.json"), package).expect("a file");
+    assert_eq!(run(here.path(), "init").code, 0);
+    let ran = run(here.path(), "check");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(run(here.path(), "fmt --check").code, 0);
+    assert_eq!(run(here.path(), "init").code, 1);
+}
+
+#[test]
+fn fmt_indents_and_check_tells() {
+    let here = folder("service \"a\" {\nrun \"sleep 1\" // stays\n}\n");
+    assert_eq!(run(here.path(), "fmt --check").code, 1);
+    assert_eq!(run(here.path(), "fmt").code, 0);
+    let text = fs::read_to_string(here.path().join("stack.kdl")).expect("the file");
+    assert_eq!(text, "service \"a\" {\n    run \"sleep 1\" // stays\n}\n");
+    assert_eq!(run(here.path(), "fmt --check").code, 0);
+}
+
+#[test]
+fn logs_are_read_without_a_supervisor() {
+    let here = folder(SHOP);
+    let logs = here.path().join(".stackrun/logs");
+    fs::create_dir_all(&logs).expect("a folder");
+    fs::write(logs.join("db.log"), "one\n\u{1b}[31mtwo\u{1b}[0m\nthree").expect("a log");
+    assert_eq!(run(here.path(), "logs db").out, "one\ntwo\nthree\n");
+    assert_eq!(run(here.path(), "logs -n 1").out, "db │ three\n");
+    assert_eq!(run(here.path(), "logs --raw --grep two").out, "\u{1b}[31mtwo\u{1b}[0m\n");
+    assert_eq!(run(here.path(), "logs --since 1h db").out, "one\ntwo\nthree\n");
+    assert_eq!(run(here.path(), "--color always logs -n 1").out.matches('\u{1b}').count(), 4);
+}
