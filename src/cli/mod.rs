@@ -6,13 +6,14 @@
 
 mod args;
 mod ask;
+mod busy;
 mod caller;
 mod context;
 mod conversation;
 mod error;
 mod following;
 mod foreground;
-mod holder;
+mod holding;
 mod interrupt;
 mod names;
 mod outcome;
