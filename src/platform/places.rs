@@ -85,6 +85,12 @@ impl Places {
         all
     }
 
+    /// The folder of the stack that has this runtime folder's name, as long as it has a keeper.
+    pub fn folder_of(runtime: &str) -> Option<PathBuf> {
+        let whose = base(geteuid().as_raw()).join(runtime).join("folder");
+        std::fs::read(whose).ok().map(|bytes| OsString::from_vec(bytes).into())
+    }
+
     /// The named pipe of an output.
     pub fn fifo(&self, name: &str) -> PathBuf {
         self.runtime.join(name)
