@@ -6,6 +6,7 @@
 
 mod args;
 mod ask;
+mod browser;
 mod caller;
 mod context;
 mod conversation;
@@ -18,8 +19,10 @@ mod names;
 mod outcome;
 mod programs;
 mod roles;
+mod room;
 mod running;
 mod verbs;
+mod version;
 mod when;
 
 use std::process::ExitCode;

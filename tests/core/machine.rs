@@ -144,11 +144,13 @@ impl Checker {
                 }
             };
             let behind = graph.closure(graph.id(&need.name));
+            // What is stuck inside a task's window blocks the task, and what needs that.
             let excused = need.optional
-                && behind.iter().any(|&id| {
-                    self.failed.contains(graph.name(id))
-                        || self.shown(graph.name(id)) == Shown::Over
-                });
+                && (!self.stuck.is_empty()
+                    || behind.iter().any(|&id| {
+                        self.failed.contains(graph.name(id))
+                            || self.shown(graph.name(id)) == Shown::Over
+                    }));
             // Retries of a task are not starts of their own.
             let retry =
                 stack.task(&seen.name).is_some() && self.shown(&seen.name) == Shown::Stopping;
@@ -490,6 +492,42 @@ fn an_edit_restarts_only_what_changed_and_what_follows_it() {
         let left: BTreeSet<&str> = after.iter().map(|view| view.name.as_str()).collect();
         let services = edited.services.iter().map(|service| service.name.as_str());
         prop_assert_eq!(left, services.collect());
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn a_window_restores_exactly_what_was_up() {
+    let result = runner(cases(1_000)).run(&(stacks(), any::<u8>()), |(stack, place)| {
+        let stack = stack.0;
+        let windows = stack.tasks.iter().filter(|task| !task.without.is_empty());
+        let windows: Vec<String> = windows.map(|task| task.name.clone()).collect();
+        if windows.is_empty() {
+            return Ok(());
+        }
+        let mut world = calm(&stack);
+        let (before, seen) = (world.core.services(world.now), world.seen.len());
+        let task = windows[usize::from(place) % windows.len()].clone();
+        let op = world.ask(Command::Run {
+            stack: Box::new(stack.clone()),
+            task: task.clone(),
+            args: vec![],
+            force: true,
+        });
+        world.pass(Duration::from_secs(200));
+        prop_assert_eq!(world.settled.get(&op).map(Vec::len), Some(1));
+        // What comes back may need a task with a window of its own.
+        let held = |seen: &&Seen| matches!(seen.cause, Cause::Window { .. });
+        let inside = world.seen[seen..].iter().filter(held);
+        let inside: BTreeSet<&str> = inside.map(|seen| seen.name.as_str()).collect();
+        for (old, new) in before.iter().zip(world.core.services(world.now)) {
+            prop_assert_eq!(new.state, ServiceState::Ready, "{} after {}", &new.name, &task);
+            let same = old.generation == new.generation;
+            prop_assert_eq!(!same, inside.contains(new.name.as_str()), "{}", &new.name);
+        }
         Ok(())
     });
     if let Err(error) = result {

@@ -8,7 +8,10 @@ fn a_killed_service_is_back_by_itself() {
     stack.up();
     let process = stack.process("a");
     process.kill();
-    eventually("another process", || stack.state("a") == "ready" && stack.pid("a") != process.pid);
+    eventually("another process", || {
+        let node = stack.node("a");
+        node["state"] == "ready" && node["generation"] == 2
+    });
     let node = stack.node("a");
     assert_eq!(node["restarts"], 1);
     assert_eq!(node["generation"], 2);

@@ -6,11 +6,11 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        caller,
+        browser, caller,
         context::{Context, status_of, unexpected},
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
-        foreground, names, outcome, programs,
+        foreground, names, outcome, programs, room,
         verbs::completions::stack_names,
         when,
     },
@@ -75,7 +75,12 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         context.print(&reporters::plan::show(&plan, context.out))?;
         return Ok(status::OK);
     }
-    check_programs(args, &stack)?;
+    let touched = touched(args, &stack);
+    let missing = programs::missing_programs(&stack, &caller::environment(), &touched);
+    if !missing.is_empty() {
+        return Err(Error::MissingPrograms(missing));
+    }
+    room::make(context, &stack, &touched, args.take_ports)?;
     let began = caller::now();
     let mut client = Client::connect_or_launch(&stack.dir)?;
     let before = status_of(&mut client)?;
@@ -108,6 +113,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
                 took,
                 context.err,
             ));
+            if context.live && stack.services.iter().any(|service| service.url_open) {
+                browser::open(&stack, &outcome, &status_of(&mut client)?);
+            }
             if args.foreground && status != status::OK {
                 return foreground::fail(context, &mut client, &stack, &outcome);
             }
@@ -163,11 +171,10 @@ fn plan(args: &Args, stack: &Stack) -> Result<Plan, Error> {
     }
 }
 
-fn check_programs(args: &Args, stack: &Stack) -> Result<(), Error> {
+/// The services and tasks that may be started.
+fn touched(args: &Args, stack: &Stack) -> Vec<String> {
     let named = names::resolve(stack, &args.names);
-    let names = if args.no_deps { named } else { names::with_needs(stack, &named) };
-    let missing = programs::missing_programs(stack, &caller::environment(), &names);
-    if missing.is_empty() { Ok(()) } else { Err(Error::MissingPrograms(missing)) }
+    if args.no_deps { named } else { names::with_needs(stack, &named) }
 }
 
 fn headline(context: &Context, text: &str) -> String {
