@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "messages go to standard error")]
 
 use std::{
+    collections::BTreeSet,
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
 };
@@ -12,7 +13,7 @@ use crate::{
     control::{Client, Reply, Request},
     language::{self, Loaded, Look},
     model::Stack,
-    reporters::{Reporter, Symbol, Theme, board::Board, progress::Progress},
+    reporters::{Reporter, Symbol, Theme, board::Board, progress::Progress, theme::wrap},
     status::Status,
 };
 
@@ -88,8 +89,18 @@ impl Context {
 
     /// Reads and checks the stack file.
     pub(super) fn load(&self, profiles: &[String]) -> Result<Loaded, Error> {
+        self.load_giving_way(profiles, BTreeSet::new())
+    }
+
+    /// The same, the ports of some services giving way to whoever holds them.
+    pub(super) fn load_giving_way(
+        &self,
+        profiles: &[String],
+        giving_way: BTreeSet<String>,
+    ) -> Result<Loaded, Error> {
         let file = self.file()?;
-        let options = language::Options { env: caller::environment(), profiles: profiles.to_vec() };
+        let profiles = profiles.to_vec();
+        let options = language::Options { env: caller::environment(), profiles, giving_way };
         language::load(&file, &options).map_err(Error::Problems)
     }
 
@@ -129,10 +140,18 @@ impl Context {
         write_out(text.as_bytes())
     }
 
-    /// Writes a message to standard error, unless it was asked to be quiet.
+    /// Writes a message to standard error, unless it was asked to be quiet. A terminal's lines are
+    /// broken between words.
     pub(super) fn say(&self, text: &str) {
-        if !self.global.quiet {
-            eprintln!("{text}");
+        if self.global.quiet {
+            return;
+        }
+        let columns = console::Term::stderr().size_checked().map(|(_, columns)| columns.into());
+        match columns {
+            Some(columns) if is_long(text, columns) => {
+                wrap(text, columns).iter().for_each(|line| eprintln!("{line}"));
+            }
+            _ => eprintln!("{text}"),
         }
     }
 
@@ -158,11 +177,12 @@ impl Context {
 
     /// What shows a command that takes time.
     pub(super) fn reporter(&self, board: Board, began: jiff::Timestamp) -> Reporter {
-        match (self.global.quiet, self.live) {
+        let reporter = match (self.global.quiet, self.live) {
             (true, _) => Reporter::quiet(board, self.err),
             (false, true) => Reporter::bars(board, Progress::on_stderr(self.err, began), self.err),
             (false, false) => Reporter::lines(board, self.err),
-        }
+        };
+        reporter.verbosely(self.global.verbose > 0)
     }
 
     /// The problems of a stack file, drawn with their places.
@@ -210,6 +230,12 @@ pub(super) fn unexpected(reply: &Reply) -> Error {
         Reply::Error { message } => Error::Other(message.clone()),
         _ => Error::Other("the supervisor answered something else than was asked".into()),
     }
+}
+
+/// Whether a message of one line is wider than the terminal; what has lines of its own is laid
+/// out already.
+fn is_long(text: &str, columns: usize) -> bool {
+    !text.contains('\n') && console::measure_text_width(text) > columns
 }
 
 fn here() -> Result<PathBuf, Error> {

@@ -6,13 +6,15 @@
 
 mod args;
 mod ask;
+mod browser;
+mod busy;
 mod caller;
 mod context;
 mod conversation;
 mod error;
 mod following;
 mod foreground;
-mod holder;
+mod holding;
 mod interrupt;
 mod names;
 mod outcome;
@@ -20,6 +22,7 @@ mod programs;
 mod roles;
 mod running;
 mod verbs;
+mod version;
 mod when;
 
 use std::process::ExitCode;

@@ -37,6 +37,8 @@ struct Connection {
     pid: Option<u32>,
     /// The request whose answers are the records of the whole stack, for ever.
     follows: Option<u64>,
+    /// Whether its end is the end of the stack (`--foreground`).
+    foreground: bool,
 }
 
 /// A request that takes time.
@@ -45,7 +47,7 @@ struct Op {
     /// Who waits for it; nobody for the supervisor's own, and for those whose client is gone.
     client: Option<(ConnectionId, u64)>,
     follow: bool,
-    foreground: bool,
+    take_ports: bool,
     whole_down: bool,
     /// Done, but for the keeper's proof.
     outcome: Option<Outcome>,
@@ -86,11 +88,16 @@ impl Clients {
         self.ops.get(&op).is_some_and(|op| op.whole_down)
     }
 
+    /// Whether somebody who waits has asked to stop whoever holds a port.
+    pub(super) fn takes_ports(&self) -> bool {
+        self.ops.values().any(|op| op.take_ports)
+    }
+
     /// The supervisor's own `down` of the whole stack.
     pub(super) fn shut_down_op(&mut self, op: OpId) {
-        let op_state =
-            Op { client: None, follow: false, foreground: false, whole_down: true, outcome: None };
-        self.ops.insert(op, op_state);
+        let state =
+            Op { client: None, follow: false, take_ports: false, whole_down: true, outcome: None };
+        self.ops.insert(op, state);
     }
 
     /// Keeps an outcome until the keeper has proved that nothing is left.
@@ -113,7 +120,7 @@ impl World {
     pub(super) fn client_says(&mut self, message: Incoming) {
         match message {
             Incoming::Opened(id, outbox) => {
-                let connection = Connection { outbox, pid: None, follows: None };
+                let connection = Connection { outbox, pid: None, follows: None, foreground: false };
                 self.clients.connections.insert(id, connection);
             }
             Incoming::Asked(id, ask) => self.asked(id, *ask),
@@ -122,13 +129,12 @@ impl World {
     }
 
     fn closed(&mut self, connection: ConnectionId) {
-        self.clients.connections.remove(&connection);
-        let mut foreground = false;
+        let gone = self.clients.connections.remove(&connection);
+        let foreground = gone.is_some_and(|connection| connection.foreground);
         let mut left = Vec::new();
         for (id, op) in &mut self.clients.ops {
             if op.client.is_some_and(|(client, _)| client == connection) {
                 op.client = None;
-                foreground |= op.foreground;
                 left.push(*id);
             }
         }
@@ -166,23 +172,27 @@ impl World {
                 let reply = self.hello();
                 self.clients.reply(connection, id, reply);
             }
-            Request::Do { command, line, env, follow, foreground } => {
+            Request::Do { command, line, env, follow, foreground, take_ports } => {
                 let cause = Cause::Command { command: line, pid };
+                client.foreground |= foreground;
                 let op = Op {
                     client: Some((connection, id)),
                     follow,
-                    foreground,
+                    take_ports,
                     whole_down: matches!(&command, Command::Down { names } if names.is_empty()),
                     outcome: None,
                 };
                 self.start_op(op, command, env, cause);
             }
             Request::Events { since, follow } => self.events(connection, id, since, follow),
+            Request::CancelRun { ask } => {
+                self.cancel_run(connection, ask);
+                self.clients.reply(connection, id, Reply::Ok);
+            }
             Request::Status
             | Request::Plan { .. }
             | Request::Why { .. }
             | Request::Signal { .. }
-            | Request::CancelRun { .. }
             | Request::Stack
             | Request::Environment { .. } => {
                 let reply =
@@ -237,7 +247,8 @@ impl World {
             Command::Down { .. } | Command::Wait { .. } => None,
         };
         if let Some(stack) = stack {
-            self.ports.adopt(stack);
+            let live = self.live_services();
+            self.ports.adopt(stack, |name| live.iter().any(|live| live == name));
             if let Some(env) = env {
                 self.caller = env;
             }
@@ -259,6 +270,15 @@ impl World {
         }
     }
 
+    /// Ends the run of a task that this connection asked for.
+    fn cancel_run(&mut self, connection: ConnectionId, ask: u64) {
+        let mut ops = self.clients.ops.iter();
+        let op = ops.find(|(_, op)| op.client == Some((connection, ask))).map(|(op, _)| *op);
+        if let Some(op) = op {
+            self.feed(Input::CancelRun { op });
+        }
+    }
+
     /// What can be answered at once.
     fn question(&mut self, request: Request) -> Result<Reply, String> {
         let now = platform::now();
@@ -276,14 +296,6 @@ impl World {
                 Ok(Reply::Why { why: self.with_log_lines(why) })
             }
             Request::Signal { name, signal, tree } => self.signal(&name, &signal, tree),
-            Request::CancelRun { ask } => {
-                let mut ops = self.clients.ops.iter();
-                let op = ops.find(|(_, op)| op.client.is_some_and(|(_, id)| id == ask));
-                if let Some(op) = op.map(|(op, _)| *op) {
-                    self.feed(Input::CancelRun { op });
-                }
-                Ok(Reply::Ok)
-            }
             Request::Stack => {
                 let stack = secrets::masked(self.core.stack()).map_err(|error| error.to_string())?;
                 Ok(Reply::Stack { stack: Box::new(stack) })
@@ -292,7 +304,8 @@ impl World {
             Request::Hello { .. }
             | Request::Upgrade { .. }
             | Request::Do { .. }
-            | Request::Events { .. } => Ok(Reply::Ok),
+            | Request::Events { .. }
+            | Request::CancelRun { .. } => Ok(Reply::Ok),
         }
     }
 

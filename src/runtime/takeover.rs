@@ -47,7 +47,7 @@ impl World {
     /// anything.
     fn restore(&mut self, papers: Papers) -> Result<bool, serde_json::Error> {
         let Some(left) = self.desk.take_over(papers)? else { return Ok(false) };
-        self.ports.adopt(&left.stack);
+        self.ports.adopt(&left.stack, |_| true);
         self.core = Supervisor::restore(left.stack, &left.note)?;
         self.caller = left.env;
         self.used = true;
