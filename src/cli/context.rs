@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "messages go to standard error")]
 
 use std::{
+    collections::BTreeSet,
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
 };
@@ -88,8 +89,18 @@ impl Context {
 
     /// Reads and checks the stack file.
     pub(super) fn load(&self, profiles: &[String]) -> Result<Loaded, Error> {
+        self.load_giving_way(profiles, BTreeSet::new())
+    }
+
+    /// The same, the ports of some services giving way to whoever holds them.
+    pub(super) fn load_giving_way(
+        &self,
+        profiles: &[String],
+        giving_way: BTreeSet<String>,
+    ) -> Result<Loaded, Error> {
         let file = self.file()?;
-        let options = language::Options { env: caller::environment(), profiles: profiles.to_vec() };
+        let profiles = profiles.to_vec();
+        let options = language::Options { env: caller::environment(), profiles, giving_way };
         language::load(&file, &options).map_err(Error::Problems)
     }
 

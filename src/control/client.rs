@@ -197,13 +197,15 @@ fn is_down(request: &Request) -> bool {
 /// What is left to ask for when a supervisor died that had begun: `up` and `down` say where to
 /// get to, but a second `restart` or `run` would do the work twice.
 fn go_on(request: Request) -> Request {
-    let Request::Do { command, line, follow, foreground, .. } = request else { return request };
+    let Request::Do { command, line, follow, foreground, take_ports, .. } = request else {
+        return request;
+    };
     let command = match command {
         Command::Restart { names, .. } => Command::Wait { names, until: Until::Ready },
         Command::Run { task, .. } => Command::Wait { names: vec![task], until: Until::Done },
         same @ (Command::Up { .. } | Command::Down { .. } | Command::Wait { .. }) => same,
     };
-    Request::Do { command, line, env: None, follow, foreground }
+    Request::Do { command, line, env: None, follow, foreground, take_ports }
 }
 
 fn nothing_left(id: u64) -> Answer {

@@ -52,6 +52,9 @@ pub enum Request {
         follow: bool,
         /// Stop everything if this client goes away (`--foreground`).
         foreground: bool,
+        /// Stop whoever holds a port, if it is the user's own process (`--take-ports`).
+        #[serde(default)]
+        take_ports: bool,
     },
     /// What `up` would do and why → `Plan`.
     Plan {

@@ -5,7 +5,9 @@
 
 mod children;
 mod clock;
+mod evict;
 mod fifo;
+mod holder;
 mod lock;
 #[cfg(target_os = "linux")]
 #[path = "linux/mod.rs"]
@@ -24,7 +26,9 @@ mod watched;
 
 pub use children::{Peek, exit_of, peek, peek_any, reap, wait_for};
 pub use clock::{boot_id, now, stamp, wall_clock, wall_nanos};
+pub use evict::end_tree;
 pub use fifo::{Fifo, FileId, Waker, endless_stdin, input_file};
+pub use holder::{Holder, Mark};
 pub use lock::{FolderLock, lock_folder};
 pub use os::{
     Description, Entry, Poller, ProcId, Process, Readiness, Table, become_subreaper, children,

@@ -118,6 +118,9 @@ impl World {
             Internal::Unit { name, generation, input } => {
                 self.feed(Input::Unit { name, generation, input });
             }
+            Internal::Claimed { name, generation, claimed, result } => {
+                self.claimed(&name, generation, claimed, result);
+            }
             Internal::Sample => self.sample_memory(),
             Internal::Changed { paths } => self.watches.changed(&paths, &self.internal),
             Internal::Quiet { watch, path } => self.watched(watch, &path),

@@ -42,6 +42,7 @@ struct Op {
     /// Who waits for it; nobody for the supervisor's own, and for those whose client is gone.
     client: Option<(ConnectionId, u64)>,
     follow: bool,
+    take_ports: bool,
     whole_down: bool,
     /// Done, but for the keeper's proof.
     outcome: Option<Outcome>,
@@ -82,10 +83,21 @@ impl Clients {
         self.ops.get(&op).is_some_and(|op| op.whole_down)
     }
 
+    /// Whether somebody who waits has asked to stop whoever holds a port.
+    pub(super) fn takes_ports(&self) -> bool {
+        self.ops.values().any(|op| op.take_ports)
+    }
+
     /// The supervisor's own `down` of the whole stack.
     pub(super) fn shut_down_op(&mut self, op: OpId) {
-        let op_state = Op { client: None, follow: false, whole_down: true, outcome: None };
-        self.ops.insert(op, op_state);
+        let state = Op {
+            client: None,
+            follow: false,
+            take_ports: false,
+            whole_down: true,
+            outcome: None,
+        };
+        self.ops.insert(op, state);
     }
 
     /// Keeps an outcome until the keeper has proved that nothing is left.
@@ -157,12 +169,13 @@ impl World {
                 let reply = self.hello();
                 self.clients.reply(connection, id, reply);
             }
-            Request::Do { command, line, env, follow, foreground } => {
+            Request::Do { command, line, env, follow, foreground, take_ports } => {
                 let cause = Cause::Command { command: line, pid };
                 client.foreground |= foreground;
                 let op = Op {
                     client: Some((connection, id)),
                     follow,
+                    take_ports,
                     whole_down: matches!(&command, Command::Down { names } if names.is_empty()),
                     outcome: None,
                 };
@@ -218,7 +231,8 @@ impl World {
             Command::Down { .. } | Command::Wait { .. } => None,
         };
         if let Some(stack) = stack {
-            self.ports.adopt(stack);
+            let live = self.live_services();
+            self.ports.adopt(stack, |name| live.iter().any(|live| live == name));
             if let Some(env) = env {
                 self.caller = env;
             }

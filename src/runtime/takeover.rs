@@ -45,7 +45,7 @@ impl World {
         let intent = Intent::load(&self.places.intent());
         let mut intent = intent.ok_or("the stack last applied cannot be read")?;
         secrets::put_back(&mut intent.stack, &note.secrets);
-        self.ports.adopt(&intent.stack);
+        self.ports.adopt(&intent.stack, |_| true);
         self.caller = intent.env;
         self.secrets = note.secrets;
         self.used = true;

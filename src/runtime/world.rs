@@ -118,6 +118,12 @@ impl World {
         OpId(self.last_op)
     }
 
+    /// The services that have a process.
+    pub(super) fn live_services(&self) -> Vec<String> {
+        let views = self.core.services(platform::now()).into_iter();
+        views.filter(|view| view.pid.is_some()).map(|view| view.name).collect()
+    }
+
     /// Declared ports that are still listened on.
     pub(super) fn busy_ports(&self) -> Vec<u16> {
         let services = self.core.stack().services.iter();

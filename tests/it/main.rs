@@ -18,6 +18,7 @@ mod edit;
 mod examples;
 mod logs;
 mod order;
+mod ports;
 mod readiness;
 mod restart;
 mod root_stack;

@@ -6,13 +6,15 @@ mod process;
 mod program;
 mod pty;
 mod stack;
+mod stranger;
 mod wait;
 
 pub(crate) use http::{get, post};
-pub(crate) use process::{alive, listening};
+pub(crate) use process::{Process, alive, listening};
 pub(crate) use program::Running;
 pub(crate) use pty::Terminal;
 pub(crate) use stack::Stack;
+pub(crate) use stranger::Stranger;
 pub(crate) use wait::eventually;
 
 use std::{

@@ -20,7 +20,9 @@ use super::{
     ports::Lease,
     process::Process,
     program::{Ran, Running},
-    repository, testbed,
+    repository,
+    stranger::Stranger,
+    testbed,
     wait::{PATIENCE, eventually, wait_for},
 };
 
@@ -132,6 +134,13 @@ impl Stack {
         command.env("LANG", "C.UTF-8").env("TERM", "xterm-256color");
         command.envs(self.cookie.split_once('='));
         command
+    }
+
+    /// The helper as a program that has nothing to do with the stack, in the stack's folder.
+    pub(crate) fn stranger(&self, words: &[&str], env: &[(&str, &str)]) -> Stranger {
+        let mut command = Command::new(testbed());
+        command.args(words).envs(self.cookie.split_once('=')).envs(env.iter().copied());
+        Stranger::start(command.current_dir(self.folder()))
     }
 
     /// Starts `stackrun LINE`.
