@@ -58,6 +58,8 @@ pub(super) struct Keeper {
     pub(super) finishing: Arc<AtomicBool>,
     pub(super) note: String,
     pub(super) units: BTreeMap<UnitId, Unit>,
+    /// Whose word a token means.
+    pub(super) notifies: HashMap<u64, UnitId>,
     /// Whose end a token means.
     pub(super) tokens: HashMap<u64, UnitId>,
     pub(super) next_token: u64,
@@ -101,6 +103,7 @@ impl Keeper {
             line: None,
             note: String::new(),
             units: BTreeMap::new(),
+            notifies: HashMap::new(),
             tokens: HashMap::new(),
             next_token: FIRST,
             stamp: 0,
@@ -139,6 +142,7 @@ impl Keeper {
             LINE => {}
             WAKE => self.woken(),
             SIGNAL => self.signalled(),
+            token if self.notifies.contains_key(&token) => self.notified(token),
             token => self.process_ended(token),
         }
     }
@@ -236,6 +240,7 @@ impl Keeper {
         if let Some(process) = &unit.process {
             self.watch(&unit.id, process);
         }
+        self.listen_to(&unit);
         self.units.insert(unit.id.clone(), unit);
     }
 

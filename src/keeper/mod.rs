@@ -27,6 +27,7 @@ mod launch;
 mod line;
 pub mod logs;
 mod look;
+mod notify;
 pub mod protocol;
 mod record;
 mod run;

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     keep::Keeper,
     logs::Output,
+    notify::{self, Notify},
     protocol::UnitId,
     unit::{OutputPipe, Unit},
 };
@@ -48,6 +49,8 @@ struct Record {
     log_policy: LogPolicy,
     outputs: Vec<OutputPipe>,
     mark: String,
+    #[serde(default)]
+    notify: Option<notify::Record>,
     known: Vec<ProcId>,
     exit: Option<Exit>,
     told: bool,
@@ -64,6 +67,7 @@ impl Record {
             log_policy: unit.log_policy.clone(),
             outputs: unit.outputs.clone(),
             mark: String::from_utf8_lossy(&unit.mark).into_owned(),
+            notify: unit.notify.as_ref().map(Notify::record),
             known: unit.known.clone(),
             exit: unit.end.as_ref().map(|end| end.exit),
             told: unit.end.as_ref().is_some_and(|end| end.told),
@@ -88,6 +92,7 @@ impl Record {
             outputs: self.outputs,
             mark: self.mark.into_bytes(),
             known: self.known,
+            notify: self.notify.and_then(Notify::take_over),
             end: None,
             kill: None,
             killed: HashSet::new(),

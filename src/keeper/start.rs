@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     logs::Output,
+    notify::{self, Notify},
     protocol::{SpawnSpec, UnitId},
     unit::{OutputPipe, Unit},
 };
@@ -55,7 +56,9 @@ impl Starts<'_> {
     /// Starts it, or says in one line for a person what failed.
     pub(super) fn start(&self, spec: &SpawnSpec) -> Result<Started, String> {
         let mark = self.mark(&spec.unit);
-        let texts = Texts::of(spec, &mark)?;
+        let notify = spec.notify.then(|| self.notify()).transpose();
+        let notify = notify.map_err(said("cannot make its NOTIFY_SOCKET"))?;
+        let texts = Texts::of(spec, &mark, notify.as_ref())?;
         let made = self.outputs(spec)?;
         let stdin = self.stdin(spec).map_err(said("cannot make its stdin"))?;
         let input = spec.input.as_deref();
@@ -78,7 +81,11 @@ impl Starts<'_> {
         };
         let log_offset = std::fs::metadata(&spec.log).map_or(0, |file| file.len());
         match platform::spawn(&launch) {
-            Ok(spawned) => Ok(self.started(spec, spawned.process, mark, made, log_offset)),
+            Ok(spawned) => {
+                let mut started = self.started(spec, spawned.process, mark, made, log_offset);
+                started.unit.notify = notify;
+                Ok(started)
+            }
             Err(failed) => {
                 for made in made {
                     let _gone_already = std::fs::remove_file(made.fifo.path);
@@ -113,6 +120,7 @@ impl Starts<'_> {
             outputs: made.iter().map(pipe).collect(),
             log_policy: spec.log_policy.clone(),
             mark,
+            notify: None,
             end: None,
             kill: None,
             killed: HashSet::new(),
@@ -147,6 +155,11 @@ impl Starts<'_> {
         (0..).zip(logs).map(make).collect()
     }
 
+    fn notify(&self) -> io::Result<Notify> {
+        let stack = self.places.runtime.file_name().unwrap_or_default().to_string_lossy();
+        Notify::bind(&format!("stackrun/{stack}/{:x}", self.stamp))
+    }
+
     fn stdin(&self, spec: &SpawnSpec) -> io::Result<OwnedFd> {
         if spec.stdin_open {
             platform::endless_stdin(self.place("stdin"))
@@ -169,15 +182,20 @@ impl Starts<'_> {
 }
 
 impl Texts {
-    fn of(spec: &SpawnSpec, mark: &[u8]) -> Result<Self, String> {
+    fn of(spec: &SpawnSpec, mark: &[u8], notify: Option<&Notify>) -> Result<Self, String> {
         let text = |what: &str, bytes: &[u8]| {
             CString::new(bytes).map_err(|_| format!("{what} holds a zero byte"))
         };
-        let given = spec.env.iter().filter(|(name, _)| name != MARK);
+        // One that the caller has got is the caller's alone.
+        let own = |name: &str| name == MARK || name == notify::VARIABLE;
+        let given = spec.env.iter().filter(|(name, _)| !own(name));
         let mut env = given
             .map(|(name, value)| text(name, format!("{name}={value}").as_bytes()))
             .collect::<Result<Vec<_>, _>>()?;
         env.push(text(MARK, mark)?);
+        if let Some(notify) = notify {
+            env.push(text(notify::VARIABLE, notify.assignment().as_bytes())?);
+        }
         Ok(Self {
             program: text("the program's path", spec.program.as_os_str().as_bytes())?,
             argv: spec
