@@ -17,7 +17,7 @@ pub struct Status {
     pub format: u32,
     /// The stack's name.
     pub stack: String,
-    /// Its file.
+    /// Its file, as seen from its folder.
     pub file: PathBuf,
     /// Its supervisor; none with nothing running.
     pub supervisor: Option<SupervisorStatus>,

@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("event", "model"),
     ("status", "model event"),
     ("plan", "model graph event"),
-    ("lifecycle", "model event"),
+    ("lifecycle", "model event status"),
     ("supervisor", "model graph event status plan lifecycle"),
     ("platform", "model event"),
     ("logs", "model event platform"),
@@ -33,7 +33,7 @@ const EVERYTHING: &str = "model language graph event status plan lifecycle super
 /// Crates that belong to some layers alone.
 const CRATES: &[(&str, &str)] = &[
     ("kdl", "language"),
-    ("petgraph", "graph"),
+    ("petgraph", "graph language"),
     ("indicatif", "reporters"),
     ("tokio", "control runtime cli"),
     ("hyper", "runtime"),

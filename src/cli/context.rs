@@ -13,7 +13,7 @@ use crate::{
     control::{Client, Reply, Request},
     language::{self, Loaded, Look},
     model::Stack,
-    reporters::{Reporter, Symbol, Theme, board::Board, progress::Progress},
+    reporters::{Reporter, Symbol, Theme, board::Board, progress::Progress, theme::wrap},
     status::Status,
 };
 
@@ -140,10 +140,18 @@ impl Context {
         write_out(text.as_bytes())
     }
 
-    /// Writes a message to standard error, unless it was asked to be quiet.
+    /// Writes a message to standard error, unless it was asked to be quiet. A terminal's lines are
+    /// broken between words.
     pub(super) fn say(&self, text: &str) {
-        if !self.global.quiet {
-            eprintln!("{text}");
+        if self.global.quiet {
+            return;
+        }
+        let columns = console::Term::stderr().size_checked().map(|(_, columns)| columns.into());
+        match columns {
+            Some(columns) if is_long(text, columns) => {
+                wrap(text, columns).iter().for_each(|line| eprintln!("{line}"));
+            }
+            _ => eprintln!("{text}"),
         }
     }
 
@@ -169,11 +177,12 @@ impl Context {
 
     /// What shows a command that takes time.
     pub(super) fn reporter(&self, board: Board, began: jiff::Timestamp) -> Reporter {
-        match (self.global.quiet, self.live) {
+        let reporter = match (self.global.quiet, self.live) {
             (true, _) => Reporter::quiet(board, self.err),
             (false, true) => Reporter::bars(board, Progress::on_stderr(self.err, began), self.err),
             (false, false) => Reporter::lines(board, self.err),
-        }
+        };
+        reporter.verbosely(self.global.verbose > 0)
     }
 
     /// The problems of a stack file, drawn with their places.
@@ -221,6 +230,12 @@ pub(super) fn unexpected(reply: &Reply) -> Error {
         Reply::Error { message } => Error::Other(message.clone()),
         _ => Error::Other("the supervisor answered something else than was asked".into()),
     }
+}
+
+/// Whether a message of one line is wider than the terminal; what has lines of its own is laid
+/// out already.
+fn is_long(text: &str, columns: usize) -> bool {
+    !text.contains('\n') && console::measure_text_width(text) > columns
 }
 
 fn here() -> Result<PathBuf, Error> {

@@ -95,3 +95,78 @@ pub(super) fn carry_out(
         idle(reporter)?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::{
+        reporters::{
+            Theme,
+            board::{Board, Goal},
+        },
+        status::Status,
+    };
+
+    /// A supervisor that says what it was told to say.
+    struct Script(VecDeque<Option<(u64, Reply)>>);
+
+    impl Link for Script {
+        fn ask(&mut self, _: Request) -> Result<u64, ClientError> {
+            Ok(7)
+        }
+
+        fn next(&mut self, timeout: Duration) -> Result<Option<Answer>, ClientError> {
+            match self.0.pop_front() {
+                Some(answer) => Ok(answer.map(|(id, reply)| Answer { id, reply })),
+                None => {
+                    std::thread::sleep(timeout);
+                    Ok(None)
+                }
+            }
+        }
+    }
+
+    fn carry_out_script(
+        script: Vec<Option<(u64, Reply)>>,
+        timeout: Option<Duration>,
+    ) -> Result<Ended, Error> {
+        let status = Status {
+            format: 1,
+            stack: "shop".into(),
+            file: "stack.kdl".into(),
+            supervisor: None,
+            services: Vec::new(),
+            tasks: Vec::new(),
+            notices: Vec::new(),
+        };
+        let mut reporter = Reporter::quiet(Board::of_status(&status, Goal::Up), Theme::PLAIN);
+        let limits = (timeout, OnInterrupt::Leave);
+        carry_out(&mut Script(script.into()), Request::Status, limits, &mut reporter, |_| Ok(()))
+    }
+
+    fn outcome() -> Reply {
+        Reply::Outcome { outcome: Outcome::default(), left: None }
+    }
+
+    #[test]
+    fn it_ends_with_its_own_outcome() {
+        let error = Reply::Error { message: "of another request".into() };
+        let script = vec![None, Some((3, error)), Some((3, outcome())), Some((7, outcome()))];
+        assert!(matches!(carry_out_script(script, None), Ok(Ended::Outcome { .. })));
+    }
+
+    #[test]
+    fn a_refusal_ends_it() {
+        let script = vec![Some((7, Reply::Error { message: "no".into() }))];
+        let error = carry_out_script(script, None).expect_err("refused");
+        assert_eq!(error.to_string(), "no");
+    }
+
+    #[test]
+    fn the_time_runs_out() {
+        let ended = carry_out_script(Vec::new(), Some(Duration::from_millis(30)));
+        assert!(matches!(ended, Ok(Ended::Timeout)));
+    }
+}

@@ -6,6 +6,7 @@
 
 mod args;
 mod ask;
+mod browser;
 mod busy;
 mod caller;
 mod context;
@@ -21,6 +22,7 @@ mod programs;
 mod roles;
 mod running;
 mod verbs;
+mod version;
 mod when;
 
 use std::process::ExitCode;

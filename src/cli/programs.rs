@@ -5,10 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::names;
+use super::{names, version};
 use crate::model::{Command, EnvValue, Stack, StepCommand, Task, TaskBody, Tool};
 
-/// A program that is not there.
+/// A program that is not there, or not in the version that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Missing {
     /// The service or task that needs it.
@@ -31,6 +31,8 @@ enum Searched {
     Nothing(PathBuf),
     /// At this place, where something is that cannot be executed.
     NotExecutable(PathBuf),
+    /// It is there, in another version.
+    Version { found: String, wanted: String, place: PathBuf },
 }
 
 impl std::fmt::Display for Missing {
@@ -45,6 +47,10 @@ impl std::fmt::Display for Missing {
             }
             Searched::NotExecutable(place) => {
                 write!(f, "{owner}: {} is not executable", place.display())?;
+            }
+            Searched::Version { found, wanted, place } => {
+                let place = place.display();
+                write!(f, "{owner}: {program} is {found}, {wanted} is wanted ({place})")?;
             }
         }
         if let Some(similar) = &self.similar {
@@ -65,25 +71,53 @@ pub(super) fn missing_programs(
     names: &[String],
 ) -> Vec<Missing> {
     let mut missing = Vec::new();
+    let mut versions = Versions::default();
     for name in names {
         let Some(owner) = Owner::of(stack, name) else { continue };
         let path = path_of(env, owner.env);
-        let wanted = owner.tools.iter().map(|tool| (tool.program.as_literal(), tool.hint.clone()));
-        let run = owner.commands.iter().map(|command| (program_of(command), None));
         let mut seen = Vec::new();
-        for (program, hint) in wanted.chain(run) {
-            let Some(program) = program.filter(|program| !seen.contains(program)) else { continue };
+        for Wanted { program, tool } in owner.wanted() {
+            if seen.contains(&program) {
+                continue;
+            }
             seen.push(program);
-            let Some((searched, similar)) = look_for(program, &path, owner.dir) else { continue };
+            let found = match look_for(program, &path, owner.dir) {
+                Ok(place) => versions.unfit(tool, &place, owner.dir).map(|found| (found, None)),
+                Err(not_there) => Some(not_there),
+            };
+            let Some((searched, similar)) = found else { continue };
             // Something that runs before it may well make it: `npm ci`, a virtual environment.
             let made_later = matches!(searched, Searched::Nothing(_)) || path_is_own(&path, stack);
             if !(made_later && owner.is_prepared) {
                 let (owner, program) = (name.clone(), program.to_owned());
+                let hint = tool.and_then(|tool| tool.hint.clone());
                 missing.push(Missing { owner, program, searched, similar, hint });
             }
         }
     }
     missing
+}
+
+/// A program that a service or task runs or asks for.
+struct Wanted<'a> {
+    program: &'a str,
+    /// What the file says of it.
+    tool: Option<&'a Tool>,
+}
+
+/// What programs have said of their versions: each is asked once.
+#[derive(Default)]
+struct Versions(BTreeMap<PathBuf, Option<String>>);
+
+impl Versions {
+    /// The version of a program that has another one than is wanted. One that does not tell its
+    /// version will do.
+    fn unfit(&mut self, tool: Option<&Tool>, place: &Path, dir: &Path) -> Option<Searched> {
+        let wanted = tool?.version.as_ref()?;
+        let known = self.0.entry(place.to_owned()).or_insert_with(|| version::of(place, dir));
+        let found = known.clone().filter(|found| !version::will_do(found, wanted))?;
+        Some(Searched::Version { found, wanted: wanted.clone(), place: place.to_owned() })
+    }
 }
 
 /// What of a service or task counts here.
@@ -97,6 +131,14 @@ struct Owner<'a> {
 }
 
 impl<'a> Owner<'a> {
+    fn wanted(&self) -> impl Iterator<Item = Wanted<'a>> + use<'a> {
+        let tools = self.tools.iter().filter_map(|tool| {
+            Some(Wanted { program: tool.program.as_literal()?, tool: Some(tool) })
+        });
+        let commands = self.commands.clone().into_iter().filter_map(program_of);
+        tools.chain(commands.map(|program| Wanted { program, tool: None }))
+    }
+
     fn of(stack: &'a Stack, name: &str) -> Option<Self> {
         let needs = names::with_needs(stack, &[name.to_owned()]);
         let needs_task = needs.iter().any(|need| need != name && stack.task(need).is_some());
@@ -150,14 +192,14 @@ fn path_is_own(path: &str, stack: &Stack) -> bool {
     std::env::split_paths(path).any(|folder| folder.is_relative() || folder.starts_with(&stack.dir))
 }
 
-/// `None`: it is there.
-fn look_for(program: &str, path: &str, dir: &Path) -> Option<(Searched, Option<String>)> {
-    if which::which_in(program, Some(path), dir).is_ok() {
-        return None;
+/// Where it is, or why it is not there and what has almost the same name.
+fn look_for(program: &str, path: &str, dir: &Path) -> Result<PathBuf, (Searched, Option<String>)> {
+    if let Ok(place) = which::which_in(program, Some(path), dir) {
+        return Ok(place);
     }
     if program.contains('/') {
         let place = dir.join(program.strip_prefix("./").unwrap_or(program));
-        return Some(match place.exists() {
+        return Err(match place.exists() {
             true => (Searched::NotExecutable(place), None),
             false => (Searched::Nothing(place), None),
         });
@@ -168,7 +210,7 @@ fn look_for(program: &str, path: &str, dir: &Path) -> Option<(Searched, Option<S
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
     let similar = names::closest(there.iter().map(String::as_str), program);
-    Some((Searched::Path(path.to_owned()), similar))
+    Err((Searched::Path(path.to_owned()), similar))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub(super) struct Running {
     pub(super) name: String,
     /// Its folder.
     pub(super) folder: PathBuf,
-    /// Its file.
+    /// Its file, as seen from its folder.
     pub(super) file: PathBuf,
     /// How many services it has that are wanted.
     pub(super) services: usize,
@@ -26,7 +26,7 @@ impl Running {
     /// As data.
     pub(super) fn json(&self) -> Value {
         let Self { name, folder, file, services, ready } = self;
-        json!({ "name": name, "folder": folder, "file": file, "services": services, "ready": ready })
+        json!({ "name": name, "folder": folder, "file": folder.join(file), "services": services, "ready": ready })
     }
 }
 
@@ -55,7 +55,7 @@ fn look(folder: PathBuf) -> Option<Running> {
 pub(super) fn find(name: &str) -> Result<PathBuf, Error> {
     let found: Vec<Running> = all().into_iter().filter(|stack| stack.name == name).collect();
     match found.as_slice() {
-        [one] => Ok(one.file.clone()),
+        [one] => Ok(one.folder.join(&one.file)),
         [] => Err(Error::NoSuchStack(name.to_owned())),
         many => {
             let folders: Vec<String> =

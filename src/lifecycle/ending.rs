@@ -56,11 +56,11 @@ impl std::fmt::Display for Ending {
 impl Life {
     /// Decides what follows an end, once nothing of it is left: started again after a pause,
     /// ended well, or failed.
-    pub(super) fn judge(&mut self, ending: Ending, step: &mut Step<'_>) {
+    pub(super) fn judge(&mut self, ending: &Ending, step: &mut Step<'_>) {
         self.cause = ending.cause();
         self.ending = Some(ending.clone());
         let when = step.service.restart.when;
-        match &ending {
+        match ending {
             Ending::Busy { port, .. } => self.fail(ending.to_string(), Some(*port), step),
             Ending::Exit(exit)
                 if exit.is_success(&step.service.succeeds_with) && when != RestartWhen::Always =>
@@ -71,7 +71,7 @@ impl Life {
                 if when == RestartWhen::Never {
                     self.fail(ending.to_string(), None, step);
                 } else {
-                    self.try_again(&ending, step);
+                    self.try_again(ending, step);
                 }
             }
         }

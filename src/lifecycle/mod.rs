@@ -8,7 +8,9 @@
 mod backoff;
 pub mod effect;
 mod ending;
+mod health;
 pub mod input;
+mod run;
 mod service;
 mod start;
 mod stop;

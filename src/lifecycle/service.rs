@@ -22,10 +22,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Effects, Ending, Hook, Input, ProbeAnswer, Stopping, backoff::Tries, millis};
+use super::{Effect, Effects, Ending, Hook, Input, Stopping, backoff::Tries, millis};
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Exit, RestartWhen, Service},
+    model::{Exit, Service},
     status::ServiceState,
 };
 
@@ -348,79 +348,6 @@ impl Life {
         };
         if let Some(effect) = lost {
             self.emit(effect, step);
-        }
-    }
-
-    fn while_up(&mut self, input: Input, step: &mut Step<'_>) {
-        match input {
-            Input::Alive(answer) => self.alive(answer, step),
-            Input::MemoryExceeded(bytes) => self.end_by(Ending::Memory(bytes), step),
-            Input::Exited { exit, .. } => self.main_ended(exit, step),
-            Input::TreeGone { swept } => self.vanished(swept, step),
-            // Answers to what is no longer asked; what cannot be killed was not asked to end.
-            Input::Probed(_)
-            | Input::Ports(_)
-            | Input::Cleaned(_)
-            | Input::HookEnded { .. }
-            | Input::Spawned { .. }
-            | Input::SpawnFailed(_)
-            | Input::Unchanged(_)
-            | Input::Stuck(_) => {}
-        }
-    }
-
-    fn alive(&mut self, answer: ProbeAnswer, step: &mut Step<'_>) {
-        let Some(policy) = &step.service.alive else { return };
-        match answer {
-            ProbeAnswer::Holds => {
-                self.failures = 0;
-                self.answer = None;
-                if matches!(self.phase, Phase::Unhealthy { .. }) {
-                    self.enter(Phase::Ready, step.now);
-                    let after_ms = self.ready_after_ms().unwrap_or(0);
-                    self.publish_because(Event::Ready { after_ms }, Cause::Check, step);
-                }
-            }
-            ProbeAnswer::Fails { check, answer } => {
-                let reason = format!("{check}: {answer}");
-                self.answered(check, answer, step);
-                self.failures = self.failures.saturating_add(1);
-                if self.failures >= policy.failures && matches!(self.phase, Phase::Ready) {
-                    self.lose_health(reason, step);
-                }
-            }
-        }
-    }
-
-    fn lose_health(&mut self, reason: String, step: &mut Step<'_>) {
-        let cooldown = step.service.alive.as_ref().map_or_else(Default::default, |a| a.cooldown);
-        let event = Event::Unhealthy { reason: reason.clone() };
-        self.publish_because(event, Cause::Check, step);
-        let until = match step.service.restart.when {
-            RestartWhen::Never => None,
-            RestartWhen::Always | RestartWhen::OnFailure => {
-                Some(self.mended.map_or(step.now, |mended| mended + cooldown).max(step.now))
-            }
-        };
-        self.enter(Phase::Unhealthy { reason: reason.clone(), until }, step.now);
-        if until == Some(step.now) {
-            self.mend(reason, step);
-        }
-    }
-
-    fn mend(&mut self, reason: String, step: &mut Step<'_>) {
-        self.mended = Some(step.now);
-        self.end_by(Ending::Unhealthy(reason), step);
-    }
-
-    /// Notes what a check answered, and writes it down where it is news.
-    pub(super) fn answered(&mut self, check: String, answer: String, step: &mut Step<'_>) {
-        let news = Some((check, answer));
-        if self.answer != news
-            && let Some((check, answer)) = news.clone()
-        {
-            self.answer = news;
-            self.publish_because(Event::Checked { check, answer }, Cause::Check, step);
         }
     }
 

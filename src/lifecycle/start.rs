@@ -57,7 +57,7 @@ impl Life {
         match (at, input) {
             (StartStage::Ports, Input::Ports(PortsAnswer::Free)) => self.clean(step),
             (StartStage::Ports, Input::Ports(PortsAnswer::Busy { port, holder })) => {
-                self.judge(Ending::Busy { port, holder }, step);
+                self.judge(&Ending::Busy { port, holder }, step);
             }
             (StartStage::Cleanup, Input::Cleaned(cleaned)) => {
                 self.note_cleaned(cleaned, step);

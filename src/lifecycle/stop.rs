@@ -213,7 +213,11 @@ impl Life {
             }
             (StopStage::Command, Input::HookEnded { hook: Hook::Stop, .. }) => {
                 let (then, gone) = (stopping.then.clone(), stopping.gone);
-                if gone { self.release(then, step) } else { self.signal(then, step) }
+                if gone {
+                    self.release(then, step);
+                } else {
+                    self.signal(then, step);
+                }
             }
             (StopStage::Command, Input::TreeGone { swept }) => {
                 stopping.gone = true;
@@ -232,7 +236,9 @@ impl Life {
                 stopping.stuck.clone_from(&processes);
                 self.publish(Event::Stuck { processes }, step);
             }
-            (StopStage::Ports { again: None }, Input::Ports(answer)) => self.released(answer, step),
+            (StopStage::Ports { again: None }, Input::Ports(answer)) => {
+                self.released(&answer, step);
+            }
             (StopStage::Cleanup, Input::Cleaned(cleaned)) => {
                 let then = stopping.then.clone();
                 self.note_cleaned(cleaned, step);
@@ -266,7 +272,11 @@ impl Life {
             StopStage::Command => {
                 let gone = stopping.gone;
                 self.emit(Effect::KillHook(Hook::Stop), step);
-                if gone { self.release(then, step) } else { self.signal(then, step) }
+                if gone {
+                    self.release(then, step);
+                } else {
+                    self.signal(then, step);
+                }
             }
             StopStage::Spawn | StopStage::Signal => self.kill(then, step),
             StopStage::Kill => {
@@ -334,7 +344,7 @@ impl Life {
         }
     }
 
-    fn released(&mut self, answer: PortsAnswer, step: &mut Step<'_>) {
+    fn released(&mut self, answer: &PortsAnswer, step: &mut Step<'_>) {
         let Phase::Stopping(stopping) = &mut self.phase else { return };
         match answer {
             PortsAnswer::Free => {
@@ -371,7 +381,7 @@ impl Life {
                 self.enter(Phase::Idle, step.now);
                 self.publish(Event::Stopped, step);
             }
-            Then::Judge(ending) => self.judge(ending, step),
+            Then::Judge(ending) => self.judge(&ending, step),
         }
     }
 

@@ -10,23 +10,16 @@
 //! | Rescue    | `on-failure`        | ended → Failed                                         |
 //! | Done, Skipped, Failed | nothing | `start`, `reset`                                       |
 //!
-//! Each run and each retry is a new generation.
-
-use std::time::Duration;
+//! Each run and each retry is a new generation. The steps are told in [`super::run`].
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Effects, Hook, Input, KILL_WITHIN, millis, span};
+use super::Effects;
 use crate::{
-    event::{Cause, Event, Tick},
+    event::{Cause, Tick},
     model::{Exit, Task},
     status::TaskState,
 };
-
-/// How long a cancelled task may take to end by itself.
-const CANCEL_GRACE: Duration = Duration::from_secs(10);
-/// How long `on-failure` may take after a cancel, where the task has no `timeout`.
-const RESCUE_WITHIN: Duration = Duration::from_secs(60);
 
 /// What a task is doing, and what is remembered of what it did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,9 +38,9 @@ pub struct Run {
     pub exit: Option<Exit>,
     /// Why it runs.
     pub cause: Cause,
-    retried: u32,
-    args: Vec<String>,
-    cancelled: bool,
+    pub(super) retried: u32,
+    pub(super) args: Vec<String>,
+    pub(super) cancelled: bool,
 }
 
 /// What a task is doing.
@@ -198,273 +191,5 @@ impl Run {
             | RunPhase::Skipped
             | RunPhase::Failed { .. } => None,
         }
-    }
-
-    /// Begins a run, if none is on its way. All needs hold: the supervisor has seen to that.
-    pub fn start(&mut self, args: Vec<String>, force: bool, cause: Cause, step: &mut TaskStep<'_>) {
-        if self.is_live() {
-            return;
-        }
-        self.generation += 1;
-        self.retried = 0;
-        self.args = args;
-        self.cancelled = false;
-        self.cause = cause;
-        self.began = step.now;
-        self.exit = None;
-        self.publish(Event::Starting, step);
-        if step.task.inputs.is_empty() || force {
-            self.spawn(step);
-        } else {
-            self.enter(RunPhase::Inputs, step.now);
-            self.emit(Effect::CheckInputs, step);
-        }
-    }
-
-    /// Ends a run: gently, then not.
-    pub fn cancel(&mut self, cause: Cause, step: &mut TaskStep<'_>) {
-        if self.cancelled || !self.is_live() {
-            return;
-        }
-        self.cancelled = true;
-        self.cause = cause;
-        self.publish(Event::Stopping, step);
-        let failed = Some("cancelled".to_owned());
-        match &mut self.phase {
-            RunPhase::Inputs => self.fail("cancelled".to_owned(), step),
-            RunPhase::Spawn => self.end(failed, false, CANCEL_GRACE, step),
-            RunPhase::Running { .. } => {
-                self.end(failed, false, CANCEL_GRACE, step);
-                self.emit(Effect::SignalStop, step);
-                self.publish(Event::Signalled { signal: "SIGTERM".to_owned(), tree: true }, step);
-            }
-            RunPhase::Ending { failed, .. } => {
-                // It is ending anyway; but there will be no retry.
-                failed.get_or_insert_with(|| "cancelled".to_owned());
-            }
-            RunPhase::Rescue { until, .. } => {
-                let within = step.task.timeout.unwrap_or(RESCUE_WITHIN);
-                until.get_or_insert(step.now + within);
-            }
-            RunPhase::Idle
-            | RunPhase::Done { .. }
-            | RunPhase::Skipped
-            | RunPhase::Failed { .. } => {}
-        }
-    }
-
-    /// Forgets how the last run ended.
-    pub fn reset(&mut self, now: Tick) {
-        if !self.is_live() {
-            self.enter(RunPhase::Idle, now);
-        }
-    }
-
-    /// Takes in what happened in the present generation.
-    pub fn input(&mut self, input: Input, step: &mut TaskStep<'_>) {
-        match (&mut self.phase, input) {
-            (RunPhase::Inputs, Input::Unchanged(true)) => {
-                self.enter(RunPhase::Skipped, step.now);
-                let reason = "its inputs have not changed".to_owned();
-                self.publish(Event::Skipped { reason }, step);
-            }
-            (RunPhase::Inputs, Input::Unchanged(false)) => self.spawn(step),
-            (RunPhase::Spawn, Input::Spawned { pid }) => {
-                let until = step.task.timeout.map(|timeout| step.now + timeout);
-                self.enter(RunPhase::Running { until }, step.now);
-                self.pid = Some(pid);
-                self.publish(Event::Running { pid }, step);
-            }
-            (RunPhase::Spawn, Input::SpawnFailed(error)) => self.conclude(Some(error), step),
-            (RunPhase::Spawn | RunPhase::Running { .. }, Input::Exited { exit, .. }) => {
-                self.ended(exit, step);
-            }
-            (RunPhase::Spawn | RunPhase::Running { .. }, Input::TreeGone { swept }) => {
-                self.ended(Exit::UNKNOWN, step);
-                self.gone(swept, step);
-            }
-            // Cancelled before it was seen to run.
-            (RunPhase::Ending { .. }, Input::Spawned { pid }) => {
-                self.pid = Some(pid);
-                self.publish(Event::Running { pid }, step);
-                self.kill(step);
-            }
-            (RunPhase::Ending { failed, .. }, Input::SpawnFailed(_)) => {
-                let failed = failed.clone();
-                self.conclude(failed, step);
-            }
-            (RunPhase::Ending { .. }, Input::Exited { exit, .. }) => {
-                self.pid = None;
-                self.exit = Some(exit);
-                let event = Event::Exited { exit, expected: true, tail: Vec::new() };
-                self.publish(event, step);
-                self.kill(step);
-            }
-            (RunPhase::Ending { .. }, Input::TreeGone { swept }) => self.gone(swept, step),
-            (RunPhase::Ending { stuck, .. }, Input::Stuck(processes)) => {
-                stuck.clone_from(&processes);
-                self.publish(Event::Stuck { processes }, step);
-            }
-            (RunPhase::Rescue { reason, .. }, Input::HookEnded { hook: Hook::OnFailure, exit }) => {
-                let reason = reason.clone();
-                self.publish_rescue(exit, step);
-                self.fail(reason, step);
-            }
-            // Answers that this phase did not ask for: they belong to an earlier one.
-            (
-                RunPhase::Idle
-                | RunPhase::Inputs
-                | RunPhase::Spawn
-                | RunPhase::Running { .. }
-                | RunPhase::Ending { .. }
-                | RunPhase::Rescue { .. }
-                | RunPhase::Done { .. }
-                | RunPhase::Skipped
-                | RunPhase::Failed { .. },
-                _,
-            ) => {}
-        }
-    }
-
-    /// Does what is due.
-    pub fn tick(&mut self, step: &mut TaskStep<'_>) {
-        if self.deadline().is_none_or(|deadline| deadline > step.now) {
-            return;
-        }
-        match &mut self.phase {
-            RunPhase::Running { .. } => {
-                let timeout = step.task.timeout.unwrap_or_default();
-                let failed = Some(format!("not done within {}", span(timeout)));
-                self.end(failed, false, KILL_WITHIN, step);
-                self.kill(step);
-            }
-            RunPhase::Ending { killed: false, .. } => self.kill(step),
-            RunPhase::Ending { until, .. } => *until = None,
-            RunPhase::Rescue { reason, .. } => {
-                let reason = reason.clone();
-                self.emit(Effect::KillHook(Hook::OnFailure), step);
-                self.fail(reason, step);
-            }
-            RunPhase::Idle
-            | RunPhase::Inputs
-            | RunPhase::Spawn
-            | RunPhase::Done { .. }
-            | RunPhase::Skipped
-            | RunPhase::Failed { .. } => {}
-        }
-    }
-
-    /// What was asked of the world and may have been lost with the one who asked: to ask again
-    /// must be harmless.
-    pub fn resume(&self, step: &mut TaskStep<'_>) {
-        let lost = match &self.phase {
-            RunPhase::Inputs => Some(Effect::CheckInputs),
-            RunPhase::Spawn => Some(Effect::Spawn { args: self.args.clone() }),
-            RunPhase::Ending { killed: true, .. } => Some(Effect::KillTree),
-            RunPhase::Rescue { .. } => Some(Effect::RunHook(Hook::OnFailure)),
-            RunPhase::Running { .. }
-            | RunPhase::Ending { killed: false, .. }
-            | RunPhase::Idle
-            | RunPhase::Done { .. }
-            | RunPhase::Skipped
-            | RunPhase::Failed { .. } => None,
-        };
-        if let Some(effect) = lost {
-            self.emit(effect, step);
-        }
-    }
-
-    fn spawn(&mut self, step: &mut TaskStep<'_>) {
-        self.enter(RunPhase::Spawn, step.now);
-        self.emit(Effect::Spawn { args: self.args.clone() }, step);
-    }
-
-    /// Its main process ended by itself: what it left behind goes before anything follows.
-    fn ended(&mut self, exit: Exit, step: &mut TaskStep<'_>) {
-        let good = exit.is_success(&step.task.succeeds_with);
-        self.pid = None;
-        self.exit = Some(exit);
-        self.publish(Event::Exited { exit, expected: good, tail: Vec::new() }, step);
-        let failed = (!good).then(|| exit.to_string());
-        self.end(failed, false, KILL_WITHIN, step);
-        self.kill(step);
-    }
-
-    fn end(&mut self, failed: Option<String>, killed: bool, within: Duration, step: &TaskStep<'_>) {
-        let until = Some(step.now + within);
-        self.enter(RunPhase::Ending { failed, killed, until, stuck: Vec::new() }, step.now);
-    }
-
-    fn kill(&mut self, step: &mut TaskStep<'_>) {
-        if let RunPhase::Ending { killed, until, .. } = &mut self.phase {
-            if !*killed {
-                *killed = true;
-                *until = Some(step.now + KILL_WITHIN);
-            }
-            self.emit(Effect::KillTree, step);
-        }
-    }
-
-    fn gone(&mut self, swept: usize, step: &mut TaskStep<'_>) {
-        let RunPhase::Ending { failed, .. } = &mut self.phase else { return };
-        let failed = failed.take();
-        self.pid = None;
-        if swept > 0 {
-            self.publish(Event::Swept { processes: swept }, step);
-        }
-        self.conclude(failed, step);
-    }
-
-    fn conclude(&mut self, failed: Option<String>, step: &mut TaskStep<'_>) {
-        let Some(reason) = failed else {
-            let after_ms = millis(step.now.since(self.began));
-            self.enter(RunPhase::Done { after_ms }, step.now);
-            self.emit(Effect::TaskSucceeded, step);
-            self.publish(Event::Done { after_ms }, step);
-            return;
-        };
-        if self.retried < step.task.retries && !self.cancelled {
-            self.retried += 1;
-            self.generation += 1;
-            self.publish(Event::Starting, step);
-            self.spawn(step);
-        } else if step.task.on_failure.is_empty() {
-            self.fail(reason, step);
-        } else {
-            let within = step.task.timeout.or(self.cancelled.then_some(RESCUE_WITHIN));
-            let until = within.map(|within| step.now + within);
-            self.enter(RunPhase::Rescue { reason, until }, step.now);
-            self.emit(Effect::RunHook(Hook::OnFailure), step);
-        }
-    }
-
-    fn fail(&mut self, reason: String, step: &mut TaskStep<'_>) {
-        self.enter(RunPhase::Failed { reason: reason.clone() }, step.now);
-        self.publish(Event::Failed { reason, tail: Vec::new() }, step);
-    }
-
-    fn publish_rescue(&self, exit: Result<Exit, String>, step: &mut TaskStep<'_>) {
-        let hook = Hook::OnFailure.key().to_owned();
-        let event = match exit {
-            Ok(exit) => Event::Hook { hook, exit },
-            Err(error) => Event::Notice { text: format!("{hook}: {error}") },
-        };
-        self.publish(event, step);
-    }
-
-    fn enter(&mut self, phase: RunPhase, now: Tick) {
-        let before = self.state();
-        self.phase = phase;
-        if self.state() != before {
-            self.since = now;
-        }
-    }
-
-    fn emit(&self, effect: Effect, step: &mut TaskStep<'_>) {
-        step.effects.push((self.generation, effect));
-    }
-
-    fn publish(&self, event: Event, step: &mut TaskStep<'_>) {
-        self.emit(Effect::Publish(event, self.cause.clone()), step);
     }
 }

@@ -111,6 +111,11 @@ impl Places {
         self.logs().join(format!("{name}.log"))
     }
 
+    /// The folder of a service's or task's own.
+    pub fn data(&self, name: &str) -> PathBuf {
+        self.state.join("data").join(name)
+    }
+
     /// The ledger of events.
     pub fn ledger(&self) -> PathBuf {
         self.state.join("ledger")

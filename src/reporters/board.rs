@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 
+pub use super::phase::{End, Move, Phase};
 use crate::{
     event::{Event, Record},
     model::{Exit, Signal, Stack},
@@ -44,94 +45,12 @@ pub struct Row {
     pub address: Option<String>,
     /// Whether the stack has it (the file may have lost it).
     pub declared: bool,
+    /// Whether its output is shown already, so that its last lines need not be.
+    pub streamed: bool,
     /// The last lines of its output before its latest failure.
     tail: Vec<String>,
     /// How its process ended last, while something else is still to come.
     exit: Option<Exit>,
-}
-
-/// What a row does.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Phase {
-    /// Nothing that concerns this command.
-    Quiet,
-    /// On the way.
-    Moving(Move),
-    /// Where it ended up.
-    Settled(End),
-}
-
-/// What a service or task that is on the way does now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Move {
-    /// Its needs do not hold yet.
-    Waiting(Vec<String>),
-    /// Its start began.
-    Starting,
-    /// Its process runs, a check does not hold yet.
-    Checking {
-        /// The check.
-        check: String,
-        /// Its answer.
-        answer: String,
-    },
-    /// A task runs.
-    Running {
-        /// The step.
-        step: Option<String>,
-    },
-    /// It is not well any more.
-    Unhealthy(String),
-    /// Its process ended, and something follows.
-    Ended(Exit),
-    /// It is started again after a pause.
-    Backoff {
-        /// How its process ended.
-        exit: Option<Exit>,
-        /// The pause.
-        delay_ms: u64,
-        /// The number of the try.
-        attempt: u32,
-        /// How many there are.
-        of: u32,
-    },
-    /// Its stop began.
-    Stopping,
-    /// Its time to stop was up.
-    Killing,
-}
-
-/// Where a service or task ended up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
-    /// It is ready.
-    Ready {
-        /// Since its start.
-        after_ms: u64,
-    },
-    /// The task is done.
-    Done {
-        /// Since its start.
-        after_ms: u64,
-    },
-    /// The task did not have to run.
-    Skipped(String),
-    /// It is down.
-    Stopped {
-        /// Since the stop began, where that was seen.
-        after_ms: Option<u64>,
-    },
-    /// It ended, and that is no failure.
-    Exited(Exit),
-    /// It failed.
-    Failed {
-        /// Why.
-        reason: String,
-        /// The last lines of its output.
-        tail: Vec<String>,
-    },
-    /// Processes of it are left.
-    Stuck(Vec<String>),
 }
 
 /// What a record changed.
@@ -278,6 +197,7 @@ impl Row {
             began: None,
             address: None,
             declared: true,
+            streamed: false,
             tail: Vec::new(),
             exit: None,
         }
@@ -323,7 +243,11 @@ impl Row {
             }
             Event::Failed { reason, tail } => {
                 let kept = std::mem::take(&mut self.tail);
-                let tail = if tail.is_empty() { kept } else { tail.clone() };
+                let tail = match (self.streamed, tail.is_empty()) {
+                    (true, _) => Vec::new(),
+                    (false, true) => kept,
+                    (false, false) => tail.clone(),
+                };
                 self.settle(End::Failed { reason: reason.clone(), tail });
             }
             Event::Step { step } => self.go(Move::Running { step: Some(step.clone()) }, at),
@@ -377,71 +301,6 @@ impl Row {
             // It comes back: what follows says when.
             (Goal::Up, true) if stopping => self.phase = Phase::Quiet,
             (Goal::Up, true) => {}
-        }
-    }
-}
-
-impl Move {
-    /// What it does now, in a few words.
-    pub fn text(&self) -> String {
-        match self {
-            Self::Waiting(on) => format!("waiting for {}", super::words::list(on)),
-            Self::Starting => "starting".into(),
-            Self::Checking { check, answer } => format!("checking {check} → {answer}"),
-            Self::Running { step: None } => "running".into(),
-            Self::Running { step: Some(step) } => format!("running {step}"),
-            Self::Unhealthy(reason) => format!("unhealthy: {reason}"),
-            Self::Ended(exit) => exit.to_string(),
-            Self::Backoff { exit, delay_ms, attempt, of } => {
-                let ended = exit.map_or("failed".into(), |exit| exit.to_string());
-                let delay = super::words::millis(*delay_ms);
-                format!("{ended}, again in {delay} ({attempt} of {of})")
-            }
-            Self::Stopping => "stopping".into(),
-            Self::Killing => "killing".into(),
-        }
-    }
-
-    /// Whether it does nothing but wait for others.
-    pub fn waits(&self) -> bool {
-        matches!(self, Self::Waiting(_))
-    }
-}
-
-impl End {
-    /// How it ended up, in a few words.
-    pub fn text(&self) -> String {
-        match self {
-            Self::Ready { after_ms } => format!("ready in {}", super::words::millis(*after_ms)),
-            Self::Done { after_ms } => format!("done in {}", super::words::millis(*after_ms)),
-            Self::Skipped(reason) => format!("skipped: {reason}"),
-            Self::Stopped { after_ms: None } => "stopped".into(),
-            Self::Stopped { after_ms: Some(after) } => {
-                format!("stopped in {}", super::words::millis(*after))
-            }
-            Self::Exited(exit) => format!("ended ({exit})"),
-            Self::Failed { reason, .. } => format!("failed: {reason}"),
-            Self::Stuck(processes) => {
-                format!("{} could not be ended", super::words::count(processes.len(), "process"))
-            }
-        }
-    }
-
-    /// Whether that is a failure.
-    pub fn is_bad(&self) -> bool {
-        matches!(self, Self::Failed { .. } | Self::Stuck(_))
-    }
-
-    /// What to show below it: the last lines of its log, the processes that are left.
-    pub fn evidence(&self) -> &[String] {
-        match self {
-            Self::Failed { tail, .. } => tail,
-            Self::Stuck(processes) => processes,
-            Self::Ready { .. }
-            | Self::Done { .. }
-            | Self::Skipped(_)
-            | Self::Stopped { .. }
-            | Self::Exited(_) => &[],
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod events;
 pub mod graph;
 mod lines;
 pub mod logs;
+mod phase;
 pub mod plan;
 pub mod progress;
 mod reporter;

@@ -18,6 +18,7 @@ pub struct Reporter {
     board: Board,
     theme: Theme,
     view: View,
+    verbose: bool,
 }
 
 #[derive(Debug)]
@@ -33,17 +34,23 @@ enum View {
 impl Reporter {
     /// Live lines on the terminal.
     pub fn bars(board: Board, progress: Progress, theme: Theme) -> Self {
-        Self { board, theme, view: View::Bars(progress) }
+        Self { board, theme, view: View::Bars(progress), verbose: false }
     }
 
     /// One plain line for each change.
     pub fn lines(board: Board, theme: Theme) -> Self {
-        Self { board, theme, view: View::Lines }
+        Self { board, theme, view: View::Lines, verbose: false }
     }
 
     /// Failures alone.
     pub fn quiet(board: Board, theme: Theme) -> Self {
-        Self { board, theme, view: View::Quiet }
+        Self { board, theme, view: View::Quiet, verbose: false }
+    }
+
+    /// From now on every record gets a line of its own.
+    #[must_use]
+    pub fn verbosely(self, verbose: bool) -> Self {
+        Self { verbose, ..self }
     }
 
     /// What is known by now.
@@ -51,8 +58,19 @@ impl Reporter {
         &self.board
     }
 
+    /// The output of this task is shown by somebody else.
+    pub fn output_is_shown(&mut self, name: &str) {
+        if let Some(row) = self.board.rows.iter_mut().find(|row| row.name == name) {
+            row.streamed = true;
+        }
+    }
+
     /// Something happened.
     pub fn record(&mut self, record: &Record, now: Timestamp) {
+        if self.verbose {
+            let text = super::events::show(record, &jiff::tz::TimeZone::system(), self.theme);
+            self.print(&[text]);
+        }
         if let Some(change) = self.board.fold(record) {
             let lines = self.lines_for(&change);
             self.print(&lines);

@@ -62,7 +62,9 @@ impl Tally {
     /// `6 services ready, 1 task done, 2 stopped`.
     fn good(&self) -> Vec<String> {
         let mut facts = Vec::new();
-        if self.services > 0 || (self.tasks == 0 && self.stopped == 0) {
+        let any =
+            self.services + self.tasks + self.stopped + self.failed.len() + self.blocked.len();
+        if self.services > 0 || any == 0 {
             facts.push(format!("{} ready", words::count(self.services, "service")));
         }
         if self.tasks > 0 {

@@ -125,7 +125,8 @@ fn reason_of_service(service: &ServiceStatus, theme: Theme) -> String {
         (Some(reason), _, _) => theme.plain_words(reason).into_owned(),
         (None, Some(ended), _) => ended,
         (None, None, ServiceState::Ready) => {
-            theme.paint(Tone::Faint, service.url.as_deref().unwrap_or_default())
+            let shown = service.url.as_ref().or(service.describe.as_ref());
+            theme.paint(Tone::Faint, shown.map_or("", String::as_str))
         }
         (None, None, _) => String::new(),
     }

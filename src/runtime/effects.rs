@@ -55,7 +55,10 @@ impl World {
 
     fn unit_effect(&mut self, name: &str, generation: u64, effect: lifecycle::Effect) {
         match effect {
-            lifecycle::Effect::CheckPorts => self.find_ports(name, generation, Vec::new()),
+            lifecycle::Effect::CheckPorts => {
+                self.make_data_folder(name);
+                self.find_ports(name, generation, Vec::new());
+            }
             lifecycle::Effect::CheckReleased => self.check_released(name, generation),
             lifecycle::Effect::Cleanup => self.clean_up(name, generation),
             lifecycle::Effect::RunHook(hook) => self.run_hook(name, generation, hook),
@@ -63,7 +66,10 @@ impl World {
                 let unit = hook_unit(name, hook, generation);
                 self.link.send(ToKeeper::Kill { unit });
             }
-            lifecycle::Effect::Spawn { args } => self.spawn(name, generation, &args),
+            lifecycle::Effect::Spawn { args } => {
+                self.make_data_folder(name);
+                self.spawn(name, generation, &args);
+            }
             lifecycle::Effect::CheckInputs => self.check_inputs(name, generation),
             lifecycle::Effect::TaskSucceeded => self.task_succeeded(name),
             lifecycle::Effect::StartReady => self.start_ready(name, generation),

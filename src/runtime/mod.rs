@@ -10,7 +10,8 @@
 //! - [`requests`]: what each request of a client means;
 //! - [`launch`], [`step`]: from the stack to a process;
 //! - [`probe`], [`checks`], [`http`], [`tls`], [`oneshot`], [`owner`]: readiness and liveness;
-//! - [`ports`], [`claim`], [`cleanup`], [`tasks`], [`excerpt`]: what is looked at around a start;
+//! - [`ports`], [`claim`], [`cleanup`], [`data`], [`tasks`], [`excerpt`]: what is looked at around
+//!   a start;
 //! - [`ledger`], [`intent`], [`secrets`], [`files`]: what is kept, and where;
 //! - [`watch`], [`memory`]: what else may restart a service;
 //! - [`view`]: what `status` shows.
@@ -18,6 +19,7 @@
 mod checks;
 mod claim;
 mod cleanup;
+mod data;
 mod effects;
 mod event_loop;
 mod excerpt;

@@ -32,6 +32,8 @@ struct Connection {
     pid: Option<u32>,
     /// The request whose answers are the records of the whole stack, for ever.
     follows: Option<u64>,
+    /// Whether its end is the end of the stack (`--foreground`).
+    foreground: bool,
 }
 
 /// A request that takes time.
@@ -40,7 +42,6 @@ struct Op {
     /// Who waits for it; nobody for the supervisor's own, and for those whose client is gone.
     client: Option<(ConnectionId, u64)>,
     follow: bool,
-    foreground: bool,
     take_ports: bool,
     whole_down: bool,
     /// Done, but for the keeper's proof.
@@ -89,14 +90,8 @@ impl Clients {
 
     /// The supervisor's own `down` of the whole stack.
     pub(super) fn shut_down_op(&mut self, op: OpId) {
-        let state = Op {
-            client: None,
-            follow: false,
-            foreground: false,
-            take_ports: false,
-            whole_down: true,
-            outcome: None,
-        };
+        let state =
+            Op { client: None, follow: false, take_ports: false, whole_down: true, outcome: None };
         self.ops.insert(op, state);
     }
 
@@ -120,7 +115,7 @@ impl World {
     pub(super) fn client_says(&mut self, message: Incoming) {
         match message {
             Incoming::Opened(id, outbox) => {
-                let connection = Connection { outbox, pid: None, follows: None };
+                let connection = Connection { outbox, pid: None, follows: None, foreground: false };
                 self.clients.connections.insert(id, connection);
             }
             Incoming::Asked(id, ask) => self.asked(id, *ask),
@@ -129,13 +124,12 @@ impl World {
     }
 
     fn closed(&mut self, connection: ConnectionId) {
-        self.clients.connections.remove(&connection);
-        let mut foreground = false;
+        let gone = self.clients.connections.remove(&connection);
+        let foreground = gone.is_some_and(|connection| connection.foreground);
         let mut left = Vec::new();
         for (id, op) in &mut self.clients.ops {
             if op.client.is_some_and(|(client, _)| client == connection) {
                 op.client = None;
-                foreground |= op.foreground;
                 left.push(*id);
             }
         }
@@ -172,10 +166,10 @@ impl World {
             }
             Request::Do { command, line, env, follow, foreground, take_ports } => {
                 let cause = Cause::Command { command: line, pid };
+                client.foreground |= foreground;
                 let op = Op {
                     client: Some((connection, id)),
                     follow,
-                    foreground,
                     take_ports,
                     whole_down: matches!(&command, Command::Down { names } if names.is_empty()),
                     outcome: None,
@@ -183,11 +177,14 @@ impl World {
                 self.start_op(op, command, env, cause);
             }
             Request::Events { since, follow } => self.events(connection, id, since, follow),
+            Request::CancelRun { ask } => {
+                self.cancel_run(connection, ask);
+                self.clients.reply(connection, id, Reply::Ok);
+            }
             Request::Status
             | Request::Plan { .. }
             | Request::Why { .. }
             | Request::Signal { .. }
-            | Request::CancelRun { .. }
             | Request::Stack
             | Request::Environment { .. } => {
                 let reply =
@@ -252,6 +249,15 @@ impl World {
         }
     }
 
+    /// Ends the run of a task that this connection asked for.
+    fn cancel_run(&mut self, connection: ConnectionId, ask: u64) {
+        let mut ops = self.clients.ops.iter();
+        let op = ops.find(|(_, op)| op.client == Some((connection, ask))).map(|(op, _)| *op);
+        if let Some(op) = op {
+            self.feed(Input::CancelRun { op });
+        }
+    }
+
     /// What can be answered at once.
     fn question(&mut self, request: Request) -> Result<Reply, String> {
         let now = platform::now();
@@ -269,21 +275,16 @@ impl World {
                 Ok(Reply::Why { why: self.with_log_lines(why) })
             }
             Request::Signal { name, signal, tree } => self.signal(&name, &signal, tree),
-            Request::CancelRun { ask } => {
-                let mut ops = self.clients.ops.iter();
-                let op = ops.find(|(_, op)| op.client.is_some_and(|(_, id)| id == ask));
-                if let Some(op) = op.map(|(op, _)| *op) {
-                    self.feed(Input::CancelRun { op });
-                }
-                Ok(Reply::Ok)
-            }
             Request::Stack => {
                 let mut stack = self.core.stack().clone();
                 let _ = secrets::take(&mut stack);
                 Ok(Reply::Stack { stack: Box::new(stack) })
             }
             Request::Environment { name } => self.environment(&name),
-            Request::Hello { .. } | Request::Do { .. } | Request::Events { .. } => Ok(Reply::Ok),
+            Request::Hello { .. }
+            | Request::Do { .. }
+            | Request::Events { .. }
+            | Request::CancelRun { .. } => Ok(Reply::Ok),
         }
     }
 

@@ -1,6 +1,10 @@
 //! What `status` shows: the core's view with what only the system knows.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{owner, world::World};
 use crate::{
@@ -47,7 +51,7 @@ impl World {
         Status {
             format: 1,
             stack: self.core.stack().name.clone(),
-            file: self.core.stack().file.clone(),
+            file: self.shown(&self.core.stack().file),
             supervisor: Some(SupervisorStatus {
                 pid: std::process::id(),
                 version: env!("CARGO_PKG_VERSION").into(),
@@ -57,6 +61,11 @@ impl World {
             tasks,
             notices: self.notices(),
         }
+    }
+
+    /// A path as it is shown: from the stack's folder on, where it lies in there.
+    fn shown(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.places.folder).unwrap_or(path).to_owned()
     }
 
     /// The statistics of every service's tree, from one look at the system.
@@ -153,7 +162,7 @@ impl World {
             fingerprint.unwrap_or_default() != source.fingerprint
         };
         for source in self.core.stack().sources.iter().filter(changed) {
-            let path = source.path.strip_prefix(&self.places.folder).unwrap_or(&source.path);
+            let path = self.shown(&source.path);
             let path = path.display();
             notices
                 .push(format!("{path} has changed since it was applied; `stackrun up` applies it"));

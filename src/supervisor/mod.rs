@@ -13,6 +13,7 @@ pub mod command;
 mod explain;
 mod foresee;
 mod intent;
+mod names;
 mod needs;
 mod node;
 mod note;

@@ -171,15 +171,14 @@ impl Supervisor {
         if on_its_way && !self.has_failed_since_due(id, to) { Stand::Pending } else { Stand::Holds }
     }
 
-    /// The `up` for which something that is about to start needs this task to run; none if
-    /// nobody does.
-    pub(super) fn demand(&self, task: Id) -> Option<u64> {
+    /// Who is about to start and needs this task to run, and for which `up`; none if nobody does.
+    pub(super) fn demand(&self, task: Id) -> Option<(u64, Id)> {
         let asking = self.graph.needed_by(task).filter(|&(id, _)| {
             self.nodes[id].standing.due.is_some()
                 && self.counts(id, task)
                 && !self.is_answered(id, task)
         });
-        asking.map(|(id, _)| self.nodes[id].standing.revision).max()
+        asking.map(|(id, _)| (self.nodes[id].standing.revision, id)).max()
     }
 
     /// Who is about to start and needs this external service to be looked at again.

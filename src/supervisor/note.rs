@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     lifecycle::{Life, Run},
-    model::{Service, Stack, Task},
+    model::{Service, Stack, Task, TaskBody},
 };
 
 /// The version of the note's format.
@@ -45,16 +45,16 @@ struct Line {
 #[serde(rename_all = "kebab-case")]
 enum UnitLine {
     Service {
-        life: Life,
+        life: Box<Life>,
         /// The definition in force, where the stack has another or none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        now: Option<Service>,
+        now: Option<Box<Service>>,
     },
     Task {
-        run: Run,
-        orders: Orders,
+        run: Box<Run>,
+        orders: Box<Orders>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        now: Option<Task>,
+        now: Option<Box<Task>>,
     },
 }
 
@@ -96,9 +96,8 @@ impl Supervisor {
                 lines.insert(line.name.clone(), line);
             }
         }
-        let whole = match whole.filter(|whole| whole.format == FORMAT) {
-            Some(whole) => whole,
-            None => return Err(serde::de::Error::custom("a note of another format")),
+        let Some(whole) = whole.filter(|whole| whole.format == FORMAT) else {
+            return Err(serde::de::Error::custom("a note of another format"));
         };
         let mut this = Self::new(stack, whole.seed);
         this.moment = whole.moment;
@@ -142,13 +141,13 @@ fn line_of(node: &Node) -> Line {
     let differs = |same: bool| node.gone || !same;
     let unit = match &node.unit {
         Unit::Service(unit) => UnitLine::Service {
-            life: unit.life.clone(),
-            now: differs(Arc::ptr_eq(&unit.now, &unit.next)).then(|| (*unit.now).clone()),
+            life: Box::new(unit.life.clone()),
+            now: differs(Arc::ptr_eq(&unit.now, &unit.next)).then(|| Box::new((*unit.now).clone())),
         },
         Unit::Task(unit) => UnitLine::Task {
-            run: unit.run.clone(),
-            orders: unit.orders.clone(),
-            now: differs(Arc::ptr_eq(&unit.now, &unit.next)).then(|| (*unit.now).clone()),
+            run: Box::new(unit.run.clone()),
+            orders: Box::new(unit.orders.clone()),
+            now: differs(Arc::ptr_eq(&unit.now, &unit.next)).then(|| Box::new((*unit.now).clone())),
         },
     };
     Line { name: node.name.clone(), standing: node.standing.clone(), unit }
@@ -159,21 +158,22 @@ fn node_of(line: Line, known: Option<&Node>) -> Node {
     let Line { name, standing, unit } = line;
     let (unit, gone) = match unit {
         UnitLine::Service { life, now } => {
+            let now = now.map(|now| Arc::new(*now));
             let next = known.and_then(Node::as_service).map(|unit| Arc::clone(&unit.next));
             let gone = next.is_none();
-            let next = next.unwrap_or_else(|| {
-                Arc::new(now.clone().unwrap_or_else(|| Service::new(name.clone(), "/")))
-            });
-            let now = now.map_or_else(|| Arc::clone(&next), Arc::new);
-            (Unit::Service(Box::new(ServiceUnit { now, next, life })), gone)
+            let unknown = || Arc::new(Service::new(name.clone(), "/"));
+            let next = next.or_else(|| now.clone()).unwrap_or_else(unknown);
+            let now = now.unwrap_or_else(|| Arc::clone(&next));
+            (Unit::Service(Box::new(ServiceUnit { now, next, life: *life })), gone)
         }
         UnitLine::Task { run, orders, now } => {
+            let now = now.map(|now| Arc::new(*now));
             let next = known.and_then(Node::as_task).map(|unit| Arc::clone(&unit.next));
             let gone = next.is_none();
-            let empty = || Task::new(name.clone(), "/", crate::model::TaskBody::Steps(Vec::new()));
-            let next = next.unwrap_or_else(|| Arc::new(now.clone().unwrap_or_else(empty)));
-            let now = now.map_or_else(|| Arc::clone(&next), Arc::new);
-            (Unit::Task(Box::new(TaskUnit { now, next, run, orders })), gone)
+            let unknown = || Arc::new(Task::new(name.clone(), "/", TaskBody::Steps(Vec::new())));
+            let next = next.or_else(|| now.clone()).unwrap_or_else(unknown);
+            let now = now.unwrap_or_else(|| Arc::clone(&next));
+            (Unit::Task(Box::new(TaskUnit { now, next, run: *run, orders: *orders })), gone)
         }
     };
     Node { name, gone, wanted: false, whole: false, standing, unit }

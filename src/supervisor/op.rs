@@ -12,7 +12,7 @@ use super::{
 use crate::{
     event::{Cause, Event},
     graph::Id,
-    lifecycle::{Phase, RunPhase},
+    lifecycle::{Ending, Phase, RunPhase},
 };
 
 /// An open request.
@@ -274,22 +274,37 @@ fn fate_of_start(op: &Op, node: &Node, unit: &ServiceUnit) -> Option<How> {
             Some(How::Unchanged)
         }
         Phase::Ready | Phase::Exited { was_ready: true } => Some(How::Ready { after_ms }),
-        Phase::Exited { was_ready: false } => {
-            let exit = unit.life.exit;
-            let end = exit.map_or_else(|| "ended".to_owned(), |exit| exit.to_string());
-            let reason = format!("{end} before it was ready");
-            Some(How::Failed { reason, exit, port: None })
-        }
-        Phase::Failed { reason, port } => {
-            let exit = unit.life.exit;
-            Some(How::Failed { reason: reason.clone(), exit, port: *port })
-        }
+        Phase::Exited { was_ready: false } => failed(unit),
+        Phase::Failed { .. } => failed(unit),
         Phase::Idle => blocked(node),
         Phase::Starting(_)
         | Phase::Unhealthy { .. }
         | Phase::Stopping(_)
         | Phase::Backoff { .. } => None,
     }
+}
+
+/// What to say of a service that is down and will not come up by itself.
+fn failed(unit: &ServiceUnit) -> Option<How> {
+    // The exit of an earlier start is no part of this story.
+    let exit = match &unit.life.ending {
+        Some(Ending::Exit(exit)) => Some(*exit),
+        Some(Ending::Start(_) | Ending::Unhealthy(_) | Ending::Memory(_) | Ending::Busy { .. })
+        | None => None,
+    };
+    let end = || exit.map_or_else(|| "ended".to_owned(), |exit| exit.to_string());
+    let (reason, port) = match &unit.life.phase {
+        Phase::Failed { reason, port } => (reason.clone(), *port),
+        Phase::Exited { was_ready: true } => (end(), None),
+        Phase::Exited { was_ready: false } => (format!("{} before it was ready", end()), None),
+        Phase::Idle
+        | Phase::Starting(_)
+        | Phase::Ready
+        | Phase::Unhealthy { .. }
+        | Phase::Stopping(_)
+        | Phase::Backoff { .. } => return None,
+    };
+    Some(How::Failed { reason, exit, port })
 }
 
 fn blocked(node: &Node) -> Option<How> {
@@ -338,17 +353,14 @@ fn fate_of_wait(node: &Node, until: Until) -> Option<How> {
             Phase::Ready if node.standing.restart.is_none() => {
                 Some(How::Ready { after_ms: unit.life.ready_after_ms().unwrap_or(0) })
             }
-            Phase::Failed { reason, port } => {
-                Some(How::Failed { reason: reason.clone(), exit: unit.life.exit, port: *port })
-            }
+            Phase::Failed { .. } | Phase::Exited { .. } => failed(unit),
             Phase::Idle if node.wanted => blocked(node),
             Phase::Idle
             | Phase::Ready
             | Phase::Starting(_)
             | Phase::Unhealthy { .. }
             | Phase::Stopping(_)
-            | Phase::Backoff { .. }
-            | Phase::Exited { .. } => None,
+            | Phase::Backoff { .. } => None,
         },
         (Until::Ready | Until::Done, Unit::Task(unit)) => match &unit.run.phase {
             RunPhase::Done { after_ms } => Some(How::Ready { after_ms: *after_ms }),

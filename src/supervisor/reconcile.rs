@@ -157,7 +157,7 @@ impl Supervisor {
             return Move::Stay;
         }
         let revision = match self.demand(id) {
-            Some(revision) if node.wanted => Some(revision),
+            Some((revision, _)) if node.wanted => Some(revision),
             Some(_) | None => None,
         };
         let asked = task.is_asked().then_some(self.intent.revision);
@@ -215,9 +215,15 @@ impl Supervisor {
             }
             Move::Due(revision) => {
                 let due = self.next_moment();
+                let asked = self.nodes[id].as_task().is_none_or(TaskUnit::is_asked);
+                let needing = self.demand(id).filter(|_| !asked);
+                let needing = needing.map(|(_, of)| self.nodes[of].name.clone());
                 let standing = &mut self.nodes[id].standing;
                 standing.due = Some(due);
                 standing.revision = standing.revision.max(revision);
+                if let Some(of) = needing {
+                    standing.because = Cause::Need { of };
+                }
             }
             Move::Rest => {
                 self.nodes[id].rest();

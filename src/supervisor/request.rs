@@ -6,6 +6,7 @@ use super::{
     Command, Effect, How, OpId, Outcome, Refusal, Supervisor, Turn, Until,
     foresee::Accepted,
     intent::Root,
+    names::{resolve, services_only, task_only},
     node::{Order, Unit},
     op::{Kind, Op},
 };
@@ -88,7 +89,7 @@ impl Supervisor {
         for &id in &targets {
             self.renew(id, before[id], &named, cause);
             if !names.is_empty() && named.contains(&id) {
-                self.ask_task(id);
+                self.ask_task(id, cause);
             }
         }
         targets.extend(self.followers(restarted));
@@ -166,10 +167,11 @@ impl Supervisor {
         Cause::Need { of: self.nodes[of].name.clone() }
     }
 
-    fn ask_task(&mut self, id: Id) {
+    fn ask_task(&mut self, id: Id, cause: &Cause) {
         let node = &mut self.nodes[id];
         if let Some(unit) = node.as_task_mut() {
             unit.orders.asked = true;
+            node.standing.because = cause.clone();
             self.touch(id);
         }
     }
@@ -394,71 +396,5 @@ impl Supervisor {
         };
         self.open(Op::new(op, Kind::Wait { until }, cause), &targets);
         Ok(Accepted { targets, ..Accepted::default() })
-    }
-
-    /// Names of what is in the stack, or was and still runs.
-    fn resolve_here(&self, names: &[String]) -> Result<BTreeSet<Id>, Refusal> {
-        let mut found = BTreeSet::new();
-        for name in names {
-            if let Some(id) = self.graph.id(name) {
-                found.insert(id);
-            } else {
-                let members = resolve(&self.stack, std::slice::from_ref(name))?;
-                found.extend(members.iter().filter_map(|member| self.graph.id(member)));
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// Groups dissolved, each name once.
-pub(super) fn resolve(stack: &Stack, names: &[String]) -> Result<Vec<String>, Refusal> {
-    let mut found: Vec<String> = Vec::new();
-    for name in names {
-        let members = if stack.service(name).is_some() || stack.task(name).is_some() {
-            std::slice::from_ref(name)
-        } else if let Some(group) = stack.group(name) {
-            group.members.as_slice()
-        } else {
-            return Err(unknown(stack, name));
-        };
-        for member in members {
-            if !found.contains(member) {
-                found.push(member.clone());
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn unknown(stack: &Stack, name: &str) -> Refusal {
-    let groups = stack.groups.iter().map(|group| group.name.as_str());
-    let close = stack.names().chain(groups).map(|known| (strsim::jaro_winkler(known, name), known));
-    let similar = close
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| known.to_owned());
-    Refusal::UnknownName { name: name.to_owned(), similar }
-}
-
-/// Keeps the services of groups; a task by its own name is refused.
-fn services_only(
-    stack: &Stack,
-    names: &[String],
-    found: Vec<String>,
-) -> Result<Vec<String>, Refusal> {
-    match names.iter().find(|name| stack.task(name).is_some()) {
-        Some(name) => Err(Refusal::WrongKind { name: name.clone(), is: "task".to_owned() }),
-        None => Ok(found.into_iter().filter(|name| stack.service(name).is_some()).collect()),
-    }
-}
-
-fn task_only(stack: &Stack, name: &str) -> Result<String, Refusal> {
-    if stack.task(name).is_some() {
-        Ok(name.to_owned())
-    } else if stack.service(name).is_some() {
-        Err(Refusal::WrongKind { name: name.to_owned(), is: "service".to_owned() })
-    } else {
-        Err(unknown(stack, name))
     }
 }

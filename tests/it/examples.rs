@@ -44,7 +44,8 @@ fn shop_works_survives_its_postmaster_and_leaves_nothing() {
     let postmaster = stack.process("postgres");
     postmaster.signal(Signal::KILL);
     eventually("another postmaster", || {
-        stack.state("postgres") == "ready" && stack.pid("postgres") != postmaster.pid
+        let node = stack.node("postgres");
+        node["state"] == "ready" && node["pid"] != postmaster.pid
     });
     eventually("the API's answer", || get(api, "/health").is_some_and(|(code, _)| code == 200));
     assert_eq!(get(web, "/"), Some((200, "{\"visits\":2,\"orders\":1}\n".into())));

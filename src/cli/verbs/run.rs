@@ -68,6 +68,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut board = Board::of_stack(&stack, Goal::Up);
     board.add_undeclared(&before);
     let mut reporter = context.reporter(board, began);
+    reporter.output_is_shown(&task.name);
     let mut output = Output::of(&stack.dir, &task.name);
     let request = Request::Do {
         command: Command::Run {

@@ -182,7 +182,7 @@ pub(in crate::cli) fn idle(stack: &Stack) -> Status {
     Status {
         format: 1,
         stack: stack.name.clone(),
-        file: stack.file.clone(),
+        file: stack.file.strip_prefix(&stack.dir).unwrap_or(&stack.file).to_owned(),
         supervisor: None,
         services: services.collect(),
         tasks: tasks.collect(),

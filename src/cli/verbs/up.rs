@@ -6,7 +6,7 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        busy, caller,
+        browser, busy, caller,
         context::{Context, status_of, unexpected},
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
@@ -113,6 +113,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
                 took,
                 context.err,
             ));
+            if context.live && stack.services.iter().any(|service| service.url_open) {
+                browser::open(&stack, &outcome, &status_of(&mut client)?);
+            }
             if args.foreground && status != status::OK {
                 return foreground::fail(context, &mut client, &stack, &outcome);
             }
