@@ -28,6 +28,7 @@ mod keep;
 mod launch;
 pub mod logs;
 mod look;
+mod notify;
 pub mod protocol;
 mod record;
 mod run;
