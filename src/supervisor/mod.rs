@@ -199,7 +199,10 @@ impl Supervisor {
     /// Drives everything until nothing is left to do, and answers what is done with.
     fn conclude_turn(&mut self, turn: &mut Turn) {
         // An answered request may be the last thing that kept something going.
+        let mut rounds = 0;
         while !self.dirty.is_empty() || !self.changed.is_empty() {
+            rounds += 1;
+            debug_assert!(rounds < 100, "no end of it: {}", self.open_ops());
             self.reconcile(turn);
             self.settle(turn);
         }
