@@ -32,7 +32,9 @@ fn any_string(json: &serde_json::Value, test: &mut impl FnMut(&str) -> bool) -> 
         serde_json::Value::String(string) => test(string),
         serde_json::Value::Array(items) => items.iter().any(|item| any_string(item, test)),
         serde_json::Value::Object(fields) => fields.values().any(|field| any_string(field, test)),
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
+            false
+        }
     }
 }
 

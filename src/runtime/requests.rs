@@ -90,13 +90,8 @@ impl Clients {
 
     /// The supervisor's own `down` of the whole stack.
     pub(super) fn shut_down_op(&mut self, op: OpId) {
-        let state = Op {
-            client: None,
-            follow: false,
-            take_ports: false,
-            whole_down: true,
-            outcome: None,
-        };
+        let state =
+            Op { client: None, follow: false, take_ports: false, whole_down: true, outcome: None };
         self.ops.insert(op, state);
     }
 
