@@ -4,8 +4,6 @@ use std::{path::Path, time::Duration};
 
 use super::{
     Internal, cleanup, excerpt,
-    intent::Intent,
-    secrets,
     watch::Reaction,
     world::{World, hook_unit, main_unit},
 };
@@ -222,22 +220,14 @@ impl World {
         // A tree that is gone is forgotten; its lines are still the last ones.
         let latest = || self.log_offsets.get(name).copied().unwrap_or(0);
         let offset = unit.map_or_else(latest, |unit| unit.log_offset);
-        excerpt::last_lines(&self.places.log(name), offset)
+        let lines = excerpt::last_lines(&self.places.log(name), offset);
+        lines.into_iter().map(|line| self.desk.conceal(line)).collect()
     }
 
     fn save(&mut self) {
         self.watch();
         self.watch_memory();
-        let mut stack = self.core.stack().clone();
-        self.secrets = secrets::take(&mut stack);
-        let intent = Intent::new(stack, self.caller.clone());
-        if let Err(error) = intent.store(&self.places.intent()) {
-            let text = format!(
-                "cannot store the stack's state ({error}); it lives on, but a new supervisor \
-                 would not know what is wanted"
-            );
-            self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
-        }
+        self.desk.applied();
     }
 
     /// Watches what the stack in force says.

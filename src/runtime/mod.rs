@@ -11,7 +11,7 @@
 //! - [`launch`], [`step`]: from the stack to a process;
 //! - [`probe`], [`checks`], [`oneshot`], [`owner`]: readiness and liveness;
 //! - [`ports`], [`claim`], [`cleanup`], [`data`], [`tasks`], [`excerpt`]: what is looked at around a start;
-//! - [`ledger`], [`intent`], [`secrets`], [`files`]: what is kept, and where;
+//! - [`ledger`], [`papers`], [`secrets`], [`files`]: what is kept, and where;
 //! - [`watch`], [`memory`]: what else may restart a service;
 //! - [`view`]: what `status` shows.
 
@@ -24,13 +24,13 @@ mod event_loop;
 mod excerpt;
 mod files;
 mod globs;
-mod intent;
 mod keeper_link;
 mod launch;
 mod ledger;
 mod memory;
 mod oneshot;
 mod owner;
+mod papers;
 mod ports;
 mod probe;
 mod prober;

@@ -10,7 +10,7 @@ use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{
     Internal, keeper_link::KeeperLink, launch::Launcher, ledger::Ledger, owner::Owner,
-    ports::PortTable, prober::Prober, requests::Clients, secrets::Secrets, view::Statistics,
+    papers::Desk, ports::PortTable, prober::Prober, requests::Clients, view::Statistics,
     watch::Watches,
 };
 use crate::{
@@ -44,8 +44,8 @@ pub(super) struct World {
     pub(super) units: HashMap<UnitId, Unit>,
     /// The fingerprints of tasks' inputs when their runs began.
     pub(super) inputs: HashMap<String, String>,
-    /// The secret values of the stack in force.
-    pub(super) secrets: Secrets,
+    /// What the keeper keeps for the next supervisor.
+    pub(super) desk: Desk,
     /// Where in its log the latest generation of each service and task began.
     pub(super) log_offsets: HashMap<String, u64>,
     pub(super) last_op: u64,
@@ -55,7 +55,8 @@ pub(super) struct World {
     pub(super) finishing: bool,
     /// The keeper has finished: what it says is left.
     pub(super) finished: Option<Left>,
-    pub(super) last_note: String,
+    /// What the supervisor before left could not be understood: its processes are nobody's.
+    pub(super) lost: bool,
 }
 
 /// A process tree that the keeper has.
@@ -95,13 +96,13 @@ impl World {
             internal,
             units: HashMap::new(),
             inputs: HashMap::new(),
-            secrets: Secrets::new(),
+            desk: Desk::default(),
+            lost: false,
             log_offsets: HashMap::new(),
             last_op: 0,
             used: false,
             finishing: false,
             finished: None,
-            last_note: String::new(),
         })
     }
 
