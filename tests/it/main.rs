@@ -16,6 +16,7 @@ mod commands;
 mod down;
 mod edit;
 mod examples;
+mod harm;
 mod https;
 mod logs;
 mod notify;
