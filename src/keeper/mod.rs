@@ -23,6 +23,7 @@
 mod connection;
 mod finish;
 pub mod handle;
+mod home;
 mod journal;
 mod keep;
 mod launch;
