@@ -25,7 +25,7 @@ pub mod handle;
 mod keep;
 mod launch;
 mod line;
-pub mod logs;
+mod logs;
 mod look;
 pub mod protocol;
 mod record;

@@ -28,8 +28,8 @@ pub use fifo::{Fifo, FileId, Waker, endless_stdin, input_file};
 pub use lock::{FolderLock, lock_folder};
 pub use os::{
     Description, Entry, Poller, ProcId, Process, Readiness, Table, become_subreaper, children,
-    command_line, describe, holders, keep_descriptors_from, listeners, peek_bytes, predicament,
-    raise_open_files, restore_open_files, spawn, stats, transfer,
+    command_line, describe, holders, keep_descriptors_from, listeners, lower_own_priority,
+    peek_bytes, predicament, raise_open_files, restore_open_files, spawn, stats, transfer,
 };
 pub use own::{MARK, detach, environment, execute, inheritable, inherited, null, own_program};
 pub use peer::peer_uid;
