@@ -27,7 +27,12 @@ mod home;
 mod journal;
 mod keep;
 mod launch;
+<<<<<<< HEAD
 pub mod logs;
+=======
+mod line;
+mod logs;
+>>>>>>> screen
 mod look;
 mod notify;
 pub mod protocol;
