@@ -27,12 +27,7 @@ mod home;
 mod journal;
 mod keep;
 mod launch;
-<<<<<<< HEAD
-pub mod logs;
-=======
-mod line;
 mod logs;
->>>>>>> screen
 mod look;
 mod notify;
 pub mod protocol;

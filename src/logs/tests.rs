@@ -173,7 +173,10 @@ fn what_matches_with_what_is_around_it() {
     for context in [0, 1, 3] {
         // Some of them close together, some at the edges of the files.
         let matches = |number: usize| {
-            number % 33_333 == 0 || number % 33_335 == 0 || number == 99_999 || number == 100_001
+            number.is_multiple_of(33_333)
+                || number.is_multiple_of(33_335)
+                || number == 99_999
+                || number == 100_001
         };
         let pattern: Vec<String> = (0..200_000)
             .filter(|number| matches(*number))

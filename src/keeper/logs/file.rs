@@ -8,14 +8,9 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::fs::{FileExt, MetadataExt},
     },
-<<<<<<< HEAD
     path::{Path, PathBuf},
-    sync::LazyLock,
-=======
-    path::PathBuf,
-    sync::mpsc::Sender,
+    sync::{LazyLock, mpsc::Sender},
     time::UNIX_EPOCH,
->>>>>>> screen
 };
 
 use super::{index::Index, rotate::Rotation, tidy::Tidy};
@@ -51,12 +46,8 @@ struct Open {
 
 impl LogFile {
     /// A log that is opened when the first byte comes.
-<<<<<<< HEAD
-    pub(super) fn new(path: PathBuf) -> Self {
-        LazyLock::force(&NOWHERE);
-=======
     pub(super) fn new(path: PathBuf, tidy: Sender<Tidy>) -> Self {
->>>>>>> screen
+        LazyLock::force(&NOWHERE);
         let policy = LogPolicy::default();
         Self { path, policy, open: None, rotation: None, tidy, lost: 0, unsaid: None, said: false }
     }
