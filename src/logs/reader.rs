@@ -1,6 +1,12 @@
 //! The lines of one log, from a place on, over all of its files.
 
-use std::{cmp::Ordering, collections::VecDeque, fmt, path::PathBuf, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::VecDeque,
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
