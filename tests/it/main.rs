@@ -25,3 +25,4 @@ mod root_stack;
 mod status;
 mod survival;
 mod tasks;
+mod torture;
