@@ -199,7 +199,10 @@ impl Wire {
         self.stream.write_all(&bytes).map_err(gone)
     }
 
-    pub(super) fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Answer>, ClientError> {
+    pub(super) fn next(
+        &mut self,
+        timeout: Option<Duration>,
+    ) -> Result<Option<Answer>, ClientError> {
         // A zero time-out would mean "for ever" to the system.
         let timeout = timeout.map(|timeout| timeout.max(Duration::from_millis(1)));
         loop {

@@ -82,8 +82,7 @@ impl Keeper {
         let papers = serde_json::to_string(&papers)?;
         let papers = platform::input_file(&papers, &self.places.fifo("papers"))?;
         let papers = platform::inheritable(&papers)?;
-        let resume =
-            format!("{},{},{}", lock.as_raw_fd(), control.as_raw_fd(), papers.as_raw_fd());
+        let resume = format!("{},{},{}", lock.as_raw_fd(), control.as_raw_fd(), papers.as_raw_fd());
         let text = |text: OsString| CString::new(text.into_encoded_bytes());
         let argv = [
             c"stackrun".into(),

@@ -146,7 +146,9 @@ impl World {
 fn without_secrets(note: &str, secrets: &mut Secrets) -> String {
     let mut lines = String::with_capacity(note.len());
     for (number, line) in note.lines().enumerate() {
-        if line.contains(SECRET) && let Ok(mut value) = serde_json::from_str::<Value>(line) {
+        if line.contains(SECRET)
+            && let Ok(mut value) = serde_json::from_str::<Value>(line)
+        {
             secrets::take(&mut value, &format!("note/{number}"), secrets);
             lines.push_str(&value.to_string());
         } else {

@@ -297,7 +297,8 @@ impl World {
             }
             Request::Signal { name, signal, tree } => self.signal(&name, &signal, tree),
             Request::Stack => {
-                let stack = secrets::masked(self.core.stack()).map_err(|error| error.to_string())?;
+                let stack =
+                    secrets::masked(self.core.stack()).map_err(|error| error.to_string())?;
                 Ok(Reply::Stack { stack: Box::new(stack) })
             }
             Request::Environment { name } => self.environment(&name),

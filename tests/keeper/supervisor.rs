@@ -224,8 +224,7 @@ struct Client {
 impl Client {
     fn connect(places: &Places) -> Self {
         let stream = BufReader::new(UnixStream::connect(places.socket()).unwrap());
-        let mut client =
-            Self { stream, supervisor: 0, units: Vec::new(), papers: Papers::new() };
+        let mut client = Self { stream, supervisor: 0, units: Vec::new(), papers: Papers::new() };
         client.supervisor = client.read().trim().parse().unwrap();
         let FromKeeper::Hello { units, papers, .. } = client.message() else { panic!("no Hello") };
         (client.units, client.papers) = (units, papers);

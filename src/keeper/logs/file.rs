@@ -114,9 +114,7 @@ impl LogFile {
     fn at_end(&mut self) -> io::Result<&mut Open> {
         let mut open = match self.open.take() {
             Some(open) if open.file.metadata()?.nlink() > 0 => open,
-            _ => {
-                Open { file: open(&self.path)?, end: u64::MAX, index: None }
-            }
+            _ => Open { file: open(&self.path)?, end: u64::MAX, index: None },
         };
         let length = open.file.metadata()?.len();
         if length != open.end {

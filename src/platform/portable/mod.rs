@@ -12,8 +12,8 @@ mod spawn;
 mod table;
 mod transfer;
 
-pub use people::{Description, command_line, describe, predicament, stats};
 pub use folder_watch::FolderWatch;
+pub use people::{Description, command_line, describe, predicament, stats};
 pub use poller::{Poller, Readiness};
 pub use ports::{holders, listeners};
 pub use process::{ProcId, Process};

@@ -91,7 +91,9 @@ fn a_secret_outlives_the_supervisor_and_an_upgrade() {
     supervisor.kill();
     eventually("its end", || !supervisor.lives());
     stack.process("api").kill();
-    eventually("it being printed again", || stack.read(".stackrun/logs/api.log") == lines.repeat(2));
+    eventually("it being printed again", || {
+        stack.read(".stackrun/logs/api.log") == lines.repeat(2)
+    });
     stack.run("upgrade").exits(0);
     stack.process("api").kill();
     eventually("and again", || stack.read(".stackrun/logs/api.log") == lines.repeat(3));

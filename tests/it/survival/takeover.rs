@@ -77,7 +77,8 @@ fn killing_both_again_and_again_loses_no_line_and_doubles_nothing() {
 
 #[test]
 fn a_flood_loses_no_line_while_both_are_killed() {
-    let stack = Stack::new(r#"service "api" { run "@testbed flood 3000000"; log max-size="1GiB" }"#);
+    let stack =
+        Stack::new(r#"service "api" { run "@testbed flood 3000000"; log max-size="1GiB" }"#);
     stack.up();
     for _ in 0..4 {
         let supervisor = stack.supervisor();
@@ -111,7 +112,10 @@ fn an_end_that_nobody_saw_is_exact_or_unknown() {
     stack.reaches("a", "failed");
     // Nobody's child any more: the kernel may have forgotten, and nothing may be invented.
     let exit = &stack.node("a")["exit"];
-    assert!(exit["code"] == 9 || exit.as_str() == Some("unknown") || exit["code"].is_null(), "{exit}");
+    assert!(
+        exit["code"] == 9 || exit.as_str() == Some("unknown") || exit["code"].is_null(),
+        "{exit}"
+    );
 }
 
 #[test]

@@ -67,7 +67,8 @@ fn any_other_version_can_ask_for_the_upgrade() {
     let before = pids(&stack);
     let supervisor = stack.supervisor();
     let mut stream = UnixStream::connect(stack.places().socket()).expect("the socket");
-    let hello = r#"{"id":1,"request":{"request":"hello","protocol":4711,"version":"47.11.0","pid":1}}"#;
+    let hello =
+        r#"{"id":1,"request":{"request":"hello","protocol":4711,"version":"47.11.0","pid":1}}"#;
     writeln!(stream, "{hello}").expect("it listens");
     let mut reader = BufReader::new(stream.try_clone().expect("a descriptor"));
     let mut answer = String::new();
@@ -101,7 +102,9 @@ fn up_against_an_older_version_asks_for_the_upgrade() {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a client");
             let mut line = String::new();
-            BufReader::new(stream.try_clone().expect("a copy")).read_line(&mut line).expect("a line");
+            BufReader::new(stream.try_clone().expect("a copy"))
+                .read_line(&mut line)
+                .expect("a line");
             let asked: Value = serde_json::from_str(&line).expect("JSON");
             if asked["request"]["request"] == "upgrade" {
                 // The newer one goes on from here.

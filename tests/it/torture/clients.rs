@@ -44,8 +44,17 @@ fn sixteen_clients_with_random_commands_agree_in_the_end() {
         let lines: Vec<&str> = (0..16)
             .map(|_| {
                 chance.one_of(&[
-                    "up", "up web", "restart db", "restart api", "restart", "down web", "status",
-                    "down api", "wait --timeout 1s", "why web", "events",
+                    "up",
+                    "up web",
+                    "restart db",
+                    "restart api",
+                    "restart",
+                    "down web",
+                    "status",
+                    "down api",
+                    "wait --timeout 1s",
+                    "why web",
+                    "events",
                 ])
             })
             .collect();
