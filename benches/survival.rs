@@ -59,6 +59,7 @@ fn time_away(stack: &Stack) -> Duration {
     let supervisor = stack.supervisor();
     // One that has been well for some time is started again at once; the pause after several
     // deaths in a row is not what is measured.
+    thread::sleep(Duration::from_millis(1100));
     let began = Instant::now();
     supervisor.kill();
     let hello = r#"{"id":1,"request":{"request":"hello","protocol":1,"version":"x","pid":1}}"#;
