@@ -28,3 +28,4 @@ mod root_stack;
 mod status;
 mod survival;
 mod tasks;
+mod torture;
