@@ -22,7 +22,6 @@ const OF_SERVICES: &[Feature<Service>] = &[
     ("tty", |service| service.tty),
     ("limit.cpu", |service| service.limits.cpu.is_some()),
     ("limit.processes", |service| service.limits.processes.is_some()),
-    ("url.open", |service| service.url_open),
 ];
 
 /// What a task may ask for that has no effect yet.

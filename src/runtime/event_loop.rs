@@ -157,6 +157,7 @@ impl World {
             }
             FromKeeper::Exited { unit, exit, left, at: _ } => {
                 if is_main(&unit) {
+                    self.note_oom(&unit, exit);
                     self.unit_input(unit, lifecycle::Input::Exited { exit, left });
                 } else {
                     if let Some(known) = self.units.get_mut(&unit) {

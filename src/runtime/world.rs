@@ -48,8 +48,8 @@ pub(super) struct World {
     pub(super) inputs: HashMap<String, String>,
     /// The secret values of the stack in force.
     pub(super) secrets: Secrets,
-    /// Where in its log the latest generation of each service and task began.
-    pub(super) log_offsets: HashMap<String, u64>,
+    /// Where in its log the latest start of each service, task and hook began, and which that was.
+    pub(super) log_offsets: HashMap<String, (u64, u64)>,
     pub(super) last_op: u64,
     /// Whether anything was ever asked for.
     pub(super) used: bool,
@@ -58,6 +58,8 @@ pub(super) struct World {
     /// The keeper has finished: what it says is left.
     pub(super) finished: Option<Left>,
     pub(super) last_note: String,
+    /// How often the kernel had run out of memory when that was last looked at.
+    pub(super) oom_kills: u64,
 }
 
 /// A process tree that the keeper has.
@@ -106,6 +108,7 @@ impl World {
             finishing: false,
             finished: None,
             last_note: String::new(),
+            oom_kills: platform::oom_kills(),
         })
     }
 
@@ -116,7 +119,7 @@ impl World {
         let known = self.units.get(unit).map(|known| Rc::clone(&known.notified));
         let notified = known.unwrap_or_default();
         let known = Unit { started, log_offset, owner, notified, exit: None };
-        self.log_offsets.insert(unit.name.clone(), log_offset);
+        self.log_offsets.insert(unit.name.clone(), (unit.generation, log_offset));
         self.units.insert(unit.clone(), known);
     }
 

@@ -11,11 +11,13 @@
 
 mod support;
 
+mod alive;
 mod at_once;
 mod commands;
 mod down;
 mod edit;
 mod examples;
+mod hooks;
 mod https;
 mod logs;
 mod notify;
@@ -27,3 +29,4 @@ mod root_stack;
 mod status;
 mod survival;
 mod tasks;
+mod watch;

@@ -8,6 +8,7 @@ use std::{
 use stackrun::{
     keeper::protocol::{FromKeeper, ToKeeper},
     model::{Exit, Signal},
+    platform::Person,
 };
 
 use crate::world::{World, lives, living_with, until};
@@ -167,7 +168,13 @@ pub(crate) fn orphans_of_a_killed_database_are_found() {
         "command -v initdb postgres >/dev/null || exit 42
         initdb -D db -A trust -N >/dev/null && exec postgres -D db -k \"$PWD\" -h ''",
     );
-    spec.user = Some((nobody, nobody));
+    spec.user = Some(Person {
+        uid: nobody,
+        gid: nobody,
+        groups: vec![nobody],
+        name: "nobody".to_owned(),
+        home: "/".to_owned(),
+    });
     spec.env.push(("HOME".to_owned(), "/tmp".to_owned()));
     let (unit, pid) = world.spawn(spec);
     let children = || {

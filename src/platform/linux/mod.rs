@@ -19,6 +19,6 @@ pub use setup::{
     become_subreaper, children, keep_descriptors_from, raise_open_files, restore_open_files,
 };
 pub use spawn::spawn;
-pub use stats::stats;
+pub use stats::{oom_kills, stats};
 pub use table::{Entry, Table};
 pub use transfer::{peek_bytes, transfer};
