@@ -145,7 +145,10 @@ impl Error {
             Self::NotRunning { .. } => "`stackrun up` starts it".into(),
             Self::PortHeld(_) => "nothing was started; `stackrun ports` shows all of them".into(),
             Self::Client(ClientError::Version { .. }) => {
-                "use the version that started it, or `stackrun down` with that one".into()
+                "`stackrun upgrade` has this version take over; no service is restarted".into()
+            }
+            Self::Client(ClientError::Held { keeper: Some(keeper) }) => {
+                format!("`kill -9 {keeper}` stops no service; the next command takes over from it")
             }
             Self::Client(_) => "`stackrun doctor` looks for the cause".into(),
             Self::Unconfirmed(_) => "`--yes` answers it".into(),

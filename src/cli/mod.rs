@@ -60,6 +60,7 @@ pub fn main() -> ExitCode {
         Verb::Ports(args) => verbs::ports::run(args, &context),
         Verb::Ls(args) => verbs::ls::run(args, &context),
         Verb::Doctor(args) => verbs::doctor::run(args, &context),
+        Verb::Upgrade(args) => verbs::upgrade::run(args, &context),
         Verb::Init(args) => verbs::init::run(args, &context),
         Verb::Explain(args) => verbs::explain::run(args, &context),
         Verb::Schema(args) => verbs::schema::run(args, &context),

@@ -1,6 +1,6 @@
 //! What clients and supervisor say to each other: JSON, one message a line, over a Unix socket.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,13 @@ pub enum Request {
         version: String,
         /// Its process.
         pid: u32,
+    },
+    /// Go on as another program, which restarts no service → the connection ends, or `Error`. May
+    /// come before `Hello`, and is in every version the same, as `Hello` and its answer are: this
+    /// is how any version takes over from any other.
+    Upgrade {
+        /// The program: an absolute path.
+        program: PathBuf,
     },
     /// The stack now → `Status`.
     Status,
@@ -166,7 +173,7 @@ pub enum Reply {
         /// The variables.
         env: BTreeMap<String, String>,
         /// The working directory.
-        dir: std::path::PathBuf,
+        dir: PathBuf,
     },
     /// Done.
     Ok,

@@ -13,13 +13,13 @@ use std::{
 };
 
 use super::{
+    connection::Connection,
     finish::Finish,
-    line::Line,
+    journal::{Journal, Line},
     logs::{Logs, Tell},
     look::{self, Looks, Sending},
-    protocol::{FromKeeper, PROTOCOL, SpawnSpec, ToKeeper, UnitId},
-    record::Journal,
-    start::Starts,
+    protocol::{FromKeeper, PROTOCOL, Papers, SpawnSpec, ToKeeper, UnitId},
+    start::{Started, Starts},
     unit::Unit,
     upgrade::Estate,
 };
@@ -53,10 +53,11 @@ pub(super) struct Keeper {
     pub(super) signals: SignalPipe,
     /// Where new connections come from.
     pub(super) lines: Receiver<UnixStream>,
-    pub(super) line: Option<Line>,
+    pub(super) line: Option<Connection>,
     /// Tells the starter of supervisors that no more are wanted.
     pub(super) finishing: Arc<AtomicBool>,
-    pub(super) note: String,
+    /// What the supervisor gave to keep.
+    pub(super) papers: Papers,
     pub(super) units: BTreeMap<UnitId, Unit>,
     /// Whose word a token means.
     pub(super) notifies: HashMap<u64, UnitId>,
@@ -101,7 +102,7 @@ impl Keeper {
             lines: parts.lines,
             finishing: parts.finishing,
             line: None,
-            note: String::new(),
+            papers: Papers::new(),
             units: BTreeMap::new(),
             notifies: HashMap::new(),
             tokens: HashMap::new(),
@@ -199,7 +200,7 @@ impl Keeper {
             }
             ToKeeper::Forget { unit } => self.forget(unit),
             ToKeeper::Upgrade { program } => self.upgrade(&program),
-            ToKeeper::Note { note } => self.keep_note(note),
+            ToKeeper::Keep { paper, text } => self.keep_paper(paper, text),
             ToKeeper::Finish => self.begin_finish(now),
         }
     }
@@ -215,24 +216,36 @@ impl Keeper {
         self.stamp = nanos.max(self.stamp + 2);
         let starts =
             Starts { places: &self.places, open_files: self.open_files, stamp: self.stamp, now };
-        match starts.start(spec) {
-            Ok(started) => {
-                for output in started.outputs {
-                    self.open_outputs.insert(output.key);
-                    self.logs.open(output);
-                }
-                self.tell(FromKeeper::Spawned {
-                    unit: id,
-                    pid: started.unit.main.pid,
-                    log_offset: started.unit.log_offset,
-                    at: now,
-                });
-                let mut unit = started.unit;
-                unit.look = unit.remember(now);
-                self.hold(unit);
+        let started = starts.prepare(spec).and_then(|prepared| {
+            // Whoever takes over from a keeper that dies now finds what it has started.
+            self.journal.add(&Line::Unit(Box::new(starts.record(&prepared))));
+            self.journal.write();
+            starts.start(prepared)
+        });
+        match started {
+            Ok(started) => self.started(started, now),
+            Err(error) => {
+                self.journal.add(&Line::Forgotten(id.clone()));
+                self.tell(FromKeeper::SpawnFailed { unit: id, error });
             }
-            Err(error) => self.tell(FromKeeper::SpawnFailed { unit: id, error }),
         }
+    }
+
+    fn started(&mut self, started: Started, now: Tick) {
+        let Started { mut unit, outputs } = started;
+        for output in outputs {
+            self.open_outputs.insert(output.key);
+            self.logs.open(output);
+        }
+        self.tell(FromKeeper::Spawned {
+            unit: unit.id.clone(),
+            pid: unit.main.pid,
+            log_offset: unit.log_offset,
+            at: now,
+        });
+        unit.look = unit.remember(now);
+        self.hold(unit);
+        self.record();
     }
 
     /// Takes care of a unit that runs.
@@ -329,7 +342,7 @@ impl Keeper {
 
     fn connect(&mut self, stream: UnixStream) {
         self.hang_up();
-        let Ok(line) = Line::new(stream) else { return };
+        let Ok(line) = Connection::new(stream) else { return };
         if self.poller.add(&line, LINE).is_err() {
             return;
         }
@@ -339,7 +352,7 @@ impl Keeper {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             units: self.units.values().map(Unit::report).collect(),
-            note: self.note.clone(),
+            papers: self.papers.clone(),
         });
         for message in std::mem::take(&mut self.unheard) {
             self.tell(message);

@@ -20,11 +20,12 @@
 //! `Kill` may come at any time before `gone`, and is repeated with each look. Nothing waits for
 //! the end of a pipe.
 
+mod connection;
 mod finish;
 pub mod handle;
+mod journal;
 mod keep;
 mod launch;
-mod line;
 pub mod logs;
 mod look;
 mod notify;

@@ -13,6 +13,7 @@ use rustix::fs::Mode;
 use super::{
     keep::{Keeper, Parts},
     launch,
+    protocol::Papers,
     starter::{Offer, keep_alive, run_supervisor},
     upgrade::{Estate, Resume},
 };
@@ -67,7 +68,7 @@ pub fn run_with(
             return Err(error);
         }
     };
-    let Prepared { places, estate, open_files } = prepared;
+    let Prepared { places, estate, open_files, papers } = prepared;
     let control = estate.control.try_clone().map_err(io("copy a descriptor"))?;
     let waker = Arc::new(Waker::new().map_err(io("make a pipe"))?);
     let caught = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
@@ -78,6 +79,7 @@ pub fn run_with(
     let parts =
         Parts { places: places.clone(), estate, open_files, waker, signals, lines, finishing };
     let mut keeper = Keeper::new(parts).map_err(io("begin"))?;
+    keeper.papers = papers;
     keeper.take_over();
     say(&mut answer, launch::READY)?;
     drop(answer);
@@ -95,6 +97,7 @@ struct Prepared {
     places: Places,
     estate: Estate,
     open_files: Option<(u64, u64)>,
+    papers: Papers,
 }
 
 /// `None` if another keeper holds the stack.
@@ -115,7 +118,9 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
     };
     let control = control.map_err(io("listen on the control socket"))?;
     let open_files = platform::raise_open_files().ok();
-    Ok(Some(Prepared { places, estate: Estate { lock, control }, open_files }))
+    // Lost secrets are asked for when they are needed.
+    let papers = resume.and_then(|resume| resume.papers().ok()).unwrap_or_default();
+    Ok(Some(Prepared { places, estate: Estate { lock, control }, open_files, papers }))
 }
 
 /// Whoever has the lock may put its socket in place of an old one.

@@ -13,6 +13,7 @@ use super::{
     logs::Output,
     notify::{self, Notify},
     protocol::{SpawnSpec, UnitId},
+    record::Record,
     unit::{OutputPipe, Unit},
 };
 use crate::{
@@ -52,18 +53,55 @@ struct Made {
     key: u64,
 }
 
+/// A start about to be made: everything it needs is there, and nothing runs yet.
+pub(super) struct Prepared<'a> {
+    spec: &'a SpawnSpec,
+    mark: Vec<u8>,
+    texts: Texts,
+    made: Vec<Made>,
+    notify: Option<Notify>,
+    stdin: OwnedFd,
+    input: Option<OwnedFd>,
+    log_offset: u64,
+}
+
 impl Starts<'_> {
-    /// Starts it, or says in one line for a person what failed.
-    pub(super) fn start(&self, spec: &SpawnSpec) -> Result<Started, String> {
+    /// Gets everything ready, or says in one line for a person what failed.
+    pub(super) fn prepare<'a>(&self, spec: &'a SpawnSpec) -> Result<Prepared<'a>, String> {
         let mark = self.mark(&spec.unit);
         let notify = spec.notify.then(|| self.notify()).transpose();
         let notify = notify.map_err(said("cannot make its NOTIFY_SOCKET"))?;
         let texts = Texts::of(spec, &mark, notify.as_ref())?;
-        let made = self.outputs(spec)?;
         let stdin = self.stdin(spec).map_err(said("cannot make its stdin"))?;
         let input = spec.input.as_deref();
         let input = input.map(|text| platform::input_file(text, &self.place("in"))).transpose();
         let input = input.map_err(said("cannot make its descriptor 3"))?;
+        let made = self.outputs(spec)?;
+        let log_offset = std::fs::metadata(&spec.log).map_or(0, |file| file.len());
+        Ok(Prepared { spec, mark, texts, made, notify, stdin, input, log_offset })
+    }
+
+    /// What is known of it before it runs.
+    pub(super) fn record(&self, prepared: &Prepared<'_>) -> Record {
+        Record {
+            unit: prepared.spec.unit.clone(),
+            main: None,
+            started: self.now,
+            log_offset: prepared.log_offset,
+            log_policy: prepared.spec.log_policy.clone(),
+            outputs: prepared.made.iter().map(Made::pipe).collect(),
+            mark: String::from_utf8_lossy(&prepared.mark).into_owned(),
+            notify: prepared.notify.as_ref().map(Notify::record),
+            known: Vec::new(),
+            exit: None,
+            told: false,
+            gone: false,
+        }
+    }
+
+    /// Starts it, or says in one line for a person what failed.
+    pub(super) fn start(&self, prepared: Prepared<'_>) -> Result<Started, String> {
+        let Prepared { spec, texts, made, stdin, input, .. } = &prepared;
         let mut fds: Vec<(BorrowedFd<'_>, i32)> = vec![
             (stdin.as_fd(), 0),
             (made[0].writer.as_fd(), 1),
@@ -79,36 +117,19 @@ impl Starts<'_> {
             open_files: spec.open_files.map(|limit| (limit, limit)).or(self.open_files),
             user: spec.user.as_ref(),
         };
-        let log_offset = std::fs::metadata(&spec.log).map_or(0, |file| file.len());
         match platform::spawn(&launch) {
-            Ok(spawned) => {
-                let mut started = self.started(spec, spawned.process, mark, made, log_offset);
-                started.unit.notify = notify;
-                Ok(started)
-            }
+            Ok(spawned) => Ok(self.started(prepared, spawned.process)),
             Err(failed) => {
                 for made in made {
-                    let _gone_already = std::fs::remove_file(made.fifo.path);
+                    let _gone_already = std::fs::remove_file(&made.fifo.path);
                 }
                 Err(explain(&failed, spec))
             }
         }
     }
 
-    fn started(
-        &self,
-        spec: &SpawnSpec,
-        main: platform::Process,
-        mark: Vec<u8>,
-        made: Vec<Made>,
-        log_offset: u64,
-    ) -> Started {
-        let pipe = |made: &Made| OutputPipe {
-            key: made.key,
-            path: made.fifo.path.clone(),
-            id: made.fifo.id,
-            log: made.log.clone(),
-        };
+    fn started(&self, prepared: Prepared<'_>, main: platform::Process) -> Started {
+        let Prepared { spec, mark, made, notify, log_offset, .. } = prepared;
         let unit = Unit {
             id: spec.unit.clone(),
             main: main.id(),
@@ -117,10 +138,10 @@ impl Starts<'_> {
             child: true,
             started: self.now,
             log_offset,
-            outputs: made.iter().map(pipe).collect(),
+            outputs: made.iter().map(Made::pipe).collect(),
             log_policy: spec.log_policy.clone(),
             mark,
-            notify: None,
+            notify,
             end: None,
             kill: None,
             killed: HashSet::new(),
@@ -178,6 +199,17 @@ impl Starts<'_> {
         let stack = self.places.runtime.file_name().unwrap_or_default().to_string_lossy();
         let UnitId { name, generation } = unit;
         format!("{MARK}={stack}:{:x}:{name}:{generation}", self.stamp).into_bytes()
+    }
+}
+
+impl Made {
+    fn pipe(&self) -> OutputPipe {
+        OutputPipe {
+            key: self.key,
+            path: self.fifo.path.clone(),
+            id: self.fifo.id,
+            log: self.log.clone(),
+        }
     }
 }
 

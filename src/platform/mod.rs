@@ -30,14 +30,16 @@ pub use clock::{boot_id, now, stamp, wall_clock, wall_nanos};
 pub use evict::end_tree;
 pub use fifo::{Fifo, FileId, Waker, endless_stdin, input_file};
 pub use holder::{Holder, Mark};
-pub use lock::{FolderLock, lock_folder};
+pub use lock::{FolderLock, lock_folder, lock_holder};
 pub use notify::NotifySocket;
 pub use os::{
     Description, Entry, Poller, ProcId, Process, Readiness, Table, become_subreaper, children,
-    command_line, describe, holders, keep_descriptors_from, listeners, oom_kills, peek_bytes, predicament,
-    raise_open_files, restore_open_files, spawn, stats, transfer,
+    command_line, describe, held_pipe, holders, keep_descriptors_from, listeners, oom_kills,
+    peek_bytes, predicament, raise_open_files, restore_open_files, spawn, stats, transfer,
 };
-pub use own::{MARK, detach, environment, execute, inheritable, inherited, null, own_program};
+pub use own::{
+    MARK, detach, environment, execute, inheritable, inherited, null, own_program, own_program_file,
+};
 pub use peer::peer_uid;
 pub use places::{Places, PlacesError, fnv1a};
 pub use signals::{SignalPipe, kill_group, kill_process, reset_signals};

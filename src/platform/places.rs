@@ -121,11 +121,6 @@ impl Places {
         self.state.join("ledger")
     }
 
-    /// What is wanted, and the stack last applied.
-    pub fn intent(&self) -> PathBuf {
-        self.state.join("intent")
-    }
-
     /// What the supervisor writes to its stderr: nothing, unless it is in trouble.
     pub fn supervisor_stderr(&self) -> PathBuf {
         self.state.join("supervisor.stderr")

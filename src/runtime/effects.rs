@@ -4,8 +4,6 @@ use std::{path::Path, time::Duration};
 
 use super::{
     Internal, cleanup, excerpt,
-    intent::Intent,
-    secrets,
     watch::Reaction,
     world::{World, hook_unit, main_unit},
 };
@@ -225,22 +223,15 @@ impl World {
             (latest == generation).then_some((unit.name, offset))
         });
         let Some((unit, offset)) = latest else { return Vec::new() };
-        excerpt::last_lines(&self.places.log(&unit.replace(':', ".")), offset)
+        let lines = excerpt::last_lines(&self.places.log(&unit.replace(':', ".")), offset);
+        lines.into_iter().map(|line| self.desk.conceal(line)).collect()
     }
 
     fn save(&mut self) {
         self.watch();
         self.watch_memory();
-        let mut stack = self.core.stack().clone();
-        self.secrets = secrets::take(&mut stack);
-        let intent = Intent::new(stack, self.caller.clone());
-        if let Err(error) = intent.store(&self.places.intent()) {
-            let text = format!(
-                "cannot store the stack's state ({error}); it lives on, but a new supervisor \
-                 would not know what is wanted"
-            );
-            self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
-        }
+        self.adopt_schedules();
+        self.desk.applied();
     }
 
     /// Watches what the stack in force says.

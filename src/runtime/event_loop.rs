@@ -4,13 +4,13 @@ use std::{io, path::Path, process::ExitCode, time::Duration};
 
 use tokio::{net::UnixListener, sync::mpsc, task::LocalSet};
 
-use super::{Internal, keeper_link::KeeperLink, takeover::Note, world::World};
+use super::{Internal, keeper_link::KeeperLink, world::World};
 use crate::{
     control::{protocol::Left, server::serve},
     event::{Cause, Event},
     keeper::{
-        handle,
-        protocol::{FromKeeper, ToKeeper, UnitId},
+        self, Launched, handle,
+        protocol::{FromKeeper, PROTOCOL, ToKeeper, UnitId},
     },
     lifecycle::{self, Hook},
     model::Exit,
@@ -20,8 +20,19 @@ use crate::{
 
 /// How long a supervisor that was never asked for anything stays.
 const UNUSED: Duration = Duration::from_secs(10);
+/// How often the lock of a keeper that is gone is tried for, and the pause in between.
+const LOCK_TRIES: usize = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// How many messages are taken in before the note is brought up to date.
 const BATCH: usize = 256;
+
+/// How a supervisor ends that was not killed.
+enum End {
+    /// The stack is down.
+    Finished,
+    /// The keeper is gone, or goes on as another program with a supervisor of its own.
+    KeeperGone,
+}
 
 /// The role itself: `stackrun supervisor`, with the descriptors that the keeper hands over.
 pub fn run(dir: &Path) -> ExitCode {
@@ -33,6 +44,11 @@ pub fn run(dir: &Path) -> ExitCode {
         runtime.shutdown_timeout(Duration::from_millis(200));
         result
     });
+    let result = match result {
+        Ok(End::Finished) => Ok(()),
+        Ok(End::KeeperGone) => replace_keeper(dir),
+        Err(error) => Err(error),
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -42,7 +58,21 @@ pub fn run(dir: &Path) -> ExitCode {
     }
 }
 
-async fn supervise(dir: &Path) -> io::Result<()> {
+/// Has somebody hold the stack again. A keeper that only goes on as another program holds it
+/// still, and whoever was quicker holds it by now: either is fine.
+fn replace_keeper(dir: &Path) -> io::Result<()> {
+    let places = Places::of(dir).map_err(io::Error::other)?;
+    // What the dead one was just starting holds the lock until it executes its program.
+    for _ in 0..LOCK_TRIES {
+        match keeper::launch(&places, &platform::own_program()?).map_err(io::Error::other)? {
+            Launched::Ready => return Ok(()),
+            Launched::Held => std::thread::sleep(LOCK_PAUSE),
+        }
+    }
+    Ok(())
+}
+
+async fn supervise(dir: &Path) -> io::Result<End> {
     let keeper = platform::inherited(handle::CONNECTION)?;
     let listener = platform::inherited(handle::CONTROL)?;
     let places = Places::of(dir).map_err(io::Error::other)?;
@@ -50,11 +80,18 @@ async fn supervise(dir: &Path) -> io::Result<()> {
     let (internal_sender, mut internal) = mpsc::unbounded_channel();
     let (incoming_sender, mut incoming) = mpsc::channel(64);
     let link = KeeperLink::open(keeper, news_sender)?;
-    let Some(FromKeeper::Hello { pid, units, note, .. }) = news.recv().await else {
+    let Some(FromKeeper::Hello { protocol, pid, units, papers, .. }) = news.recv().await else {
         return Err(io::Error::other("the keeper did not say hello"));
     };
+    if protocol != PROTOCOL {
+        // It is asked to go on as this program, and starts the next supervisor then.
+        link.flush(vec![ToKeeper::Upgrade { program: platform::own_program_file()? }]);
+        while news.recv().await.is_some() {}
+        return Ok(End::KeeperGone);
+    }
     let mut world = World::new(places, link, pid, internal_sender)?;
-    world.take_over(units, &note);
+    world.take_over(units, papers);
+    world.after_turn();
 
     let listener = std::os::unix::net::UnixListener::from(listener);
     listener.set_nonblocking(true)?;
@@ -67,7 +104,7 @@ async fn supervise(dir: &Path) -> io::Result<()> {
             biased;
             message = news.recv() => match message {
                 Some(message) => world.keeper_says(message),
-                None => return Err(io::Error::other("the keeper is gone")),
+                None => return Ok(End::KeeperGone),
             },
             Some(message) = internal.recv() => world.told(message),
             Some(message) = incoming.recv() => world.client_says(message),
@@ -85,7 +122,7 @@ async fn supervise(dir: &Path) -> io::Result<()> {
         world.after_turn();
     }
     world.say_goodbye().await;
-    Ok(())
+    Ok(End::Finished)
 }
 
 impl World {
@@ -121,6 +158,7 @@ impl World {
             Internal::Claimed { name, generation, claimed, result } => {
                 self.claimed(&name, generation, claimed, result);
             }
+            Internal::Clock => self.run_scheduled(),
             Internal::Sample => self.sample_memory(),
             Internal::Changed { paths } => self.watches.changed(&paths, &self.internal),
             Internal::Quiet { watch, path } => self.watched(watch, &path),
@@ -178,6 +216,7 @@ impl World {
             FromKeeper::Trouble { text } => {
                 self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
             }
+            FromKeeper::UpgradeFailed { error } => self.upgrade_failed(&error),
             FromKeeper::Shutdown => self.shut_down(),
             FromKeeper::Empty { left, proved } => {
                 let ports = if left.is_empty() { Vec::new() } else { self.busy_ports() };
@@ -232,19 +271,14 @@ impl World {
         }
     }
 
-    /// Brings the note up to date, and ends a supervisor that has nothing left to do.
+    /// Sends the keeper everything that is new, and ends a supervisor that has nothing left to do.
     fn after_turn(&mut self) {
-        let core = self.core.note();
-        if core != self.last_note {
-            let note = Note { core: core.clone(), secrets: self.secrets.clone() };
-            // Two maps of strings can always be written as JSON.
-            let note = serde_json::to_string(&note).unwrap_or_default();
-            self.link.send(ToKeeper::Note { note });
-            self.last_note = core;
-        }
-        if self.used && !self.clients.has_ops() && self.core.is_idle() {
+        let is_over = self.used && !self.lost && !self.clients.has_ops() && self.core.is_idle();
+        if is_over {
             self.finish();
         }
+        let papers = self.papers();
+        self.link.flush(papers);
     }
 }
 

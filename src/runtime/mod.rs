@@ -12,8 +12,8 @@
 //! - [`probe`], [`checks`], [`http`], [`tls`], [`oneshot`], [`owner`]: readiness and liveness;
 //! - [`ports`], [`claim`], [`cleanup`], [`data`], [`tasks`], [`excerpt`]: what is looked at around
 //!   a start;
-//! - [`ledger`], [`intent`], [`secrets`], [`files`]: what is kept, and where;
-//! - [`watch`], [`memory`]: what else may restart a service;
+//! - [`ledger`], [`papers`], [`secrets`], [`files`]: what is kept, and where;
+//! - [`watch`], [`memory`], [`schedule`]: what restarts a service or runs a task by itself;
 //! - [`view`]: what `status` shows.
 
 mod checks;
@@ -26,17 +26,18 @@ mod excerpt;
 mod files;
 mod globs;
 mod http;
-mod intent;
 mod keeper_link;
 mod launch;
 mod ledger;
 mod memory;
 mod oneshot;
 mod owner;
+mod papers;
 mod ports;
 mod probe;
 mod prober;
 mod requests;
+mod schedule;
 mod secrets;
 pub mod step;
 mod takeover;
@@ -74,6 +75,8 @@ enum Internal {
         /// What became of it.
         result: claim::Claimed,
     },
+    /// It is time to look at the clock, for tasks that run by themselves.
+    Clock,
     /// It is time to look at the memory of services that have a limit.
     Sample,
     /// Files have changed, as the system tells.

@@ -1,6 +1,9 @@
 //! What each request of a client means.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+};
 
 use super::{
     secrets,
@@ -23,6 +26,8 @@ use crate::{
 pub(super) struct Clients {
     connections: HashMap<ConnectionId, Connection>,
     ops: BTreeMap<OpId, Op>,
+    /// Who asked for another program to go on.
+    upgrading: Vec<(ConnectionId, u64)>,
 }
 
 #[derive(Debug)]
@@ -147,6 +152,9 @@ impl World {
 
     fn asked(&mut self, connection: ConnectionId, ask: Ask) {
         let Ask { id, request } = ask;
+        if let Request::Upgrade { program } = request {
+            return self.upgrade(connection, id, program);
+        }
         let Some(client) = self.clients.connections.get_mut(&connection) else { return };
         let Some(pid) = client.pid else {
             let reply = match request {
@@ -160,7 +168,7 @@ impl World {
             return;
         };
         match request {
-            Request::Hello { .. } => {
+            Request::Hello { .. } | Request::Upgrade { .. } => {
                 let reply = self.hello();
                 self.clients.reply(connection, id, reply);
             }
@@ -191,6 +199,19 @@ impl World {
                     self.question(request).unwrap_or_else(|message| Reply::Error { message });
                 self.clients.reply(connection, id, reply);
             }
+        }
+    }
+
+    /// The keeper goes on as the program, and this supervisor ends with the connection to it.
+    fn upgrade(&mut self, connection: ConnectionId, id: u64, program: PathBuf) {
+        self.clients.upgrading.push((connection, id));
+        self.link.send(ToKeeper::Upgrade { program });
+    }
+
+    /// The keeper could not go on as that program.
+    pub(super) fn upgrade_failed(&mut self, error: &str) {
+        for (connection, id) in std::mem::take(&mut self.clients.upgrading) {
+            self.clients.reply(connection, id, Reply::Error { message: error.to_owned() });
         }
     }
 
@@ -276,12 +297,13 @@ impl World {
             }
             Request::Signal { name, signal, tree } => self.signal(&name, &signal, tree),
             Request::Stack => {
-                let mut stack = self.core.stack().clone();
-                let _ = secrets::take(&mut stack);
+                let stack =
+                    secrets::masked(self.core.stack()).map_err(|error| error.to_string())?;
                 Ok(Reply::Stack { stack: Box::new(stack) })
             }
             Request::Environment { name } => self.environment(&name),
             Request::Hello { .. }
+            | Request::Upgrade { .. }
             | Request::Do { .. }
             | Request::Events { .. }
             | Request::CancelRun { .. } => Ok(Reply::Ok),
@@ -306,8 +328,8 @@ impl World {
         let stamp = platform::stamp();
         let launcher = self.launcher(&stamp);
         let (env, dir) = match (self.service(name), self.task(name)) {
-            (Some(service), _) => (launcher.environment(&service.env), service.dir.clone()),
-            (None, Some(task)) => (launcher.environment(&task.env), task.dir.clone()),
+            (Some(service), _) => (launcher.environment(&service.env)?, service.dir.clone()),
+            (None, Some(task)) => (launcher.environment(&task.env)?, task.dir.clone()),
             (None, None) => return Err(unknown(name)),
         };
         Ok(Reply::Environment { env, dir })

@@ -12,8 +12,8 @@ use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{
     Internal, keeper_link::KeeperLink, launch::Launcher, ledger::Ledger, owner::Owner,
-    ports::PortTable, prober::Prober, requests::Clients, secrets::Secrets, view::Statistics,
-    watch::Watches,
+    papers::Desk, ports::PortTable, prober::Prober, requests::Clients, schedule::Schedules,
+    view::Statistics, watch::Watches,
 };
 use crate::{
     control::protocol::Left,
@@ -41,13 +41,14 @@ pub(super) struct World {
     pub(super) statistics: Statistics,
     pub(super) watches: Watches,
     pub(super) sampling: Option<AbortHandle>,
+    pub(super) schedules: Schedules,
     pub(super) internal: mpsc::UnboundedSender<Internal>,
     /// The process trees that the keeper has.
     pub(super) units: HashMap<UnitId, Unit>,
     /// The fingerprints of tasks' inputs when their runs began.
     pub(super) inputs: HashMap<String, String>,
-    /// The secret values of the stack in force.
-    pub(super) secrets: Secrets,
+    /// What the keeper keeps for the next supervisor.
+    pub(super) desk: Desk,
     /// Where in its log the latest start of each service, task and hook began, and which that was.
     pub(super) log_offsets: HashMap<String, (u64, u64)>,
     pub(super) last_op: u64,
@@ -57,7 +58,8 @@ pub(super) struct World {
     pub(super) finishing: bool,
     /// The keeper has finished: what it says is left.
     pub(super) finished: Option<Left>,
-    pub(super) last_note: String,
+    /// What the supervisor before left could not be understood: its processes are nobody's.
+    pub(super) lost: bool,
     /// How often the kernel had run out of memory when that was last looked at.
     pub(super) oom_kills: u64,
 }
@@ -98,16 +100,17 @@ impl World {
             statistics: Statistics::default(),
             watches: Watches::default(),
             sampling: None,
+            schedules: Schedules::default(),
             internal,
             units: HashMap::new(),
             inputs: HashMap::new(),
-            secrets: Secrets::new(),
+            desk: Desk::default(),
+            lost: false,
             log_offsets: HashMap::new(),
             last_op: 0,
             used: false,
             finishing: false,
             finished: None,
-            last_note: String::new(),
             oom_kills: platform::oom_kills(),
         })
     }

@@ -26,6 +26,8 @@ mod ports;
 mod readiness;
 mod restart;
 mod root_stack;
+mod schedule;
+mod servers;
 mod status;
 mod survival;
 mod tasks;

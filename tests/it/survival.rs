@@ -1,5 +1,9 @@
 //! The services live on: without the terminal, without the command, without the supervisor.
 
+mod secrets;
+mod takeover;
+mod upgrade;
+
 use std::{fs, process::Command};
 
 use crate::support::{Running, Stack, alive, eventually};

@@ -20,5 +20,5 @@ pub use setup::{
 };
 pub use spawn::spawn;
 pub use stats::{oom_kills, stats};
-pub use table::{Entry, Table};
+pub use table::{Entry, Table, held_pipe};
 pub use transfer::{peek_bytes, transfer};

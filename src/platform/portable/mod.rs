@@ -19,7 +19,7 @@ pub use setup::{
     become_subreaper, children, keep_descriptors_from, raise_open_files, restore_open_files,
 };
 pub use spawn::spawn;
-pub use table::{Entry, Table};
+pub use table::{Entry, Table, held_pipe};
 pub use transfer::{peek_bytes, transfer};
 
 /// What a program says on its stdout.

@@ -15,7 +15,7 @@ pub(crate) use program::Running;
 pub(crate) use pty::Terminal;
 pub(crate) use stack::Stack;
 pub(crate) use stranger::Stranger;
-pub(crate) use wait::eventually;
+pub(crate) use wait::{eventually, wait_for};
 
 use std::{
     env,
