@@ -102,6 +102,9 @@ pub struct TaskStatus {
     pub exit: Option<Exit>,
     /// Since when it is in this state.
     pub since: Option<jiff::Timestamp>,
+    /// When it runs next by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<jiff::Timestamp>,
     /// What it needs.
     #[serde(default)]
     pub needs: Vec<String>,

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use super::caller;
 use crate::{
     model::Stack,
+    platform,
     status::Status,
     supervisor::{How, Outcome},
 };
@@ -32,6 +33,8 @@ fn start(url: &str) {
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let mut command = Command::new(program);
     let command = command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // It may live on when the terminal is closed, and its caller is not waited for.
+    platform::detach(command);
     // Whether it worked is seen on the screen.
     let _ = command.spawn();
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::Tick,
     model::{Exit, LogPolicy, Signal},
+    platform::Person,
 };
 
 /// The version of this protocol. A keeper of another version is asked to re-exec first.
@@ -89,8 +90,8 @@ pub struct SpawnSpec {
     pub stdin_open: bool,
     /// RLIMIT_NOFILE, where limited.
     pub open_files: Option<u64>,
-    /// The numeric user and group to run as, where not the keeper's own.
-    pub user: Option<(u32, u32)>,
+    /// Whom to run as, where not the keeper's own user.
+    pub user: Option<Person>,
     /// Whether it gets a `NOTIFY_SOCKET` to say on that it is ready.
     #[serde(default)]
     pub notify: bool,

@@ -115,7 +115,7 @@ impl Starts<'_> {
             dir: Some(&texts.dir),
             fds: &fds,
             open_files: spec.open_files.map(|limit| (limit, limit)).or(self.open_files),
-            user: spec.user,
+            user: spec.user.as_ref(),
         };
         match platform::spawn(&launch) {
             Ok(spawned) => Ok(self.started(prepared, spawned.process)),
@@ -169,8 +169,8 @@ impl Starts<'_> {
         let make = |(number, log): (u64, PathBuf)| {
             let key = self.stamp + number;
             let path = self.places.fifo(&format!("{key:x}.pipe"));
-            let (fifo, writer) =
-                Fifo::create(path, spec.user).map_err(said("cannot make the pipe of its log"))?;
+            let (fifo, writer) = Fifo::create(path, spec.user.as_ref())
+                .map_err(said("cannot make the pipe of its log"))?;
             Ok(Made { fifo, writer, log, key })
         };
         (0..).zip(logs).map(make).collect()
@@ -255,8 +255,8 @@ fn explain(failed: &SpawnError, spec: &SpawnSpec) -> String {
         Stage::Descriptors => format!("cannot arrange its descriptors: {error}"),
         Stage::Limits => format!("cannot set its limit of open files: {error}"),
         Stage::User => {
-            let (uid, gid) = spec.user.unwrap_or_default();
-            format!("cannot become user {uid}, group {gid}: {error}")
+            let name = spec.user.as_ref().map_or("?", |person| &person.name);
+            format!("cannot become user `{name}`: {error} (only root can)")
         }
         Stage::Directory => format!("cannot enter {}: {error}", spec.dir.display()),
         Stage::Execute => {

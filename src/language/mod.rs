@@ -23,7 +23,6 @@ mod problem;
 mod read;
 mod report;
 mod scan;
-mod schedule;
 mod schema;
 mod source;
 mod syntax;

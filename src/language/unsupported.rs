@@ -1,7 +1,7 @@
 //! What the language knows but nothing carries out yet: read and checked in full, and told to
 //! the user as having no effect.
 
-use crate::model::{Origin, Service, Stack, Task};
+use crate::model::{Origin, Service, Stack};
 
 /// A node or property that has no effect yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,20 +13,16 @@ pub struct Unsupported {
 }
 
 /// A key of [`Stack::origins`] without the name before it, and whether somebody asks for it.
-type Feature<T> = (&'static str, fn(&T) -> bool);
+type Feature = (&'static str, fn(&Service) -> bool);
 
 /// What a service may ask for that has no effect yet.
-const OF_SERVICES: &[Feature<Service>] = &[
+const OF_SERVICES: &[Feature] = &[
     ("replicas", |service| service.replicas > 1),
     ("port.share", |service| service.ports.iter().any(|port| port.share)),
     ("tty", |service| service.tty),
     ("limit.cpu", |service| service.limits.cpu.is_some()),
     ("limit.processes", |service| service.limits.processes.is_some()),
-    ("url.open", |service| service.url_open),
 ];
-
-/// What a task may ask for that has no effect yet.
-const OF_TASKS: &[Feature<Task>] = &[("schedule", |task| task.schedule.is_some())];
 
 /// Everything in the stack that has no effect yet.
 pub fn unsupported(stack: &Stack) -> Vec<Unsupported> {
@@ -38,9 +34,5 @@ pub fn unsupported(stack: &Stack) -> Vec<Unsupported> {
         let asked = OF_SERVICES.iter().filter(move |(_, asks)| asks(service));
         asked.map(move |(key, _)| entry(&service.name, key))
     });
-    let tasks = stack.tasks.iter().flat_map(|task| {
-        let asked = OF_TASKS.iter().filter(move |(_, asks)| asks(task));
-        asked.map(move |(key, _)| entry(&task.name, key))
-    });
-    services.chain(tasks).collect()
+    services.collect()
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use kdl::KdlValue;
 
-use super::{name, schedule, schema::ValueSpec};
-use crate::model::Signal;
+use super::{name, schema::ValueSpec};
+use crate::model::{Cron, Signal};
 
 /// A value of the right type and format.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,7 +87,7 @@ fn string(spec: &ValueSpec, text: &str) -> Result<Value, BadValue> {
             .ok_or(BadValue::Signal),
         Some("name") if text.is_empty() => Err(BadValue::Empty),
         Some("name") => name::is_valid(text).then_some(kept).ok_or(BadValue::Name),
-        Some("cron") => schedule::check(text).map(|()| kept).map_err(BadValue::Schedule),
+        Some("cron") => text.parse::<Cron>().map(|_| kept).map_err(BadValue::Schedule),
         Some("version") => is_version(text).then_some(kept).ok_or(BadValue::Version),
         // An empty text may be meant: a variable's value, an argument.
         Some("text") => Ok(kept),

@@ -164,6 +164,12 @@ impl Life {
     pub(super) fn end_by(&mut self, ending: Ending, step: &mut Step<'_>) {
         self.forgive(step);
         self.cause = ending.cause();
+        if let Ending::Memory(bytes) = ending {
+            let limit = step.service.memory_max.unwrap_or(bytes);
+            let text =
+                format!("its processes use {} MiB, {} MiB are allowed", bytes >> 20, limit >> 20);
+            self.publish(Event::Notice { text }, step);
+        }
         self.begin_stop(Then::Judge(ending), step);
     }
 

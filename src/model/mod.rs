@@ -7,6 +7,7 @@
 
 mod check;
 mod command;
+mod cron;
 mod exit;
 mod policy;
 mod port;
@@ -17,6 +18,7 @@ mod text;
 
 pub use check::{Alive, Check, HttpCheck, HttpTarget, PortRef, Ready};
 pub use command::{Command, EnvValue, Hooks, Tool};
+pub use cron::Cron;
 pub use exit::{Exit, ExitPattern};
 pub use policy::{
     Limits, LogPolicy, Restart, RestartWhen, Signal, Stop, StopTo, User, Watch, WatchThen,

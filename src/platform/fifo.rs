@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::Person;
 use rustix::{
     fs::{CWD, FileType, Mode, OFlags, Stat},
     pipe::{PipeFlags, pipe_with},
@@ -55,7 +56,7 @@ impl Fifo {
     /// # Errors
     ///
     /// Those of unlink(2), mkfifo(3) and open(2).
-    pub fn create(path: PathBuf, user: Option<(u32, u32)>) -> io::Result<(Self, OwnedFd)> {
+    pub fn create(path: PathBuf, user: Option<&Person>) -> io::Result<(Self, OwnedFd)> {
         if let Err(error) = make(&path) {
             if error.kind() != io::ErrorKind::AlreadyExists {
                 return Err(error);
@@ -64,8 +65,8 @@ impl Fifo {
             make(&path)?;
         }
         let fifo = Self::open(path)?;
-        if let Some((uid, gid)) = user {
-            let (uid, gid) = (rustix::fs::Uid::from_raw(uid), rustix::fs::Gid::from_raw(gid));
+        if let Some(Person { uid, gid, .. }) = user {
+            let (uid, gid) = (rustix::fs::Uid::from_raw(*uid), rustix::fs::Gid::from_raw(*gid));
             // Not ours to give away without privilege; then it is not needed either.
             let _unprivileged = rustix::fs::fchown(&fifo.reader, Some(uid), Some(gid));
         }

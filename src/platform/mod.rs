@@ -35,8 +35,8 @@ pub use notify::NotifySocket;
 pub use os::{
     Description, Entry, FolderWatch, Poller, ProcId, Process, Readiness, Table, become_subreaper,
     children, command_line, describe, held_pipe, holders, keep_descriptors_from, listeners,
-    lower_own_priority, peek_bytes, predicament, raise_open_files, restore_open_files, spawn,
-    stats, transfer,
+    lower_own_priority, oom_kills, peek_bytes, predicament, raise_open_files, restore_open_files,
+    spawn, stats, transfer,
 };
 pub use own::{
     MARK, detach, environment, execute, inheritable, inherited, null, own_program,
@@ -47,5 +47,5 @@ pub use places::{Places, PlacesError, fnv1a};
 pub use signals::{SignalPipe, kill_group, kill_process, reset_signals};
 pub use tree::{Family, Tree, members, relatives};
 pub use types::{Launch, Listener, Moved, SpawnError, Spawned, Stage, TreeStats};
-pub use users::{find_user, own_uid, user_name};
+pub use users::{Person, find_user, own_uid, user_name};
 pub use watched::Watched;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::Process;
+use super::{Person, Process};
 
 /// A socket that listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +50,8 @@ pub struct Launch<'a> {
     pub fds: &'a [(BorrowedFd<'a>, RawFd)],
     /// Soft and hard RLIMIT_NOFILE.
     pub open_files: Option<(u64, u64)>,
-    /// The user and group to become.
-    pub user: Option<(u32, u32)>,
+    /// Whom to become.
+    pub user: Option<&'a Person>,
 }
 
 /// A process that was started, as the leader of a session of its own.

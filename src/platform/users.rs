@@ -1,5 +1,7 @@
 //! Names of users, for people.
 
+use serde::{Deserialize, Serialize};
+
 /// The name of a user as `/etc/passwd` has it (passwd(5)); the number where it has none.
 pub fn user_name(uid: u32) -> String {
     let number = uid.to_string();
@@ -13,31 +15,60 @@ pub fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// The numbers of a user and a group as `/etc/passwd` and `/etc/group` have them (passwd(5),
-/// group(5)); the user's own group without one. Numbers stand for themselves.
+/// Whom a process is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The user's number.
+    pub uid: u32,
+    /// The group's number.
+    pub gid: u32,
+    /// The numbers of all groups, that one included.
+    pub groups: Vec<u32>,
+    /// The user's name.
+    pub name: String,
+    /// The user's folder.
+    pub home: String,
+}
+
+/// A user as `/etc/passwd` and `/etc/group` have it (passwd(5), group(5)), with every group that
+/// has it as a member; in this group, or in its own. Numbers stand for themselves.
 ///
 /// # Errors
 ///
 /// Which of them is not known, in one line.
-pub fn find_user(user: &str, group: Option<&str>) -> Result<(u32, u32), String> {
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let fields = |line: &str| line.split(':').map(str::to_owned).collect::<Vec<_>>();
-    let found = users.lines().map(fields).find(|fields| {
-        fields.first().is_some_and(|name| name == user)
-            || fields.get(2).is_some_and(|number| number == user)
-    });
-    let number = |fields: &[String], index: usize| fields.get(index)?.parse().ok();
-    let own = found.as_deref().and_then(|fields| Some((number(fields, 2)?, number(fields, 3)?)));
-    let (uid, own_group) = own.ok_or_else(|| format!("there is no user `{user}`"))?;
-    let Some(group) = group else { return Ok((uid, own_group)) };
-    if let Ok(gid) = group.parse() {
-        return Ok((uid, gid));
-    }
-    let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
-    let found =
-        groups.lines().map(fields).find(|fields| fields.first().is_some_and(|n| n == group));
-    let gid = found.as_deref().and_then(|fields| number(fields, 2));
-    Ok((uid, gid.ok_or_else(|| format!("there is no group `{group}`"))?))
+pub fn find_user(user: &str, group: Option<&str>) -> Result<Person, String> {
+    let users = rows("/etc/passwd");
+    let is_it =
+        |row: &&Vec<String>| [0, 2].iter().any(|&at| row.get(at).is_some_and(|f| f == user));
+    let row = users.iter().find(is_it).ok_or_else(|| format!("there is no user `{user}`"))?;
+    let number = |row: &[String], at: usize| row.get(at).and_then(|field| field.parse().ok());
+    let (Some(uid), Some(own)) = (number(row, 2), number(row, 3)) else {
+        return Err(format!("`{user}` has no numbers in /etc/passwd"));
+    };
+    let known = rows("/etc/group");
+    let gid = match group {
+        None => own,
+        Some(group) => {
+            let row = known.iter().find(|row| row.first().is_some_and(|name| name == group));
+            let gid = row.and_then(|row| number(row, 2)).or_else(|| group.parse().ok());
+            gid.ok_or_else(|| format!("there is no group `{group}`"))?
+        }
+    };
+    let name = row.first().cloned().unwrap_or_default();
+    let is_member = |row: &&Vec<String>| {
+        row.get(3).is_some_and(|members| members.split(',').any(|member| member == name))
+    };
+    let mut groups = vec![gid];
+    groups.extend(known.iter().filter(is_member).filter_map(|row| number(row, 2)));
+    groups.dedup();
+    let home = row.get(5).cloned().unwrap_or_else(|| "/".to_owned());
+    Ok(Person { uid, gid, groups, name, home })
+}
+
+/// The lines of such a file, taken apart at the colons.
+fn rows(path: &str) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().map(|line| line.split(':').map(str::to_owned).collect()).collect()
 }
 
 #[cfg(test)]
@@ -46,8 +77,10 @@ mod tests {
 
     #[test]
     fn root_is_known_by_name_and_number() {
-        assert_eq!(find_user("root", None), Ok((0, 0)));
-        assert_eq!(find_user("0", Some("root")), Ok((0, 0)));
+        let root = find_user("root", None).unwrap();
+        assert_eq!((root.uid, root.gid, root.groups.first()), (0, 0, Some(&0)));
+        assert_eq!((&*root.name, &*root.home), ("root", "/root"));
+        assert_eq!(find_user("0", Some("root")).unwrap(), root);
         assert_eq!(user_name(0), "root");
         assert!(find_user("no-such-user", None).unwrap_err().contains("`no-such-user`"));
         assert!(find_user("root", Some("no-such-group")).unwrap_err().contains("group"));

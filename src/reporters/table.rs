@@ -134,8 +134,12 @@ fn reason_of_service(service: &ServiceStatus, theme: Theme) -> String {
 
 fn task_row(task: &TaskStatus, now: Timestamp, theme: Theme) -> [String; 9] {
     let ago = task.since.map(|since| words::duration(words::between(since, now)));
+    let next = task.next.map(|next| words::duration(words::between(now, next)));
     let reason = match (&task.reason, task.state, &ago) {
         (Some(reason), _, _) => theme.plain_words(reason).into_owned(),
+        (None, TaskState::Idle | TaskState::Done | TaskState::Skipped, _) if next.is_some() => {
+            theme.paint(Tone::Faint, format!("next in {}", next.unwrap_or_default()))
+        }
         (None, TaskState::Done | TaskState::Skipped, Some(ago)) => {
             theme.paint(Tone::Faint, format!("{ago} ago"))
         }

@@ -214,19 +214,23 @@ impl World {
         event
     }
 
-    /// The last lines that a generation wrote.
+    /// The last lines that a generation wrote; of its `before-start`, if it got no further.
     pub(super) fn last_lines(&self, name: &str, generation: u64) -> Vec<String> {
-        let unit = self.units.get(&main_unit(name, generation));
+        let before = hook_unit(name, Hook::BeforeStart, generation);
         // A tree that is gone is forgotten; its lines are still the last ones.
-        let latest = || self.log_offsets.get(name).copied().unwrap_or(0);
-        let offset = unit.map_or_else(latest, |unit| unit.log_offset);
-        let lines = excerpt::last_lines(&self.places.log(name), offset);
+        let latest = [main_unit(name, generation), before].into_iter().find_map(|unit| {
+            let (latest, offset) = *self.log_offsets.get(&unit.name)?;
+            (latest == generation).then_some((unit.name, offset))
+        });
+        let Some((unit, offset)) = latest else { return Vec::new() };
+        let lines = excerpt::last_lines(&self.places.log(&unit.replace(':', ".")), offset);
         lines.into_iter().map(|line| self.desk.conceal(line)).collect()
     }
 
     fn save(&mut self) {
         self.watch();
         self.watch_memory();
+        self.adopt_schedules();
         self.desk.applied();
     }
 

@@ -181,6 +181,7 @@ impl World {
             Internal::Claimed { name, generation, claimed, result } => {
                 self.claimed(&name, generation, claimed, result);
             }
+            Internal::Clock => self.run_scheduled(),
             Internal::Sample => self.sample_memory(),
             Internal::Changed { paths } => self.watches.changed(&paths, &self.internal),
             Internal::Quiet { watch, path } => self.watched(watch, &path),
@@ -217,6 +218,7 @@ impl World {
             }
             FromKeeper::Exited { unit, exit, left, at: _ } => {
                 if is_main(&unit) {
+                    self.note_oom(&unit, exit);
                     self.unit_input(unit, lifecycle::Input::Exited { exit, left });
                 } else {
                     if let Some(known) = self.units.get_mut(&unit) {

@@ -11,7 +11,7 @@ use crate::{
     keeper::protocol::{SpawnSpec, UnitId},
     lifecycle::Hook,
     model::{Check, Command, EnvValue, LogPolicy, Service, Task, TaskBody, Text, Values},
-    platform::Places,
+    platform::{self, Places},
 };
 
 /// Everything that commands are filled in with.
@@ -64,10 +64,7 @@ impl Launcher<'_> {
         spec.stdin_open = service.stdin_open;
         spec.notify = service.ready.checks.contains(&Check::Notify);
         spec.open_files = service.limits.open_files;
-        spec.user = match &service.user {
-            Some(user) => Some(crate::platform::find_user(&user.user, user.group.as_deref())?),
-            None => None,
-        };
+        become_user(&mut spec, service)?;
         Ok(spec)
     }
 
@@ -128,6 +125,7 @@ impl Launcher<'_> {
         };
         // A file of its own: two writers would overwrite each other's lines.
         spec.log = self.places.log(&format!("{}.{}", service.name, hook.key()));
+        become_user(&mut spec, service)?;
         Ok(Some(spec))
     }
 
@@ -250,6 +248,20 @@ impl Launcher<'_> {
     pub(super) fn render(&self, text: &Text) -> String {
         text.render(self)
     }
+}
+
+/// Has a process of a service run as the user that the file names.
+fn become_user(spec: &mut SpawnSpec, service: &Service) -> Result<(), String> {
+    let Some(user) = &service.user else { return Ok(()) };
+    let person = platform::find_user(&user.user, user.group.as_deref())?;
+    // As a login would have it, where the file says nothing else.
+    let own = [("USER", &person.name), ("LOGNAME", &person.name), ("HOME", &person.home)];
+    for (key, value) in own.into_iter().filter(|(key, _)| !service.env.contains_key(*key)) {
+        spec.env.retain(|(name, _)| name != key);
+        spec.env.push((key.to_owned(), value.clone()));
+    }
+    spec.user = Some(person);
+    Ok(())
 }
 
 /// Finds a program in the PATH of an environment, or by its path from a folder.

@@ -3,7 +3,14 @@
 use std::time::Duration;
 
 use super::{Internal, owner, world::World};
-use crate::{lifecycle, platform, supervisor::Input};
+use crate::{
+    event::{Cause, Event},
+    keeper::protocol::UnitId,
+    lifecycle,
+    model::{Exit, Signal},
+    platform,
+    supervisor::Input,
+};
 
 /// How often the memory of services with a limit is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -27,6 +34,22 @@ impl World {
             }
         });
         self.sampling = Some(task.abort_handle());
+    }
+
+    /// Says so if the kernel may have ended a service because memory ran out: all that it tells
+    /// others is how often it did so, and SIGKILL is how.
+    pub(super) fn note_oom(&mut self, unit: &UnitId, exit: Exit) {
+        let kills = platform::oom_kills();
+        let more = kills > std::mem::replace(&mut self.oom_kills, kills);
+        if more && exit == Exit::Signal(Signal::KILL) {
+            let text = format!(
+                "the machine ran out of memory, and the kernel killed a process just now: most \
+                 likely this one ({})",
+                unit.name
+            );
+            let generation = Some(unit.generation);
+            self.publish(Some(&unit.name), generation, Event::Notice { text }, Cause::Memory);
+        }
     }
 
     /// Tells the core of every service that is over its limit.

@@ -13,7 +13,7 @@
 //! - [`ports`], [`claim`], [`cleanup`], [`data`], [`tasks`], [`excerpt`]: what is looked at around
 //!   a start;
 //! - [`ledger`], [`papers`], [`secrets`], [`files`]: what is kept, and where;
-//! - [`watch`], [`memory`]: what else may restart a service;
+//! - [`watch`], [`memory`], [`schedule`]: what restarts a service or runs a task by itself;
 //! - [`view`]: what `status` shows.
 
 mod checks;
@@ -37,6 +37,7 @@ mod ports;
 mod probe;
 mod prober;
 mod requests;
+mod schedule;
 mod secrets;
 pub mod step;
 mod takeover;
@@ -74,6 +75,8 @@ enum Internal {
         /// What became of it.
         result: claim::Claimed,
     },
+    /// It is time to look at the clock, for tasks that run by themselves.
+    Clock,
     /// It is time to look at the memory of services that have a limit.
     Sample,
     /// Files have changed, as the system tells.

@@ -53,6 +53,7 @@ impl World {
         self.used = true;
         self.watch();
         self.watch_memory();
+        self.adopt_schedules();
         Ok(true)
     }
 

@@ -146,6 +146,7 @@ impl World {
             reason: view.reason,
             exit: view.exit,
             since: view.since.map(|since| wall(since, now)),
+            next: self.schedules.next(&view.name),
             needs: names(self.core.stack().needs(&view.name)),
             describe: task
                 .and_then(|task| task.describe.as_ref())

@@ -12,8 +12,8 @@ use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{
     Internal, keeper_link::KeeperLink, launch::Launcher, ledger::Ledger, owner::Owner,
-    papers::Desk, ports::PortTable, prober::Prober, requests::Clients, view::Statistics,
-    watch::Watches,
+    papers::Desk, ports::PortTable, prober::Prober, requests::Clients, schedule::Schedules,
+    view::Statistics, watch::Watches,
 };
 use crate::{
     control::protocol::Left,
@@ -41,6 +41,7 @@ pub(super) struct World {
     pub(super) statistics: Statistics,
     pub(super) watches: Watches,
     pub(super) sampling: Option<AbortHandle>,
+    pub(super) schedules: Schedules,
     pub(super) internal: mpsc::UnboundedSender<Internal>,
     /// The process trees that the keeper has.
     pub(super) units: HashMap<UnitId, Unit>,
@@ -48,8 +49,8 @@ pub(super) struct World {
     pub(super) inputs: HashMap<String, String>,
     /// What the keeper keeps for the next supervisor.
     pub(super) desk: Desk,
-    /// Where in its log the latest generation of each service and task began.
-    pub(super) log_offsets: HashMap<String, u64>,
+    /// Where in its log the latest start of each service, task and hook began, and which that was.
+    pub(super) log_offsets: HashMap<String, (u64, u64)>,
     pub(super) last_op: u64,
     /// Whether anything was ever asked for.
     pub(super) used: bool,
@@ -61,6 +62,8 @@ pub(super) struct World {
     pub(super) put_off: Option<Tick>,
     /// What the supervisor before left could not be understood: its processes are nobody's.
     pub(super) lost: bool,
+    /// How often the kernel had run out of memory when that was last looked at.
+    pub(super) oom_kills: u64,
 }
 
 /// A process tree that the keeper has.
@@ -99,6 +102,7 @@ impl World {
             statistics: Statistics::default(),
             watches: Watches::default(),
             sampling: None,
+            schedules: Schedules::default(),
             internal,
             units: HashMap::new(),
             inputs: HashMap::new(),
@@ -110,6 +114,7 @@ impl World {
             used: false,
             finishing: false,
             finished: None,
+            oom_kills: platform::oom_kills(),
         })
     }
 
@@ -120,7 +125,7 @@ impl World {
         let known = self.units.get(unit).map(|known| Rc::clone(&known.notified));
         let notified = known.unwrap_or_default();
         let known = Unit { started, log_offset, owner, notified, exit: None };
-        self.log_offsets.insert(unit.name.clone(), log_offset);
+        self.log_offsets.insert(unit.name.clone(), (unit.generation, log_offset));
         self.units.insert(unit.clone(), known);
     }
 

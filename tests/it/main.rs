@@ -11,12 +11,14 @@
 
 mod support;
 
+mod alive;
 mod at_once;
 mod commands;
 mod down;
 mod edit;
 mod examples;
 mod harm;
+mod hooks;
 mod https;
 mod logs;
 mod notify;
@@ -25,7 +27,10 @@ mod ports;
 mod readiness;
 mod restart;
 mod root_stack;
+mod schedule;
+mod servers;
 mod status;
 mod survival;
 mod tasks;
 mod torture;
+mod watch;

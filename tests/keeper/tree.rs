@@ -8,6 +8,7 @@ use std::{
 use stackrun::{
     keeper::protocol::{FromKeeper, ToKeeper},
     model::{Exit, Signal},
+    platform::Person,
 };
 
 use crate::world::{World, lives, living_with, until};
@@ -170,7 +171,13 @@ pub(crate) fn orphans_of_a_killed_database_are_found() {
         initdb -D db -A trust -N >/dev/null && exec postgres -D db -k \"$PWD\" -h ''",
     );
     // PostgreSQL refuses root.
-    spec.user = (stackrun::platform::own_uid() == 0).then_some((nobody, nobody));
+    spec.user = (stackrun::platform::own_uid() == 0).then(|| Person {
+        uid: nobody,
+        gid: nobody,
+        groups: vec![nobody],
+        name: "nobody".to_owned(),
+        home: "/".to_owned(),
+    });
     spec.env.push(("HOME".to_owned(), "/tmp".to_owned()));
     let (unit, pid) = world.spawn(spec);
     let children = || {

@@ -176,6 +176,7 @@ pub(in crate::cli) fn idle(stack: &Stack) -> Status {
         reason: None,
         exit: None,
         since: None,
+        next: None,
         needs: task.needs.iter().map(|need| need.name.clone()).collect(),
         describe: task.describe.as_ref().map(ToString::to_string),
     });

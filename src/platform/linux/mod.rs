@@ -22,6 +22,6 @@ pub use setup::{
     restore_open_files,
 };
 pub use spawn::spawn;
-pub use stats::stats;
+pub use stats::{oom_kills, stats};
 pub use table::{Entry, Table, held_pipe};
 pub use transfer::{peek_bytes, transfer};

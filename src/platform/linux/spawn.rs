@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::process::Process;
-use crate::platform::{Launch, SpawnError, Spawned, Stage, children, signals};
+use crate::platform::{Launch, Person, SpawnError, Spawned, Stage, children, signals};
 
 /// Enough for a handful of system calls.
 const STACK: usize = 64 * 1024;
@@ -122,8 +122,8 @@ unsafe fn prepare_and_execute(child: &mut Child<'_>) -> Stage {
                 return Stage::Limits;
             }
         }
-        if let Some((uid, gid)) = child.launch.user
-            && !become_user(uid, gid)
+        if let Some(person) = child.launch.user
+            && !become_user(person)
         {
             return Stage::User;
         }
@@ -163,13 +163,15 @@ unsafe fn move_descriptors(child: &mut Child<'_>) -> bool {
 /// # Safety
 ///
 /// Only in the child.
-unsafe fn become_user(uid: u32, gid: u32) -> bool {
-    // SAFETY: system calls; `gid` lives on the stack.
+unsafe fn become_user(person: &Person) -> bool {
+    let Person { uid, gid, groups, .. } = person;
+    let (uid, gid) = (*uid, *gid);
+    // SAFETY: system calls; the groups are the parent's, which stands still.
     unsafe {
         if libc::geteuid() == uid && libc::getegid() == gid {
             return true;
         }
-        libc::syscall(libc::SYS_setgroups, 1, &raw const gid) == 0
+        libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) == 0
             && libc::syscall(libc::SYS_setresgid, gid, gid, gid) == 0
             && libc::syscall(libc::SYS_setresuid, uid, uid, uid) == 0
     }

@@ -13,7 +13,7 @@ mod table;
 mod transfer;
 
 pub use folder_watch::FolderWatch;
-pub use people::{Description, command_line, describe, predicament, stats};
+pub use people::{Description, command_line, describe, oom_kills, predicament, stats};
 pub use poller::{Poller, Readiness};
 pub use ports::{holders, listeners};
 pub use process::{ProcId, Process};

@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::process::{ProcId, Process};
-use crate::platform::{Launch, SpawnError, Spawned, Stage, signals};
+use crate::platform::{Launch, Person, SpawnError, Spawned, Stage, signals};
 
 /// Which thread has started which process.
 static STARTED: Mutex<Vec<(u32, ThreadId)>> = Mutex::new(Vec::new());
@@ -51,8 +51,9 @@ pub fn spawn(launch: &Launch<'_>) -> Result<Spawned, SpawnError> {
     let others = launch.fds.iter().filter(|(_, theirs)| *theirs > 2);
     let others: Vec<(RawFd, RawFd)> =
         others.map(|(ours, theirs)| (ours.as_raw_fd(), *theirs)).collect();
-    let (limits, user, owned_dir) = (launch.open_files, launch.user, dir.map(Path::to_owned));
-    let prepare = move || prepare(&others, limits, user, owned_dir.as_deref());
+    let owned_dir = dir.map(Path::to_owned);
+    let (limits, user) = (launch.open_files, launch.user.cloned());
+    let prepare = move || prepare(&others, limits, user.as_ref(), owned_dir.as_deref());
     // SAFETY: system calls alone.
     unsafe { command.pre_exec(prepare) };
     let child = command.spawn().map_err(|error| {
@@ -70,7 +71,7 @@ pub fn spawn(launch: &Launch<'_>) -> Result<Spawned, SpawnError> {
 fn prepare(
     fds: &[(RawFd, RawFd)],
     limits: Option<(u64, u64)>,
-    user: Option<(u32, u32)>,
+    user: Option<&Person>,
     dir: Option<&Path>,
 ) -> io::Result<()> {
     let done = |result: libc::c_int| match result {
@@ -91,10 +92,11 @@ fn prepare(
             let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
             done(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit))?;
         }
-        if let Some((uid, gid)) = user {
-            done(libc::setgroups(1, &raw const gid))?;
-            done(libc::setgid(gid))?;
-            done(libc::setuid(uid))?;
+        if let Some(Person { uid, gid, groups, .. }) = user {
+            let count = libc::c_int::try_from(groups.len()).map_err(io::Error::other)?;
+            done(libc::setgroups(count, groups.as_ptr()))?;
+            done(libc::setgid(*gid))?;
+            done(libc::setuid(*uid))?;
         }
     }
     if let Some(dir) = dir {

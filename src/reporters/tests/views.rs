@@ -82,6 +82,7 @@ fn status() -> Status {
             reason: None,
             exit: Some(Exit::SUCCESS),
             since: Some(at(-60_000)),
+            next: None,
             needs: Vec::new(),
             describe: None,
         }],

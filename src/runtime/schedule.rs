@@ -1,0 +1,173 @@
+//! `schedule`: tasks that run by themselves while the stack is up.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::{Timestamp, ToSpan, Zoned, civil};
+
+use super::{Internal, world::World};
+use crate::{event::Cause, model::Cron, platform, status::TaskState, supervisor::Command};
+
+/// The wall clock is looked at this often: it may be set, and a machine may have slept.
+const LOOK: Duration = Duration::from_secs(20);
+/// How far ahead a time is looked for: the 29th of February comes every eight years at worst.
+const YEARS: i16 = 9;
+
+/// When each task runs next.
+#[derive(Debug, Default)]
+pub(super) struct Schedules {
+    /// Task → its schedule, and its next time.
+    tasks: BTreeMap<String, (Cron, Option<Timestamp>)>,
+    timer: Option<tokio::task::AbortHandle>,
+}
+
+impl Schedules {
+    /// When a task runs next by itself.
+    pub(super) fn next(&self, task: &str) -> Option<Timestamp> {
+        self.tasks.get(task)?.1
+    }
+
+    /// The tasks whose time has come. However many times were missed, each runs once.
+    fn due(&mut self, now: &Zoned) -> Vec<String> {
+        let mut due = Vec::new();
+        for (task, (cron, next)) in &mut self.tasks {
+            if next.is_some_and(|next| next <= now.timestamp()) {
+                due.push(task.clone());
+                *next = after(cron, now);
+            }
+        }
+        due
+    }
+}
+
+impl World {
+    /// Takes up the schedules of the stack in force.
+    pub(super) fn adopt_schedules(&mut self) {
+        let scheduled = self.core.stack().tasks.iter().filter_map(|task| {
+            let cron: Cron = task.schedule.as_deref()?.parse().ok()?;
+            Some((task.name.clone(), cron))
+        });
+        let scheduled: BTreeMap<String, Cron> = scheduled.collect();
+        let known = self.schedules.tasks.iter().map(|(task, (cron, _))| (task, cron));
+        if known.eq(&scheduled) {
+            return;
+        }
+        let now = local_now();
+        let entry = |(task, cron): (String, Cron)| {
+            let next = after(&cron, &now);
+            (task, (cron, next))
+        };
+        if let Some(timer) = self.schedules.timer.take() {
+            timer.abort();
+        }
+        self.schedules.tasks = scheduled.into_iter().map(entry).collect();
+        self.wait_for_schedule();
+    }
+
+    /// Has the loop told when the next time has come, or the clock is to be looked at.
+    fn wait_for_schedule(&mut self) {
+        let next = self.schedules.tasks.values().filter_map(|(_, next)| *next).min();
+        let Some(next) = next else { return };
+        let left = Duration::try_from(next.duration_since(platform::wall_clock()));
+        let pause = left.unwrap_or_default().min(LOOK);
+        let internal = self.internal.clone();
+        let timer = tokio::task::spawn_local(async move {
+            tokio::time::sleep(pause).await;
+            let _ = internal.send(Internal::Clock);
+        });
+        self.schedules.timer = Some(timer.abort_handle());
+    }
+
+    /// Runs the tasks whose time has come, but for those that still run.
+    pub(super) fn run_scheduled(&mut self) {
+        let due = self.schedules.due(&local_now());
+        let views = self.core.tasks(platform::now());
+        let runs = |task: &String| {
+            views.iter().any(|view| view.name == *task && view.state == TaskState::Running)
+        };
+        for task in due.into_iter().filter(|task| !runs(task)) {
+            let stack = Box::new(self.core.stack().clone());
+            let command = Command::Run { stack, task, args: Vec::new(), force: true };
+            let op = self.next_op();
+            self.command(op, command, Cause::Schedule);
+        }
+        self.wait_for_schedule();
+    }
+}
+
+fn local_now() -> Zoned {
+    platform::wall_clock().to_zoned(jiff::tz::TimeZone::system())
+}
+
+/// The first time after `now` that a schedule names.
+fn after(cron: &Cron, now: &Zoned) -> Option<Timestamp> {
+    let last = now.year().saturating_add(YEARS);
+    let mut at = now.datetime().with().second(0).subsec_nanosecond(0).build().ok()?;
+    at = at.checked_add(1.minute()).ok()?;
+    while at.year() <= last {
+        if !cron.month(at.month()) {
+            at = start_of_day(at.date().first_of_month().checked_add(1.month()).ok()?);
+        } else if !cron.day(at.day(), at.weekday().to_sunday_zero_offset()) {
+            at = start_of_day(at.date().tomorrow().ok()?);
+        } else if !cron.hour(at.hour()) {
+            at = at.with().minute(0).build().ok()?.checked_add(1.hour()).ok()?;
+        } else if !cron.minute(at.minute()) {
+            at = at.checked_add(1.minute()).ok()?;
+        } else {
+            // A time that the clocks leave out comes when they go on; one that they repeat is
+            // its first.
+            return Some(at.to_zoned(now.time_zone().clone()).ok()?.timestamp());
+        }
+    }
+    None
+}
+
+fn start_of_day(date: civil::Date) -> civil::DateTime {
+    date.at(0, 0, 0, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The next times after this one, in a zone whose clocks change.
+    fn times(cron: &str, from: &str, count: usize) -> Vec<String> {
+        let cron: Cron = cron.parse().unwrap();
+        let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap_or(jiff::tz::TimeZone::UTC);
+        let from: civil::DateTime = from.parse().unwrap();
+        let mut at = from.to_zoned(zone.clone()).unwrap();
+        let mut times = Vec::new();
+        for _ in 0..count {
+            at = after(&cron, &at).unwrap().to_zoned(zone.clone());
+            times.push(at.strftime("%Y-%m-%d %H:%M").to_string());
+        }
+        times
+    }
+
+    #[test]
+    fn the_next_time_is_the_one_that_the_fields_name() {
+        assert_eq!(
+            times("*/20 * * * *", "2024-05-01T10:15:30", 3),
+            ["2024-05-01 10:20", "2024-05-01 10:40", "2024-05-01 11:00"]
+        );
+        assert_eq!(
+            times("30 3 1,15 jan-feb *", "2024-02-15T03:30:00", 2),
+            ["2025-01-01 03:30", "2025-01-15 03:30"]
+        );
+        assert_eq!(times("0 0 29 2 *", "2024-03-01T00:00:00", 1), ["2028-02-29 00:00"]);
+        assert_eq!(
+            times("0 9 * * mon-fri", "2024-05-03T09:00:00", 2),
+            ["2024-05-06 09:00", "2024-05-07 09:00"]
+        );
+        // Both days given: either will do, as in cron(8).
+        assert_eq!(
+            times("0 0 13 * 5", "2024-09-12T12:00:00", 2),
+            ["2024-09-13 00:00", "2024-09-20 00:00"]
+        );
+    }
+
+    #[test]
+    fn a_day_that_does_not_exist_never_comes() {
+        let cron: Cron = "0 0 31 2 *".parse().unwrap();
+        assert_eq!(after(&cron, &Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC)), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! What surrounds a service's life: hooks, tools, leftovers, addresses.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use crate::support::{Stack, Terminal, eventually, have};
+
+#[test]
+fn hooks_run_in_their_order() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            before-start { shell "echo before >> order.txt" }
+            run "@testbed mark order.txt main listen {{port}}"
+            port @0
+            after-ready { shell "echo after-ready >> order.txt" }
+            after-stop { shell "echo after-stop >> order.txt" }
+        }
+        "#,
+    );
+    stack.up();
+    eventually("after-ready", || stack.read("order.txt").contains("after-ready"));
+    stack.down();
+    let text = stack.read("order.txt");
+    let order: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(order, ["before", "start", "after-ready", "term", "stop", "after-stop"], "{text}");
+}
+
+#[test]
+fn a_failing_hook_fails_the_start_with_its_last_lines() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            before-start { shell "echo no such migration >&2; exit 3" }
+            run "@testbed counted started.txt"
+            on-failure { shell "echo failed > mail.txt" }
+            restart "never"
+        }
+        "#,
+    );
+    stack.run("up").exits(1).says("before-start").says("no such migration");
+    eventually("the mail", || stack.read("mail.txt") == "failed\n");
+    assert_eq!(stack.read("started.txt"), "");
+}
+
+#[test]
+fn cleanup_does_not_follow_a_link_out_of_the_stack() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed"; cleanup "run/pid" "away/precious" }
+        "#,
+    );
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    std::fs::write(elsewhere.path().join("precious"), "").expect("a file");
+    symlink(elsewhere.path(), stack.path("away")).expect("a link");
+    stack.put("run/pid", "7");
+    stack.up();
+    assert!(!stack.path("run/pid").exists());
+    assert!(elsewhere.path().join("precious").exists());
+    stack.run("events").exits(0).says("outside the stack's folder");
+}
+
+#[test]
+fn a_tool_of_another_version_is_an_error_before_anything_starts() {
+    let stack = Stack::new(
+        r#"
+        service "first" { run "@testbed counted started.txt" }
+        service "a" {
+            needs "first"
+            tool "./tool" version=">=18" hint="ask the one who made it"
+            run "@testbed"
+        }
+        "#,
+    );
+    let make = |version: &str| {
+        stack.put("tool", &format!("#!/bin/sh\necho 'tool v{version} (2024)'\n"));
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(stack.path("tool"), executable).expect("its permissions");
+    };
+    make("16.20.1");
+    let ran = stack.run("up").exits(1);
+    ran.says("is 16.20.1, >=18 is wanted").says("ask the one who made it");
+    assert_eq!(stack.read("started.txt"), "");
+    make("18.0.0");
+    stack.up();
+}
+
+#[test]
+fn an_address_is_opened_once_an_up_and_only_for_somebody_who_sees_it() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed listen {{port}}"
+            port @0
+            url "http://localhost:{{port}}/welcome" open=#true
+        }
+        "#,
+    );
+    stack.put("bin/xdg-open", "#!/bin/sh\necho \"$1\" >> opened.txt\n");
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(stack.path("bin/xdg-open"), executable).expect("its permissions");
+    let command = || {
+        let mut command = stack.command("up");
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", stack.path("bin").display()));
+        command.env("DISPLAY", ":0");
+        command
+    };
+    stack.up();
+    assert_eq!(stack.read("opened.txt"), "", "nobody was there to see it");
+    stack.down();
+    assert_eq!(Terminal::start(command()).ends(), Some(0));
+    let address = format!("http://localhost:{}/welcome\n", stack.port(0));
+    eventually("the browser", || stack.read("opened.txt") == address);
+    assert_eq!(Terminal::start(command()).ends(), Some(0));
+    assert_eq!(stack.read("opened.txt"), address, "nothing was started");
+}
+
+#[test]
+fn colour_is_asked_for_and_stdin_stays_open_where_the_file_says_so() {
+    let stack = Stack::new(
+        r#"
+        service "plain"   { run "@testbed env FORCE_COLOR" }
+        service "colour"  { run "@testbed env FORCE_COLOR env CLICOLOR_FORCE"; color #true }
+        service "reader"  { shell "cat; echo ended"; stdin "open"; restart "never" }
+        service "closed"  { shell "cat; echo ended"; restart "never" }
+        "#,
+    );
+    stack.up();
+    let says = |name: &str, text: &str| {
+        stack.run(&format!("logs {name} --raw")).out.lines().any(|line| line == text)
+    };
+    eventually("the colours", || says("colour", "CLICOLOR_FORCE=1"));
+    assert!(says("colour", "FORCE_COLOR=1"));
+    eventually("the other one", || says("plain", "FORCE_COLOR="));
+    stack.reaches("closed", "exited");
+    assert_eq!(stack.state("reader"), "ready");
+}
+
+#[test]
+fn what_does_not_start_by_itself_starts_when_it_is_needed() {
+    let stack = Stack::new(
+        r#"
+        service "db"    { run "@testbed"; autostart #false }
+        service "tools" { run "@testbed"; autostart #false }
+        service "api"   { needs "db"; run "@testbed" }
+        "#,
+    );
+    stack.up();
+    assert_eq!(stack.state("db"), "ready");
+    assert_eq!(stack.state("tools"), "idle");
+    stack.run("up tools").exits(0);
+    assert_eq!(stack.state("tools"), "ready");
+}
+
+#[test]
+fn what_runs_elsewhere_is_asked_again_before_each_start_that_needs_it() {
+    if !have(&["redis-server", "redis-cli"]) {
+        return;
+    }
+    let elsewhere =
+        Stack::new(r#"service "redis" { run "redis-server --port {{port}} --save ''"; port @0 }"#);
+    elsewhere.up();
+    let port = elsewhere.port(0);
+    let stack = Stack::new(&format!(
+        r#"
+        service "redis" {{ external #true; ready {{ run "redis-cli -p {port} ping" }} }}
+        service "api"   {{ needs "redis"; run "@testbed expect {port}" }}
+        "#
+    ));
+    stack.up();
+    elsewhere.down();
+    stack.process("api").kill();
+    stack.reaches("api", "waiting");
+    elsewhere.up();
+    stack.reaches("api", "ready");
+    assert_eq!(stack.read("violations.txt"), "");
+}

@@ -1,0 +1,92 @@
+//! `watch`: what counts as a change, and what follows from it.
+
+use std::{fs, thread, time::Duration};
+
+use crate::support::{Stack, eventually};
+
+/// How often a service that says `counted .starts` was started.
+fn starts(stack: &Stack) -> usize {
+    stack.read(".starts").len()
+}
+
+#[test]
+fn a_signal_file_touched_ten_times_quickly_restarts_once() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed counted .starts"; watch ".restart" debounce="200ms" }
+        "#,
+    );
+    stack.up();
+    eventually("the start", || starts(&stack) == 1);
+    for _ in 0..10 {
+        stack.put(".restart", "");
+        thread::sleep(Duration::from_millis(10));
+    }
+    eventually("a restart", || starts(&stack) == 2);
+    stack.reaches("a", "ready");
+    // Whatever was still to come would have come before this one.
+    stack.put(".restart", "again");
+    eventually("another restart", || starts(&stack) == 3);
+    stack.run("events").exits(0).says(".restart");
+}
+
+#[test]
+fn a_file_saved_by_renaming_counts() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed counted .starts"; watch "src/*.js" debounce="50ms" }
+        "#,
+    );
+    stack.put("src/a.js", "1");
+    stack.up();
+    eventually("the start", || starts(&stack) == 1);
+    // As vim and many others do: a new file beside it, renamed into its place.
+    for round in 2..=3 {
+        stack.put("src/.a.js.swp", "editing");
+        stack.put("src/4913~", "new");
+        fs::rename(stack.path("src/4913~"), stack.path("src/a.js")).expect("a rename");
+        eventually("a restart", || starts(&stack) == round);
+        stack.reaches("a", "ready");
+    }
+}
+
+#[test]
+fn a_service_that_changes_what_it_watches_is_told_and_left_alone() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            shell "echo . >> made.txt; exec @testbed"
+            watch "*.txt" debounce="20ms"
+        }
+        "#,
+    );
+    stack.up();
+    eventually("the notice", || stack.run("events").out.contains("leave the file out with"));
+    stack.reaches("a", "ready");
+    let pid = stack.pid("a");
+    stack.put("other.txt", "");
+    stack.run("wait a --for down --timeout 500ms").exits(124);
+    assert_eq!(stack.pid("a"), pid);
+}
+
+#[test]
+fn a_change_may_send_a_signal_or_run_a_task_instead() {
+    let stack = Stack::new(
+        r#"
+        service "nginx" {
+            shell "trap 'echo reloaded >> signals.txt' HUP; touch up; while :; do sleep 0.02; done"
+            ready { shell "test -e up" }
+            watch "*.conf" signal="SIGHUP" debounce="20ms"
+        }
+        service "api" { run "@testbed"; watch "schema.sql" task="migrate" debounce="20ms" }
+        task "migrate" { run "@testbed counted runs.txt exit 0" }
+        "#,
+    );
+    stack.up();
+    let pids = (stack.pid("nginx"), stack.pid("api"));
+    stack.put("site.conf", "");
+    stack.put("schema.sql", "");
+    eventually("the signal", || stack.read("signals.txt").contains("reloaded"));
+    eventually("the task", || stack.read("runs.txt") == ".");
+    assert_eq!((stack.pid("nginx"), stack.pid("api")), pids);
+}
