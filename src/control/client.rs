@@ -92,6 +92,17 @@ impl Client {
         Ok(Self { places, wire, pending: None })
     }
 
+    /// Connects for what changes the stack: an older version goes on as this program first.
+    /// `None` if nothing is running.
+    ///
+    /// # Errors
+    /// Anything but "nothing is running".
+    pub fn connect_to_newest(dir: &Path) -> Result<Option<Self>, ClientError> {
+        let places = Places::of(dir)?;
+        let wire = Wire::connect_to_newest(&places)?.filter(|wire| wire.used);
+        Ok(wire.map(|wire| Self { places, wire, pending: None }))
+    }
+
     /// Has this program go on in the place of whatever version holds the stack in `dir`, which
     /// restarts no service; `None` if nothing is running.
     ///

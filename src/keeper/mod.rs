@@ -23,11 +23,18 @@
 mod connection;
 mod finish;
 pub mod handle;
+mod home;
 mod journal;
 mod keep;
 mod launch;
+<<<<<<< HEAD
 pub mod logs;
+=======
+mod line;
+mod logs;
+>>>>>>> screen
 mod look;
+mod notify;
 pub mod protocol;
 mod record;
 mod run;

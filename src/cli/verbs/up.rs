@@ -175,7 +175,7 @@ fn plan(args: &Args, stack: &Stack) -> Result<Plan, Error> {
 /// started, and as is answered now.
 fn giving_way(args: &Args, context: &Context, stack: &Stack) -> Result<BTreeSet<String>, Error> {
     let mut giving_way = BTreeSet::new();
-    let now = match context.connect_if_running()? {
+    let now = match context.connect_to_change()? {
         Some(mut client) => {
             let now = status_of(&mut client)?;
             giving_way = busy::given_way(&context.known_stack(Some(&mut client))?, stack, &now);
