@@ -212,7 +212,8 @@ impl Supervisor {
         let node = &mut self.nodes[id];
         let Some(unit) = node.as_task_mut() else { return };
         unit.orders.asked = false;
-        if unit.run.is_live() {
+        // A run that others need ends by not being wanted, and an `up` may still take that back.
+        if unit.run.is_live() && unit.orders.current.is_some() {
             unit.orders.cancel = Some(cause.clone());
         }
         let orders: Vec<OpId> = unit.orders.queue.drain(..).map(|order| order.op).collect();

@@ -141,8 +141,9 @@ impl Checker {
                             || self.shown(graph.name(id)) == Shown::Over
                     }));
             // Retries of a task are not starts of their own.
-            let retry =
-                stack.task(&seen.name).is_some() && self.shown(&seen.name) == Shown::Stopping;
+            let shown_now = self.shown(&seen.name);
+            let retry = stack.task(&seen.name).is_some()
+                && matches!(shown_now, Shown::Stopping | Shown::Starting);
             assert!(
                 holds || excused || retry,
                 "{seen:?} though {} is {shown:?} (task: {is_task})",
@@ -157,7 +158,8 @@ impl Checker {
             return;
         }
         // It had ended by itself, or its end was on the way: what is stopped is its restart.
-        if matches!(self.shown(&seen.name), Shown::Over | Shown::Stopping) {
+        // (A start that failed before there was a process leaves no record of its own.)
+        if matches!(self.shown(&seen.name), Shown::Over | Shown::Stopping | Shown::Starting) {
             return;
         }
         for dependent in stack.names() {
