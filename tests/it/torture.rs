@@ -3,6 +3,8 @@
 //! STACKRUN_ROUNDS says how often (few by default, many in a nightly run), STACKRUN_SEED which
 //! run of chance it is; a failure names the seed.
 
+#![expect(clippy::print_stdout, reason = "what was done at random, for when it fails")]
+
 mod clients;
 mod killing;
 
