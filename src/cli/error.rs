@@ -147,9 +147,9 @@ impl Error {
             Self::Client(ClientError::Version { .. }) => {
                 "`stackrun upgrade` has this version take over; no service is restarted".into()
             }
-            Self::Client(ClientError::Held { keeper: Some(keeper) }) => format!(
-                "`kill -9 {keeper}` stops no service; the next command takes over from it"
-            ),
+            Self::Client(ClientError::Held { keeper: Some(keeper) }) => {
+                format!("`kill -9 {keeper}` stops no service; the next command takes over from it")
+            }
             Self::Client(_) => "`stackrun doctor` looks for the cause".into(),
             Self::Unconfirmed(_) => "`--yes` answers it".into(),
             Self::Argument(_)

@@ -60,6 +60,8 @@ pub(super) struct Keeper {
     /// What the supervisor gave to keep.
     pub(super) papers: Papers,
     pub(super) units: BTreeMap<UnitId, Unit>,
+    /// Whose word a token means.
+    pub(super) notifies: HashMap<u64, UnitId>,
     /// Whose end a token means.
     pub(super) tokens: HashMap<u64, UnitId>,
     pub(super) next_token: u64,
@@ -105,6 +107,7 @@ impl Keeper {
             line: None,
             papers: Papers::new(),
             units: BTreeMap::new(),
+            notifies: HashMap::new(),
             tokens: HashMap::new(),
             next_token: FIRST,
             stamp: 0,
@@ -145,6 +148,7 @@ impl Keeper {
             WAKE => self.woken(),
             SIGNAL => self.signalled(),
             HOME => self.look_home(),
+            token if self.notifies.contains_key(&token) => self.notified(token),
             token => self.process_ended(token),
         }
     }
@@ -254,6 +258,7 @@ impl Keeper {
         if let Some(process) = &unit.process {
             self.watch(&unit.id, process);
         }
+        self.listen_to(&unit);
         self.units.insert(unit.id.clone(), unit);
     }
 

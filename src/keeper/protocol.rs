@@ -91,6 +91,9 @@ pub struct SpawnSpec {
     pub open_files: Option<u64>,
     /// The numeric user and group to run as, where not the keeper's own.
     pub user: Option<(u32, u32)>,
+    /// Whether it gets a `NOTIFY_SOCKET` to say on that it is ready.
+    #[serde(default)]
+    pub notify: bool,
     /// Bytes to be read from descriptor 3 (a memfd), for stackrun's own helpers.
     pub input: Option<String>,
 }
@@ -158,6 +161,11 @@ pub enum FromKeeper {
         /// Both, in one line for a person.
         error: String,
     },
+    /// A process of the unit has sent `READY=1` (sd_notify(3)); said once.
+    Notified {
+        /// Which.
+        unit: UnitId,
+    },
     /// The main process of a unit ended.
     Exited {
         /// Which.
@@ -216,6 +224,9 @@ pub struct UnitReport {
     pub started: Tick,
     /// The length of the log when it started.
     pub log_offset: u64,
+    /// Whether a process of it has sent `READY=1`.
+    #[serde(default)]
+    pub notified: bool,
     /// How its main process ended, if it has.
     pub exit: Option<Exit>,
     /// Whether every process of it is gone.

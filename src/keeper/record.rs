@@ -15,6 +15,7 @@ use super::{
     journal::{self, Line},
     keep::Keeper,
     logs::Output,
+    notify::{self, Notify},
     protocol::{Paper, UnitId},
     unit::{OutputPipe, Unit},
 };
@@ -35,6 +36,8 @@ pub(super) struct Record {
     pub(super) log_policy: LogPolicy,
     pub(super) outputs: Vec<OutputPipe>,
     pub(super) mark: String,
+    #[serde(default)]
+    pub(super) notify: Option<notify::Record>,
     pub(super) known: Vec<ProcId>,
     pub(super) exit: Option<Exit>,
     pub(super) told: bool,
@@ -51,6 +54,7 @@ impl Record {
             log_policy: unit.log_policy.clone(),
             outputs: unit.outputs.clone(),
             mark: String::from_utf8_lossy(&unit.mark).into_owned(),
+            notify: unit.notify.as_ref().map(Notify::record),
             known: unit.known.clone(),
             exit: unit.end.as_ref().map(|end| end.exit),
             told: unit.end.as_ref().is_some_and(|end| end.told),
@@ -77,6 +81,7 @@ impl Record {
             outputs: self.outputs,
             mark: self.mark.into_bytes(),
             known: if self.known.is_empty() { vec![main] } else { self.known },
+            notify: self.notify.and_then(Notify::take_over),
             end: None,
             kill: None,
             killed: HashSet::new(),

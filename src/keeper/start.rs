@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     logs::Output,
+    notify::{self, Notify},
     protocol::{SpawnSpec, UnitId},
     record::Record,
     unit::{OutputPipe, Unit},
@@ -58,6 +59,7 @@ pub(super) struct Prepared<'a> {
     mark: Vec<u8>,
     texts: Texts,
     made: Vec<Made>,
+    notify: Option<Notify>,
     stdin: OwnedFd,
     input: Option<OwnedFd>,
     log_offset: u64,
@@ -67,14 +69,16 @@ impl Starts<'_> {
     /// Gets everything ready, or says in one line for a person what failed.
     pub(super) fn prepare<'a>(&self, spec: &'a SpawnSpec) -> Result<Prepared<'a>, String> {
         let mark = self.mark(&spec.unit);
-        let texts = Texts::of(spec, &mark)?;
+        let notify = spec.notify.then(|| self.notify()).transpose();
+        let notify = notify.map_err(said("cannot make its NOTIFY_SOCKET"))?;
+        let texts = Texts::of(spec, &mark, notify.as_ref())?;
         let stdin = self.stdin(spec).map_err(said("cannot make its stdin"))?;
         let input = spec.input.as_deref();
         let input = input.map(|text| platform::input_file(text, &self.place("in"))).transpose();
         let input = input.map_err(said("cannot make its descriptor 3"))?;
         let made = self.outputs(spec)?;
         let log_offset = std::fs::metadata(&spec.log).map_or(0, |file| file.len());
-        Ok(Prepared { spec, mark, texts, made, stdin, input, log_offset })
+        Ok(Prepared { spec, mark, texts, made, notify, stdin, input, log_offset })
     }
 
     /// What is known of it before it runs.
@@ -87,6 +91,7 @@ impl Starts<'_> {
             log_policy: prepared.spec.log_policy.clone(),
             outputs: prepared.made.iter().map(Made::pipe).collect(),
             mark: String::from_utf8_lossy(&prepared.mark).into_owned(),
+            notify: prepared.notify.as_ref().map(Notify::record),
             known: Vec::new(),
             exit: None,
             told: false,
@@ -124,7 +129,7 @@ impl Starts<'_> {
     }
 
     fn started(&self, prepared: Prepared<'_>, main: platform::Process) -> Started {
-        let Prepared { spec, mark, made, log_offset, .. } = prepared;
+        let Prepared { spec, mark, made, notify, log_offset, .. } = prepared;
         let unit = Unit {
             id: spec.unit.clone(),
             main: main.id(),
@@ -136,6 +141,7 @@ impl Starts<'_> {
             outputs: made.iter().map(Made::pipe).collect(),
             log_policy: spec.log_policy.clone(),
             mark,
+            notify,
             end: None,
             kill: None,
             killed: HashSet::new(),
@@ -168,6 +174,11 @@ impl Starts<'_> {
             Ok(Made { fifo, writer, log, key })
         };
         (0..).zip(logs).map(make).collect()
+    }
+
+    fn notify(&self) -> io::Result<Notify> {
+        let stack = self.places.runtime.file_name().unwrap_or_default().to_string_lossy();
+        Notify::bind(&format!("stackrun/{stack}/{:x}", self.stamp))
     }
 
     fn stdin(&self, spec: &SpawnSpec) -> io::Result<OwnedFd> {
@@ -203,15 +214,20 @@ impl Made {
 }
 
 impl Texts {
-    fn of(spec: &SpawnSpec, mark: &[u8]) -> Result<Self, String> {
+    fn of(spec: &SpawnSpec, mark: &[u8], notify: Option<&Notify>) -> Result<Self, String> {
         let text = |what: &str, bytes: &[u8]| {
             CString::new(bytes).map_err(|_| format!("{what} holds a zero byte"))
         };
-        let given = spec.env.iter().filter(|(name, _)| name != MARK);
+        // One that the caller has got is the caller's alone.
+        let own = |name: &str| name == MARK || name == notify::VARIABLE;
+        let given = spec.env.iter().filter(|(name, _)| !own(name));
         let mut env = given
             .map(|(name, value)| text(name, format!("{name}={value}").as_bytes()))
             .collect::<Result<Vec<_>, _>>()?;
         env.push(text(MARK, mark)?);
+        if let Some(notify) = notify {
+            env.push(text(notify::VARIABLE, notify.assignment().as_bytes())?);
+        }
         Ok(Self {
             program: text("the program's path", spec.program.as_os_str().as_bytes())?,
             argv: spec

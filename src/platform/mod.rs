@@ -9,6 +9,7 @@ mod evict;
 mod fifo;
 mod holder;
 mod lock;
+mod notify;
 #[cfg(target_os = "linux")]
 #[path = "linux/mod.rs"]
 mod os;
@@ -30,10 +31,12 @@ pub use evict::end_tree;
 pub use fifo::{Fifo, FileId, Waker, endless_stdin, input_file};
 pub use holder::{Holder, Mark};
 pub use lock::{FolderLock, lock_folder, lock_holder};
+pub use notify::NotifySocket;
 pub use os::{
     Description, Entry, FolderWatch, Poller, ProcId, Process, Readiness, Table, become_subreaper,
     children, command_line, describe, held_pipe, holders, keep_descriptors_from, listeners,
-    peek_bytes, predicament, raise_open_files, restore_open_files, spawn, stats, transfer,
+    lower_own_priority, peek_bytes, predicament, raise_open_files, restore_open_files, spawn, stats,
+    transfer,
 };
 pub use own::{
     MARK, detach, environment, execute, inheritable, inherited, null, own_program,

@@ -210,6 +210,11 @@ impl World {
                 }
                 None => self.unit_input(unit, lifecycle::Input::SpawnFailed(error)),
             },
+            FromKeeper::Notified { unit } => {
+                if let Some(known) = self.units.get(&unit) {
+                    known.notified.set(true);
+                }
+            }
             FromKeeper::Exited { unit, exit, left, at: _ } => {
                 if is_main(&unit) {
                     self.unit_input(unit, lifecycle::Input::Exited { exit, left });

@@ -10,7 +10,7 @@ use super::{oneshot::Oneshot, ports::PortTable, secrets, step};
 use crate::{
     keeper::protocol::{SpawnSpec, UnitId},
     lifecycle::Hook,
-    model::{Command, EnvValue, LogPolicy, Service, Task, TaskBody, Text, Values},
+    model::{Check, Command, EnvValue, LogPolicy, Service, Task, TaskBody, Text, Values},
     platform::Places,
 };
 
@@ -62,6 +62,7 @@ impl Launcher<'_> {
         spec.log = self.places.log(&service.name);
         spec.log_policy = service.log.clone();
         spec.stdin_open = service.stdin_open;
+        spec.notify = service.ready.checks.contains(&Check::Notify);
         spec.open_files = service.limits.open_files;
         spec.user = match &service.user {
             Some(user) => Some(crate::platform::find_user(&user.user, user.group.as_deref())?),
@@ -240,6 +241,7 @@ impl Launcher<'_> {
             stdin_open: false,
             open_files: None,
             user: None,
+            notify: false,
             input: None,
         }
     }

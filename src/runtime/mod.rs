@@ -9,8 +9,9 @@
 //! - [`effects`]: what each effect of the core means in the world;
 //! - [`requests`]: what each request of a client means;
 //! - [`launch`], [`step`]: from the stack to a process;
-//! - [`probe`], [`checks`], [`oneshot`], [`owner`]: readiness and liveness;
-//! - [`ports`], [`claim`], [`cleanup`], [`data`], [`tasks`], [`excerpt`]: what is looked at around a start;
+//! - [`probe`], [`checks`], [`http`], [`tls`], [`oneshot`], [`owner`]: readiness and liveness;
+//! - [`ports`], [`claim`], [`cleanup`], [`data`], [`tasks`], [`excerpt`]: what is looked at around
+//!   a start;
 //! - [`ledger`], [`papers`], [`secrets`], [`files`]: what is kept, and where;
 //! - [`watch`], [`memory`]: what else may restart a service;
 //! - [`view`]: what `status` shows.
@@ -24,6 +25,7 @@ mod event_loop;
 mod excerpt;
 mod files;
 mod globs;
+mod http;
 mod keeper_link;
 mod launch;
 mod ledger;
@@ -40,6 +42,7 @@ pub mod step;
 mod takeover;
 mod tasks;
 mod text;
+mod tls;
 mod view;
 mod watch;
 mod world;

@@ -58,8 +58,11 @@ impl World {
 
     /// What became of a process tree while nobody was there to be told.
     fn catch_up(&mut self, report: UnitReport) {
-        let UnitReport { unit, pid, log_offset, started, exit, gone } = report;
+        let UnitReport { unit, pid, log_offset, started, notified, exit, gone } = report;
         self.keeper_says(FromKeeper::Spawned { unit: unit.clone(), pid, log_offset, at: started });
+        if notified {
+            self.keeper_says(FromKeeper::Notified { unit: unit.clone() });
+        }
         if let Some(exit) = exit {
             let at = platform::now();
             self.keeper_says(FromKeeper::Exited {

@@ -1,9 +1,11 @@
 //! The supervisor's world: everything that the core's effects are carried out with.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, HashMap},
     io,
     path::PathBuf,
+    rc::Rc,
 };
 
 use tokio::{sync::mpsc, task::AbortHandle};
@@ -67,6 +69,8 @@ pub(super) struct Unit {
     pub(super) started: Tick,
     pub(super) log_offset: u64,
     pub(super) owner: Owner,
+    /// Whether it has said that it is ready; its probe looks at the same place.
+    pub(super) notified: Rc<Cell<bool>>,
     /// How the main process of a hook ended.
     pub(super) exit: Option<Exit>,
 }
@@ -112,7 +116,10 @@ impl World {
     /// Takes note of a process tree that the keeper has.
     pub(super) fn remember(&mut self, unit: &UnitId, pid: u32, log_offset: u64, started: Tick) {
         let owner = Owner::new(pid);
-        let known = Unit { started, log_offset, owner, exit: None };
+        // A probe may be looking already.
+        let known = self.units.get(unit).map(|known| Rc::clone(&known.notified));
+        let notified = known.unwrap_or_default();
+        let known = Unit { started, log_offset, owner, notified, exit: None };
         self.log_offsets.insert(unit.name.clone(), log_offset);
         self.units.insert(unit.clone(), known);
     }

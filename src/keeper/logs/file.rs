@@ -9,10 +9,11 @@ use std::{
         unix::fs::{FileExt, MetadataExt},
     },
     path::{Path, PathBuf},
-    sync::LazyLock,
+    sync::{LazyLock, mpsc::Sender},
+    time::UNIX_EPOCH,
 };
 
-use super::{index::Index, rotate::rotate};
+use super::{index::Index, rotate::Rotation, tidy::Tidy};
 use crate::{
     model::LogPolicy,
     platform::{self, Moved, peek_bytes, transfer, wall_nanos},
@@ -24,6 +25,9 @@ pub(super) struct LogFile {
     path: PathBuf,
     policy: LogPolicy,
     open: Option<Open>,
+    rotation: Option<Rotation>,
+    /// Who looks after what was rotated away.
+    tidy: Sender<Tidy>,
     /// Bytes let go since the log last took any.
     lost: u64,
     /// Why, if it has not been said yet.
@@ -42,15 +46,24 @@ struct Open {
 
 impl LogFile {
     /// A log that is opened when the first byte comes.
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, tidy: Sender<Tidy>) -> Self {
         LazyLock::force(&NOWHERE);
         let policy = LogPolicy::default();
-        Self { path, policy, open: None, lost: 0, unsaid: None, said: false }
+        Self { path, policy, open: None, rotation: None, tidy, lost: 0, unsaid: None, said: false }
     }
 
-    /// From now on it is kept this way.
-    pub(super) fn keep_by(&mut self, policy: LogPolicy) {
+    /// Somebody begins to write to it, and from now on it is kept this way.
+    pub(super) fn begin(&mut self, policy: LogPolicy) {
         self.policy = policy;
+        if let Some(index) = self.open.as_mut().and_then(|open| open.index.as_mut()) {
+            index.begin();
+        }
+        self.have_tidied();
+    }
+
+    fn have_tidied(&self) {
+        let _thread_ends_with_the_process =
+            self.tidy.send((self.path.clone(), self.policy.clone()));
     }
 
     /// What a person should know of this log; each trouble is said once.
@@ -100,7 +113,9 @@ impl LogFile {
         // A line that is longer than a whole log is cut.
         if last == *b"\n" || open.end >= max_size * 2 {
             self.open = None;
-            rotate(&self.path, &self.policy)?;
+            let rotation = self.rotation.get_or_insert_with(|| Rotation::of(&self.path));
+            rotation.rotate(&self.path, self.policy.keep)?;
+            self.have_tidied();
             return Ok(at_most(max_size, most));
         }
         let waiting = peek_bytes(pipe, most)?;
@@ -119,7 +134,10 @@ impl LogFile {
         let length = open.file.metadata()?.len();
         if length != open.end {
             open.end = open.file.seek(SeekFrom::End(0))?;
-            open.index = Index::open(&self.path, open.end).ok();
+            let changed = open.file.metadata()?.modified()?.duration_since(UNIX_EPOCH);
+            let changed = changed.map_or(0, |time| time.as_nanos());
+            let changed = u64::try_from(changed).unwrap_or(u64::MAX);
+            open.index = Index::open(&self.path, open.end, changed).ok();
         }
         Ok(self.open.insert(open))
     }

@@ -18,7 +18,8 @@ pub use poller::{Poller, Readiness};
 pub use ports::{holders, listeners};
 pub use process::{ProcId, Process};
 pub use setup::{
-    become_subreaper, children, keep_descriptors_from, raise_open_files, restore_open_files,
+    become_subreaper, children, keep_descriptors_from, lower_own_priority, raise_open_files,
+    restore_open_files,
 };
 pub use spawn::spawn;
 pub use table::{Entry, Table, held_pipe};
