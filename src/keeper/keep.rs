@@ -20,6 +20,7 @@ use super::{
     protocol::{FromKeeper, PROTOCOL, SpawnSpec, ToKeeper, UnitId},
     record::Journal,
     start::Starts,
+    terminal::Terminal,
     unit::Unit,
     upgrade::Estate,
 };
@@ -70,6 +71,8 @@ pub(super) struct Keeper {
     pub(super) journal: Journal,
     /// Outputs whose pipes somebody may still hold.
     pub(super) open_outputs: HashSet<u64>,
+    /// The terminals of units, by the tokens of those who ask for them.
+    pub(super) terminals: HashMap<u64, Terminal>,
     /// Whether trees were taken over that are not our children.
     pub(super) adopted: bool,
 }
@@ -110,6 +113,7 @@ impl Keeper {
             finish: None,
             journal: Journal::new(parts.places.units()),
             open_outputs: HashSet::new(),
+            terminals: HashMap::new(),
             places: parts.places,
             estate: parts.estate,
             adopted: false,
@@ -139,6 +143,7 @@ impl Keeper {
             LINE => {}
             WAKE => self.woken(),
             SIGNAL => self.signalled(),
+            token if self.hand_over(token) => {}
             token => self.process_ended(token),
         }
     }
@@ -213,6 +218,9 @@ impl Keeper {
             Starts { places: &self.places, open_files: self.open_files, stamp: self.stamp, now };
         match starts.start(spec) {
             Ok(started) => {
+                if let Some((key, master)) = started.terminal {
+                    self.open_terminal(key, master, &self.places.terminal(&id.name));
+                }
                 for output in started.outputs {
                     self.open_outputs.insert(output.key);
                     self.logs.open(output);
@@ -309,6 +317,7 @@ impl Keeper {
                 Tell::Drained(key) => self.drained(key),
                 Tell::Closed(key) => {
                     self.open_outputs.remove(&key);
+                    self.close_terminal(key);
                     self.drained(key);
                 }
                 Tell::Trouble(text) => self.trouble(text),

@@ -32,6 +32,7 @@ mod record;
 mod run;
 mod start;
 mod starter;
+mod terminal;
 mod unit;
 mod upgrade;
 

@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fs::File,
     io::{self, Write},
+    os::fd::RawFd,
     path::{Path, PathBuf},
 };
 
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     event::Tick,
     model::{Exit, LogPolicy},
-    platform::{self, Entry, Fifo, ProcId, Process},
+    platform::{self, Entry, Fifo, ProcId, Process, Pty},
 };
 
 /// The journal is written anew once it has so many lines more than it would need.
@@ -207,6 +208,9 @@ impl Keeper {
 
     /// Goes on with the log of an output. What its pipe holds has been waiting there.
     fn reopen(&mut self, unit: &Unit, output: &OutputPipe) {
+        if let Some(number) = output.terminal {
+            return self.reopen_terminal(unit, output, number);
+        }
         let Ok(fifo) = Fifo::open(output.path.clone()) else { return };
         if fifo.id == output.id {
             self.open_outputs.insert(output.key);
@@ -217,6 +221,21 @@ impl Keeper {
                 policy: unit.log_policy.clone(),
             });
         }
+    }
+
+    /// Goes on with a terminal that the program before has left open. With a keeper that is dead
+    /// the terminal is gone, too.
+    fn reopen_terminal(&mut self, unit: &Unit, output: &OutputPipe, number: RawFd) {
+        let Ok(Pty { master, .. }) = Pty::inherit(number, output.id) else { return };
+        let Ok(pipe) = master.try_clone() else { return };
+        self.open_outputs.insert(output.key);
+        self.open_terminal(output.key, master, &output.path);
+        self.logs.open(Output {
+            key: output.key,
+            pipe,
+            path: output.log.clone(),
+            policy: unit.log_policy.clone(),
+        });
     }
 }
 

@@ -52,6 +52,7 @@ impl Keeper {
         }
         let Err(error) = self.execute(program);
         let _as_before = platform::raise_open_files();
+        let _as_before = self.keep_terminals(false);
         self.trouble(format!("cannot go on as {}: {error}", program.display()));
     }
 
@@ -69,6 +70,7 @@ impl Keeper {
             text(resume.into())?,
         ];
         let program = text(program.into())?;
+        self.keep_terminals(true)?;
         Err(platform::execute(&program, &argv, &platform::environment()))
     }
 }

@@ -19,7 +19,6 @@ type Feature<T> = (&'static str, fn(&T) -> bool);
 const OF_SERVICES: &[Feature<Service>] = &[
     ("replicas", |service| service.replicas > 1),
     ("port.share", |service| service.ports.iter().any(|port| port.share)),
-    ("tty", |service| service.tty),
     ("user", |service| service.user.is_some()),
     ("watch", |service| !service.watch.is_empty()),
     ("memory", |service| service.memory_max.is_some()),

@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn any_place_can_be_read() {
-        let plain: Vec<u8> = (0..300_000_u32).flat_map(|word| word.to_le_bytes()).collect();
+        let plain: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
         let mut packed = packed(&plain);
         assert_eq!(packed.length(), plain.len() as u64);
         for offset in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, plain.len() - 1, plain.len(), 1 << 30] {

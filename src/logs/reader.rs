@@ -1,6 +1,12 @@
 //! The lines of one log, from a place on, over all of its files.
 
-use std::{cmp::Ordering, collections::VecDeque, fmt, path::PathBuf, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::VecDeque,
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -81,7 +87,7 @@ impl Lines {
         let present = numbers.last().map_or(1, |last| last + 1);
         for number in numbers.iter().copied().chain([present]).rev() {
             let path = if number == present { self.log.clone() } else { self.path(number) };
-            let Some(mut file) = self.open_file(path, number) else { continue };
+            let Some(mut file) = self.open_file(&path, number) else { continue };
             match tail::last_lines(&mut file.source, file.end, missing) {
                 Ok(Found::At(offset)) => {
                     file.start = offset;
@@ -195,7 +201,7 @@ impl Lines {
             self.open = match self.older.pop_front() {
                 Some(number) => {
                     self.number = number;
-                    self.open_file(self.path(number), number)
+                    self.open_file(&self.path(number), number)
                 }
                 None if self.present => return None,
                 None => {
@@ -209,8 +215,8 @@ impl Lines {
 
     /// The present file, unless another one has taken its place since the others were listed.
     fn open_present(&mut self) -> Option<Open> {
-        let present = self.open_file(self.log.clone(), self.number);
-        let rotated = self.open_file(self.path(self.number), self.number);
+        let present = self.open_file(&self.log, self.number);
+        let rotated = self.open_file(&self.path(self.number), self.number);
         self.present = rotated.is_none();
         rotated.or(present)
     }
@@ -219,15 +225,15 @@ impl Lines {
         numbered(&self.log, number)
     }
 
-    fn open_file(&self, path: PathBuf, number: u64) -> Option<Open> {
+    fn open_file(&self, path: &Path, number: u64) -> Option<Open> {
         let end = match number.cmp(&self.end.file) {
             Ordering::Less => u64::MAX,
             Ordering::Equal => self.end.offset,
             Ordering::Greater => return None,
         };
-        let source = Source::open(&path).ok()?;
+        let source = Source::open(path).ok()?;
         let end = source.length().min(end);
-        Some(Open { source, index: Index::of(&path), end, block: Vec::new(), start: 0, next: 0 })
+        Some(Open { source, index: Index::of(path), end, block: Vec::new(), start: 0, next: 0 })
     }
 }
 

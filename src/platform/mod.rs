@@ -16,6 +16,7 @@ mod os;
 mod own;
 mod peer;
 mod places;
+mod pty;
 mod signals;
 mod tree;
 mod types;
@@ -34,6 +35,7 @@ pub use os::{
 pub use own::{MARK, detach, environment, execute, inheritable, inherited, null, own_program};
 pub use peer::peer_uid;
 pub use places::{Places, PlacesError, fnv1a};
+pub use pty::{Pty, keep_open, receive_descriptor, send_descriptor};
 pub use signals::{SignalPipe, kill_group, kill_process, reset_signals};
 pub use tree::{Family, Tree, members, relatives};
 pub use types::{Launch, Listener, Moved, SpawnError, Spawned, Stage, TreeStats};

@@ -62,6 +62,7 @@ impl Launcher<'_> {
         spec.log = self.places.log(&service.name);
         spec.log_policy = service.log.clone();
         spec.stdin_open = service.stdin_open;
+        spec.tty = service.tty;
         spec.open_files = service.limits.open_files;
         spec.user = match &service.user {
             Some(user) => Some(crate::platform::find_user(&user.user, user.group.as_deref())?),
@@ -224,6 +225,7 @@ impl Launcher<'_> {
             dir: dir.to_owned(),
             log_policy: LogPolicy::default(),
             stdin_open: false,
+            tty: false,
             open_files: None,
             user: None,
             input: None,

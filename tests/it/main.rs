@@ -24,3 +24,4 @@ mod root_stack;
 mod status;
 mod survival;
 mod tasks;
+mod tty;

@@ -52,7 +52,8 @@ pub fn spawn(launch: &Launch<'_>) -> Result<Spawned, SpawnError> {
     let others: Vec<(RawFd, RawFd)> =
         others.map(|(ours, theirs)| (ours.as_raw_fd(), *theirs)).collect();
     let (limits, user, owned_dir) = (launch.open_files, launch.user, dir.map(Path::to_owned));
-    let prepare = move || prepare(&others, limits, user, owned_dir.as_deref());
+    let terminal = launch.terminal;
+    let prepare = move || prepare(&others, terminal, limits, user, owned_dir.as_deref());
     // SAFETY: system calls alone.
     unsafe { command.pre_exec(prepare) };
     let child = command.spawn().map_err(|error| {
@@ -69,6 +70,7 @@ pub fn spawn(launch: &Launch<'_>) -> Result<Spawned, SpawnError> {
 
 fn prepare(
     fds: &[(RawFd, RawFd)],
+    terminal: bool,
     limits: Option<(u64, u64)>,
     user: Option<(u32, u32)>,
     dir: Option<&Path>,
@@ -86,6 +88,9 @@ fn prepare(
             } else {
                 done(libc::dup2(ours, theirs))?;
             }
+        }
+        if terminal {
+            done(libc::ioctl(0, libc::TIOCSCTTY.into(), 0))?;
         }
         if let Some((soft, hard)) = limits {
             let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
