@@ -43,7 +43,7 @@ fn draw(text: &str) -> String {
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="stackrun up on a terminal">
 <rect width="100%" height="100%" rx="8" fill="#1f2430"/>
 <circle cx="20" cy="18" r="5" fill="#ff6b6b"/><circle cx="38" cy="18" r="5" fill="#f0c674"/><circle cx="56" cy="18" r="5" fill="#7ddb8a"/>
-<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" fill="#d8dee9" xml:space="preserve">
+<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" fill="#d8dee9" xml:space="preserve" style="white-space:pre">
 "##
     );
     for (row, line) in lines.iter().enumerate() {

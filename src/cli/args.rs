@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::verbs::{
     attach, check, completions, doctor, down, events, exec, explain, fmt, graph, init, logs, ls,
-    ports, restart, run, schema, show, signal, status, up, wait, why,
+    ports, restart, run, schema, show, signal, status, up, upgrade, wait, why,
 };
 
 const EXAMPLES: &str = "\
@@ -101,6 +101,7 @@ pub(super) enum Verb {
     Ports(ports::Args),
     Ls(ls::Args),
     Doctor(doctor::Args),
+    Upgrade(upgrade::Args),
     Init(init::Args),
     Explain(explain::Args),
     Schema(schema::Args),

@@ -4,16 +4,30 @@ use std::io::{IsTerminal, Write};
 
 use super::error::Error;
 
+/// Whether there is somebody to ask.
+pub(super) fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
 /// Asks; anything but yes is no.
 ///
 /// # Errors
 /// There is no terminal.
 pub(super) fn yes(question: &str) -> Result<bool, Error> {
-    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+    let answer = line(&format!("{question} [y/N]"))?;
+    Ok(matches!(&*answer, "y" | "Y" | "yes" | "Yes"))
+}
+
+/// Asks, and takes what comes until the end of the line.
+///
+/// # Errors
+/// There is no terminal.
+pub(super) fn line(question: &str) -> Result<String, Error> {
+    if !can_ask() {
         return Err(Error::Unconfirmed(question.to_owned()));
     }
     let mut terminal = console::Term::stderr();
-    let answer = write!(terminal, "{question} [y/N] ").and_then(|()| terminal.read_line());
+    let answer = write!(terminal, "{question} ").and_then(|()| terminal.read_line());
     let answer = answer.map_err(|error| Error::Io { path: "terminal".into(), error })?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
+    Ok(answer.trim().to_owned())
 }

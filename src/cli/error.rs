@@ -48,6 +48,8 @@ pub(super) enum Error {
     Argument(String),
     /// Programs that the services need are not there.
     MissingPrograms(Vec<super::programs::Missing>),
+    /// A port that is to be had is held by someone else.
+    PortHeld(String),
     /// Nothing is running.
     NotRunning {
         /// The stack, where its name is known.
@@ -92,6 +94,7 @@ impl Error {
                 status::WRONG
             }
             Self::NotRunning { .. } => status::NOT_RUNNING,
+            Self::PortHeld(_) => status::PORT,
             Self::Refused(Refusal::Window { .. })
             | Self::MissingPrograms(_)
             | Self::Client(_)
@@ -140,8 +143,12 @@ impl Error {
             }
             Self::MissingPrograms(_) => "nothing was started".into(),
             Self::NotRunning { .. } => "`stackrun up` starts it".into(),
+            Self::PortHeld(_) => "nothing was started; `stackrun ports` shows all of them".into(),
             Self::Client(ClientError::Version { .. }) => {
-                "use the version that started it, or `stackrun down` with that one".into()
+                "`stackrun upgrade` has this version take over; no service is restarted".into()
+            }
+            Self::Client(ClientError::Held { keeper: Some(keeper) }) => {
+                format!("`kill -9 {keeper}` stops no service; the next command takes over from it")
             }
             Self::Client(_) => "`stackrun doctor` looks for the cause".into(),
             Self::Unconfirmed(_) => "`--yes` answers it".into(),
@@ -174,7 +181,9 @@ impl std::fmt::Display for Error {
             Self::Refused(Refusal::Window { name, task }) => {
                 write!(f, "`{name}` is held down by the task `{task}`, which runs without it")
             }
-            Self::Argument(message) | Self::Other(message) => f.write_str(message),
+            Self::Argument(message) | Self::PortHeld(message) | Self::Other(message) => {
+                f.write_str(message)
+            }
             Self::MissingPrograms(missing) => {
                 let lines: Vec<String> = missing.iter().map(ToString::to_string).collect();
                 f.write_str(&lines.join("\n"))

@@ -155,6 +155,7 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
         env: None,
         follow: true,
         foreground: false,
+        take_ports: false,
     };
     let mut ended =
         carry_out(client, down(), (None, OnInterrupt::Leave), &mut reporter, |_| Ok(()));

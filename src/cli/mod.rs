@@ -7,19 +7,19 @@
 mod args;
 mod ask;
 mod browser;
+mod busy;
 mod caller;
 mod context;
 mod conversation;
 mod error;
 mod following;
 mod foreground;
-mod holder;
+mod holding;
 mod interrupt;
 mod names;
 mod outcome;
 mod programs;
 mod roles;
-mod room;
 mod running;
 mod verbs;
 mod version;
@@ -61,6 +61,7 @@ pub fn main() -> ExitCode {
         Verb::Ports(args) => verbs::ports::run(args, &context),
         Verb::Ls(args) => verbs::ls::run(args, &context),
         Verb::Doctor(args) => verbs::doctor::run(args, &context),
+        Verb::Upgrade(args) => verbs::upgrade::run(args, &context),
         Verb::Init(args) => verbs::init::run(args, &context),
         Verb::Explain(args) => verbs::explain::run(args, &context),
         Verb::Schema(args) => verbs::schema::run(args, &context),

@@ -1,23 +1,16 @@
 //! The command line's end of the control socket: one blocking connection.
 
-use std::{
-    io::{self, Read, Write},
-    os::unix::net::UnixStream,
-    path::Path,
-    time::Duration,
-};
+use std::{io, path::Path, time::Duration};
 
-use super::protocol::{Answer, Ask, Left, PROTOCOL, Reply, Request};
+use super::{
+    protocol::{Answer, Left, Reply, Request},
+    wire::Wire,
+};
 use crate::{
-    keeper::{self, LaunchError, Launched},
-    platform::{self, Places, PlacesError, Watched},
+    keeper::LaunchError,
+    platform::{Places, PlacesError},
     supervisor::{Command, Outcome, Until},
 };
-
-/// How long a supervisor may take to answer the handshake. It may be being restarted.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long a keeper that is on its way up or down may keep a client waiting.
-const SETTLE: Duration = Duration::from_secs(10);
 
 /// Why the supervisor could not be talked to.
 #[derive(Debug, thiserror::Error)]
@@ -44,11 +37,18 @@ pub enum ClientError {
     #[error(transparent)]
     Launch(#[from] LaunchError),
     /// Somebody holds the stack, and does not answer.
-    #[error("the stack is held by a keeper that does not answer")]
-    Held,
+    #[error("the stack is held by a keeper that does not answer{}", of_process(*.keeper))]
+    Held {
+        /// Who holds it, where the system tells.
+        keeper: Option<u32>,
+    },
     /// It refused the request.
     #[error("{0}")]
     Refused(String),
+}
+
+fn of_process(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
 }
 
 /// A connection to the supervisor of one stack.
@@ -81,7 +81,8 @@ impl Client {
         Ok(wire.map(|wire| Self { places, wire, pending: None }))
     }
 
-    /// Connects to the supervisor of the stack in `dir`, starting one if there is none.
+    /// Connects to the supervisor of the stack in `dir`, starting one if there is none, and going
+    /// on as this program if it is an older version.
     ///
     /// # Errors
     /// It could be neither reached nor started.
@@ -89,6 +90,28 @@ impl Client {
         let places = Places::of(dir)?;
         let wire = Wire::connect_or_launch(&places)?;
         Ok(Self { places, wire, pending: None })
+    }
+
+    /// Connects for what changes the stack: an older version goes on as this program first.
+    /// `None` if nothing is running.
+    ///
+    /// # Errors
+    /// Anything but "nothing is running".
+    pub fn connect_to_newest(dir: &Path) -> Result<Option<Self>, ClientError> {
+        let places = Places::of(dir)?;
+        let wire = Wire::connect_to_newest(&places)?.filter(|wire| wire.used);
+        Ok(wire.map(|wire| Self { places, wire, pending: None }))
+    }
+
+    /// Has this program go on in the place of whatever version holds the stack in `dir`, which
+    /// restarts no service; `None` if nothing is running.
+    ///
+    /// # Errors
+    /// It could not be reached, or could not go on as this program.
+    pub fn upgrade(dir: &Path) -> Result<Option<Self>, ClientError> {
+        let places = Places::of(dir)?;
+        let wire = Wire::upgrade(&places)?;
+        Ok(wire.map(|wire| Self { places, wire, pending: None }))
     }
 
     /// The supervisor's process.
@@ -162,11 +185,24 @@ impl Client {
         Ok(None)
     }
 
-    /// Sends a request and waits for its first answer.
+    /// Sends a question and waits for its answer; a supervisor that dies meanwhile is waited for,
+    /// and its successor asked.
     ///
     /// # Errors
-    /// The supervisor is gone, or refuses.
+    /// The supervisor is gone for good, or refuses.
     pub fn call(&mut self, request: Request) -> Result<Reply, ClientError> {
+        match self.call_once(request.clone()) {
+            Err(ClientError::Gone) => {
+                let last_id = self.wire.last_id;
+                self.wire = Wire::connect(&self.places)?.ok_or(ClientError::Gone)?;
+                self.wire.last_id = last_id;
+                self.call_once(request)
+            }
+            result => result,
+        }
+    }
+
+    fn call_once(&mut self, request: Request) -> Result<Reply, ClientError> {
         let id = self.ask(request)?;
         loop {
             match self.next(None)? {
@@ -184,9 +220,7 @@ impl Client {
     /// # Errors
     /// It has not after `timeout`.
     pub fn wait_down(self, timeout: Duration) -> Result<(), ClientError> {
-        let Wire { stream, keeper, .. } = self.wire;
-        drop(stream);
-        if keeper.wait(timeout)? { Ok(()) } else { Err(ClientError::Gone) }
+        if self.wire.hang_up().wait(timeout)? { Ok(()) } else { Err(ClientError::Gone) }
     }
 }
 
@@ -197,169 +231,18 @@ fn is_down(request: &Request) -> bool {
 /// What is left to ask for when a supervisor died that had begun: `up` and `down` say where to
 /// get to, but a second `restart` or `run` would do the work twice.
 fn go_on(request: Request) -> Request {
-    let Request::Do { command, line, follow, foreground, .. } = request else { return request };
+    let Request::Do { command, line, follow, foreground, take_ports, .. } = request else {
+        return request;
+    };
     let command = match command {
         Command::Restart { names, .. } => Command::Wait { names, until: Until::Ready },
         Command::Run { task, .. } => Command::Wait { names: vec![task], until: Until::Done },
         same @ (Command::Up { .. } | Command::Down { .. } | Command::Wait { .. }) => same,
     };
-    Request::Do { command, line, env: None, follow, foreground }
+    Request::Do { command, line, env: None, follow, foreground, take_ports }
 }
 
 fn nothing_left(id: u64) -> Answer {
     let left = Left { processes: Vec::new(), ports: Vec::new(), proved: false };
     Answer { id, reply: Reply::Outcome { outcome: Outcome::default(), left: Some(left) } }
-}
-
-/// One connection, as long as it lasts.
-#[derive(Debug)]
-struct Wire {
-    stream: UnixStream,
-    unread: Vec<u8>,
-    scanned: usize,
-    last_id: u64,
-    supervisor: u32,
-    keeper: Watched,
-    version: String,
-    used: bool,
-}
-
-impl Wire {
-    fn connect(places: &Places) -> Result<Option<Self>, ClientError> {
-        let Some(stream) = open(places)? else { return Ok(None) };
-        match Self::greet(stream) {
-            // It was on its way down: nothing is running any more.
-            Err(ClientError::Gone) => Ok(None),
-            other => other.map(Some),
-        }
-    }
-
-    fn connect_or_launch(places: &Places) -> Result<Self, ClientError> {
-        let deadline = platform::now() + SETTLE;
-        loop {
-            if let Some(wire) = Self::connect(places)? {
-                return Ok(wire);
-            }
-            // Somebody else may hold the stack without answering yet: on the way up, or down.
-            match keeper::launch(places, &platform::own_program()?)? {
-                Launched::Ready => {}
-                Launched::Held if platform::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                Launched::Held => return Err(ClientError::Held),
-            }
-        }
-    }
-
-    fn greet(stream: UnixStream) -> Result<Self, ClientError> {
-        let mut wire = Self {
-            stream,
-            unread: Vec::new(),
-            scanned: 0,
-            last_id: 0,
-            supervisor: 0,
-            keeper: Watched::open(0),
-            version: String::new(),
-            used: false,
-        };
-        let hello = Request::Hello {
-            protocol: PROTOCOL,
-            version: env!("CARGO_PKG_VERSION").into(),
-            pid: std::process::id(),
-        };
-        let id = wire.next_id();
-        wire.send(id, hello)?;
-        match wire.first_answer()?.reply {
-            Reply::Hello { protocol, version, pid, keeper, used } => {
-                if protocol != PROTOCOL {
-                    return Err(ClientError::Version { version });
-                }
-                // The connection is alive, so the number still means the keeper.
-                wire.keeper = Watched::open(keeper);
-                wire.supervisor = pid;
-                wire.version = version;
-                wire.used = used;
-                Ok(wire)
-            }
-            Reply::Error { message } => Err(ClientError::Refused(message)),
-            _ => Err(ClientError::Gone),
-        }
-    }
-
-    fn first_answer(&mut self) -> Result<Answer, ClientError> {
-        let deadline = platform::now() + HANDSHAKE;
-        loop {
-            let left = deadline.since(platform::now());
-            if left.is_zero() {
-                return Err(io::Error::from(io::ErrorKind::TimedOut).into());
-            }
-            if let Some(answer) = self.next(Some(left))? {
-                return Ok(answer);
-            }
-        }
-    }
-
-    fn next_id(&mut self) -> u64 {
-        self.last_id += 1;
-        self.last_id
-    }
-
-    fn send(&mut self, id: u64, request: Request) -> Result<(), ClientError> {
-        let mut bytes = serde_json::to_vec(&Ask { id, request })?;
-        bytes.push(b'\n');
-        self.stream.write_all(&bytes).map_err(gone)
-    }
-
-    fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Answer>, ClientError> {
-        // A zero time-out would mean "for ever" to the system.
-        let timeout = timeout.map(|timeout| timeout.max(Duration::from_millis(1)));
-        loop {
-            if let Some(line) = self.take_line() {
-                return Ok(Some(serde_json::from_slice(&line)?));
-            }
-            self.stream.set_read_timeout(timeout)?;
-            let mut chunk = [0; 65_536];
-            match self.stream.read(&mut chunk) {
-                Ok(0) => return Err(ClientError::Gone),
-                Ok(length) => self.unread.extend_from_slice(&chunk[..length]),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock
-                    | io::ErrorKind::TimedOut
-                    | io::ErrorKind::Interrupted => return Ok(None),
-                    _ => return Err(gone(error)),
-                },
-            }
-        }
-    }
-
-    fn take_line(&mut self) -> Option<Vec<u8>> {
-        let end = self.unread[self.scanned..].iter().position(|byte| *byte == b'\n');
-        let Some(end) = end.map(|end| end + self.scanned) else {
-            self.scanned = self.unread.len();
-            return None;
-        };
-        let rest = self.unread.split_off(end + 1);
-        let mut line = std::mem::replace(&mut self.unread, rest);
-        line.pop();
-        self.scanned = 0;
-        Some(line)
-    }
-}
-
-fn gone(error: io::Error) -> ClientError {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => ClientError::Gone,
-        _ => ClientError::Io(error),
-    }
-}
-
-/// Connects; `None` if nobody listens.
-fn open(places: &Places) -> io::Result<Option<UnixStream>> {
-    match UnixStream::connect(places.socket()) {
-        Ok(stream) => Ok(Some(stream)),
-        Err(error) => match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(None),
-            _ => Err(error),
-        },
-    }
 }

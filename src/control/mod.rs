@@ -3,6 +3,7 @@
 pub mod client;
 pub mod protocol;
 pub mod server;
+mod wire;
 
 pub use client::{Client, ClientError};
 pub use protocol::{Answer, Ask, Left, Reply, Request};

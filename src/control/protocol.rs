@@ -1,6 +1,6 @@
 //! What clients and supervisor say to each other: JSON, one message a line, over a Unix socket.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,13 @@ pub enum Request {
         /// Its process.
         pid: u32,
     },
+    /// Go on as another program, which restarts no service → the connection ends, or `Error`. May
+    /// come before `Hello`, and is in every version the same, as `Hello` and its answer are: this
+    /// is how any version takes over from any other.
+    Upgrade {
+        /// The program: an absolute path.
+        program: PathBuf,
+    },
     /// The stack now → `Status`.
     Status,
     /// Something that takes time → records (if asked for), then `Outcome`.
@@ -52,6 +59,9 @@ pub enum Request {
         follow: bool,
         /// Stop everything if this client goes away (`--foreground`).
         foreground: bool,
+        /// Stop whoever holds a port, if it is the user's own process (`--take-ports`).
+        #[serde(default)]
+        take_ports: bool,
     },
     /// What `up` would do and why → `Plan`.
     Plan {
@@ -163,7 +173,7 @@ pub enum Reply {
         /// The variables.
         env: BTreeMap<String, String>,
         /// The working directory.
-        dir: std::path::PathBuf,
+        dir: PathBuf,
     },
     /// Done.
     Ok,

@@ -58,11 +58,12 @@ impl<M: DeserializeOwned> Decoder<M> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::protocol::Paper, *};
 
     #[test]
     fn messages_survive_any_cut() {
-        let messages = [ToKeeper::Note { note: "a\nb".to_owned() }, ToKeeper::Finish];
+        let note = ToKeeper::Keep { paper: Paper::Note, text: "a\nb".to_owned() };
+        let messages = [note, ToKeeper::Finish];
         let bytes: Vec<u8> = messages.iter().flat_map(encode).collect();
         for cut in 0..bytes.len() {
             let mut decoder = Decoder::<ToKeeper>::default();

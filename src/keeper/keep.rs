@@ -13,13 +13,13 @@ use std::{
 };
 
 use super::{
+    connection::Connection,
     finish::Finish,
-    line::Line,
+    journal::{Journal, Line},
     logs::{Logs, Tell},
     look::{self, Looks, Sending},
-    protocol::{FromKeeper, PROTOCOL, SpawnSpec, ToKeeper, UnitId},
-    record::Journal,
-    start::Starts,
+    protocol::{FromKeeper, PROTOCOL, Papers, SpawnSpec, ToKeeper, UnitId},
+    start::{Started, Starts},
     terminal::Terminal,
     unit::Unit,
     upgrade::Estate,
@@ -27,14 +27,15 @@ use super::{
 use crate::{
     event::Tick,
     model::{Exit, Signal},
-    platform::{self, Places, Poller, Process, Readiness, SignalPipe, Waker},
+    platform::{self, FolderWatch, Places, Poller, Process, Readiness, SignalPipe, Waker},
 };
 
 /// The first token for processes; below are the fixed ones.
 const LINE: u64 = 0;
 const WAKE: u64 = 1;
 const SIGNAL: u64 = 2;
-const FIRST: u64 = 3;
+pub(super) const HOME: u64 = 3;
+const FIRST: u64 = 4;
 
 /// Zombies of strangers are looked for at most so often.
 const ORPHANS: Duration = Duration::from_millis(20);
@@ -54,11 +55,14 @@ pub(super) struct Keeper {
     pub(super) signals: SignalPipe,
     /// Where new connections come from.
     pub(super) lines: Receiver<UnixStream>,
-    pub(super) line: Option<Line>,
+    pub(super) line: Option<Connection>,
     /// Tells the starter of supervisors that no more are wanted.
     pub(super) finishing: Arc<AtomicBool>,
-    pub(super) note: String,
+    /// What the supervisor gave to keep.
+    pub(super) papers: Papers,
     pub(super) units: BTreeMap<UnitId, Unit>,
+    /// Whose word a token means.
+    pub(super) notifies: HashMap<u64, UnitId>,
     /// Whose end a token means.
     pub(super) tokens: HashMap<u64, UnitId>,
     pub(super) next_token: u64,
@@ -69,6 +73,8 @@ pub(super) struct Keeper {
     pub(super) unheard: Vec<FromKeeper>,
     pub(super) finish: Option<Finish>,
     pub(super) journal: Journal,
+    /// Tells that the runtime folder is gone, where the system can.
+    pub(super) home: Option<FolderWatch>,
     /// Outputs whose pipes somebody may still hold.
     pub(super) open_outputs: HashSet<u64>,
     /// The terminals of units, by the tokens of those who ask for them.
@@ -102,8 +108,9 @@ impl Keeper {
             lines: parts.lines,
             finishing: parts.finishing,
             line: None,
-            note: String::new(),
+            papers: Papers::new(),
             units: BTreeMap::new(),
+            notifies: HashMap::new(),
             tokens: HashMap::new(),
             next_token: FIRST,
             stamp: 0,
@@ -112,6 +119,7 @@ impl Keeper {
             unheard: Vec::new(),
             finish: None,
             journal: Journal::new(parts.places.units()),
+            home: None,
             open_outputs: HashSet::new(),
             terminals: HashMap::new(),
             places: parts.places,
@@ -143,6 +151,8 @@ impl Keeper {
             LINE => {}
             WAKE => self.woken(),
             SIGNAL => self.signalled(),
+            HOME => self.look_home(),
+            token if self.notifies.contains_key(&token) => self.notified(token),
             token if self.hand_over(token) => {}
             token => self.process_ended(token),
         }
@@ -182,7 +192,7 @@ impl Keeper {
         }
     }
 
-    fn hang_up(&mut self) {
+    pub(super) fn hang_up(&mut self) {
         if let Some(line) = self.line.take() {
             self.poller.remove(&line);
         }
@@ -200,7 +210,7 @@ impl Keeper {
             }
             ToKeeper::Forget { unit } => self.forget(unit),
             ToKeeper::Upgrade { program } => self.upgrade(&program),
-            ToKeeper::Note { note } => self.keep_note(note),
+            ToKeeper::Keep { paper, text } => self.keep_paper(paper, text),
             ToKeeper::Finish => self.begin_finish(now),
         }
     }
@@ -216,27 +226,39 @@ impl Keeper {
         self.stamp = nanos.max(self.stamp + 2);
         let starts =
             Starts { places: &self.places, open_files: self.open_files, stamp: self.stamp, now };
-        match starts.start(spec) {
-            Ok(started) => {
-                if let Some((key, master)) = started.terminal {
-                    self.open_terminal(key, master, &self.places.terminal(&id.name));
-                }
-                for output in started.outputs {
-                    self.open_outputs.insert(output.key);
-                    self.logs.open(output);
-                }
-                self.tell(FromKeeper::Spawned {
-                    unit: id,
-                    pid: started.unit.main.pid,
-                    log_offset: started.unit.log_offset,
-                    at: now,
-                });
-                let mut unit = started.unit;
-                unit.look = unit.remember(now);
-                self.hold(unit);
+        let started = starts.prepare(spec).and_then(|prepared| {
+            // Whoever takes over from a keeper that dies now finds what it has started.
+            self.journal.add(&Line::Unit(Box::new(starts.record(&prepared))));
+            self.journal.write();
+            starts.start(prepared)
+        });
+        match started {
+            Ok(started) => self.started(started, now),
+            Err(error) => {
+                self.journal.add(&Line::Forgotten(id.clone()));
+                self.tell(FromKeeper::SpawnFailed { unit: id, error });
             }
-            Err(error) => self.tell(FromKeeper::SpawnFailed { unit: id, error }),
         }
+    }
+
+    fn started(&mut self, started: Started, now: Tick) {
+        let Started { mut unit, outputs, terminal } = started;
+        if let Some((key, master)) = terminal {
+            self.open_terminal(key, master, &self.places.terminal(&unit.id.name));
+        }
+        for output in outputs {
+            self.open_outputs.insert(output.key);
+            self.logs.open(output);
+        }
+        self.tell(FromKeeper::Spawned {
+            unit: unit.id.clone(),
+            pid: unit.main.pid,
+            log_offset: unit.log_offset,
+            at: now,
+        });
+        unit.look = unit.remember(now);
+        self.hold(unit);
+        self.record();
     }
 
     /// Takes care of a unit that runs.
@@ -244,6 +266,7 @@ impl Keeper {
         if let Some(process) = &unit.process {
             self.watch(&unit.id, process);
         }
+        self.listen_to(&unit);
         self.units.insert(unit.id.clone(), unit);
     }
 
@@ -333,7 +356,7 @@ impl Keeper {
 
     fn connect(&mut self, stream: UnixStream) {
         self.hang_up();
-        let Ok(line) = Line::new(stream) else { return };
+        let Ok(line) = Connection::new(stream) else { return };
         if self.poller.add(&line, LINE).is_err() {
             return;
         }
@@ -343,7 +366,7 @@ impl Keeper {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             units: self.units.values().map(Unit::report).collect(),
-            note: self.note.clone(),
+            papers: self.papers.clone(),
         });
         for message in std::mem::take(&mut self.unheard) {
             self.tell(message);

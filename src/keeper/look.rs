@@ -190,6 +190,10 @@ impl Keeper {
                 let swept = unit.killed.len();
                 news.push(FromKeeper::Gone { unit: unit.id.clone(), swept });
                 release(unit);
+                if let Some(notify) = unit.notify.take() {
+                    self.poller.remove(&notify);
+                    self.notifies.retain(|_, of| *of != unit.id);
+                }
                 self.tokens.retain(|token, _| !unit.watched.contains_key(token));
                 unit.watched.clear();
             }

@@ -20,13 +20,16 @@
 //! `Kill` may come at any time before `gone`, and is repeated with each look. Nothing waits for
 //! the end of a pipe.
 
+mod connection;
 mod finish;
 pub mod handle;
+mod home;
+mod journal;
 mod keep;
 mod launch;
-mod line;
 mod logs;
 mod look;
+mod notify;
 pub mod protocol;
 mod record;
 mod run;

@@ -50,15 +50,18 @@ pub enum ToKeeper {
         unit: UnitId,
     },
     /// Go on as this program: process id, children and descriptors stay, no service notices, and
-    /// the next supervisor is of that program. The connection ends, or `Trouble` says why not.
+    /// the next supervisor is of that program. The connection ends, or `UpgradeFailed` comes.
+    /// In every version the same.
     Upgrade {
         /// The program: an absolute path.
         program: PathBuf,
     },
-    /// Keep these bytes for the next supervisor.
-    Note {
-        /// The note.
-        note: String,
+    /// Keep this for the next supervisor, in the place of what was kept under this name.
+    Keep {
+        /// Under which name.
+        paper: Paper,
+        /// What.
+        text: String,
     },
     /// Everything is stopped (asked again, it is answered again): kill whatever is left, until the kernel says that no child is
     /// left, then send `Empty` and exit after the supervisor has closed the connection.
@@ -91,9 +94,37 @@ pub struct SpawnSpec {
     pub open_files: Option<u64>,
     /// The numeric user and group to run as, where not the keeper's own.
     pub user: Option<(u32, u32)>,
+    /// Whether it gets a `NOTIFY_SOCKET` to say on that it is ready.
+    #[serde(default)]
+    pub notify: bool,
     /// Bytes to be read from descriptor 3 (a memfd), for stackrun's own helpers.
     pub input: Option<String>,
 }
+
+/// What the keeper keeps for the next supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Paper {
+    /// What is wanted, and how far everything is.
+    Note,
+    /// The stack last applied.
+    Stack,
+    /// What must not be in any file: it lives as long as the keeper's process.
+    Secrets,
+}
+
+impl Paper {
+    /// Whether a keeper that takes over finds it too.
+    pub(super) fn outlives_the_keeper(self) -> bool {
+        match self {
+            Self::Note | Self::Stack => true,
+            Self::Secrets => false,
+        }
+    }
+}
+
+/// All that the keeper keeps.
+pub type Papers = std::collections::BTreeMap<Paper, String>;
 
 /// From the keeper to the supervisor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,9 +140,11 @@ pub enum FromKeeper {
         /// Its process.
         pid: u32,
         /// Every unit that it has not been told to forget.
+        #[serde(default)]
         units: Vec<UnitReport>,
-        /// The last note; empty without one.
-        note: String,
+        /// What the last supervisor gave to keep.
+        #[serde(default)]
+        papers: Papers,
     },
     /// A unit runs.
     Spawned {
@@ -130,6 +163,11 @@ pub enum FromKeeper {
         unit: UnitId,
         /// Both, in one line for a person.
         error: String,
+    },
+    /// A process of the unit has sent `READY=1` (sd_notify(3)); said once.
+    Notified {
+        /// Which.
+        unit: UnitId,
     },
     /// The main process of a unit ended.
     Exited {
@@ -162,6 +200,11 @@ pub enum FromKeeper {
         /// What.
         text: String,
     },
+    /// Answers `Upgrade`: it goes on as the program that it is.
+    UpgradeFailed {
+        /// Why, in one line for a person.
+        error: String,
+    },
     /// The machine shuts down (SIGTERM to the keeper): please stop the stack in order.
     Shutdown,
     /// Answers `Finish`: no child is left, or these could not be ended.
@@ -184,6 +227,9 @@ pub struct UnitReport {
     pub started: Tick,
     /// The length of the log when it started.
     pub log_offset: u64,
+    /// Whether a process of it has sent `READY=1`.
+    #[serde(default)]
+    pub notified: bool,
     /// How its main process ended, if it has.
     pub exit: Option<Exit>,
     /// Whether every process of it is gone.

@@ -1,13 +1,11 @@
-//! What a keeper that takes over has to know: a journal in the runtime folder, a line for each
-//! change of a unit or of the note; the last one counts, and one that was cut short does not.
+//! What a keeper that takes over has to know, and the take-over itself.
 //!
-//! It is a hint. Whether a process still is the one that was recorded is for its identity to
-//! tell, and nothing of another boot counts.
+//! A record is a hint. Whether a process still is the one that was recorded is for its identity to
+//! tell. A unit is recorded before it is started, so that one whose keeper died in between is
+//! found by the labels that it was to get: its pipes and its mark.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    fs::File,
-    io::{self, Write},
+    collections::{HashMap, HashSet},
     os::fd::RawFd,
     path::{Path, PathBuf},
 };
@@ -15,56 +13,49 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    journal::{self, Line},
     keep::Keeper,
     logs::Output,
-    protocol::UnitId,
+    notify::{self, Notify},
+    protocol::{Paper, UnitId},
     unit::{OutputPipe, Unit},
 };
 use crate::{
     event::Tick,
     model::{Exit, LogPolicy},
-    platform::{self, Entry, Fifo, ProcId, Process, Pty},
+    platform::{self, Entry, Fifo, ProcId, Process, Pty, Table},
 };
-
-/// The journal is written anew once it has so many lines more than it would need.
-const SLACK: usize = 2000;
-
-/// A line of the journal.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Line {
-    Boot(String),
-    Unit(Box<Record>),
-    Forgotten(UnitId),
-    Note(String),
-}
 
 /// A unit as it is recorded.
 #[derive(Debug, Serialize, Deserialize)]
-struct Record {
-    unit: UnitId,
-    main: ProcId,
-    started: Tick,
-    log_offset: u64,
-    log_policy: LogPolicy,
-    outputs: Vec<OutputPipe>,
-    mark: String,
-    known: Vec<ProcId>,
-    exit: Option<Exit>,
-    told: bool,
-    gone: bool,
+pub(super) struct Record {
+    pub(super) unit: UnitId,
+    /// `None`: it was about to be started.
+    pub(super) main: Option<ProcId>,
+    pub(super) started: Tick,
+    pub(super) log_offset: u64,
+    pub(super) log_policy: LogPolicy,
+    pub(super) outputs: Vec<OutputPipe>,
+    pub(super) mark: String,
+    #[serde(default)]
+    pub(super) notify: Option<notify::Record>,
+    pub(super) known: Vec<ProcId>,
+    pub(super) exit: Option<Exit>,
+    pub(super) told: bool,
+    pub(super) gone: bool,
 }
 
 impl Record {
     fn of(unit: &Unit) -> Self {
         Self {
             unit: unit.id.clone(),
-            main: unit.main,
+            main: Some(unit.main),
             started: unit.started,
             log_offset: unit.log_offset,
             log_policy: unit.log_policy.clone(),
             outputs: unit.outputs.clone(),
             mark: String::from_utf8_lossy(&unit.mark).into_owned(),
+            notify: unit.notify.as_ref().map(Notify::record),
             known: unit.known.clone(),
             exit: unit.end.as_ref().map(|end| end.exit),
             told: unit.end.as_ref().is_some_and(|end| end.told),
@@ -72,15 +63,17 @@ impl Record {
         }
     }
 
-    fn into_unit(self, now: Tick) -> Unit {
-        let process = Process::open(self.main);
+    /// The unit, unless it never came to be.
+    fn into_unit(self, now: Tick) -> Option<Unit> {
+        let main = self.main.or_else(|| self.find_main())?;
+        let process = Process::open(main);
         // After an upgrade they still are our children; after a take-over nobody is.
         let own = Some(std::process::id());
-        let child = process.is_some() && Entry::read(self.main.pid).map(|e| e.parent) == own;
+        let child = process.is_some() && Entry::read(main.pid).map(|e| e.parent) == own;
         let ended = self.exit.is_some() || process.is_none();
         let mut unit = Unit {
             id: self.unit,
-            main: self.main,
+            main,
             process: process.filter(|_| !ended),
             child,
             started: self.started,
@@ -88,7 +81,8 @@ impl Record {
             log_policy: self.log_policy,
             outputs: self.outputs,
             mark: self.mark.into_bytes(),
-            known: self.known,
+            known: if self.known.is_empty() { vec![main] } else { self.known },
+            notify: self.notify.and_then(Notify::take_over),
             end: None,
             kill: None,
             killed: HashSet::new(),
@@ -105,51 +99,21 @@ impl Record {
         if let Some(end) = &mut unit.end {
             end.told = self.told;
         }
-        unit
-    }
-}
-
-/// The journal as it is written.
-#[derive(Debug)]
-pub(super) struct Journal {
-    path: PathBuf,
-    /// None if it could not be opened, or not be written to: then there is no take-over, and
-    /// nothing else is lost.
-    file: Option<File>,
-    lines: usize,
-    unwritten: Vec<u8>,
-}
-
-impl Journal {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, file: None, lines: 0, unwritten: Vec::new() }
+        Some(unit)
     }
 
-    fn add(&mut self, line: &Line) {
-        self.unwritten.extend(super::handle::line(line));
-        self.lines += 1;
-    }
-
-    fn write(&mut self) {
-        let lines = std::mem::take(&mut self.unwritten);
-        if let (false, Some(file)) = (lines.is_empty(), &mut self.file)
-            && file.write_all(&lines).is_err()
-        {
-            self.file = None;
-        }
-    }
-
-    /// Puts these lines in place of all, in one step.
-    fn replace(&mut self, lines: impl Iterator<Item = Line>) {
-        self.unwritten.clear();
-        self.lines = 0;
-        lines.for_each(|line| self.add(&line));
-        let new = self.path.with_extension("new");
-        self.file = File::create(&new).ok();
-        self.write();
-        if std::fs::rename(new, &self.path).is_err() {
-            self.file = None;
-        }
+    /// Who was started by the keeper before in its last moment: the oldest leader of a session
+    /// that has the unit's labels. The lock on the stack is held by it, too, until it executes
+    /// its program: by now it has its labels, or is none.
+    fn find_main(&self) -> Option<ProcId> {
+        let table = Table::read().ok()?;
+        let labelled = |entry: &&Entry| {
+            entry.session == entry.id.pid
+                && (entry.pipes().iter().any(|pipe| self.outputs.iter().any(|out| out.id == *pipe))
+                    || entry.mark().is_some_and(|mark| mark == self.mark.as_bytes()))
+        };
+        let living = table.entries().iter().filter(|entry| !entry.is_dead());
+        living.filter(labelled).map(|entry| entry.id).min_by_key(|id| id.start)
     }
 }
 
@@ -160,7 +124,7 @@ impl Keeper {
             unit.changed = false;
             self.journal.add(&Line::Unit(Box::new(Record::of(unit))));
         }
-        if self.journal.lines > self.units.len() * 2 + SLACK {
+        if self.journal.wants_to_be_new() {
             self.rewrite_journal();
         }
         self.journal.write();
@@ -173,25 +137,35 @@ impl Keeper {
         }
     }
 
-    /// Keeps the supervisor's note, for a keeper that takes over too.
-    pub(super) fn keep_note(&mut self, note: String) {
-        self.note.clone_from(&note);
-        self.journal.add(&Line::Note(note));
+    /// Keeps a paper of the supervisor's.
+    pub(super) fn keep_paper(&mut self, paper: Paper, text: String) {
+        if paper.outlives_the_keeper() {
+            self.journal.add(&Line::Paper(paper, text.clone()));
+        }
+        self.papers.insert(paper, text);
     }
 
-    fn rewrite_journal(&mut self) {
-        let first = [Line::Boot(platform::boot_id()), Line::Note(self.note.clone())];
+    pub(super) fn rewrite_journal(&mut self) {
+        let lasting = self.papers.iter().filter(|(paper, _)| paper.outlives_the_keeper());
+        let papers = lasting.map(|(paper, text)| Line::Paper(*paper, text.clone()));
         let units = self.units.values().map(|unit| Line::Unit(Box::new(Record::of(unit))));
-        self.journal.replace(first.into_iter().chain(units));
+        let first = std::iter::once(Line::Boot(platform::boot_id()));
+        if let Err(error) = self.journal.replace(first.chain(papers).chain(units)) {
+            let folder = self.places.runtime.display();
+            self.trouble(format!(
+                "cannot write to {folder} ({error}): everything goes on, but if stackrun's keeper \
+                 is killed now, nobody can take over from it"
+            ));
+        }
     }
 
-    /// Takes over what a keeper that is dead has left.
+    /// Takes over what a keeper that is dead, or the program before this one, has left.
     pub(super) fn take_over(&mut self) {
         let now = platform::now();
         let mut used = HashSet::new();
-        let (records, note) = read(&self.places.units()).unwrap_or_default();
-        self.note = note;
-        for unit in records.into_values().map(|record| record.into_unit(now)) {
+        let told = journal::read(&self.places.units()).unwrap_or_default();
+        self.papers.extend(told.papers);
+        for unit in told.records.into_values().filter_map(|record| record.into_unit(now)) {
             for output in &unit.outputs {
                 used.insert(output.path.clone());
                 self.reopen(&unit, output);
@@ -211,16 +185,16 @@ impl Keeper {
         if let Some(number) = output.terminal {
             return self.reopen_terminal(unit, output, number);
         }
-        let Ok(fifo) = Fifo::open(output.path.clone()) else { return };
-        if fifo.id == output.id {
-            self.open_outputs.insert(output.key);
-            self.logs.open(Output {
-                key: output.key,
-                pipe: fifo.reader,
-                path: output.log.clone(),
-                policy: unit.log_policy.clone(),
-            });
-        }
+        let by_name = Fifo::open(output.path.clone()).ok().filter(|fifo| fifo.id == output.id);
+        let held = || unit.known.iter().find_map(|id| platform::held_pipe(id.pid, output.id));
+        let Some(pipe) = by_name.map(|fifo| fifo.reader).or_else(held) else { return };
+        self.open_outputs.insert(output.key);
+        self.logs.open(Output {
+            key: output.key,
+            pipe,
+            path: output.log.clone(),
+            policy: unit.log_policy.clone(),
+        });
     }
 
     /// Goes on with a terminal that the program before has left open. With a keeper that is dead
@@ -237,22 +211,6 @@ impl Keeper {
             policy: unit.log_policy.clone(),
         });
     }
-}
-
-/// The last record of each unit, and the last note; nothing if they are of another boot.
-fn read(journal: &Path) -> io::Result<(BTreeMap<UnitId, Record>, String)> {
-    let (mut records, mut note) = (BTreeMap::new(), String::new());
-    let mut this_boot = false;
-    for line in std::fs::read_to_string(journal)?.lines() {
-        match serde_json::from_str(line) {
-            Ok(Line::Boot(boot)) => this_boot = boot == platform::boot_id(),
-            Ok(Line::Unit(record)) => drop(records.insert(record.unit.clone(), *record)),
-            Ok(Line::Forgotten(unit)) => drop(records.remove(&unit)),
-            Ok(Line::Note(last)) => note = last,
-            Err(_cut_short) => {}
-        }
-    }
-    Ok(if this_boot { (records, note) } else { Default::default() })
 }
 
 /// Removes pipes that are nobody's any more.

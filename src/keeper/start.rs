@@ -11,7 +11,9 @@ use std::{
 
 use super::{
     logs::Output,
+    notify::{self, Notify},
     protocol::{SpawnSpec, UnitId},
+    record::Record,
     unit::{OutputPipe, Unit},
 };
 use crate::{
@@ -57,16 +59,55 @@ struct Made {
     terminal: Option<OwnedFd>,
 }
 
+/// A start about to be made: everything it needs is there, and nothing runs yet.
+pub(super) struct Prepared<'a> {
+    spec: &'a SpawnSpec,
+    mark: Vec<u8>,
+    texts: Texts,
+    made: Vec<Made>,
+    notify: Option<Notify>,
+    stdin: OwnedFd,
+    input: Option<OwnedFd>,
+    log_offset: u64,
+}
+
 impl Starts<'_> {
-    /// Starts it, or says in one line for a person what failed.
-    pub(super) fn start(&self, spec: &SpawnSpec) -> Result<Started, String> {
+    /// Gets everything ready, or says in one line for a person what failed.
+    pub(super) fn prepare<'a>(&self, spec: &'a SpawnSpec) -> Result<Prepared<'a>, String> {
         let mark = self.mark(&spec.unit);
-        let texts = Texts::of(spec, &mark)?;
-        let made = self.outputs(spec)?;
+        let notify = spec.notify.then(|| self.notify()).transpose();
+        let notify = notify.map_err(said("cannot make its NOTIFY_SOCKET"))?;
+        let texts = Texts::of(spec, &mark, notify.as_ref())?;
         let stdin = self.stdin(spec).map_err(said("cannot make its stdin"))?;
         let input = spec.input.as_deref();
         let input = input.map(|text| platform::input_file(text, &self.place("in"))).transpose();
         let input = input.map_err(said("cannot make its descriptor 3"))?;
+        let made = self.outputs(spec)?;
+        let log_offset = std::fs::metadata(&spec.log).map_or(0, |file| file.len());
+        Ok(Prepared { spec, mark, texts, made, notify, stdin, input, log_offset })
+    }
+
+    /// What is known of it before it runs.
+    pub(super) fn record(&self, prepared: &Prepared<'_>) -> Record {
+        Record {
+            unit: prepared.spec.unit.clone(),
+            main: None,
+            started: self.now,
+            log_offset: prepared.log_offset,
+            log_policy: prepared.spec.log_policy.clone(),
+            outputs: prepared.made.iter().map(Made::pipe).collect(),
+            mark: String::from_utf8_lossy(&prepared.mark).into_owned(),
+            notify: prepared.notify.as_ref().map(Notify::record),
+            known: Vec::new(),
+            exit: None,
+            told: false,
+            gone: false,
+        }
+    }
+
+    /// Starts it, or says in one line for a person what failed.
+    pub(super) fn start(&self, prepared: Prepared<'_>) -> Result<Started, String> {
+        let Prepared { spec, texts, made, stdin, input, .. } = &prepared;
         let mut fds: Vec<(BorrowedFd<'_>, i32)> = vec![
             (if spec.tty { made[0].writer.as_fd() } else { stdin.as_fd() }, 0),
             (made[0].writer.as_fd(), 1),
@@ -83,33 +124,19 @@ impl Starts<'_> {
             terminal: spec.tty,
             user: spec.user,
         };
-        let log_offset = std::fs::metadata(&spec.log).map_or(0, |file| file.len());
         match platform::spawn(&launch) {
-            Ok(spawned) => Ok(self.started(spec, spawned.process, mark, made, log_offset)),
+            Ok(spawned) => Ok(self.started(prepared, spawned.process)),
             Err(failed) => {
                 for made in made {
-                    let _gone_already = std::fs::remove_file(made.path);
+                    let _gone_already = std::fs::remove_file(&made.path);
                 }
                 Err(explain(&failed, spec))
             }
         }
     }
 
-    fn started(
-        &self,
-        spec: &SpawnSpec,
-        main: platform::Process,
-        mark: Vec<u8>,
-        made: Vec<Made>,
-        log_offset: u64,
-    ) -> Started {
-        let pipe = |made: &Made| OutputPipe {
-            key: made.key,
-            path: made.path.clone(),
-            id: made.id,
-            log: made.log.clone(),
-            terminal: made.terminal.as_ref().map(AsRawFd::as_raw_fd),
-        };
+    fn started(&self, prepared: Prepared<'_>, main: platform::Process) -> Started {
+        let Prepared { spec, mark, made, notify, log_offset, .. } = prepared;
         let unit = Unit {
             id: spec.unit.clone(),
             main: main.id(),
@@ -118,9 +145,10 @@ impl Starts<'_> {
             child: true,
             started: self.now,
             log_offset,
-            outputs: made.iter().map(pipe).collect(),
+            outputs: made.iter().map(Made::pipe).collect(),
             log_policy: spec.log_policy.clone(),
             mark,
+            notify,
             end: None,
             kill: None,
             killed: HashSet::new(),
@@ -172,6 +200,11 @@ impl Starts<'_> {
         })
     }
 
+    fn notify(&self) -> io::Result<Notify> {
+        let stack = self.places.runtime.file_name().unwrap_or_default().to_string_lossy();
+        Notify::bind(&format!("stackrun/{stack}/{:x}", self.stamp))
+    }
+
     fn stdin(&self, spec: &SpawnSpec) -> io::Result<OwnedFd> {
         if spec.stdin_open {
             platform::endless_stdin(self.place("stdin"))
@@ -193,16 +226,33 @@ impl Starts<'_> {
     }
 }
 
+impl Made {
+    fn pipe(&self) -> OutputPipe {
+        OutputPipe {
+            key: self.key,
+            path: self.path.clone(),
+            id: self.id,
+            log: self.log.clone(),
+            terminal: self.terminal.as_ref().map(AsRawFd::as_raw_fd),
+        }
+    }
+}
+
 impl Texts {
-    fn of(spec: &SpawnSpec, mark: &[u8]) -> Result<Self, String> {
+    fn of(spec: &SpawnSpec, mark: &[u8], notify: Option<&Notify>) -> Result<Self, String> {
         let text = |what: &str, bytes: &[u8]| {
             CString::new(bytes).map_err(|_| format!("{what} holds a zero byte"))
         };
-        let given = spec.env.iter().filter(|(name, _)| name != MARK);
+        // One that the caller has got is the caller's alone.
+        let own = |name: &str| name == MARK || name == notify::VARIABLE;
+        let given = spec.env.iter().filter(|(name, _)| !own(name));
         let mut env = given
             .map(|(name, value)| text(name, format!("{name}={value}").as_bytes()))
             .collect::<Result<Vec<_>, _>>()?;
         env.push(text(MARK, mark)?);
+        if let Some(notify) = notify {
+            env.push(text(notify::VARIABLE, notify.assignment().as_bytes())?);
+        }
         Ok(Self {
             program: text("the program's path", spec.program.as_os_str().as_bytes())?,
             argv: spec

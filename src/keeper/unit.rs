@@ -9,7 +9,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::protocol::{UnitId, UnitReport};
+use super::{
+    notify::Notify,
+    protocol::{UnitId, UnitReport},
+};
 use crate::{
     event::Tick,
     model::{Exit, LogPolicy},
@@ -49,6 +52,8 @@ pub(super) struct Unit {
     pub(super) mark: Vec<u8>,
     /// Every process that the last look found.
     pub(super) known: Vec<ProcId>,
+    /// Where its processes may say that they are ready.
+    pub(super) notify: Option<Notify>,
     pub(super) end: Option<End>,
     pub(super) kill: Option<Kill>,
     /// Everybody but the main process who was sent SIGKILL.
@@ -115,6 +120,7 @@ impl Unit {
             pid: self.main.pid,
             started: self.started,
             log_offset: self.log_offset,
+            notified: self.notify.as_ref().is_some_and(|notify| notify.heard),
             exit: self.end.as_ref().filter(|end| end.told).map(|end| end.exit),
             gone: self.gone,
         }

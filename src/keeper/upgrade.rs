@@ -5,13 +5,18 @@
 
 use std::{
     ffi::{CString, OsString},
-    io,
-    os::fd::{AsRawFd, OwnedFd, RawFd},
+    fs::File,
+    io::{self, Seek},
+    os::fd::{AsRawFd, RawFd},
     path::Path,
     str::FromStr,
 };
 
-use super::keep::Keeper;
+use super::{
+    home::Control,
+    keep::Keeper,
+    protocol::{FromKeeper, Papers},
+};
 use crate::platform::{self, FolderLock};
 
 /// What the program before has left to this one: the argument of `keeper --resume`.
@@ -19,20 +24,24 @@ use crate::platform::{self, FolderLock};
 pub struct Resume {
     pub(super) lock: RawFd,
     pub(super) control: RawFd,
+    /// A file without a name: the papers that must not be in one that has.
+    pub(super) papers: RawFd,
 }
 
-/// Not two descriptors.
+/// Not three descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not two descriptors: `LOCK,CONTROL`")]
+#[error("not three descriptors: `LOCK,CONTROL,PAPERS`")]
 pub struct NoResume;
 
 impl FromStr for Resume {
     type Err = NoResume;
 
     fn from_str(text: &str) -> Result<Self, NoResume> {
-        let (lock, control) = text.split_once(',').ok_or(NoResume)?;
-        let number = |text: &str| text.parse().map_err(|_| NoResume);
-        Ok(Self { lock: number(lock)?, control: number(control)? })
+        let numbers: Result<Vec<RawFd>, _> = text.split(',').map(str::parse).collect();
+        match *numbers.map_err(|_| NoResume)? {
+            [lock, control, papers] => Ok(Self { lock, control, papers }),
+            _ => Err(NoResume),
+        }
     }
 }
 
@@ -40,7 +49,16 @@ impl FromStr for Resume {
 #[derive(Debug)]
 pub(super) struct Estate {
     pub(super) lock: FolderLock,
-    pub(super) control: OwnedFd,
+    pub(super) control: Control,
+}
+
+impl Resume {
+    /// The papers that came down from the program before.
+    pub(super) fn papers(&self) -> io::Result<Papers> {
+        let mut file = File::from(platform::inherited(self.papers)?);
+        file.rewind()?;
+        Ok(serde_json::from_reader(file)?)
+    }
 }
 
 impl Keeper {
@@ -53,13 +71,19 @@ impl Keeper {
         let Err(error) = self.execute(program);
         let _as_before = platform::raise_open_files();
         let _as_before = self.keep_terminals(false);
-        self.trouble(format!("cannot go on as {}: {error}", program.display()));
+        let error = format!("cannot go on as {}: {error}", program.display());
+        self.tell(FromKeeper::UpgradeFailed { error });
     }
 
     fn execute(&self, program: &Path) -> io::Result<std::convert::Infallible> {
         let lock = platform::inheritable(&self.estate.lock)?;
-        let control = platform::inheritable(&self.estate.control)?;
-        let resume = format!("{},{}", lock.as_raw_fd(), control.as_raw_fd());
+        let control = platform::inheritable(&*self.estate.control.socket())?;
+        let mut papers = self.papers.clone();
+        papers.retain(|paper, _| !paper.outlives_the_keeper());
+        let papers = serde_json::to_string(&papers)?;
+        let papers = platform::input_file(&papers, &self.places.fifo("papers"))?;
+        let papers = platform::inheritable(&papers)?;
+        let resume = format!("{},{},{}", lock.as_raw_fd(), control.as_raw_fd(), papers.as_raw_fd());
         let text = |text: OsString| CString::new(text.into_encoded_bytes());
         let argv = [
             c"stackrun".into(),
@@ -80,9 +104,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_descriptors_are_read() {
-        assert_eq!("5,17".parse(), Ok(Resume { lock: 5, control: 17 }));
-        assert_eq!("5".parse::<Resume>(), Err(NoResume));
-        assert_eq!("5,x".parse::<Resume>(), Err(NoResume));
+    fn three_descriptors_are_read() {
+        assert_eq!("5,17,6".parse(), Ok(Resume { lock: 5, control: 17, papers: 6 }));
+        assert_eq!("5,17".parse::<Resume>(), Err(NoResume));
+        assert_eq!("5,17,x".parse::<Resume>(), Err(NoResume));
     }
 }

@@ -36,7 +36,10 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use self::problem::Problems;
 pub use self::{
@@ -54,6 +57,9 @@ pub struct Options {
     pub env: BTreeMap<String, String>,
     /// The profiles in force (`--profile`).
     pub profiles: Vec<String>,
+    /// Services whose ports give way: `busy="ask"` (nothing said) is read as `busy="next"`, since
+    /// that was the answer.
+    pub giving_way: BTreeSet<String>,
 }
 
 /// A file that was read without errors.

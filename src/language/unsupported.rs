@@ -1,7 +1,7 @@
 //! What the language knows but nothing carries out yet: read and checked in full, and told to
 //! the user as having no effect.
 
-use crate::model::{Check, HttpTarget, Origin, Part, Service, Stack, Task, Text};
+use crate::model::{Origin, Service, Stack, Task};
 
 /// A node or property that has no effect yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,22 +19,13 @@ type Feature<T> = (&'static str, fn(&T) -> bool);
 const OF_SERVICES: &[Feature<Service>] = &[
     ("replicas", |service| service.replicas > 1),
     ("port.share", |service| service.ports.iter().any(|port| port.share)),
-    ("user", |service| service.user.is_some()),
-    ("watch", |service| !service.watch.is_empty()),
-    ("memory", |service| service.memory_max.is_some()),
     ("limit.cpu", |service| service.limits.cpu.is_some()),
     ("limit.processes", |service| service.limits.processes.is_some()),
-    ("ready.notify", |service| service.ready.checks.contains(&Check::Notify)),
-    ("ready.http", |service| service.ready.checks.iter().any(is_https)),
-    ("alive.http", |service| {
-        service.alive.as_ref().is_some_and(|alive| alive.checks.iter().any(is_https))
-    }),
     ("url.open", |service| service.url_open),
 ];
 
 /// What a task may ask for that has no effect yet.
-const OF_TASKS: &[Feature<Task>] =
-    &[("schedule", |task| task.schedule.is_some()), ("without", |task| !task.without.is_empty())];
+const OF_TASKS: &[Feature<Task>] = &[("schedule", |task| task.schedule.is_some())];
 
 /// Everything in the stack that has no effect yet.
 pub fn unsupported(stack: &Stack) -> Vec<Unsupported> {
@@ -51,9 +42,4 @@ pub fn unsupported(stack: &Stack) -> Vec<Unsupported> {
         asked.map(move |(key, _)| entry(&task.name, key))
     });
     services.chain(tasks).collect()
-}
-
-fn is_https(check: &Check) -> bool {
-    let https = |text: &Text| matches!(text.0.first(), Some(Part::Literal(url)) if url.starts_with("https://"));
-    matches!(check, Check::Http(http) if matches!(&http.target, HttpTarget::Url(url) if https(url)))
 }

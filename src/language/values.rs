@@ -43,6 +43,14 @@ pub(super) struct Ports {
     pub(super) damaged: bool,
 }
 
+impl Ports {
+    /// Has those that would ask use the next free number.
+    pub(super) fn give_way(&mut self) {
+        let asking = self.ports.iter_mut().filter(|port| port.busy == Busy::Ask);
+        asking.for_each(|port| port.busy = Busy::Next);
+    }
+}
+
 /// Whose strings they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner<'a> {

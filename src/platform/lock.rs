@@ -42,3 +42,15 @@ pub fn lock_folder(folder: &Path) -> io::Result<Option<FolderLock>> {
         Err(error) => Err(error.into()),
     }
 }
+
+/// Who holds the lock of a folder, where the system tells (`/proc/locks`, proc(5)).
+pub fn lock_holder(folder: &Path) -> Option<u32> {
+    let inode = rustix::fs::stat(folder).ok()?.st_ino.to_string();
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().find_map(|line| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let (kind, pid, file) = (fields.next()?, fields.nth(2)?, fields.next()?);
+        let ours = kind == "FLOCK" && file.rsplit(':').next() == Some(&inode);
+        ours.then(|| pid.parse().ok()).flatten()
+    })
+}

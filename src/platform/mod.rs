@@ -5,8 +5,11 @@
 
 mod children;
 mod clock;
+mod evict;
 mod fifo;
+mod holder;
 mod lock;
+mod notify;
 #[cfg(target_os = "linux")]
 #[path = "linux/mod.rs"]
 mod os;
@@ -25,14 +28,21 @@ mod watched;
 
 pub use children::{Peek, exit_of, peek, peek_any, reap, wait_for};
 pub use clock::{boot_id, now, stamp, wall_clock, wall_nanos};
+pub use evict::end_tree;
 pub use fifo::{Fifo, FileId, Waker, endless_stdin, input_file};
-pub use lock::{FolderLock, lock_folder};
+pub use holder::{Holder, Mark};
+pub use lock::{FolderLock, lock_folder, lock_holder};
+pub use notify::NotifySocket;
 pub use os::{
-    Description, Entry, Poller, ProcId, Process, Readiness, Table, become_subreaper, children,
-    command_line, describe, holders, keep_descriptors_from, listeners, lower_own_priority,
-    peek_bytes, predicament, raise_open_files, restore_open_files, spawn, stats, transfer,
+    Description, Entry, FolderWatch, Poller, ProcId, Process, Readiness, Table, become_subreaper,
+    children, command_line, describe, held_pipe, holders, keep_descriptors_from, listeners,
+    lower_own_priority, peek_bytes, predicament, raise_open_files, restore_open_files, spawn,
+    stats, transfer,
 };
-pub use own::{MARK, detach, environment, execute, inheritable, inherited, null, own_program};
+pub use own::{
+    MARK, detach, environment, execute, inheritable, inherited, null, own_program,
+    own_program_file, parent,
+};
 pub use peer::peer_uid;
 pub use places::{Places, PlacesError, fnv1a};
 pub use pty::{Pty, keep_open, receive_descriptor, send_descriptor};

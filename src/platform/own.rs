@@ -38,6 +38,21 @@ pub fn own_program() -> io::Result<PathBuf> {
     std::env::current_exe()
 }
 
+/// Our parent as of now: another one once whoever started us has died.
+pub fn parent() -> u32 {
+    std::os::unix::process::parent_id()
+}
+
+/// The file of the program that runs, for another process to execute.
+///
+/// # Errors
+///
+/// Those of finding it; `NotFound` if it was deleted.
+pub fn own_program_file() -> io::Result<PathBuf> {
+    let file = std::env::current_exe()?;
+    if file.exists() { Ok(file) } else { Err(io::ErrorKind::NotFound.into()) }
+}
+
 /// Takes over a descriptor that whoever started us has left open for us. Once for each.
 ///
 /// # Errors

@@ -85,6 +85,12 @@ impl Places {
         all
     }
 
+    /// The folder of the stack that has this runtime folder's name, as long as it has a keeper.
+    pub fn folder_of(runtime: &str) -> Option<PathBuf> {
+        let whose = base(geteuid().as_raw()).join(runtime).join("folder");
+        std::fs::read(whose).ok().map(|bytes| OsString::from_vec(bytes).into())
+    }
+
     /// The named pipe of an output.
     pub fn fifo(&self, name: &str) -> PathBuf {
         self.runtime.join(name)
@@ -110,14 +116,14 @@ impl Places {
         self.logs().join(format!("{name}.log"))
     }
 
+    /// The folder of a service's or task's own.
+    pub fn data(&self, name: &str) -> PathBuf {
+        self.state.join("data").join(name)
+    }
+
     /// The ledger of events.
     pub fn ledger(&self) -> PathBuf {
         self.state.join("ledger")
-    }
-
-    /// What is wanted, and the stack last applied.
-    pub fn intent(&self) -> PathBuf {
-        self.state.join("intent")
     }
 
     /// What the supervisor writes to its stderr: nothing, unless it is in trouble.

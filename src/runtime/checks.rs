@@ -2,19 +2,18 @@
 //! whatever it had started.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     io::{Read, Seek, SeekFrom},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
+    rc::Rc,
     time::Duration,
 };
 
-use http_body_util::Empty;
-use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::{oneshot::Oneshot, owner::Owner};
+use super::{http::HttpRequest, oneshot::Oneshot, owner::Owner};
 use crate::{event::Tick, lifecycle::ProbeAnswer, platform};
 
 /// A check with everything filled in, and what it has learnt from earlier attempts.
@@ -30,6 +29,8 @@ pub(super) enum Attempt {
     Command(Oneshot),
     /// The log has a line that matches.
     Prints(LogSearch),
+    /// The service has said so itself (sd_notify(3)).
+    Notified(Rc<Cell<bool>>),
     /// This much time has passed since the start.
     Delay { started: Tick, delay: Duration },
     /// It cannot be asked at all.
@@ -45,18 +46,6 @@ pub(super) struct Endpoint {
     pub(super) port: u16,
     /// Whose processes must listen; `None` where anybody may.
     pub(super) owner: Option<Owner>,
-}
-
-/// An HTTP request and what to expect.
-#[derive(Debug)]
-pub(super) struct HttpRequest {
-    pub(super) endpoint: Endpoint,
-    pub(super) authority: String,
-    pub(super) path: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) status: Option<u16>,
-    /// How it is named to a person.
-    pub(super) label: String,
 }
 
 /// A search in the part of a log that one generation wrote.
@@ -86,6 +75,7 @@ impl Attempt {
             | Self::Http(_)
             | Self::Command(_)
             | Self::Prints(_)
+            | Self::Notified(_)
             | Self::Broken { .. } => None,
         }
     }
@@ -99,6 +89,7 @@ impl Attempt {
             | Self::Tcp(_)
             | Self::Http(_)
             | Self::Prints(_)
+            | Self::Notified(_)
             | Self::Delay { .. }
             | Self::Broken { .. } => {
                 let late = |_| Err(format!("no answer within {}", super::text::duration(timeout)));
@@ -122,6 +113,8 @@ impl Attempt {
             }
             Self::Http(request) => request.send().await,
             Self::Prints(search) => search.look(),
+            Self::Notified(said) if said.get() => Ok(()),
+            Self::Notified(_) => Err("it has not sent READY=1 yet".into()),
             Self::Delay { started, delay } => {
                 let passed = platform::now().since(*started);
                 if passed >= *delay { Ok(()) } else { Err("not yet".into()) }
@@ -142,6 +135,7 @@ impl Attempt {
             Self::Http(request) => request.label.clone(),
             Self::Command(command) => command.label().to_owned(),
             Self::Prints(search) => format!("prints {}", search.regex.as_str()),
+            Self::Notified(_) => "notify".into(),
             Self::Delay { delay, .. } => format!("delay {}", super::text::duration(*delay)),
             Self::Broken { check, .. } => check.clone(),
         }
@@ -164,7 +158,7 @@ impl Endpoint {
     }
 
     /// A connection to the port, which only a proper owner may have accepted.
-    async fn connect(&self) -> Result<TcpStream, String> {
+    pub(super) async fn connect(&self) -> Result<TcpStream, String> {
         // Asked first: a stranger on the port must not even see a request.
         if self.owner.is_some() {
             self.listened_on()?;
@@ -190,40 +184,6 @@ impl Endpoint {
                 Err(error) => Err(format!("{host}: {}", super::text::os_error(&error))),
             },
         }
-    }
-}
-
-impl HttpRequest {
-    async fn send(&self) -> Result<(), String> {
-        let stream = self.endpoint.connect().await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| error.to_string())?;
-        let mut request = hyper::Request::get(&self.path)
-            .header(hyper::header::HOST, &self.authority)
-            .header(hyper::header::USER_AGENT, concat!("stackrun/", env!("CARGO_PKG_VERSION")))
-            .header(hyper::header::CONNECTION, "close");
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
-        let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
-        let response = sender.send_request(request);
-        tokio::pin!(response);
-        let response = tokio::select! {
-            biased;
-            response = &mut response => response,
-            // The connection may end with the answer already delivered.
-            result = connection => match result {
-                Ok(()) => response.await,
-                Err(error) => Err(error),
-            },
-        };
-        let status = response.map_err(|error| error.to_string())?.status();
-        let expected = match self.status {
-            Some(wanted) => status.as_u16() == wanted,
-            None => status.is_success() || status.is_redirection(),
-        };
-        if expected { Ok(()) } else { Err(status.as_u16().to_string()) }
     }
 }
 
@@ -259,21 +219,6 @@ impl LogSearch {
     }
 }
 
-/// The parts of a URL that a check can ask.
-pub(super) fn parse_url(url: &str) -> Result<(Endpoint, String, String), String> {
-    let uri: hyper::Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
-    match uri.scheme_str() {
-        Some("http") => {}
-        Some(scheme) => return Err(format!("{scheme} is not supported yet")),
-        None => return Err(format!("{url}: no scheme")),
-    }
-    let host = uri.host().unwrap_or("localhost").trim_matches(['[', ']']).to_owned();
-    let endpoint = Endpoint { host: Some(host), port: uri.port_u16().unwrap_or(80), owner: None };
-    let authority = uri.authority().map_or_else(String::new, ToString::to_string);
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    Ok((endpoint, authority, path.to_owned()))
-}
-
 /// The environment of a check's command, ready for duct.
 pub(super) type Environment = BTreeMap<String, String>;
 
@@ -281,85 +226,7 @@ pub(super) type Environment = BTreeMap<String, String>;
 mod tests {
     use std::io::Write;
 
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
-    };
-
     use super::*;
-
-    const SOON: Duration = Duration::from_millis(200);
-
-    /// Answers one request with these bytes, and gives back what was asked.
-    async fn answer(listener: TcpListener, bytes: &'static str) -> String {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut request = vec![0; 4096];
-        let length = stream.read(&mut request).await.unwrap();
-        stream.write_all(bytes.as_bytes()).await.unwrap();
-        String::from_utf8_lossy(&request[..length]).into_owned()
-    }
-
-    fn http(port: u16, status: Option<u16>) -> Attempt {
-        let endpoint = Endpoint { host: None, port, owner: None };
-        Attempt::Http(Box::new(HttpRequest {
-            endpoint,
-            authority: format!("localhost:{port}"),
-            path: "/health?deep=1".into(),
-            headers: vec![("X-Probe".into(), "yes".into())],
-            status,
-            label: "GET /health".into(),
-        }))
-    }
-
-    async fn ask_http(address: &str, reply: &'static str, status: Option<u16>) -> ProbeAnswer {
-        let listener = TcpListener::bind(address).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let mut attempt = http(port, status);
-        let (seen, answer) = tokio::join!(answer(listener, reply), attempt.ask(SOON * 10));
-        let seen = seen.to_lowercase();
-        assert!(seen.starts_with("get /health?deep=1 http/1.1\r\n"), "{seen}");
-        assert!(seen.contains(&format!("host: localhost:{port}\r\n")), "{seen}");
-        assert!(seen.contains("x-probe: yes\r\n"), "{seen}");
-        answer
-    }
-
-    fn fails(answer: &str) -> ProbeAnswer {
-        ProbeAnswer::Fails { check: "GET /health".into(), answer: answer.into() }
-    }
-
-    #[tokio::test]
-    async fn http_takes_success_and_redirection() {
-        let ok = "HTTP/1.1 204 No Content\r\n\r\n";
-        assert_eq!(ask_http("127.0.0.1:0", ok, None).await, ProbeAnswer::Holds);
-        let moved =
-            "HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n";
-        assert_eq!(ask_http("127.0.0.1:0", moved, None).await, ProbeAnswer::Holds);
-        let busy = "HTTP/1.0 503 Unavailable\r\n\r\n";
-        assert_eq!(ask_http("127.0.0.1:0", busy, None).await, fails("503"));
-    }
-
-    #[tokio::test]
-    async fn http_takes_only_the_status_that_was_asked_for() {
-        let teapot = "HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n";
-        assert_eq!(ask_http("127.0.0.1:0", teapot, Some(418)).await, ProbeAnswer::Holds);
-        let ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-        assert_eq!(ask_http("127.0.0.1:0", ok, Some(418)).await, fails("200"));
-    }
-
-    #[tokio::test]
-    async fn a_server_on_ipv6_alone_is_found() {
-        let ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-        assert_eq!(ask_http("[::1]:0", ok, None).await, ProbeAnswer::Holds);
-    }
-
-    #[tokio::test]
-    async fn silence_and_refusal_are_told_apart() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        assert_eq!(http(port, None).ask(SOON).await, fails("no answer within 200ms"));
-        drop(listener);
-        assert_eq!(http(port, None).ask(SOON).await, fails("connection refused"));
-    }
 
     #[test]
     fn a_line_is_found_wherever_the_reads_cut_it() {
@@ -376,14 +243,5 @@ mod tests {
         }
         assert_eq!(search.look(), Ok(()));
         assert_eq!(search.look(), Ok(()), "once found it stays found");
-    }
-
-    #[test]
-    fn urls_are_taken_apart() {
-        let (endpoint, authority, path) = parse_url("http://[::1]:81/a?b=c").unwrap();
-        assert_eq!((endpoint.host.as_deref(), endpoint.port), (Some("::1"), 81));
-        assert_eq!((authority.as_str(), path.as_str()), ("[::1]:81", "/a?b=c"));
-        assert_eq!(parse_url("http://host").unwrap().0.port, 80);
-        assert!(parse_url("/health").is_err());
     }
 }

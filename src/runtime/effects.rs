@@ -4,8 +4,6 @@ use std::{path::Path, time::Duration};
 
 use super::{
     Internal, cleanup, excerpt,
-    intent::Intent,
-    secrets,
     watch::Reaction,
     world::{World, hook_unit, main_unit},
 };
@@ -55,15 +53,21 @@ impl World {
 
     fn unit_effect(&mut self, name: &str, generation: u64, effect: lifecycle::Effect) {
         match effect {
-            lifecycle::Effect::CheckPorts => self.check_ports(name, generation, true),
-            lifecycle::Effect::CheckReleased => self.check_ports(name, generation, false),
+            lifecycle::Effect::CheckPorts => {
+                self.make_data_folder(name);
+                self.find_ports(name, generation, Vec::new());
+            }
+            lifecycle::Effect::CheckReleased => self.check_released(name, generation),
             lifecycle::Effect::Cleanup => self.clean_up(name, generation),
             lifecycle::Effect::RunHook(hook) => self.run_hook(name, generation, hook),
             lifecycle::Effect::KillHook(hook) => {
                 let unit = hook_unit(name, hook, generation);
                 self.link.send(ToKeeper::Kill { unit });
             }
-            lifecycle::Effect::Spawn { args } => self.spawn(name, generation, &args),
+            lifecycle::Effect::Spawn { args } => {
+                self.make_data_folder(name);
+                self.spawn(name, generation, &args);
+            }
             lifecycle::Effect::CheckInputs => self.check_inputs(name, generation),
             lifecycle::Effect::TaskSucceeded => self.task_succeeded(name),
             lifecycle::Effect::StartReady => self.start_ready(name, generation),
@@ -82,24 +86,30 @@ impl World {
     }
 
     /// Reports back to the core once this effect and those after it have been carried out.
-    fn tell(&self, name: &str, generation: u64, input: lifecycle::Input) {
+    pub(super) fn tell(&self, name: &str, generation: u64, input: lifecycle::Input) {
         let name = name.to_owned();
         // The receiver is the loop itself, which is running.
         let _ = self.internal.send(Internal::Unit { name, generation, input });
     }
 
-    fn check_ports(&mut self, name: &str, generation: u64, starting: bool) {
+    /// Sees to it that a service that is about to start has its ports; `claimed` are those that
+    /// somebody was stopped for already.
+    pub(super) fn find_ports(&mut self, name: &str, generation: u64, claimed: Vec<u16>) {
         let Some(service) = self.service(name).cloned() else { return };
-        let answer = match starting {
-            true => self.ports.check(&service, true),
-            false => self.ports.check(&service, false),
-        };
-        let input = lifecycle::Input::Ports(answer.clone());
-        if starting || answer == PortsAnswer::Free {
-            self.tell(name, generation, input);
-            return;
+        match self.ports.find(&service) {
+            Some(busy) => self.claim(name, generation, busy, claimed),
+            None => self.tell(name, generation, lifecycle::Input::Ports(PortsAnswer::Free)),
         }
+    }
+
+    fn check_released(&self, name: &str, generation: u64) {
+        let Some(service) = self.service(name) else { return };
+        let Some(port) = self.ports.first_busy(service) else {
+            return self.tell(name, generation, lifecycle::Input::Ports(PortsAnswer::Free));
+        };
         // Not released yet: the core is told, and asks again if it still cares.
+        let holder = "what is left of it, or somebody else".to_owned();
+        let input = lifecycle::Input::Ports(PortsAnswer::Busy { port, holder });
         let (internal, name) = (self.internal.clone(), name.to_owned());
         tokio::task::spawn_local(async move {
             tokio::time::sleep(RELEASE).await;
@@ -210,22 +220,14 @@ impl World {
         // A tree that is gone is forgotten; its lines are still the last ones.
         let latest = || self.log_offsets.get(name).copied().unwrap_or(0);
         let offset = unit.map_or_else(latest, |unit| unit.log_offset);
-        excerpt::last_lines(&self.places.log(name), offset)
+        let lines = excerpt::last_lines(&self.places.log(name), offset);
+        lines.into_iter().map(|line| self.desk.conceal(line)).collect()
     }
 
     fn save(&mut self) {
         self.watch();
         self.watch_memory();
-        let mut stack = self.core.stack().clone();
-        self.secrets = secrets::take(&mut stack);
-        let intent = Intent::new(stack, self.caller.clone());
-        if let Err(error) = intent.store(&self.places.intent()) {
-            let text = format!(
-                "cannot store the stack's state ({error}); it lives on, but a new supervisor \
-                 would not know what is wanted"
-            );
-            self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
-        }
+        self.desk.applied();
     }
 
     /// Watches what the stack in force says.

@@ -4,13 +4,13 @@ use std::{io, path::Path, process::ExitCode, time::Duration};
 
 use tokio::{net::UnixListener, sync::mpsc, task::LocalSet};
 
-use super::{Internal, keeper_link::KeeperLink, takeover::Note, world::World};
+use super::{Internal, keeper_link::KeeperLink, world::World};
 use crate::{
     control::{protocol::Left, server::serve},
-    event::{Cause, Event},
+    event::{Cause, Event, Tick},
     keeper::{
-        handle,
-        protocol::{FromKeeper, ToKeeper, UnitId},
+        self, Launched, handle,
+        protocol::{FromKeeper, PROTOCOL, ToKeeper, UnitId},
     },
     lifecycle::{self, Hook},
     model::Exit,
@@ -20,8 +20,26 @@ use crate::{
 
 /// How long a supervisor that was never asked for anything stays.
 const UNUSED: Duration = Duration::from_secs(10);
+/// A turn that comes so much later than planned comes from a process that could not run.
+const OVERSLEPT: Duration = Duration::from_millis(500);
+/// So long is what happened meanwhile listened to, before a deadline that passed counts.
+const HEARING: Duration = Duration::from_secs(1);
+/// How often the lock of a keeper that is gone is tried for, and the pause in between.
+const LOCK_TRIES: usize = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// How many messages are taken in before the note is brought up to date.
 const BATCH: usize = 256;
+
+/// How a supervisor ends that was not killed.
+enum End {
+    /// The stack is down.
+    Finished,
+    /// The keeper is gone, or goes on as another program with a supervisor of its own.
+    KeeperGone {
+        /// Its process.
+        keeper: u32,
+    },
+}
 
 /// The role itself: `stackrun supervisor`, with the descriptors that the keeper hands over.
 pub fn run(dir: &Path) -> ExitCode {
@@ -33,6 +51,11 @@ pub fn run(dir: &Path) -> ExitCode {
         runtime.shutdown_timeout(Duration::from_millis(200));
         result
     });
+    let result = match result {
+        Ok(End::Finished) => Ok(()),
+        Ok(End::KeeperGone { keeper }) => replace_keeper(dir, keeper),
+        Err(error) => Err(error),
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -42,7 +65,24 @@ pub fn run(dir: &Path) -> ExitCode {
     }
 }
 
-async fn supervise(dir: &Path) -> io::Result<()> {
+/// Has somebody hold the stack again, unless the keeper lives and only wants another supervisor.
+fn replace_keeper(dir: &Path, keeper: u32) -> io::Result<()> {
+    let places = Places::of(dir).map_err(io::Error::other)?;
+    // The connection of one that dies ends a moment before it does, and what it was just starting
+    // holds its lock until it executes its program.
+    for _ in 0..LOCK_TRIES {
+        if platform::parent() != keeper {
+            match keeper::launch(&places, &platform::own_program()?).map_err(io::Error::other)? {
+                Launched::Ready => break,
+                Launched::Held => {}
+            }
+        }
+        std::thread::sleep(LOCK_PAUSE);
+    }
+    Ok(())
+}
+
+async fn supervise(dir: &Path) -> io::Result<End> {
     let keeper = platform::inherited(handle::CONNECTION)?;
     let listener = platform::inherited(handle::CONTROL)?;
     let places = Places::of(dir).map_err(io::Error::other)?;
@@ -50,11 +90,18 @@ async fn supervise(dir: &Path) -> io::Result<()> {
     let (internal_sender, mut internal) = mpsc::unbounded_channel();
     let (incoming_sender, mut incoming) = mpsc::channel(64);
     let link = KeeperLink::open(keeper, news_sender)?;
-    let Some(FromKeeper::Hello { pid, units, note, .. }) = news.recv().await else {
+    let Some(FromKeeper::Hello { protocol, pid, units, papers, .. }) = news.recv().await else {
         return Err(io::Error::other("the keeper did not say hello"));
     };
+    if protocol != PROTOCOL {
+        // It is asked to go on as this program, and starts the next supervisor then.
+        link.flush(vec![ToKeeper::Upgrade { program: platform::own_program_file()? }]);
+        while news.recv().await.is_some() {}
+        return Ok(End::KeeperGone { keeper: pid });
+    }
     let mut world = World::new(places, link, pid, internal_sender)?;
-    world.take_over(units, &note);
+    world.take_over(units, papers);
+    world.after_turn();
 
     let listener = std::os::unix::net::UnixListener::from(listener);
     listener.set_nonblocking(true)?;
@@ -67,7 +114,7 @@ async fn supervise(dir: &Path) -> io::Result<()> {
             biased;
             message = news.recv() => match message {
                 Some(message) => world.keeper_says(message),
-                None => return Err(io::Error::other("the keeper is gone")),
+                None => return Ok(End::KeeperGone { keeper: pid }),
             },
             Some(message) = internal.recv() => world.told(message),
             Some(message) = incoming.recv() => world.client_says(message),
@@ -85,18 +132,29 @@ async fn supervise(dir: &Path) -> io::Result<()> {
         world.after_turn();
     }
     world.say_goodbye().await;
-    Ok(())
+    Ok(End::Finished)
 }
 
 impl World {
     /// How long the loop may sleep.
-    fn timer(&self) -> Duration {
+    fn timer(&mut self) -> Duration {
         let now = platform::now();
         let unused = (!self.used).then_some(UNUSED);
-        let deadline = self.core.deadline().map(|deadline| deadline.since(now));
+        let deadline = self.core.deadline().map(|deadline| self.not_overslept(deadline, now));
         let next = [unused, deadline].into_iter().flatten().min();
         // The clock of tokio stands still while the machine sleeps: look now and then.
         next.unwrap_or(Duration::from_secs(3600))
+    }
+
+    /// How long to wait for a deadline. One that passed while this process could not run, because
+    /// the machine was frozen or another supervisor had been killed, is put off: what happened
+    /// meanwhile is to be heard first.
+    fn not_overslept(&mut self, deadline: Tick, now: Tick) -> Duration {
+        if now.since(deadline) < OVERSLEPT {
+            self.put_off = None;
+            return deadline.since(now);
+        }
+        self.put_off.get_or_insert(now + HEARING).since(now)
     }
 
     fn time_passed(&mut self) {
@@ -104,7 +162,9 @@ impl World {
             self.finish();
             return;
         }
-        self.feed(Input::Timer);
+        if self.put_off.take_if(|until| platform::now() < *until).is_none() {
+            self.feed(Input::Timer);
+        }
     }
 
     /// Tells the core, and does what it says.
@@ -117,6 +177,9 @@ impl World {
         match message {
             Internal::Unit { name, generation, input } => {
                 self.feed(Input::Unit { name, generation, input });
+            }
+            Internal::Claimed { name, generation, claimed, result } => {
+                self.claimed(&name, generation, claimed, result);
             }
             Internal::Sample => self.sample_memory(),
             Internal::Changed { paths } => self.watches.changed(&paths, &self.internal),
@@ -147,6 +210,11 @@ impl World {
                 }
                 None => self.unit_input(unit, lifecycle::Input::SpawnFailed(error)),
             },
+            FromKeeper::Notified { unit } => {
+                if let Some(known) = self.units.get(&unit) {
+                    known.notified.set(true);
+                }
+            }
             FromKeeper::Exited { unit, exit, left, at: _ } => {
                 if is_main(&unit) {
                     self.unit_input(unit, lifecycle::Input::Exited { exit, left });
@@ -169,6 +237,7 @@ impl World {
             FromKeeper::Trouble { text } => {
                 self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
             }
+            FromKeeper::UpgradeFailed { error } => self.upgrade_failed(&error),
             FromKeeper::Shutdown => self.shut_down(),
             FromKeeper::Empty { left, proved } => {
                 let ports = if left.is_empty() { Vec::new() } else { self.busy_ports() };
@@ -223,19 +292,14 @@ impl World {
         }
     }
 
-    /// Brings the note up to date, and ends a supervisor that has nothing left to do.
+    /// Sends the keeper everything that is new, and ends a supervisor that has nothing left to do.
     fn after_turn(&mut self) {
-        let core = self.core.note();
-        if core != self.last_note {
-            let note = Note { core: core.clone(), secrets: self.secrets.clone() };
-            // Two maps of strings can always be written as JSON.
-            let note = serde_json::to_string(&note).unwrap_or_default();
-            self.link.send(ToKeeper::Note { note });
-            self.last_note = core;
-        }
-        if self.used && !self.clients.has_ops() && self.core.is_idle() {
+        let is_over = self.used && !self.lost && !self.clients.has_ops() && self.core.is_idle();
+        if is_over {
             self.finish();
         }
+        let papers = self.papers();
+        self.link.flush(papers);
     }
 }
 

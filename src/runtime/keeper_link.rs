@@ -1,6 +1,6 @@
 //! The supervisor's end of the socketpair to its keeper.
 
-use std::{io, os::fd::OwnedFd, os::unix::net::UnixStream as StdStream};
+use std::{cell::RefCell, io, os::fd::OwnedFd, os::unix::net::UnixStream as StdStream};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -10,9 +10,14 @@ use tokio::{
 
 use crate::keeper::protocol::{FromKeeper, ToKeeper};
 
-/// Messages to the keeper: queued, and written in this order.
-#[derive(Debug, Clone)]
-pub(super) struct KeeperLink(mpsc::UnboundedSender<ToKeeper>);
+/// Messages to the keeper: gathered during a turn, sent in this order at its end, after what the
+/// keeper is to keep. A supervisor that dies in between is succeeded by one that knows what was
+/// about to be done, and never by one that does not know what was.
+#[derive(Debug)]
+pub(super) struct KeeperLink {
+    writer: mpsc::UnboundedSender<Vec<ToKeeper>>,
+    gathered: RefCell<Vec<ToKeeper>>,
+}
 
 impl KeeperLink {
     /// Takes over the descriptor; what the keeper says comes out of `news`, which ends with the
@@ -24,14 +29,14 @@ impl KeeperLink {
         let stream = StdStream::from(descriptor);
         stream.set_nonblocking(true)?;
         let (reader, mut writer) = UnixStream::from_std(stream)?.into_split();
-        let (sender, mut messages) = mpsc::unbounded_channel::<ToKeeper>();
+        let (sender, mut messages) = mpsc::unbounded_channel::<Vec<ToKeeper>>();
         tokio::task::spawn_local(async move {
             let mut bytes = Vec::new();
-            while let Some(message) = messages.recv().await {
+            while let Some(turn) = messages.recv().await {
                 bytes.clear();
-                encode(&mut bytes, &message);
+                turn.iter().for_each(|message| encode(&mut bytes, message));
                 while let Ok(next) = messages.try_recv() {
-                    encode(&mut bytes, &next);
+                    next.iter().for_each(|message| encode(&mut bytes, message));
                 }
                 if let Err(error) = writer.write_all(&bytes).await {
                     // The reader notices the keeper's end, too, and says so.
@@ -53,13 +58,21 @@ impl KeeperLink {
                 }
             }
         });
-        Ok(Self(sender))
+        Ok(Self { writer: sender, gathered: RefCell::default() })
     }
 
-    /// Queues a message.
+    /// Puts a message to those of this turn.
     pub(super) fn send(&self, message: ToKeeper) {
-        // The writer has ended with the keeper if this fails; the reader tells.
-        let _ = self.0.send(message);
+        self.gathered.borrow_mut().push(message);
+    }
+
+    /// Ends the turn: sends what is to be kept, then everything else.
+    pub(super) fn flush(&self, mut kept: Vec<ToKeeper>) {
+        kept.append(&mut self.gathered.borrow_mut());
+        if !kept.is_empty() {
+            // The writer has ended with the keeper if this fails; the reader tells.
+            let _ = self.writer.send(kept);
+        }
     }
 }
 

@@ -6,11 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{oneshot::Oneshot, ports::PortTable, step};
+use super::{oneshot::Oneshot, ports::PortTable, secrets, step};
 use crate::{
     keeper::protocol::{SpawnSpec, UnitId},
     lifecycle::Hook,
-    model::{Command, EnvValue, LogPolicy, Service, Task, TaskBody, Text, Values},
+    model::{Check, Command, EnvValue, LogPolicy, Service, Task, TaskBody, Text, Values},
     platform::Places,
 };
 
@@ -52,7 +52,7 @@ impl Launcher<'_> {
     /// A service's main process.
     pub(super) fn service(&self, service: &Service, unit: UnitId) -> Result<SpawnSpec, String> {
         let command = service.command.as_ref().ok_or("it has nothing to run")?;
-        let mut env = self.environment(&service.env);
+        let mut env = self.environment(&service.env)?;
         if service.color {
             env.entry("CLICOLOR_FORCE".into()).or_insert_with(|| "1".into());
             env.entry("FORCE_COLOR".into()).or_insert_with(|| "1".into());
@@ -63,6 +63,7 @@ impl Launcher<'_> {
         spec.log_policy = service.log.clone();
         spec.stdin_open = service.stdin_open;
         spec.tty = service.tty;
+        spec.notify = service.ready.checks.contains(&Check::Notify);
         spec.open_files = service.limits.open_files;
         spec.user = match &service.user {
             Some(user) => Some(crate::platform::find_user(&user.user, user.group.as_deref())?),
@@ -78,7 +79,7 @@ impl Launcher<'_> {
         args: &[String],
         unit: UnitId,
     ) -> Result<SpawnSpec, String> {
-        let env = self.environment(&task.env);
+        let env = self.environment(&task.env)?;
         let mut spec = match &task.body {
             TaskBody::Command(command) if task.on_failure.is_empty() => {
                 let resolved = self.resolve(command, &env, &task.dir, args)?;
@@ -113,7 +114,7 @@ impl Launcher<'_> {
             Hook::OnFailure => &service.hooks.on_failure,
             Hook::Stop => service.stop.command.as_slice(),
         };
-        let env = self.environment(&service.env);
+        let env = self.environment(&service.env)?;
         let resolve = |command| self.resolve(command, &env, &service.dir, &[]);
         let mut resolved = commands.iter().map(resolve).collect::<Result<Vec<_>, _>>()?;
         let mut spec = match (resolved.pop(), resolved.is_empty()) {
@@ -133,7 +134,7 @@ impl Launcher<'_> {
 
     /// The command of a check.
     pub(super) fn oneshot(&self, service: &Service, command: &Command) -> Result<Oneshot, String> {
-        let env = self.environment(&service.env);
+        let env = self.environment(&service.env)?;
         let resolved = self.resolve(command, &env, &service.dir, &[])?;
         let label = match command {
             Command::Run(_) => format!("run {}", resolved.argv.join(" ")),
@@ -150,15 +151,29 @@ impl Launcher<'_> {
     pub(super) fn environment(
         &self,
         declared: &BTreeMap<String, EnvValue>,
-    ) -> BTreeMap<String, String> {
-        let mut env = self.caller.clone();
+    ) -> Result<BTreeMap<String, String>, String> {
+        self.laid_over(self.caller.clone(), declared)
+    }
+
+    /// An environment with what the file says laid over it.
+    pub(super) fn laid_over(
+        &self,
+        mut env: BTreeMap<String, String>,
+        declared: &BTreeMap<String, EnvValue>,
+    ) -> Result<BTreeMap<String, String>, String> {
         for (key, value) in declared {
-            match &value.value {
-                Some(text) => env.insert(key.clone(), text.render(self)),
+            match value.value.as_ref().map(|text| text.render(self)) {
+                Some(text) if value.secret && text == secrets::MASK => {
+                    return Err(format!(
+                        "its secret {key} is not known any more: it was never written down, and \
+                         who knew it was killed; `stackrun up` brings it"
+                    ));
+                }
+                Some(text) => env.insert(key.clone(), text),
                 None => env.remove(key),
             };
         }
-        env
+        Ok(env)
     }
 
     /// Fills in a command and finds its program.
@@ -228,6 +243,7 @@ impl Launcher<'_> {
             tty: false,
             open_files: None,
             user: None,
+            notify: false,
             input: None,
         }
     }

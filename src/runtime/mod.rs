@@ -9,26 +9,30 @@
 //! - [`effects`]: what each effect of the core means in the world;
 //! - [`requests`]: what each request of a client means;
 //! - [`launch`], [`step`]: from the stack to a process;
-//! - [`probe`], [`checks`], [`oneshot`], [`owner`]: readiness and liveness;
-//! - [`ports`], [`cleanup`], [`tasks`], [`excerpt`]: what is looked at around a start;
-//! - [`ledger`], [`intent`], [`secrets`], [`files`]: what is kept, and where;
+//! - [`probe`], [`checks`], [`http`], [`tls`], [`oneshot`], [`owner`]: readiness and liveness;
+//! - [`ports`], [`claim`], [`cleanup`], [`data`], [`tasks`], [`excerpt`]: what is looked at around
+//!   a start;
+//! - [`ledger`], [`papers`], [`secrets`], [`files`]: what is kept, and where;
 //! - [`watch`], [`memory`]: what else may restart a service;
 //! - [`view`]: what `status` shows.
 
 mod checks;
+mod claim;
 mod cleanup;
+mod data;
 mod effects;
 mod event_loop;
 mod excerpt;
 mod files;
 mod globs;
-mod intent;
+mod http;
 mod keeper_link;
 mod launch;
 mod ledger;
 mod memory;
 mod oneshot;
 mod owner;
+mod papers;
 mod ports;
 mod probe;
 mod prober;
@@ -38,6 +42,7 @@ pub mod step;
 mod takeover;
 mod tasks;
 mod text;
+mod tls;
 mod view;
 mod watch;
 mod world;
@@ -57,6 +62,17 @@ enum Internal {
         generation: u64,
         /// What.
         input: lifecycle::Input,
+    },
+    /// A port that a service is to have was claimed.
+    Claimed {
+        /// The service.
+        name: String,
+        /// The start that it is for.
+        generation: u64,
+        /// The ports that were claimed for it before.
+        claimed: Vec<u16>,
+        /// What became of it.
+        result: claim::Claimed,
     },
     /// It is time to look at the memory of services that have a limit.
     Sample,

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
-use crate::platform::{self, Entry, FileId, Listener, ProcId, Table};
+use crate::platform::{self, FileId, Holder, Listener, ProcId, Table};
 
 /// One generation of a service, as the owner of listening sockets. Clones share what has been
 /// proved already.
@@ -33,41 +33,12 @@ impl Owner {
         let families = trees(&[self.main]);
         let own = platform::holders(&inodes, families.first().map(Vec::as_slice));
         if own.is_empty() {
-            let holder = describe_holder(&listeners);
+            let holder = Holder::of(port).map_err(|error| error.to_string())?;
             return Err(format!("port {port} is held by {holder}, not by this service"));
         }
         self.proved.borrow_mut().extend(own.keys());
         Ok(())
     }
-}
-
-/// Who holds these sockets, for a person: `pid 812 (nginx: master), user www-data`.
-pub(super) fn describe_holder(listeners: &[Listener]) -> String {
-    let inodes: Vec<u64> = listeners.iter().map(|listener| listener.inode).collect();
-    match platform::holders(&inodes, None).values().next() {
-        Some(pid) => describe(*pid),
-        None => match listeners.first() {
-            Some(listener) => format!("a process of {}", platform::user_name(listener.uid)),
-            None => "nobody any more".into(),
-        },
-    }
-}
-
-/// A process for a person: `pid 812 (nginx: master process), user www-data, in /srv`. One that a
-/// stackrun started is named by its service, too.
-fn describe(pid: u32) -> String {
-    let Some(found) = platform::describe(pid) else { return format!("pid {pid}") };
-    let dir = found.dir.map(|dir| format!(", in {}", dir.display())).unwrap_or_default();
-    let service = service_of(pid).map(|name| format!(", `{name}` of a stack")).unwrap_or_default();
-    format!("pid {pid} ({}), user {}{service}{dir}", found.command, found.user)
-}
-
-/// The service that a process belongs to, by the mark that a keeper gave it.
-fn service_of(pid: u32) -> Option<String> {
-    let mark = Entry::read(pid)?.mark()?;
-    let mark = String::from_utf8(mark).ok()?;
-    let name = mark.rsplit(':').nth(1)?;
-    Some(name.to_owned())
 }
 
 /// The processes of each of these trees, by their main processes, from one look at the system.

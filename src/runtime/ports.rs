@@ -6,9 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::owner;
 use crate::{
-    lifecycle::PortsAnswer,
     model::{Busy, Port, PortNumber, Service, Stack},
     platform,
 };
@@ -36,8 +34,9 @@ impl PortTable {
         Self { file: file.to_owned(), chosen: chosen.unwrap_or_default(), ..Self::default() }
     }
 
-    /// Takes up a stack: chooses a number for every open port that has none yet.
-    pub(super) fn adopt(&mut self, stack: &Stack) {
+    /// Takes up a stack: chooses a number for every open port that has none yet. A port that had
+    /// to move goes back to its own number, but for a service that `lives`.
+    pub(super) fn adopt(&mut self, stack: &Stack, lives: impl Fn(&str) -> bool) {
         self.numbers.clear();
         self.names.clear();
         let before = self.chosen.clone();
@@ -48,9 +47,12 @@ impl PortTable {
                     self.names.insert(format!("{}/{name}", service.name), index);
                 }
                 let number = match port.number {
-                    PortNumber::Fixed(number) => match (port.busy, self.chosen.get(&key)) {
-                        (Busy::Next, Some(moved)) => *moved,
-                        _ => number,
+                    PortNumber::Fixed(number) => match self.chosen.get(&key) {
+                        Some(moved) if port.busy == Busy::Next && lives(&service.name) => *moved,
+                        Some(_) | None => {
+                            self.chosen.remove(&key);
+                            number
+                        }
                     },
                     PortNumber::Auto => match self.chosen.get(&key) {
                         Some(number) => *number,
@@ -88,29 +90,25 @@ impl PortTable {
         numbered.filter_map(|(index, port)| Some((port, self.at(&service.name, index)?)))
     }
 
-    /// Looks whether every port of a service is free, moving those that may move.
-    pub(super) fn check(&mut self, service: &Service, may_move: bool) -> PortsAnswer {
+    /// The first port of a service that somebody holds, once those that may move have moved.
+    pub(super) fn find(&mut self, service: &Service) -> Option<u16> {
         for (index, port) in service.ports.iter().enumerate() {
-            let Some(number) = self.at(&service.name, index) else { continue };
-            let listeners = platform::listeners(&[number]).unwrap_or_default();
-            if listeners.is_empty() {
+            let Some(number) = self.at(&service.name, index).filter(|port| is_busy(*port)) else {
                 continue;
-            }
+            };
             let moves = port.number == PortNumber::Auto || port.busy == Busy::Next;
-            let next = if may_move && moves { self.next_free(port, number) } else { None };
-            match next {
-                Some(next) => {
-                    self.chosen.insert(key(&service.name, index), next);
-                    self.numbers.insert(key(&service.name, index), next);
-                    self.store();
-                }
-                None => {
-                    let holder = owner::describe_holder(&listeners);
-                    return PortsAnswer::Busy { port: number, holder };
-                }
-            }
+            let next = if moves { self.next_free(port, number) } else { None };
+            let Some(next) = next else { return Some(number) };
+            self.chosen.insert(key(&service.name, index), next);
+            self.numbers.insert(key(&service.name, index), next);
+            self.store();
         }
-        PortsAnswer::Free
+        None
+    }
+
+    /// The first port of a service that somebody holds.
+    pub(super) fn first_busy(&self, service: &Service) -> Option<u16> {
+        self.all(service).map(|(_, number)| number).find(|number| is_busy(*number))
     }
 
     fn next_free(&self, port: &Port, number: u16) -> Option<u16> {
@@ -119,8 +117,7 @@ impl PortTable {
             PortNumber::Fixed(_) => {
                 let candidates = number.saturating_add(1)..=number.saturating_add(NEXT_TRIES);
                 candidates.into_iter().find(|next| {
-                    !self.numbers.values().any(|taken| taken == next)
-                        && platform::listeners(&[*next]).is_ok_and(|found| found.is_empty())
+                    !self.numbers.values().any(|taken| taken == next) && !is_busy(*next)
                 })
             }
         }
@@ -144,6 +141,11 @@ impl PortTable {
             tracing::warn!(%error, "cannot store the chosen ports");
         }
     }
+}
+
+/// Whether somebody listens on it; a closed connection that lingers does not count.
+fn is_busy(port: u16) -> bool {
+    platform::listeners(&[port]).is_ok_and(|found| !found.is_empty())
 }
 
 fn key(service: &str, index: usize) -> String {

@@ -1,12 +1,13 @@
 //! Which probes run, and how they are made from what a service declares.
 
-use std::{collections::HashMap, future::Future};
+use std::{collections::HashMap, future::Future, rc::Rc};
 
 use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{
     Internal,
-    checks::{Attempt, Endpoint, HttpRequest, LogSearch, parse_url},
+    checks::{Attempt, Endpoint, LogSearch},
+    http::{HttpRequest, Scheme, Target, parse_url},
     launch::Launcher,
     owner::Owner,
     probe::Probe,
@@ -122,7 +123,9 @@ impl Maker<'_> {
                 }),
                 Err(error) => broken("prints", &error.to_string()),
             },
-            Check::Notify => broken("notify", "not supported yet"),
+            Check::Notify => Attempt::Notified(
+                self.unit.map(|unit| Rc::clone(&unit.notified)).unwrap_or_default(),
+            ),
             Check::Delay(delay) => Attempt::Delay {
                 started: self.unit.map_or_else(platform::now, |unit| unit.started),
                 delay: *delay,
@@ -131,20 +134,15 @@ impl Maker<'_> {
     }
 
     fn http(&self, http: &HttpCheck) -> Attempt {
-        let found = match &http.target {
+        let target = match &http.target {
             HttpTarget::Path { path, port } => {
-                let path = self.launcher.render(path);
-                let port = match port {
-                    Some(name) => self.endpoint(&PortRef::Name(name.clone())),
-                    None => self.all_ports().into_iter().next(),
-                };
-                port.map(|endpoint| (endpoint.clone(), authority(&endpoint), path))
-                    .ok_or_else(|| "the service has no such port".to_owned())
+                self.own_target(self.launcher.render(path), port.as_deref())
             }
-            HttpTarget::Url(url) => parse_url(&self.launcher.render(url)),
+            HttpTarget::Url(url) => parse_url(&self.launcher.render(url), http.insecure)
+                .map(|target| self.with_owner(target)),
         };
-        let (endpoint, authority, path) = match found {
-            Ok(found) => found,
+        let Target { endpoint, scheme, authority, path } = match target {
+            Ok(target) => target,
             Err(error) => return broken("http", &error),
         };
         let label = match &http.target {
@@ -154,7 +152,28 @@ impl Maker<'_> {
         let render = |(name, value): &(String, _)| (name.clone(), self.launcher.render(value));
         let headers = http.headers.iter().map(render).collect();
         let status = http.status;
-        Attempt::Http(Box::new(HttpRequest { endpoint, authority, path, headers, status, label }))
+        let request = HttpRequest { endpoint, scheme, authority, path, headers, status, label };
+        Attempt::Http(Box::new(request))
+    }
+
+    fn own_target(&self, path: String, port: Option<&str>) -> Result<Target, String> {
+        let endpoint = match port {
+            Some(name) => self.endpoint(&PortRef::Name(name.to_owned())),
+            None => self.all_ports().into_iter().next(),
+        };
+        let endpoint = endpoint.ok_or("the service has no such port")?;
+        let authority = authority(&endpoint);
+        Ok(Target { endpoint, scheme: Scheme::Http, authority, path })
+    }
+
+    /// A URL may lead to one of the service's own ports: then its own processes must listen.
+    fn with_owner(&self, mut target: Target) -> Target {
+        let host = target.endpoint.host.as_deref();
+        if matches!(host, Some("localhost" | "127.0.0.1" | "::1")) {
+            let own = self.endpoint(&PortRef::Number(target.endpoint.port));
+            target.endpoint.owner = own.and_then(|own| own.owner);
+        }
+        target
     }
 
     fn all_ports(&self) -> Vec<Endpoint> {

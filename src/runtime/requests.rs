@@ -1,6 +1,9 @@
 //! What each request of a client means.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+};
 
 use super::{
     secrets,
@@ -23,6 +26,8 @@ use crate::{
 pub(super) struct Clients {
     connections: HashMap<ConnectionId, Connection>,
     ops: BTreeMap<OpId, Op>,
+    /// Who asked for another program to go on.
+    upgrading: Vec<(ConnectionId, u64)>,
 }
 
 #[derive(Debug)]
@@ -42,6 +47,7 @@ struct Op {
     /// Who waits for it; nobody for the supervisor's own, and for those whose client is gone.
     client: Option<(ConnectionId, u64)>,
     follow: bool,
+    take_ports: bool,
     whole_down: bool,
     /// Done, but for the keeper's proof.
     outcome: Option<Outcome>,
@@ -82,10 +88,16 @@ impl Clients {
         self.ops.get(&op).is_some_and(|op| op.whole_down)
     }
 
+    /// Whether somebody who waits has asked to stop whoever holds a port.
+    pub(super) fn takes_ports(&self) -> bool {
+        self.ops.values().any(|op| op.take_ports)
+    }
+
     /// The supervisor's own `down` of the whole stack.
     pub(super) fn shut_down_op(&mut self, op: OpId) {
-        let op_state = Op { client: None, follow: false, whole_down: true, outcome: None };
-        self.ops.insert(op, op_state);
+        let state =
+            Op { client: None, follow: false, take_ports: false, whole_down: true, outcome: None };
+        self.ops.insert(op, state);
     }
 
     /// Keeps an outcome until the keeper has proved that nothing is left.
@@ -140,6 +152,9 @@ impl World {
 
     fn asked(&mut self, connection: ConnectionId, ask: Ask) {
         let Ask { id, request } = ask;
+        if let Request::Upgrade { program } = request {
+            return self.upgrade(connection, id, program);
+        }
         let Some(client) = self.clients.connections.get_mut(&connection) else { return };
         let Some(pid) = client.pid else {
             let reply = match request {
@@ -153,16 +168,17 @@ impl World {
             return;
         };
         match request {
-            Request::Hello { .. } => {
+            Request::Hello { .. } | Request::Upgrade { .. } => {
                 let reply = self.hello();
                 self.clients.reply(connection, id, reply);
             }
-            Request::Do { command, line, env, follow, foreground } => {
+            Request::Do { command, line, env, follow, foreground, take_ports } => {
                 let cause = Cause::Command { command: line, pid };
                 client.foreground |= foreground;
                 let op = Op {
                     client: Some((connection, id)),
                     follow,
+                    take_ports,
                     whole_down: matches!(&command, Command::Down { names } if names.is_empty()),
                     outcome: None,
                 };
@@ -183,6 +199,19 @@ impl World {
                     self.question(request).unwrap_or_else(|message| Reply::Error { message });
                 self.clients.reply(connection, id, reply);
             }
+        }
+    }
+
+    /// The keeper goes on as the program, and this supervisor ends with the connection to it.
+    fn upgrade(&mut self, connection: ConnectionId, id: u64, program: PathBuf) {
+        self.clients.upgrading.push((connection, id));
+        self.link.send(ToKeeper::Upgrade { program });
+    }
+
+    /// The keeper could not go on as that program.
+    pub(super) fn upgrade_failed(&mut self, error: &str) {
+        for (connection, id) in std::mem::take(&mut self.clients.upgrading) {
+            self.clients.reply(connection, id, Reply::Error { message: error.to_owned() });
         }
     }
 
@@ -218,7 +247,8 @@ impl World {
             Command::Down { .. } | Command::Wait { .. } => None,
         };
         if let Some(stack) = stack {
-            self.ports.adopt(stack);
+            let live = self.live_services();
+            self.ports.adopt(stack, |name| live.iter().any(|live| live == name));
             if let Some(env) = env {
                 self.caller = env;
             }
@@ -267,12 +297,13 @@ impl World {
             }
             Request::Signal { name, signal, tree } => self.signal(&name, &signal, tree),
             Request::Stack => {
-                let mut stack = self.core.stack().clone();
-                let _ = secrets::take(&mut stack);
+                let stack =
+                    secrets::masked(self.core.stack()).map_err(|error| error.to_string())?;
                 Ok(Reply::Stack { stack: Box::new(stack) })
             }
             Request::Environment { name } => self.environment(&name),
             Request::Hello { .. }
+            | Request::Upgrade { .. }
             | Request::Do { .. }
             | Request::Events { .. }
             | Request::CancelRun { .. } => Ok(Reply::Ok),
@@ -297,8 +328,8 @@ impl World {
         let stamp = platform::stamp();
         let launcher = self.launcher(&stamp);
         let (env, dir) = match (self.service(name), self.task(name)) {
-            (Some(service), _) => (launcher.environment(&service.env), service.dir.clone()),
-            (None, Some(task)) => (launcher.environment(&task.env), task.dir.clone()),
+            (Some(service), _) => (launcher.environment(&service.env)?, service.dir.clone()),
+            (None, Some(task)) => (launcher.environment(&task.env)?, task.dir.clone()),
             (None, None) => return Err(unknown(name)),
         };
         Ok(Reply::Environment { env, dir })

@@ -1,75 +1,99 @@
-//! Secret values: in memory, in the keeper's note, and in the environment of what needs them;
-//! never on the disk and never shown.
+//! Secret values: in memory, in the environment of what needs them, and with the keeper as long
+//! as that lives; never in a file and never shown.
+//!
+//! They are taken out of what is to be written, whatever it is, as JSON: a value beside
+//! `"secret": true` is one.
 
 use std::collections::BTreeMap;
 
-use crate::model::{EnvValue, Stack, TaskBody, Text};
+use serde_json::{Value, json};
+
+use crate::model::Stack;
 
 /// What stands in the place of a secret.
-const MASK: &str = "•••";
+pub(super) const MASK: &str = "•••";
 
-/// The secret values of a stack, by where they stand.
-pub(super) type Secrets = BTreeMap<String, Option<Text>>;
+/// Secret values, by where they stood.
+pub(super) type Secrets = BTreeMap<String, Value>;
 
-/// Takes every secret value out of a stack, leaving a mask.
-pub(super) fn take(stack: &mut Stack) -> Secrets {
-    let mut secrets = Secrets::new();
-    visit(stack, |place, value| {
-        let masked = value.value.as_ref().map(|_| Text::literal(MASK));
-        secrets.insert(place, std::mem::replace(&mut value.value, masked));
+/// Takes every secret value out of what stands at `place`, leaving a mask.
+pub(super) fn take(value: &mut Value, place: &str, secrets: &mut Secrets) {
+    visit(value, place, &mut |place, value| {
+        let mask = json!([{ "literal": MASK }]);
+        secrets.insert(place.to_owned(), std::mem::replace(value, mask));
     });
-    secrets
 }
 
-/// Puts secret values back where they were.
-pub(super) fn put_back(stack: &mut Stack, secrets: &Secrets) {
-    visit(stack, |place, value| {
-        if let Some(secret) = secrets.get(&place) {
-            value.value.clone_from(secret);
+/// Puts secret values back where they were. Those that are not known stay masked.
+pub(super) fn put_back(value: &mut Value, place: &str, secrets: &Secrets) {
+    visit(value, place, &mut |place, value| {
+        if let Some(secret) = secrets.get(place) {
+            value.clone_from(secret);
         }
     });
 }
 
-fn visit(stack: &mut Stack, mut each: impl FnMut(String, &mut EnvValue)) {
-    let mut env = |place: &str, env: &mut BTreeMap<String, EnvValue>| {
-        for (key, value) in env.iter_mut().filter(|(_, value)| value.secret) {
-            each(format!("{place}/{key}"), value);
-        }
-    };
-    for service in &mut stack.services {
-        env(&service.name, &mut service.env);
+/// A stack as it may be shown.
+pub(super) fn masked(stack: &Stack) -> serde_json::Result<Stack> {
+    let mut value = serde_json::to_value(stack)?;
+    take(&mut value, "", &mut Secrets::new());
+    serde_json::from_value(value)
+}
+
+/// The secret as it is handed on, if it is one that the stack file alone decides.
+pub(super) fn literal(secret: &Value) -> Option<&str> {
+    match secret.as_array()?.as_slice() {
+        [part] => part.get("literal")?.as_str().filter(|text| !text.is_empty()),
+        _ => None,
     }
-    for task in &mut stack.tasks {
-        env(&task.name, &mut task.env);
-        let steps = match &mut task.body {
-            TaskBody::Steps(steps) => steps.as_mut_slice(),
-            TaskBody::Command(_) => &mut [],
-        };
-        for step in steps.iter_mut().chain(&mut task.on_failure) {
-            env(&format!("{}/{}", task.name, step.name), &mut step.env);
+}
+
+fn visit(value: &mut Value, place: &str, each: &mut impl FnMut(&str, &mut Value)) {
+    match value {
+        Value::Object(members) => {
+            let is_secret = members.get("secret") == Some(&Value::Bool(true));
+            if let Some(secret) = members.get_mut("value").filter(|value| !value.is_null())
+                && is_secret
+            {
+                each(place, secret);
+                return;
+            }
+            for (key, member) in members {
+                visit(member, &format!("{place}/{key}"), each);
+            }
         }
+        Value::Array(elements) => {
+            for (index, element) in elements.iter_mut().enumerate() {
+                visit(element, &format!("{place}/{index}"), each);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Service;
+    use crate::model::{EnvValue, Service};
 
     #[test]
     fn secrets_go_and_come_back() {
         let mut service = Service::new("api", "/srv");
         let secret = EnvValue { value: Some("hunter2".into()), secret: true };
         let plain = EnvValue { value: Some("info".into()), secret: false };
+        let unset = EnvValue { value: None, secret: true };
         service.env.insert("TOKEN".into(), secret);
         service.env.insert("LOG_LEVEL".into(), plain);
+        service.env.insert("OLD_TOKEN".into(), unset);
         let stack = Stack { services: vec![service], ..Stack::default() };
 
-        let mut masked = stack.clone();
-        let secrets = take(&mut masked);
-        let json = serde_json::to_string(&masked).unwrap();
+        let mut value = serde_json::to_value(&stack).unwrap();
+        let mut secrets = Secrets::new();
+        take(&mut value, "stack", &mut secrets);
+        let json = value.to_string();
         assert!(!json.contains("hunter2") && json.contains("info"), "{json}");
-        put_back(&mut masked, &secrets);
-        assert_eq!(masked, stack);
+        assert_eq!(secrets.values().map(literal).collect::<Vec<_>>(), [Some("hunter2")]);
+        put_back(&mut value, "stack", &secrets);
+        assert_eq!(serde_json::from_value::<Stack>(value).unwrap(), stack);
     }
 }

@@ -68,13 +68,7 @@ impl Step {
         step: &model::Step,
         task_env: &BTreeMap<String, String>,
     ) -> Result<Self, String> {
-        let mut env = task_env.clone();
-        for (key, value) in &step.env {
-            match &value.value {
-                Some(text) => env.insert(key.clone(), launcher.render(text)),
-                None => env.remove(key),
-            };
-        }
+        let env = launcher.laid_over(task_env.clone(), &step.env)?;
         let commands = match &step.command {
             StepCommand::Command(command) => std::slice::from_ref(command),
             StepCommand::Pipe(commands) => commands.as_slice(),

@@ -1,34 +1,38 @@
 //! Taking up where the supervisor before left off.
 
-use super::{intent::Intent, secrets, secrets::Secrets, world::World};
+use super::world::World;
 use crate::{
     event::{Cause, Event},
-    keeper::protocol::{FromKeeper, UnitReport},
+    keeper::protocol::{FromKeeper, Papers, UnitReport},
     platform,
     supervisor::Supervisor,
 };
 
-/// What the keeper keeps for the next supervisor: in memory alone.
-#[derive(serde::Serialize, serde::Deserialize)]
-pub(super) struct Note {
-    pub(super) core: String,
-    pub(super) secrets: Secrets,
-}
-
 impl World {
     /// Takes up where the supervisor before left off, if there was one.
-    pub(super) fn take_over(&mut self, units: Vec<UnitReport>, note: &str) {
+    pub(super) fn take_over(&mut self, units: Vec<UnitReport>, papers: Papers) {
         let now = platform::now();
-        let took_over = !note.is_empty();
-        if took_over && let Err(error) = self.restore(note) {
-            tracing::error!(%error, "what the last supervisor left behind is no use");
-        }
+        let restored = self.restore(papers);
         let event = Event::SupervisorStarted {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
-            took_over,
+            took_over: matches!(restored, Ok(true)),
         };
         self.publish(None, None, event, Cause::Supervisor);
+        match restored {
+            Ok(restored) => self.lost = !restored && !units.is_empty(),
+            Err(error) => {
+                tracing::error!(%error, "what the last supervisor left behind is no use");
+                self.lost = true;
+            }
+        }
+        if self.lost {
+            let text = "what the last supervisor knew is lost; its services live on, and \
+                        `stackrun down` stops them";
+            let event = Event::Notice { text: text.to_owned() };
+            self.publish(None, None, event, Cause::Supervisor);
+            self.used = true;
+        }
         for report in &units {
             self.remember(&report.unit, report.pid, report.log_offset, report.started);
         }
@@ -39,26 +43,26 @@ impl World {
         }
     }
 
-    /// Takes up the stack last applied, and everything else from the note.
-    fn restore(&mut self, note: &str) -> Result<(), Box<dyn std::error::Error>> {
-        let note: Note = serde_json::from_str(note)?;
-        let intent = Intent::load(&self.places.intent());
-        let mut intent = intent.ok_or("the stack last applied cannot be read")?;
-        secrets::put_back(&mut intent.stack, &note.secrets);
-        self.ports.adopt(&intent.stack);
-        self.caller = intent.env;
-        self.secrets = note.secrets;
+    /// Takes up the stack last applied, and everything else from the papers; whether there was
+    /// anything.
+    fn restore(&mut self, papers: Papers) -> Result<bool, serde_json::Error> {
+        let Some(left) = self.desk.take_over(papers)? else { return Ok(false) };
+        self.ports.adopt(&left.stack, |_| true);
+        self.core = Supervisor::restore(left.stack, &left.note)?;
+        self.caller = left.env;
         self.used = true;
-        self.core = Supervisor::restore(intent.stack, &note.core)?;
         self.watch();
         self.watch_memory();
-        Ok(())
+        Ok(true)
     }
 
     /// What became of a process tree while nobody was there to be told.
     fn catch_up(&mut self, report: UnitReport) {
-        let UnitReport { unit, pid, log_offset, started, exit, gone } = report;
+        let UnitReport { unit, pid, log_offset, started, notified, exit, gone } = report;
         self.keeper_says(FromKeeper::Spawned { unit: unit.clone(), pid, log_offset, at: started });
+        if notified {
+            self.keeper_says(FromKeeper::Notified { unit: unit.clone() });
+        }
         if let Some(exit) = exit {
             let at = platform::now();
             self.keeper_says(FromKeeper::Exited {

@@ -1,16 +1,18 @@
 //! The supervisor's world: everything that the core's effects are carried out with.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, HashMap},
     io,
     path::PathBuf,
+    rc::Rc,
 };
 
 use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{
     Internal, keeper_link::KeeperLink, launch::Launcher, ledger::Ledger, owner::Owner,
-    ports::PortTable, prober::Prober, requests::Clients, secrets::Secrets, view::Statistics,
+    papers::Desk, ports::PortTable, prober::Prober, requests::Clients, view::Statistics,
     watch::Watches,
 };
 use crate::{
@@ -44,8 +46,8 @@ pub(super) struct World {
     pub(super) units: HashMap<UnitId, Unit>,
     /// The fingerprints of tasks' inputs when their runs began.
     pub(super) inputs: HashMap<String, String>,
-    /// The secret values of the stack in force.
-    pub(super) secrets: Secrets,
+    /// What the keeper keeps for the next supervisor.
+    pub(super) desk: Desk,
     /// Where in its log the latest generation of each service and task began.
     pub(super) log_offsets: HashMap<String, u64>,
     pub(super) last_op: u64,
@@ -55,7 +57,10 @@ pub(super) struct World {
     pub(super) finishing: bool,
     /// The keeper has finished: what it says is left.
     pub(super) finished: Option<Left>,
-    pub(super) last_note: String,
+    /// A deadline that passed while this process could not run counts from then on.
+    pub(super) put_off: Option<Tick>,
+    /// What the supervisor before left could not be understood: its processes are nobody's.
+    pub(super) lost: bool,
 }
 
 /// A process tree that the keeper has.
@@ -64,6 +69,8 @@ pub(super) struct Unit {
     pub(super) started: Tick,
     pub(super) log_offset: u64,
     pub(super) owner: Owner,
+    /// Whether it has said that it is ready; its probe looks at the same place.
+    pub(super) notified: Rc<Cell<bool>>,
     /// How the main process of a hook ended.
     pub(super) exit: Option<Exit>,
 }
@@ -95,20 +102,24 @@ impl World {
             internal,
             units: HashMap::new(),
             inputs: HashMap::new(),
-            secrets: Secrets::new(),
+            desk: Desk::default(),
+            put_off: None,
+            lost: false,
             log_offsets: HashMap::new(),
             last_op: 0,
             used: false,
             finishing: false,
             finished: None,
-            last_note: String::new(),
         })
     }
 
     /// Takes note of a process tree that the keeper has.
     pub(super) fn remember(&mut self, unit: &UnitId, pid: u32, log_offset: u64, started: Tick) {
         let owner = Owner::new(pid);
-        let known = Unit { started, log_offset, owner, exit: None };
+        // A probe may be looking already.
+        let known = self.units.get(unit).map(|known| Rc::clone(&known.notified));
+        let notified = known.unwrap_or_default();
+        let known = Unit { started, log_offset, owner, notified, exit: None };
         self.log_offsets.insert(unit.name.clone(), log_offset);
         self.units.insert(unit.clone(), known);
     }
@@ -116,6 +127,12 @@ impl World {
     pub(super) fn next_op(&mut self) -> OpId {
         self.last_op += 1;
         OpId(self.last_op)
+    }
+
+    /// The services that have a process.
+    pub(super) fn live_services(&self) -> Vec<String> {
+        let views = self.core.services(platform::now()).into_iter();
+        views.filter(|view| view.pid.is_some()).map(|view| view.name).collect()
     }
 
     /// Declared ports that are still listened on.

@@ -71,7 +71,13 @@ impl Supervisor {
         let timers = self.timer_of.iter().enumerate();
         self.timers.extend(timers.filter_map(|(id, at)| at.map(|at| (at, id))));
         self.changed = (0..self.nodes.len()).collect();
-        self.dirty = self.changed.clone();
+        self.order = self.graph.start_order();
+        self.rank = vec![0; self.order.len()];
+        for (rank, &id) in self.order.iter().enumerate() {
+            self.rank[id] = rank;
+        }
+        // What was marked was so by places that are no more; `want` marks everything.
+        self.dirty.clear();
         self.want();
     }
 

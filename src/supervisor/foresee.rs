@@ -45,8 +45,8 @@ impl Supervisor {
     /// What is going to happen to everything that a command touched or was about: first what
     /// goes down, dependents first; then the rest in start order.
     pub(super) fn outlook(&self, accepted: &Accepted) -> Plan {
-        let order = self.graph.start_order();
-        let runs = self.runs_ahead(&order);
+        let order = &self.order;
+        let runs = self.runs_ahead(order);
         let step = |&id: &Id| {
             let node = &self.nodes[id];
             let (action, reason) = match &node.unit {

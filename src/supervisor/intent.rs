@@ -69,7 +69,7 @@ impl Supervisor {
         for id in 0..self.nodes.len() {
             self.nodes[id].wanted = wanted.any.contains(&id);
             self.nodes[id].whole = wanted.whole.contains(&id);
-            self.dirty.insert(id);
+            self.mark(id);
         }
     }
 }

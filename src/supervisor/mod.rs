@@ -117,8 +117,12 @@ pub struct Supervisor {
     past: BTreeMap<String, u64>,
     /// Logical time: counts the moments that must be told apart.
     moment: u64,
-    /// Nodes to look at.
-    dirty: BTreeSet<Id>,
+    /// The nodes in start order, and the place of each in it.
+    order: Vec<Id>,
+    rank: Vec<usize>,
+    /// The places of the nodes to look at. In start order, so that whoever is looked at finds
+    /// settled what it depends on: no answer is given on stale grounds.
+    dirty: BTreeSet<usize>,
     /// Nodes that changed in this turn.
     changed: BTreeSet<Id>,
     /// Nodes that changed in the last turn, for the note.
@@ -156,6 +160,8 @@ impl Supervisor {
             ops: BTreeMap::new(),
             past: BTreeMap::new(),
             moment: 0,
+            order: Vec::new(),
+            rank: Vec::new(),
             dirty: BTreeSet::new(),
             changed: BTreeSet::new(),
             news: BTreeSet::new(),
@@ -199,7 +205,10 @@ impl Supervisor {
     /// Drives everything until nothing is left to do, and answers what is done with.
     fn conclude_turn(&mut self, turn: &mut Turn) {
         // An answered request may be the last thing that kept something going.
+        let mut rounds = 0;
         while !self.dirty.is_empty() || !self.changed.is_empty() {
+            rounds += 1;
+            debug_assert!(rounds < 100, "no end of it: {}", self.open_ops());
             self.reconcile(turn);
             self.settle(turn);
         }
@@ -371,14 +380,13 @@ impl Supervisor {
     /// A node changed: it and its neighbours are to be looked at.
     fn touch(&mut self, id: Id) {
         self.changed.insert(id);
-        self.dirty.insert(id);
-        for (neighbour, _) in self.graph.incoming(id).chain(self.graph.edges(id)) {
-            self.dirty.insert(neighbour);
-        }
+        self.mark(id);
+        let neighbours = self.graph.incoming(id).chain(self.graph.edges(id));
+        self.dirty.extend(neighbours.map(|(neighbour, _)| self.rank[neighbour]));
         if let Some(holder) = &self.nodes[id].standing.held
             && let Some(holder) = self.graph.id(holder)
         {
-            self.dirty.insert(holder);
+            self.mark(holder);
         }
         let (old, new) = (self.timer_of[id], self.nodes[id].deadline());
         if old != new {
@@ -388,6 +396,11 @@ impl Supervisor {
             self.timers.extend(new.map(|at| (at, id)));
             self.timer_of[id] = new;
         }
+    }
+
+    /// A node is to be looked at.
+    fn mark(&mut self, id: Id) {
+        self.dirty.insert(self.rank[id]);
     }
 
     fn next_moment(&mut self) -> u64 {

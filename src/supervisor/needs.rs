@@ -2,6 +2,7 @@
 
 use super::{Supervisor, node::Unit};
 use crate::{
+    event::Cause,
     graph::{Edge, Id},
     lifecycle::{Phase, RunPhase},
     model::{Need, NeedUntil},
@@ -97,7 +98,7 @@ impl Supervisor {
             | RunPhase::Ending { .. }
             | RunPhase::Rescue { .. } => Stand::Pending,
             RunPhase::Done { .. } | RunPhase::Skipped if self.is_done_for(id, to) => Stand::Holds,
-            RunPhase::Failed { .. } if self.is_fresh(id, to) => Stand::Failed(node.name.clone()),
+            RunPhase::Failed { .. } if self.has_run_for(id, to) => Stand::Failed(node.name.clone()),
             RunPhase::Idle
             | RunPhase::Done { .. }
             | RunPhase::Skipped
@@ -118,7 +119,7 @@ impl Supervisor {
     fn is_done_for(&self, id: Id, to: Id) -> bool {
         self.nodes[to].as_task().is_some_and(|task| {
             task.orders.done >= self.nodes[id].standing.revision
-                && (task.next.inputs.is_empty() || self.is_fresh(id, to))
+                && (task.next.inputs.is_empty() || self.has_run_for(id, to))
         })
     }
 
@@ -126,7 +127,7 @@ impl Supervisor {
     fn is_answered(&self, id: Id, task: Id) -> bool {
         self.nodes[task].as_task().is_some_and(|unit| match &unit.run.phase {
             RunPhase::Done { .. } | RunPhase::Skipped => self.is_done_for(id, task),
-            RunPhase::Failed { .. } => self.is_fresh(id, task),
+            RunPhase::Failed { .. } => self.has_run_for(id, task),
             RunPhase::Idle
             | RunPhase::Inputs
             | RunPhase::Spawn
@@ -134,6 +135,14 @@ impl Supervisor {
             | RunPhase::Ending { .. }
             | RunPhase::Rescue { .. } => false,
         })
+    }
+
+    /// Whether a task's last run counts for this start of `id`. What comes back from a window was
+    /// up before: its tasks are not run for that. (Two of them, each with a window around what
+    /// needs the other, would take turns for ever.)
+    fn has_run_for(&self, id: Id, task: Id) -> bool {
+        let because = &self.nodes[id].standing.because;
+        matches!(because, Cause::Window { .. }) || self.is_fresh(id, task)
     }
 
     /// Whether `to` settled after `id` became due.

@@ -88,8 +88,8 @@ impl std::fmt::Display for Op {
 impl Supervisor {
     pub(super) fn open(&mut self, mut op: Op, targets: &BTreeSet<Id>) {
         op.since = self.moment;
-        let order = self.graph.start_order().into_iter().filter(|id| targets.contains(id));
-        for id in order {
+        let order = self.order.iter().copied().filter(|id| targets.contains(id));
+        for id in order.collect::<Vec<_>>() {
             let node = &self.nodes[id];
             op.order.push(node.name.clone());
             op.pending.insert(node.name.clone());

@@ -44,7 +44,8 @@ impl Supervisor {
     /// Moves nodes until none has anything left to do.
     pub(super) fn reconcile(&mut self, turn: &mut Turn) {
         let mut left = 100 * self.nodes.len() + 100;
-        while let Some(id) = self.dirty.pop_first() {
+        while let Some(rank) = self.dirty.pop_first() {
+            let id = self.order[rank];
             match self.next_move(id) {
                 Move::Stay => {}
                 step @ (Move::Stop(_)

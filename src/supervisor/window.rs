@@ -52,7 +52,7 @@ impl Supervisor {
                 self.touch(id);
             } else if node.as_task().is_some_and(|unit| !unit.next.without.is_empty()) {
                 // It may have waited for this window to close.
-                self.dirty.insert(id);
+                self.mark(id);
             }
         }
         back

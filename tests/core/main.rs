@@ -2,7 +2,10 @@
 
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
+mod calm;
+mod checker;
 mod machine;
 mod scenarios;
 mod shapes;
+mod telling;
 mod world;

@@ -11,13 +11,13 @@ use stackrun::{
 
 use crate::world::{Script, World};
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-fn program(words: &str) -> Program {
+pub(crate) fn program(words: &str) -> Program {
     Program::Run(words.split(' ').map(Into::into).collect())
 }
 
-fn service(name: &str, needs: &[&str]) -> Service {
+pub(crate) fn service(name: &str, needs: &[&str]) -> Service {
     let mut service = Service::new(name, "/stack");
     service.command = Some(program(&format!("serve {name}")));
     service.needs = needs.iter().map(|need| Need::new(*need)).collect();
@@ -25,18 +25,18 @@ fn service(name: &str, needs: &[&str]) -> Service {
     service
 }
 
-fn task(name: &str, needs: &[&str]) -> Task {
+pub(crate) fn task(name: &str, needs: &[&str]) -> Task {
     let mut task = Task::new(name, "/stack", TaskBody::Command(program(&format!("do {name}"))));
     task.needs = needs.iter().map(|need| Need::new(*need)).collect();
     task
 }
 
-fn stack(services: Vec<Service>, tasks: Vec<Task>) -> Stack {
+pub(crate) fn stack(services: Vec<Service>, tasks: Vec<Task>) -> Stack {
     Stack { name: "shop".into(), services, tasks, ..Stack::default() }
 }
 
 /// postgres ← migrate ← api ← web
-fn shop() -> Stack {
+pub(crate) fn shop() -> Stack {
     stack(
         vec![
             service("postgres", &[]),
@@ -47,71 +47,71 @@ fn shop() -> Stack {
     )
 }
 
-fn up(stack: &Stack, names: &[&str]) -> Command {
+pub(crate) fn up(stack: &Stack, names: &[&str]) -> Command {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
     Command::Up { stack: Box::new(stack.clone()), names, no_deps: false }
 }
 
-fn down(names: &[&str]) -> Command {
+pub(crate) fn down(names: &[&str]) -> Command {
     Command::Down { names: names.iter().map(|name| (*name).to_owned()).collect() }
 }
 
-fn restart(names: &[&str]) -> Command {
+pub(crate) fn restart(names: &[&str]) -> Command {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
     Command::Restart { stack: None, names, with_dependents: false }
 }
 
-fn run(stack: &Stack, task: &str) -> Command {
+pub(crate) fn run(stack: &Stack, task: &str) -> Command {
     Command::Run { stack: Box::new(stack.clone()), task: task.into(), args: vec![], force: false }
 }
 
 impl World {
-    fn state(&self, name: &str) -> ServiceState {
+    pub(crate) fn state(&self, name: &str) -> ServiceState {
         let services = self.core.services(self.now);
         services.into_iter().find(|view| view.name == name).expect("a service").state
     }
 
-    fn task_state(&self, name: &str) -> TaskState {
+    pub(crate) fn task_state(&self, name: &str) -> TaskState {
         self.core.tasks(self.now).into_iter().find(|view| view.name == name).expect("a task").state
     }
 
-    fn outcome(&self, op: OpId) -> &Outcome {
+    pub(crate) fn outcome(&self, op: OpId) -> &Outcome {
         match self.settled.get(&op).map(Vec::as_slice) {
             Some([outcome]) => outcome,
             other => panic!("{op:?} settled as {other:?}"),
         }
     }
 
-    fn open(&self, op: OpId) -> bool {
+    pub(crate) fn open(&self, op: OpId) -> bool {
         !self.settled.contains_key(&op)
     }
 
-    fn results(&self, op: OpId) -> Vec<(&str, &How)> {
+    pub(crate) fn results(&self, op: OpId) -> Vec<(&str, &How)> {
         let results = self.outcome(op).results.iter();
         results.map(|settled| (settled.name.as_str(), &settled.how)).collect()
     }
 
-    fn how(&self, op: OpId, name: &str) -> &How {
+    pub(crate) fn how(&self, op: OpId, name: &str) -> &How {
         self.results(op).into_iter().find(|(of, _)| *of == name).expect("a result").1
     }
 
     /// The names to which something happened, in order.
-    fn order(&self, of: impl Fn(&Event) -> bool) -> Vec<&str> {
+    pub(crate) fn order(&self, of: impl Fn(&Event) -> bool) -> Vec<&str> {
         let seen = self.seen.iter().filter(|seen| of(&seen.event));
         seen.map(|seen| seen.name.as_str()).collect()
     }
 
-    fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.seen.clear();
         self.saves = 0;
     }
 }
 
-fn started(event: &Event) -> bool {
+pub(crate) fn started(event: &Event) -> bool {
     matches!(event, Event::Spawned { .. } | Event::Running { .. })
 }
 
-fn ready_world(stack: &Stack) -> World {
+pub(crate) fn ready_world(stack: &Stack) -> World {
     let mut world = World::new(stack.clone());
     let op = world.ask(up(stack, &[]));
     world.pass(60 * SECOND);
@@ -453,80 +453,4 @@ fn a_restored_supervisor_goes_on_where_it_was() {
         assert_eq!(world.state("web"), ServiceState::Ready, "died after {after}");
         assert_eq!(world.order(started), ["postgres", "migrate", "api", "web"]);
     }
-}
-
-#[test]
-fn a_note_with_its_changes_is_as_good_as_a_new_one() {
-    let mut world = World::new(shop());
-    world.ask(up(&shop(), &[]));
-    let mut note = world.core.note();
-    while world.step(world.now + SECOND) {
-        note += &world.core.note_changes();
-    }
-    let restored = stackrun::supervisor::Supervisor::restore(shop(), &note).expect("a note");
-    assert_eq!(restored.note(), world.core.note());
-}
-
-#[test]
-fn a_plan_says_what_up_would_do_and_why() {
-    let world = ready_world(&shop());
-    let mut edited = shop();
-    edited.services[1].env.insert(
-        "LEVEL".into(),
-        stackrun::model::EnvValue { value: Some("debug".into()), secret: false },
-    );
-    edited.services[1].restart.tries = 9;
-    edited.services.remove(2);
-    edited.services.push(service("docs", &["postgres"]));
-    let plan = world.core.plan(&up(&edited, &[]), world.now).expect("no refusal");
-    let steps: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        steps,
-        [
-            "stop web: not in the file any more",
-            "keep postgres: already ready",
-            "start docs: asked for",
-            "run migrate: needed by api",
-            "restart api: env.LEVEL added: \"debug\", restart changed",
-        ]
-    );
-}
-
-#[test]
-fn why_goes_down_to_the_root() {
-    let mut world = World::new(shop());
-    world.scripts.insert("postgres".into(), Script { spawn_fails: true, ..Script::default() });
-    world.ask(up(&shop(), &[]));
-    world.pass(60 * SECOND);
-    let why = world.core.why("web", world.now).expect("a known name");
-    let links: Vec<(&str, &str, &str)> = why
-        .links
-        .iter()
-        .map(|link| (link.name.as_str(), link.state.as_str(), link.because.as_str()))
-        .collect();
-    assert_eq!(links[0], ("web", "waiting", "blocked by postgres"));
-    assert_eq!(links[1], ("api", "waiting", "blocked by postgres"));
-    let root = why.links.last().expect("a root");
-    assert_eq!((root.name.as_str(), root.state.as_str()), ("postgres", "failed"));
-    assert_eq!(root.next, ["stackrun logs postgres", "stackrun restart postgres"]);
-    assert!(world.core.why("nobody", world.now).is_none());
-}
-
-#[test]
-fn a_thousand_services_start() {
-    let name = |n: usize| format!("s{n:04}");
-    let services = (0..1000).map(|n| {
-        let needs: Vec<String> = (n % 10 > 0).then(|| name(n - 1)).into_iter().collect();
-        service(&name(n), &needs.iter().map(String::as_str).collect::<Vec<_>>())
-    });
-    let stack = stack(services.collect(), vec![]);
-    let mut world = World::new(stack.clone());
-    let op = world.ask(up(&stack, &[]));
-    world.pass(60 * SECOND);
-    assert!(world.results(op).iter().all(|(_, how)| matches!(how, How::Ready { .. })));
-    let bytes = world.core.note().len();
-    assert!(bytes < 1_000_000, "a note of {bytes} bytes");
-    world.ask(down(&[]));
-    world.pass(60 * SECOND);
-    assert!(world.core.is_idle());
 }

@@ -152,3 +152,38 @@ fn the_file_is_found_from_a_folder_below_and_by_name() {
     command.arg(stack.path("stack.kdl")).arg("status").current_dir("/");
     Running::start("--file … status".to_owned(), command).ends().exits(0);
 }
+
+#[test]
+fn fmt_indents_and_changes_nothing_else() {
+    let text = "// first\nservice \"a\" {\nrun \"sleep 600\" // last\n      port 8080\n}\n";
+    let stack = Stack::new(text);
+    stack.run("fmt --check").exits(1);
+    assert_eq!(stack.read("stack.kdl"), text, "a check changes nothing");
+    stack.run("fmt").exits(0);
+    stack.run("fmt --check").exits(0);
+    let formatted = stack.read("stack.kdl");
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&formatted), words(text));
+    assert!(formatted.contains("\n    port 8080\n"), "{formatted}");
+}
+
+#[test]
+fn init_writes_a_file_that_is_right_and_overwrites_none() {
+    let stack = Stack::new("");
+    std::fs::remove_file(stack.path("stack.kdl")).expect("the stack file");
+    stack.put("package.json", r#"{"name": "x", "scripts": {"dev": "vite"}}"#);
+    stack.run("init").exits(0);
+    stack.run("check").exits(0);
+    let first = stack.read("stack.kdl");
+    assert!(first.contains("service"), "{first}");
+    assert_ne!(stack.run("init").code, 0);
+    assert_eq!(stack.read("stack.kdl"), first);
+}
+
+#[test]
+fn the_schema_and_the_completions_are_printed() {
+    let stack = Stack::new(SHOP);
+    stack.run("schema").exits(0).says("ready");
+    stack.run("completions bash").exits(0).says("stackrun");
+    stack.run("doctor").exits(0);
+}

@@ -1,5 +1,10 @@
 //! The services live on: without the terminal, without the command, without the supervisor.
 
+mod secrets;
+mod takeover;
+mod upgrade;
+mod world;
+
 use std::{fs, process::Command};
 
 use crate::support::{Running, Stack, alive, eventually};

@@ -14,7 +14,7 @@ use stackrun::{
     keeper::{
         self, Launched,
         handle::{CONNECTION, CONTROL, Decoder, encode},
-        protocol::{FromKeeper, ToKeeper, UnitReport},
+        protocol::{FromKeeper, Paper, Papers, ToKeeper, UnitReport},
     },
     model::{Exit, Signal},
     platform::{Entry, Places, ProcId, Process},
@@ -30,14 +30,16 @@ pub(crate) fn ends_are_kept_while_it_is_away() {
     let (ended, ended_pid) = world.run("ended", "while [ ! -e go ]; do sleep 0.01; done; exit 9");
     let (left, _) =
         world.run("left", "while [ ! -e go ]; do sleep 0.01; done; sleep 1000 & exit 8");
-    world.ask(&ToKeeper::Note { note: "remember".to_owned() });
+    world.keep(Paper::Note, "remember");
+    world.keep(Paper::Secrets, "hunter2");
     world.run("marker", "sleep 1000");
     world.hang_up();
     std::fs::write(world.dir.path().join("go"), "").unwrap();
     until("the end of one", || !lives(ended_pid));
     world.reconnect();
-    let (units, note) = world.hello();
-    assert_eq!(note, "remember");
+    let (units, papers) = world.hello();
+    assert_eq!(papers[&Paper::Note], "remember");
+    assert_eq!(papers[&Paper::Secrets], "hunter2");
     let report = |name: &str| units.iter().find(|unit| unit.unit.name == name).unwrap();
     assert_eq!((report("lasting").pid, report("lasting").exit), (lasting_pid, None));
     // Told in Hello, or just after it.
@@ -91,7 +93,8 @@ pub(crate) fn nothing_is_left_behind() {
 pub(crate) fn another_keeper_takes_over() {
     let mut world = World::new();
     let count = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); echo w $i; done; sleep 1000";
-    world.ask(&ToKeeper::Note { note: "remember".to_owned() });
+    world.keep(Paper::Note, "remember");
+    world.keep(Paper::Secrets, "hunter2");
     let (writer, pid) = world.run("writer", count);
     let (left, left_pid) =
         world.run("left", "setsid sleep 1000 & while [ ! -e go ]; do sleep 0.01; done");
@@ -99,8 +102,9 @@ pub(crate) fn another_keeper_takes_over() {
     world.said("writer", "w 1000");
     for _ in 0..3 {
         world.replace_keeper();
-        let (units, note) = world.hello();
-        assert_eq!(note, "remember");
+        let (units, papers) = world.hello();
+        assert_eq!(papers[&Paper::Note], "remember");
+        assert_eq!(papers.get(&Paper::Secrets), None, "they end with the keeper's process");
         let report = units.iter().find(|report| report.unit == writer).unwrap();
         assert_eq!((report.pid, report.exit), (pid, None));
     }
@@ -194,7 +198,12 @@ pub(crate) fn be_supervisor() -> ExitCode {
     let (mut client, _) = control.accept().unwrap();
     write!(client, "{}\n{line}", std::process::id()).unwrap();
     for asked in BufReader::new(client.try_clone().unwrap()).lines() {
-        writeln!(keeper, "{}", asked.unwrap()).unwrap();
+        let asked = asked.unwrap();
+        writeln!(keeper, "{asked}").unwrap();
+        // Nothing is said to that.
+        if asked.contains("secrets") {
+            continue;
+        }
         line.clear();
         if told.read_line(&mut line).unwrap() == 0 {
             break;
@@ -209,15 +218,16 @@ struct Client {
     stream: BufReader<UnixStream>,
     supervisor: u32,
     units: Vec<UnitReport>,
+    papers: Papers,
 }
 
 impl Client {
     fn connect(places: &Places) -> Self {
         let stream = BufReader::new(UnixStream::connect(places.socket()).unwrap());
-        let mut client = Self { stream, supervisor: 0, units: Vec::new() };
+        let mut client = Self { stream, supervisor: 0, units: Vec::new(), papers: Papers::new() };
         client.supervisor = client.read().trim().parse().unwrap();
-        let FromKeeper::Hello { units, .. } = client.message() else { panic!("no Hello") };
-        client.units = units;
+        let FromKeeper::Hello { units, papers, .. } = client.message() else { panic!("no Hello") };
+        (client.units, client.papers) = (units, papers);
         client
     }
 
@@ -275,7 +285,8 @@ pub(crate) fn another_program_goes_on() {
     let lasting = start("lasting", "ulimit -n > limit; exec sleep 1000");
     let ending = start("ending", "while [ ! -e go ]; do sleep 0.01; done; echo end; exit 5");
     client.ask(&ToKeeper::Upgrade { program: "/no/such/program".into() });
-    assert!(matches!(client.message(), FromKeeper::Trouble { .. }));
+    assert!(matches!(client.message(), FromKeeper::UpgradeFailed { .. }));
+    client.ask(&ToKeeper::Keep { paper: Paper::Secrets, text: "hunter2".to_owned() });
     client.ask(&ToKeeper::Upgrade { program: std::env::current_exe().unwrap() });
     let old = client.supervisor;
     until("the old supervisor's end", || !lives(old));
@@ -283,9 +294,10 @@ pub(crate) fn another_program_goes_on() {
     assert_eq!(Entry::read(client.supervisor).unwrap().parent, keeper, "the same process");
     let pids: Vec<u32> = client.units.iter().map(|unit| unit.pid).collect();
     assert_eq!(pids, [ending, lasting]);
+    assert_eq!(client.papers[&Paper::Secrets], "hunter2");
     std::fs::write(dir.path().join("go"), "").unwrap();
     // One asked for, one answered: ask for what changes nothing.
-    client.ask(&ToKeeper::Note { note: String::new() });
+    client.ask(&ToKeeper::Keep { paper: Paper::Note, text: String::new() });
     let FromKeeper::Exited { exit, .. } = client.message() else { panic!("no Exited") };
     assert_eq!(exit, Exit::Code(5), "known exactly: it still was its child");
     assert_eq!(std::fs::read_to_string(places.log("ending")).unwrap(), "end\n");

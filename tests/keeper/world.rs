@@ -12,7 +12,7 @@ use stackrun::{
     keeper::{
         self, Launched,
         handle::{Decoder, encode},
-        protocol::{FromKeeper, SpawnSpec, ToKeeper, UnitId, UnitReport},
+        protocol::{FromKeeper, Paper, Papers, SpawnSpec, ToKeeper, UnitId, UnitReport},
     },
     model::{Exit, LogPolicy, Signal},
     platform::{Places, Table},
@@ -55,18 +55,20 @@ impl World {
         let stream = connect(&dir);
         let decoder = Decoder::default();
         let mut world = Self { dir, places, keeper: 0, stream, decoder, inbox: Vec::new() };
-        assert_eq!(world.hello(), ([].into(), String::new()));
+        assert_eq!(world.hello(), ([].into(), Papers::new()));
         world
     }
 
     /// Takes the keeper's first message.
-    pub(crate) fn hello(&mut self) -> (Vec<UnitReport>, String) {
-        let (pid, units, note) = self.wait("Hello", |message| match message {
-            FromKeeper::Hello { pid, units, note, .. } => Some((*pid, units.clone(), note.clone())),
+    pub(crate) fn hello(&mut self) -> (Vec<UnitReport>, Papers) {
+        let (pid, units, papers) = self.wait("Hello", |message| match message {
+            FromKeeper::Hello { pid, units, papers, .. } => {
+                Some((*pid, units.clone(), papers.clone()))
+            }
             _ => None,
         });
         self.keeper = pid;
-        (units, note)
+        (units, papers)
     }
 
     /// Kills the keeper, and starts another one.
@@ -97,6 +99,11 @@ impl World {
 
     pub(crate) fn ask(&mut self, message: &ToKeeper) {
         self.stream.write_all(&encode(message)).unwrap();
+    }
+
+    /// Gives it something to keep.
+    pub(crate) fn keep(&mut self, paper: Paper, text: &str) {
+        self.ask(&ToKeeper::Keep { paper, text: text.to_owned() });
     }
 
     /// What is to be started for a shell script.
@@ -299,6 +306,7 @@ pub(crate) fn spec(places: &Places, name: &str, script: &str) -> SpawnSpec {
         tty: false,
         open_files: None,
         user: None,
+        notify: false,
         input: None,
     }
 }

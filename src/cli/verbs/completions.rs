@@ -46,7 +46,7 @@ pub(in crate::cli) fn stack_names() -> Vec<CompletionCandidate> {
     let Ok(here) = std::env::current_dir() else { return Vec::new() };
     let mut files = here.ancestors().map(|folder| folder.join("stack.kdl"));
     let Some(file) = files.find(|file| file.is_file()) else { return Vec::new() };
-    let options = language::Options { env: caller::environment(), profiles: Vec::new() };
+    let options = language::Options { env: caller::environment(), ..language::Options::default() };
     match language::load(&file, &options) {
         Ok(loaded) => names::all(&loaded.stack).map(CompletionCandidate::new).collect(),
         Err(_) => Vec::new(),

@@ -5,12 +5,13 @@ use crate::{
         caller,
         context::{Context, status_of},
         error::{Error, status},
-        holder::{self, Holder},
-        programs,
+        holding::look,
+        programs, verbs,
     },
     control::Client,
     model::Stack,
     reporters::{Symbol, summary, words},
+    status::Status,
 };
 
 const EXAMPLES: &str = "\
@@ -49,7 +50,10 @@ pub(in crate::cli) fn run(_: &Args, context: &Context) -> Result<u8, Error> {
             let count = words::count(loaded.stack.services.len(), "service");
             findings.push(Finding::good(format!("{}: {count}", loaded.stack.file.display())));
             findings.extend(programs_of(&loaded.stack));
-            findings.extend(ports_of(&loaded.stack)?);
+            let running = context.connect_if_running().ok().flatten();
+            let now = running.and_then(|mut client| status_of(&mut client).ok());
+            let now = now.unwrap_or_else(|| verbs::status::idle(&loaded.stack));
+            findings.extend(ports_of(&loaded.stack, &now)?);
         }
         Err(error) => findings.push(Finding::bad(error.to_string(), "stackrun check")),
     }
@@ -79,17 +83,14 @@ fn programs_of(stack: &Stack) -> Vec<Finding> {
         .collect()
 }
 
-fn ports_of(stack: &Stack) -> Result<Vec<Finding>, Error> {
+fn ports_of(stack: &Stack, status: &Status) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
     for service in &stack.services {
         for port in service.ports.iter().filter_map(|port| port.number.fixed()) {
-            let holder = holder::of(port, &stack.dir)?;
-            match &holder {
-                Holder::Free | Holder::Service { ours: true, .. } => {}
-                Holder::Service { .. } | Holder::Stranger(_) | Holder::Hidden { .. } => {
-                    let text = format!("port {port} of {}: {}", service.name, holder.text());
-                    findings.push(Finding::bad(text, format!("stackrun ports --free {port}")));
-                }
+            let holding = look(port, &stack.dir, status)?;
+            if holding.is_in_the_way() {
+                let text = format!("port {port} of {}: {}", service.name, holding.text());
+                findings.push(Finding::bad(text, format!("stackrun ports --free {port}")));
             }
         }
     }

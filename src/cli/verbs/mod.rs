@@ -21,5 +21,6 @@ pub(super) mod show;
 pub(super) mod signal;
 pub(super) mod status;
 pub(super) mod up;
+pub(super) mod upgrade;
 pub(super) mod wait;
 pub(super) mod why;

@@ -9,10 +9,11 @@ use crate::{
         ask,
         context::{Context, status_of},
         error::{Error, status},
-        holder::{self, Holder},
+        holding::{Holding, Ours, look},
         verbs,
     },
-    platform,
+    model::Stack,
+    platform::{self, Holder},
     reporters::{Symbol, Tone, headline, theme::pad},
     status::Status,
 };
@@ -55,12 +56,12 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let width = rows.iter().map(|row| row.service.chars().count()).max().unwrap_or(0);
     let lines = rows.iter().map(|row| {
         let port = if row.port == 0 { "auto".into() } else { row.port.to_string() };
-        let tone = match &row.holder {
-            Holder::Free => Tone::Faint,
-            Holder::Service { ours: true, .. } => Tone::Good,
-            Holder::Service { .. } | Holder::Stranger(_) | Holder::Hidden { .. } => Tone::Bad,
+        let tone = match row.state() {
+            "free" => Tone::Faint,
+            "ours" => Tone::Good,
+            _ => Tone::Bad,
         };
-        let holder = context.out.paint(tone, row.holder.text());
+        let holder = context.out.paint(tone, row.holding.text());
         format!("{}  {}  {holder}\n", pad(&port, 5), pad(row.service, width))
     });
     context.print(&lines.collect::<String>())?;
@@ -71,26 +72,34 @@ struct Row<'a> {
     service: &'a str,
     name: Option<&'a str>,
     port: u16,
-    holder: Holder,
+    holding: Holding,
 }
 
 impl Row<'_> {
+    fn state(&self) -> &'static str {
+        match (self.holding.ours, &self.holding.holder) {
+            (_, Holder::Free) => "free",
+            (Ours::Running, _) => "ours",
+            (Ours::Leftover | Ours::No, _) => "held",
+        }
+    }
+
     fn json(&self) -> Value {
-        let state = match &self.holder {
-            Holder::Free => "free",
-            Holder::Service { ours: true, .. } => "ours",
-            Holder::Service { .. } | Holder::Stranger(_) | Holder::Hidden { .. } => "held",
+        let process = self.holding.holder.process();
+        let stack = match &self.holding.holder {
+            Holder::Service { mark, .. } => mark.folder(),
+            Holder::Free | Holder::Stranger(_) | Holder::Hidden { .. } => None,
         };
-        let process = self.holder.process();
         json!({
             "service": self.service,
             "name": self.name,
             "port": self.port,
-            "state": state,
+            "state": self.state(),
             "pid": process.map(|process| process.id.pid),
             "command": process.map(|process| &process.command),
             "dir": process.map(|process| &process.dir),
             "user": process.map(|process| &process.user),
+            "stack": stack,
         })
     }
 }
@@ -99,52 +108,64 @@ fn rows<'a>(status: &'a Status, folder: &Path) -> Result<Vec<Row<'a>>, Error> {
     let mut rows = Vec::new();
     for service in &status.services {
         for port in &service.ports {
-            let holder = match port.port {
-                0 => Holder::Free,
-                number => holder::of(number, folder)?,
+            let holding = match port.port {
+                0 => Holding { holder: Holder::Free, ours: Ours::No },
+                number => look(number, folder, status)?,
             };
             let (service, name) = (service.name.as_str(), port.name.as_deref());
-            rows.push(Row { service, name, port: port.port, holder });
+            rows.push(Row { service, name, port: port.port, holding });
         }
     }
     Ok(rows)
 }
 
 fn free(args: &Args, context: &Context, folder: &Path) -> Result<u8, Error> {
+    let status = match context.connect_if_running()? {
+        Some(mut client) => status_of(&mut client)?,
+        None => verbs::status::idle(&Stack::default()),
+    };
     let mut result = status::OK;
     for &port in &args.free {
-        let holder = holder::of(port, folder)?;
-        let text = format!("port {port}: {}", holder.text());
-        let line = match &holder {
-            Holder::Free => headline(Symbol::Good, &text, context.err),
-            Holder::Service { ours: true, name, .. } => {
-                result = status::FAILED;
-                let text = format!("{text}; `stackrun down {name}` stops it");
-                headline(Symbol::Warn, &text, context.err)
+        let holding = look(port, folder, &status)?;
+        let text = format!("port {port}: {}", holding.text());
+        let (symbol, line) = match (holding.ours, &holding.holder) {
+            (_, Holder::Free) => (Symbol::Good, text),
+            (Ours::Running, Holder::Service { mark, .. }) => {
+                (Symbol::Warn, format!("{text}; `stackrun down {}` stops it", mark.name))
             }
-            Holder::Service { .. } | Holder::Stranger(_) | Holder::Hidden { .. } => {
-                match end(args, &holder, &text)? {
-                    Ok(()) => headline(Symbol::Good, &format!("port {port} is free"), context.err),
-                    Err(reason) => {
-                        result = status::FAILED;
-                        headline(Symbol::Bad, &format!("{text}: {reason}"), context.err)
-                    }
+            (Ours::Running | Ours::Leftover | Ours::No, _) => {
+                match end(args, port, &holding, &text)? {
+                    Ok(()) => (Symbol::Good, format!("port {port} is free")),
+                    Err(reason) => (Symbol::Bad, format!("{text}: {reason}")),
                 }
             }
         };
-        context.say(&line);
+        if symbol != Symbol::Good {
+            result = status::FAILED;
+        }
+        context.say(&headline(symbol, &line, context.err));
     }
     Ok(result)
 }
 
-/// Stops the holder of a port; the inner error says why not.
-fn end(args: &Args, holder: &Holder, text: &str) -> Result<Result<(), String>, Error> {
-    let own = platform::user_name(platform::own_uid());
-    let Some(process) = holder.process().filter(|process| process.user == own) else {
+/// Stops the holders of a port; the inner error says why not.
+fn end(args: &Args, port: u16, holding: &Holding, text: &str) -> Result<Result<(), String>, Error> {
+    let Some(process) = holding.holder.own_process() else {
         return Ok(Err("it belongs to somebody else and is left alone".into()));
     };
     if !args.yes && !ask::yes(&format!("{text}. Stop it?"))? {
         return Ok(Err("left alone".into()));
     }
-    Ok(holder::end(process.id).map_err(|error| format!("it could not be stopped: {error}")))
+    let mark = match (&holding.holder, holding.ours) {
+        (Holder::Service { mark, .. }, Ours::Leftover) => Some(&*mark.text),
+        (_, Ours::Leftover | Ours::Running | Ours::No) => None,
+    };
+    if let Err(error) = platform::end_tree(process.id, mark) {
+        return Ok(Err(format!("it could not be stopped: {error}")));
+    }
+    Ok(match Holder::of(port) {
+        Ok(Holder::Free) => Ok(()),
+        Ok(next) => Err(format!("it was stopped; now the port is held by {next}")),
+        Err(error) => Err(error.to_string()),
+    })
 }

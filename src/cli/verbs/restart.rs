@@ -67,6 +67,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         env: Some(caller::environment()),
         follow: true,
         foreground: false,
+        take_ports: false,
     };
     let ended =
         carry_out(&mut client, request, (args.timeout, OnInterrupt::Leave), &mut reporter, |_| {

@@ -1,17 +1,17 @@
 //! `up`: brings the stack to what its file says.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        browser, caller,
+        browser, busy, caller,
         context::{Context, status_of, unexpected},
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
-        foreground, names, outcome, programs, room,
-        verbs::completions::stack_names,
+        foreground, names, outcome, programs,
+        verbs::{self, completions::stack_names},
         when,
     },
     control::{Client, Reply, Request},
@@ -68,19 +68,18 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let stack = context.load(&args.profiles)?.stack;
+    let mut stack = context.load(&args.profiles)?.stack;
     names::check(&stack, &args.names)?;
     if args.dry_run {
         let plan = plan(args, &stack)?;
         context.print(&reporters::plan::show(&plan, context.out))?;
         return Ok(status::OK);
     }
-    let touched = touched(args, &stack);
-    let missing = programs::missing_programs(&stack, &caller::environment(), &touched);
-    if !missing.is_empty() {
-        return Err(Error::MissingPrograms(missing));
+    check_programs(args, &stack)?;
+    let giving_way = giving_way(args, context, &stack)?;
+    if !giving_way.is_empty() {
+        stack = context.load_giving_way(&args.profiles, giving_way)?.stack;
     }
-    room::make(context, &stack, &touched, args.take_ports)?;
     let began = caller::now();
     let mut client = Client::connect_or_launch(&stack.dir)?;
     let before = status_of(&mut client)?;
@@ -95,6 +94,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         env: Some(caller::environment()),
         follow: true,
         foreground: args.foreground,
+        take_ports: args.take_ports,
     };
     let ended =
         carry_out(&mut client, request, (args.timeout, OnInterrupt::Leave), &mut reporter, |_| {
@@ -171,10 +171,34 @@ fn plan(args: &Args, stack: &Stack) -> Result<Plan, Error> {
     }
 }
 
-/// The services and tasks that may be started.
-fn touched(args: &Args, stack: &Stack) -> Vec<String> {
+/// The services whose ports are to give way, because somebody else holds them: as they were
+/// started, and as is answered now.
+fn giving_way(args: &Args, context: &Context, stack: &Stack) -> Result<BTreeSet<String>, Error> {
+    let mut giving_way = BTreeSet::new();
+    let now = match context.connect_to_change()? {
+        Some(mut client) => {
+            let now = status_of(&mut client)?;
+            giving_way = busy::given_way(&context.known_stack(Some(&mut client))?, stack, &now);
+            now
+        }
+        None => verbs::status::idle(stack),
+    };
+    if !args.take_ports {
+        giving_way.extend(busy::ask_about(context, stack, &now, &started(args, stack))?);
+    }
+    Ok(giving_way)
+}
+
+/// The services and tasks that are to be up.
+fn started(args: &Args, stack: &Stack) -> Vec<String> {
     let named = names::resolve(stack, &args.names);
     if args.no_deps { named } else { names::with_needs(stack, &named) }
+}
+
+fn check_programs(args: &Args, stack: &Stack) -> Result<(), Error> {
+    let names = started(args, stack);
+    let missing = programs::missing_programs(stack, &caller::environment(), &names);
+    if missing.is_empty() { Ok(()) } else { Err(Error::MissingPrograms(missing)) }
 }
 
 fn headline(context: &Context, text: &str) -> String {

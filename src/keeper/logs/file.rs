@@ -5,18 +5,18 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Seek, SeekFrom},
     os::{
-        fd::AsFd,
+        fd::{AsFd, OwnedFd},
         unix::fs::{FileExt, MetadataExt},
     },
-    path::PathBuf,
-    sync::mpsc::Sender,
+    path::{Path, PathBuf},
+    sync::{LazyLock, mpsc::Sender},
     time::UNIX_EPOCH,
 };
 
 use super::{index::Index, rotate::Rotation, tidy::Tidy};
 use crate::{
     model::LogPolicy,
-    platform::{Moved, peek_bytes, transfer, wall_nanos},
+    platform::{self, Moved, peek_bytes, transfer, wall_nanos},
 };
 
 /// A log that bytes are moved to.
@@ -47,6 +47,7 @@ struct Open {
 impl LogFile {
     /// A log that is opened when the first byte comes.
     pub(super) fn new(path: PathBuf, tidy: Sender<Tidy>) -> Self {
+        LazyLock::force(&NOWHERE);
         let policy = LogPolicy::default();
         Self { path, policy, open: None, rotation: None, tidy, lost: 0, unsaid: None, said: false }
     }
@@ -128,12 +129,7 @@ impl LogFile {
     fn at_end(&mut self) -> io::Result<&mut Open> {
         let mut open = match self.open.take() {
             Some(open) if open.file.metadata()?.nlink() > 0 => open,
-            _ => {
-                let mut how = OpenOptions::new();
-                let file =
-                    how.read(true).write(true).create(true).truncate(false).open(&self.path)?;
-                Open { file, end: u64::MAX, index: None }
-            }
+            _ => Open { file: open(&self.path)?, end: u64::MAX, index: None },
         };
         let length = open.file.metadata()?.len();
         if length != open.end {
@@ -147,9 +143,8 @@ impl LogFile {
     }
 
     fn let_go(&mut self, pipe: impl AsFd, most: usize, error: &io::Error) -> Moved {
-        let nowhere = OpenOptions::new().write(true).open("/dev/null");
-        let moved = nowhere.and_then(|nowhere| transfer(pipe, &nowhere, most));
-        let moved = moved.unwrap_or(Moved::Nothing);
+        let moved = NOWHERE.as_ref().map(|nowhere| transfer(pipe, nowhere, most));
+        let moved = moved.and_then(Result::ok).unwrap_or(Moved::Nothing);
         if let Moved::Bytes(count) = moved {
             self.lost += count as u64;
         }
@@ -159,6 +154,22 @@ impl LogFile {
             self.unsaid = Some(format!("{path}: {error}; output is let go until there is room"));
         }
         moved
+    }
+}
+
+/// Where output goes that nothing else takes: open before there are no descriptors left.
+static NOWHERE: LazyLock<Option<OwnedFd>> = LazyLock::new(|| platform::null().ok());
+
+/// Opens a log, in a folder that may have been removed.
+fn open(path: &Path) -> io::Result<File> {
+    let mut how = OpenOptions::new();
+    how.read(true).write(true).create(true).truncate(false);
+    match (how.open(path), path.parent()) {
+        (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(folder)?;
+            how.open(path)
+        }
+        (result, _) => result,
     }
 }
 

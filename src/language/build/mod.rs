@@ -12,7 +12,7 @@ mod service;
 mod task;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -62,6 +62,7 @@ pub(super) fn build(
     let mut builder = Builder {
         layered,
         names: &names,
+        giving_way: &options.giving_way,
         files: Vec::new(),
         read: sources.read.clone(),
         edges: Vec::new(),
@@ -79,6 +80,8 @@ pub(super) fn build(
 struct Builder<'a> {
     layered: &'a Layered,
     names: &'a Names,
+    /// Services whose ports are to give way.
+    giving_way: &'a BTreeSet<String>,
     /// The stack's env files.
     files: Vec<EnvFile>,
     /// Every file that was read.
@@ -108,7 +111,10 @@ impl Builder<'_> {
             let mut scope =
                 scope_of(&world, Owner::Service(&item.name.value), early, problems, &mut uses);
             scope.early = true;
-            let ports = port::ports(&item.decl, &mut scope);
+            let mut ports = port::ports(&item.decl, &mut scope);
+            if self.giving_way.contains(&item.name.value) {
+                ports.give_way();
+            }
             self.places.insert(item.name.value.clone(), ports.places.clone());
             known.insert(item.name.value.clone(), ports);
         }

@@ -2,6 +2,7 @@
 
 mod describe;
 mod diag;
+mod folder_watch;
 mod poller;
 mod ports;
 mod process;
@@ -12,6 +13,7 @@ mod table;
 mod transfer;
 
 pub use describe::{Description, command_line, describe, predicament};
+pub use folder_watch::FolderWatch;
 pub use poller::{Poller, Readiness};
 pub use ports::{holders, listeners};
 pub use process::{ProcId, Process};
@@ -21,5 +23,5 @@ pub use setup::{
 };
 pub use spawn::spawn;
 pub use stats::stats;
-pub use table::{Entry, Table};
+pub use table::{Entry, Table, held_pipe};
 pub use transfer::{peek_bytes, transfer};

@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     fs::File,
     io::{self, Read},
+    os::fd::OwnedFd,
 };
+
+use rustix::fs::{Mode, OFlags};
 
 use super::ProcId;
 use crate::platform::FileId;
@@ -131,6 +134,17 @@ impl Entry {
         let mut variables = environment.split(|&byte| byte == 0);
         variables.find(|variable| variable.starts_with(b"STACKRUN_ID=")).map(<[u8]>::to_vec)
     }
+}
+
+/// Opens the reading end of a pipe that has lost its name, where a process has it as stdin, stdout
+/// or stderr.
+pub fn held_pipe(pid: u32, pipe: FileId) -> Option<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let open = |number: u8| {
+        let opened = rustix::fs::open(format!("/proc/{pid}/fd/{number}"), flags, Mode::empty());
+        opened.ok().filter(|end| rustix::fs::fstat(end).is_ok_and(|s| FileId::from(&s) == pipe))
+    };
+    (0..3).find_map(open)
 }
 
 #[cfg(test)]

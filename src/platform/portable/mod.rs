@@ -2,6 +2,7 @@
 //! as far as the system can, slower, and with the small gaps that a process known by its number
 //! alone leaves.
 
+mod folder_watch;
 mod people;
 mod poller;
 mod ports;
@@ -11,6 +12,7 @@ mod spawn;
 mod table;
 mod transfer;
 
+pub use folder_watch::FolderWatch;
 pub use people::{Description, command_line, describe, predicament, stats};
 pub use poller::{Poller, Readiness};
 pub use ports::{holders, listeners};
@@ -20,7 +22,7 @@ pub use setup::{
     restore_open_files,
 };
 pub use spawn::spawn;
-pub use table::{Entry, Table};
+pub use table::{Entry, Table, held_pipe};
 pub use transfer::{peek_bytes, transfer};
 
 /// What a program says on its stdout.

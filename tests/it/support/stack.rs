@@ -13,6 +13,7 @@ use std::{
 };
 
 use serde_json::Value;
+use stackrun::platform::Places;
 use tempfile::TempDir;
 
 use super::{
@@ -20,7 +21,9 @@ use super::{
     ports::Lease,
     process::Process,
     program::{Ran, Running},
-    repository, testbed,
+    repository,
+    stranger::Stranger,
+    testbed,
     wait::{PATIENCE, eventually, wait_for},
 };
 
@@ -134,6 +137,13 @@ impl Stack {
         command
     }
 
+    /// The helper as a program that has nothing to do with the stack, in the stack's folder.
+    pub(crate) fn stranger(&self, words: &[&str], env: &[(&str, &str)]) -> Stranger {
+        let mut command = Command::new(testbed());
+        command.args(words).envs(self.cookie.split_once('=')).envs(env.iter().copied());
+        Stranger::start(command.current_dir(self.folder()))
+    }
+
     /// Starts `stackrun LINE`.
     pub(crate) fn start(&self, line: &str) -> Running {
         Running::start(format!("stackrun {line}"), self.command(line))
@@ -214,6 +224,17 @@ impl Stack {
         let pid = wait_for("a supervisor", || self.status()["supervisor"]["pid"].as_u64());
         let pid = u32::try_from(pid).expect("a pid");
         Process::get(pid).expect("a supervisor that lives")
+    }
+
+    /// Where everything of this stack is.
+    pub(crate) fn places(&self) -> Places {
+        Places::of(self.folder()).expect("its places")
+    }
+
+    /// The keeper, as the lock on the stack's folder tells: without asking anybody, which would
+    /// start one.
+    pub(crate) fn keeper_by_lock(&self) -> Option<u32> {
+        stackrun::platform::lock_holder(self.folder())
     }
 
     /// Every process that was started for this stack and still lives.

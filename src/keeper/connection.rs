@@ -15,7 +15,7 @@ use super::{
 
 /// A connection, with what has still to be sent.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct Connection {
     stream: UnixStream,
     decoder: Decoder<ToKeeper>,
     unsent: Vec<u8>,
@@ -30,7 +30,7 @@ pub(super) struct Heard {
     pub(super) ended: bool,
 }
 
-impl Line {
+impl Connection {
     pub(super) fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         Ok(Self { stream, decoder: Decoder::default(), unsent: Vec::new() })
@@ -71,7 +71,7 @@ impl Line {
     }
 }
 
-impl AsFd for Line {
+impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }

@@ -1,0 +1,98 @@
+//! Ports that somebody else holds: looked for before anything is started, asked about at a
+//! terminal.
+
+use std::collections::BTreeSet;
+
+use super::{
+    ask,
+    context::Context,
+    error::Error,
+    holding::{Holding, look},
+};
+use crate::{
+    model::{Busy, Stack},
+    platform,
+    status::Status,
+};
+
+/// Asks what to do about each port that one of these services is to have and somebody holds, and
+/// stops whoever is to be stopped. The services that are to use the next free port.
+///
+/// # Errors
+/// The answer was to leave it all as it is.
+pub(super) fn ask_about(
+    context: &Context,
+    stack: &Stack,
+    status: &Status,
+    names: &[String],
+) -> Result<BTreeSet<String>, Error> {
+    let mut giving_way = BTreeSet::new();
+    if !(context.live && ask::can_ask()) {
+        return Ok(giving_way);
+    }
+    let up = |name: &str| status.services.iter().any(|s| s.name == name && s.pid.is_some());
+    let services = stack.services.iter().filter(|s| names.contains(&s.name) && !up(&s.name));
+    for service in services {
+        let asking = service.ports.iter().filter(|port| port.busy == Busy::Ask);
+        for port in asking.filter_map(|port| port.number.fixed()) {
+            let holding = look(port, &stack.dir, status)?;
+            if !holding.is_in_the_way() {
+                continue;
+            }
+            let text = format!("{} wants port {port}, {}.", service.name, holding.text());
+            match answer(&text, &holding)? {
+                Answer::Stop => stop(port, &holding)?,
+                Answer::Next => {
+                    giving_way.insert(service.name.clone());
+                }
+                Answer::Cancel => return Err(Error::PortHeld(text)),
+            }
+        }
+    }
+    Ok(giving_way)
+}
+
+/// Services whose ports gave way when they were started, and which run like that.
+pub(super) fn given_way(running: &Stack, file: &Stack, status: &Status) -> BTreeSet<String> {
+    let up = status.services.iter().filter(|service| service.pid.is_some());
+    let gave_way = up.filter(|status| {
+        let busy = |stack: &Stack, busy| {
+            let service = stack.service(&status.name);
+            service.is_some_and(|service| service.ports.iter().any(|port| port.busy == busy))
+        };
+        busy(running, Busy::Next) && busy(file, Busy::Ask) && !busy(file, Busy::Next)
+    });
+    gave_way.map(|service| service.name.clone()).collect()
+}
+
+enum Answer {
+    Stop,
+    Next,
+    Cancel,
+}
+
+fn answer(text: &str, holding: &Holding) -> Result<Answer, Error> {
+    let may_stop = holding.holder.own_process().is_some();
+    let question = match may_stop {
+        true => format!("{text}\n[s]top it, use the [n]ext free port, or [c]ancel?"),
+        false => format!("{text}\nIt is not yours to stop. Use the [n]ext free port, or [c]ancel?"),
+    };
+    loop {
+        match &*ask::line(&question)?.to_lowercase() {
+            "s" | "stop" if may_stop => return Ok(Answer::Stop),
+            "n" | "next" => return Ok(Answer::Next),
+            "" | "c" | "cancel" => return Ok(Answer::Cancel),
+            _ => {}
+        }
+    }
+}
+
+fn stop(port: u16, holding: &Holding) -> Result<(), Error> {
+    let Some(process) = holding.holder.own_process() else { return Ok(()) };
+    platform::end_tree(process.id, None).map_err(|error| {
+        Error::PortHeld(format!(
+            "port {port}: pid {} could not be stopped: {error}",
+            process.id.pid
+        ))
+    })
+}

@@ -1,0 +1,28 @@
+//! `upgrade`: this program goes on where another version was.
+
+use crate::{
+    cli::{
+        context::{Context, status_of},
+        error::{Error, status},
+    },
+    control::Client,
+    reporters::{Symbol, headline},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  stackrun upgrade      after a new version was installed; `up` does it by itself";
+
+/// Have this version take over the running stack, without restarting anything
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {}
+
+pub(in crate::cli) fn run(_: &Args, context: &Context) -> Result<u8, Error> {
+    let client = Client::upgrade(&context.folder()?)?;
+    let mut client = client.ok_or(Error::NotRunning { stack: None })?;
+    let stack = status_of(&mut client)?.stack;
+    let text = format!("{stack} is held by {} now; nothing was restarted", client.version());
+    context.say(&headline(Symbol::Good, &text, context.err));
+    Ok(status::OK)
+}

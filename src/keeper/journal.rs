@@ -1,0 +1,123 @@
+//! The journal in the runtime folder: a line for each change of a unit or of a paper; the last
+//! one counts, and one that was cut short does not. Nothing of another boot counts.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    protocol::{Paper, Papers, UnitId},
+    record::Record,
+};
+use crate::platform;
+
+/// The journal is written anew once this many bytes have been added, or twice what it began with.
+const SLACK: usize = 1 << 20;
+
+/// A line of the journal.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Line {
+    Boot(String),
+    Unit(Box<Record>),
+    Forgotten(UnitId),
+    Paper(Paper, String),
+}
+
+/// The journal as it is written.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    /// None if it could not be opened, or not be written to: then there is no take-over, and
+    /// nothing else is lost.
+    file: Option<File>,
+    /// Its length when it was last written anew, and what has been added since.
+    first: usize,
+    added: usize,
+    unwritten: Vec<u8>,
+    /// That it could not be written has been said.
+    complained: bool,
+}
+
+impl Journal {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, file: None, first: 0, added: 0, unwritten: Vec::new(), complained: false }
+    }
+
+    pub(super) fn add(&mut self, line: &Line) {
+        self.unwritten.extend(super::handle::line(line));
+    }
+
+    /// Writes what was added. Not if the journal is to be written anew.
+    pub(super) fn write(&mut self) {
+        let Some(file) = &mut self.file else { return };
+        self.added += self.unwritten.len();
+        if file.write_all(&self.unwritten).is_err() {
+            self.file = None;
+        }
+        self.unwritten.clear();
+    }
+
+    /// Whether it has grown too long, or could not be written last time and has news.
+    pub(super) fn wants_to_be_new(&self) -> bool {
+        let broken = self.file.is_none() && !self.unwritten.is_empty();
+        broken || self.added > SLACK.max(self.first * 2)
+    }
+
+    /// Puts these lines in place of all, in one step. An error is returned the first time.
+    pub(super) fn replace(&mut self, lines: impl Iterator<Item = Line>) -> io::Result<()> {
+        self.unwritten.clear();
+        self.file = None;
+        let bytes: Vec<u8> = lines.flat_map(|line| super::handle::line(&line)).collect();
+        match self.put(&bytes) {
+            Ok(file) => {
+                self.file = Some(file);
+                (self.first, self.added, self.complained) = (bytes.len(), 0, false);
+                Ok(())
+            }
+            Err(error) if !std::mem::replace(&mut self.complained, true) => Err(error),
+            Err(_said) => Ok(()),
+        }
+    }
+
+    fn put(&self, bytes: &[u8]) -> io::Result<File> {
+        let new = self.path.with_extension("new");
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(CWD, &new, flags | OFlags::NOFOLLOW, Mode::RUSR | Mode::WUSR);
+        let mut file = File::from(file?);
+        file.write_all(bytes)?;
+        std::fs::rename(new, &self.path)?;
+        Ok(file)
+    }
+}
+
+/// What a journal tells.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// The last record of each unit.
+    pub(super) records: BTreeMap<UnitId, Record>,
+    /// The last text of each paper.
+    pub(super) papers: Papers,
+}
+
+/// Reads a journal; nothing if it is of another boot.
+pub(super) fn read(journal: &Path) -> io::Result<Told> {
+    let mut told = Told::default();
+    let mut this_boot = false;
+    for line in std::fs::read(journal)?.split(|byte| *byte == b'\n') {
+        match serde_json::from_slice(line) {
+            Ok(Line::Boot(boot)) => this_boot = boot == platform::boot_id(),
+            Ok(Line::Unit(record)) => drop(told.records.insert(record.unit.clone(), *record)),
+            Ok(Line::Forgotten(unit)) => drop(told.records.remove(&unit)),
+            Ok(Line::Paper(paper, text)) => drop(told.papers.insert(paper, text)),
+            Err(_cut_short) => {}
+        }
+    }
+    Ok(if this_boot { told } else { Told::default() })
+}

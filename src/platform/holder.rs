@@ -1,0 +1,151 @@
+//! Who holds a port.
+
+use std::{io, path::PathBuf};
+
+use super::{Description, Entry, MARK, Places, describe, holders, listeners, own_uid, user_name};
+
+/// Who holds a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody.
+    Free,
+    /// A process that a stack has started, be it one that its stack has lost sight of.
+    Service {
+        /// Which stack's, and which service's.
+        mark: Mark,
+        /// The process.
+        process: Description,
+    },
+    /// Another process.
+    Stranger(Description),
+    /// A process that we may not look at.
+    Hidden {
+        /// Whose it is.
+        user: String,
+    },
+}
+
+/// The mark that a keeper gives to what it starts: `STACKRUN_ID=stack:stamp:name:generation`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The stack: the name of its runtime folder.
+    pub stack: String,
+    /// The service or task.
+    pub name: String,
+    /// The whole mark, as it stands in the environment.
+    pub text: String,
+}
+
+impl Mark {
+    /// The mark of a process, if it has one.
+    pub fn of(pid: u32) -> Option<Self> {
+        let text = String::from_utf8(Entry::read(pid)?.mark()?).ok()?;
+        let mut parts = text.strip_prefix(MARK)?.strip_prefix('=')?.split(':');
+        let stack = parts.next()?.to_owned();
+        // A hook's name is `service:hook`.
+        let name = parts.nth(1)?.to_owned();
+        Some(Self { stack, name, text })
+    }
+
+    /// Which start of that.
+    pub fn generation(&self) -> Option<u64> {
+        self.text.rsplit(':').next()?.parse().ok()
+    }
+
+    /// Whether it is of the stack that has this runtime folder.
+    pub fn is_of(&self, places: &Places) -> bool {
+        places.runtime.file_name().is_some_and(|stack| *stack == *self.stack)
+    }
+
+    /// The folder of its stack, as long as that has a keeper.
+    pub fn folder(&self) -> Option<PathBuf> {
+        Places::folder_of(&self.stack)
+    }
+}
+
+impl Holder {
+    /// Looks who holds a port. Of several processes that share a socket it is the one that the
+    /// others come from.
+    ///
+    /// # Errors
+    ///
+    /// Those of asking the system for its listening sockets.
+    pub fn of(port: u16) -> io::Result<Self> {
+        let listeners = listeners(&[port])?;
+        let Some(first) = listeners.first() else { return Ok(Self::Free) };
+        let inodes: Vec<u64> = listeners.iter().map(|listener| listener.inode).collect();
+        let found = holders(&inodes, None).into_iter().next();
+        let process = found.and_then(|(inode, pid)| describe(origin(inode, pid)));
+        let Some(process) = process else {
+            return Ok(Self::Hidden { user: user_name(first.uid) });
+        };
+        Ok(match Mark::of(process.id.pid) {
+            Some(mark) => Self::Service { mark, process },
+            None => Self::Stranger(process),
+        })
+    }
+
+    /// The process, where it may be looked at.
+    pub fn process(&self) -> Option<&Description> {
+        match self {
+            Self::Service { process, .. } | Self::Stranger(process) => Some(process),
+            Self::Free | Self::Hidden { .. } => None,
+        }
+    }
+
+    /// The process, where it is this user's own, so that it may be ended.
+    pub fn own_process(&self) -> Option<&Description> {
+        let own = user_name(own_uid());
+        self.process().filter(|process| process.user == own)
+    }
+}
+
+/// In one line, as it follows "is held by".
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Free => f.write_str("nobody"),
+            Self::Hidden { user } => write!(f, "a process of {user}"),
+            Self::Stranger(process) => write!(f, "{process}"),
+            Self::Service { mark, process } => {
+                let name = &mark.name;
+                match mark.folder() {
+                    Some(folder) => write!(f, "`{name}` of the stack in {}", folder.display())?,
+                    None => write!(f, "`{name}` of another stack")?,
+                }
+                write!(f, ": {process}")
+            }
+        }
+    }
+}
+
+/// `pid 812 (nginx: master process), user www-data, in /srv, for 3m`.
+impl std::fmt::Display for Description {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { id, command, dir, user, .. } = self;
+        write!(f, "pid {} ({command}), user {user}", id.pid)?;
+        if let Some(dir) = dir {
+            write!(f, ", in {}", dir.display())?;
+        }
+        let minutes = super::now().since(self.started).as_secs() / 60;
+        match (minutes / 1440, minutes / 60, minutes) {
+            (_, _, 0) => Ok(()),
+            (_, 0, minutes) => write!(f, ", for {minutes}m"),
+            (0, hours, _) => write!(f, ", for {hours}h"),
+            (days, _, _) => write!(f, ", for {days}d"),
+        }
+    }
+}
+
+/// The process that a socket comes from: the holder's furthest ancestor that holds it without a
+/// break, such as the master of a server's workers.
+fn origin(inode: u64, pid: u32) -> u32 {
+    let mut origin = pid;
+    while let Some(parent) = Entry::read(origin).map(|entry| entry.parent)
+        && parent > 1
+        && holders(&[inode], Some(&[parent])).contains_key(&inode)
+    {
+        origin = parent;
+    }
+    origin
+}

@@ -1,0 +1,84 @@
+//! Plans, reasons, notes; and many services at once.
+
+use stackrun::supervisor::How;
+
+use crate::{
+    scenarios::{SECOND, down, ready_world, service, shop, stack, up},
+    world::{Script, World},
+};
+
+#[test]
+fn a_note_with_its_changes_is_as_good_as_a_new_one() {
+    let mut world = World::new(shop());
+    world.ask(up(&shop(), &[]));
+    let mut note = world.core.note();
+    while world.step(world.now + SECOND) {
+        note += &world.core.note_changes();
+    }
+    let restored = stackrun::supervisor::Supervisor::restore(shop(), &note).expect("a note");
+    assert_eq!(restored.note(), world.core.note());
+}
+
+#[test]
+fn a_plan_says_what_up_would_do_and_why() {
+    let world = ready_world(&shop());
+    let mut edited = shop();
+    edited.services[1].env.insert(
+        "LEVEL".into(),
+        stackrun::model::EnvValue { value: Some("debug".into()), secret: false },
+    );
+    edited.services[1].restart.tries = 9;
+    edited.services.remove(2);
+    edited.services.push(service("docs", &["postgres"]));
+    let plan = world.core.plan(&up(&edited, &[]), world.now).expect("no refusal");
+    let steps: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        steps,
+        [
+            "stop web: not in the file any more",
+            "keep postgres: already ready",
+            "start docs: asked for",
+            "run migrate: needed by api",
+            "restart api: env.LEVEL added: \"debug\", restart changed",
+        ]
+    );
+}
+
+#[test]
+fn why_goes_down_to_the_root() {
+    let mut world = World::new(shop());
+    world.scripts.insert("postgres".into(), Script { spawn_fails: true, ..Script::default() });
+    world.ask(up(&shop(), &[]));
+    world.pass(60 * SECOND);
+    let why = world.core.why("web", world.now).expect("a known name");
+    let links: Vec<(&str, &str, &str)> = why
+        .links
+        .iter()
+        .map(|link| (link.name.as_str(), link.state.as_str(), link.because.as_str()))
+        .collect();
+    assert_eq!(links[0], ("web", "waiting", "blocked by postgres"));
+    assert_eq!(links[1], ("api", "waiting", "blocked by postgres"));
+    let root = why.links.last().expect("a root");
+    assert_eq!((root.name.as_str(), root.state.as_str()), ("postgres", "failed"));
+    assert_eq!(root.next, ["stackrun logs postgres", "stackrun restart postgres"]);
+    assert!(world.core.why("nobody", world.now).is_none());
+}
+
+#[test]
+fn a_thousand_services_start() {
+    let name = |n: usize| format!("s{n:04}");
+    let services = (0..1000).map(|n| {
+        let needs: Vec<String> = (n % 10 > 0).then(|| name(n - 1)).into_iter().collect();
+        service(&name(n), &needs.iter().map(String::as_str).collect::<Vec<_>>())
+    });
+    let stack = stack(services.collect(), vec![]);
+    let mut world = World::new(stack.clone());
+    let op = world.ask(up(&stack, &[]));
+    world.pass(60 * SECOND);
+    assert!(world.results(op).iter().all(|(_, how)| matches!(how, How::Ready { .. })));
+    let bytes = world.core.note().len();
+    assert!(bytes < 1_000_000, "a note of {bytes} bytes");
+    world.ask(down(&[]));
+    world.pass(60 * SECOND);
+    assert!(world.core.is_idle());
+}
