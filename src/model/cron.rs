@@ -50,7 +50,7 @@ impl Cron {
         let weekday = self.has(4, weekday) || weekday == 0 && self.has(4, 7);
         match (self.days, self.weekdays) {
             (true, true) => self.has(2, day) || weekday,
-            (true, false) | (false, true) | (false, false) => self.has(2, day) && weekday,
+            (true | false, false) | (false, true) => self.has(2, day) && weekday,
         }
     }
 

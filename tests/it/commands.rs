@@ -152,3 +152,9 @@ fn the_file_is_found_from_a_folder_below_and_by_name() {
     command.arg(stack.path("stack.kdl")).arg("status").current_dir("/");
     Running::start("--file … status".to_owned(), command).ends().exits(0);
 }
+
+#[test]
+fn what_has_no_effect_yet_is_told_with_its_place() {
+    let stack = Stack::new("service \"a\" {\n    run \"@testbed\"\n    limit cpu=1.5\n}\n");
+    stack.up().says("`a.limit.cpu` has no effect yet").says("stack.kdl:3");
+}

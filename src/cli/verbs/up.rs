@@ -14,8 +14,9 @@ use crate::{
         verbs::{self, completions::stack_names},
         when,
     },
-    control::{Client, Reply, Request},
+    control::{Client, ClientError, Reply, Request},
     event::Tick,
+    language,
     model::Stack,
     plan::Plan,
     reporters::{
@@ -76,6 +77,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         return Ok(status::OK);
     }
     check_programs(args, &stack)?;
+    context.say_all(&without_effect(context, &stack));
     let giving_way = giving_way(args, context, &stack)?;
     if !giving_way.is_empty() {
         stack = context.load_giving_way(&args.profiles, giving_way)?.stack;
@@ -175,7 +177,14 @@ fn plan(args: &Args, stack: &Stack) -> Result<Plan, Error> {
 /// started, and as is answered now.
 fn giving_way(args: &Args, context: &Context, stack: &Stack) -> Result<BTreeSet<String>, Error> {
     let mut giving_way = BTreeSet::new();
-    let now = match context.connect_if_running()? {
+    let running = match context.connect_if_running() {
+        // It goes on as this version, as it would do a moment later anyway.
+        Err(Error::Client(ClientError::Version { .. })) => {
+            Some(Client::connect_or_launch(&stack.dir)?)
+        }
+        running => running?,
+    };
+    let now = match running {
         Some(mut client) => {
             let now = status_of(&mut client)?;
             giving_way = busy::given_way(&context.known_stack(Some(&mut client))?, stack, &now);
@@ -199,6 +208,16 @@ fn check_programs(args: &Args, stack: &Stack) -> Result<(), Error> {
     let names = started(args, stack);
     let missing = programs::missing_programs(stack, &caller::environment(), &names);
     if missing.is_empty() { Ok(()) } else { Err(Error::MissingPrograms(missing)) }
+}
+
+/// What the file says and nothing carries out yet.
+fn without_effect(context: &Context, stack: &Stack) -> Vec<String> {
+    let nodes = language::unsupported(stack).into_iter().map(|node| {
+        let place = node.origin.map(|at| format!(" ({}:{})", at.file.display(), at.line));
+        let text = format!("`{}` has no effect yet{}", node.path, place.unwrap_or_default());
+        headline(context, &text)
+    });
+    nodes.collect()
 }
 
 fn headline(context: &Context, text: &str) -> String {
