@@ -107,7 +107,7 @@ impl Context {
     /// Reads and checks the stack file with the profiles that were asked for, else with those in
     /// force: an `up --profile` counts until the next `up`.
     pub(super) fn load_as_in_force(&self, profiles: &[String]) -> Result<Loaded, Error> {
-        let running = if profiles.is_empty() { self.connect_if_running()? } else { None };
+        let running = if profiles.is_empty() { self.connect_to_change()? } else { None };
         match running {
             Some(mut client) => self.load(&self.known_stack(Some(&mut client))?.profiles),
             None => self.load(profiles),
@@ -122,6 +122,11 @@ impl Context {
     /// Connects to the stack's supervisor; `None`: nothing is running.
     pub(super) fn connect_if_running(&self) -> Result<Option<Client>, Error> {
         Ok(Client::connect(&self.folder()?)?)
+    }
+
+    /// The same for what changes the stack: an older version goes on as this one first.
+    pub(super) fn connect_to_change(&self) -> Result<Option<Client>, Error> {
+        Ok(Client::connect_to_newest(&self.folder()?)?)
     }
 
     /// The stack as the supervisor has it; with nothing running, as its file has it.

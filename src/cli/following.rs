@@ -1,12 +1,12 @@
 //! Logs as they grow, printed as they come.
 
-use std::{path::PathBuf, time::Duration};
+use std::{io::IsTerminal, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 
 use super::{caller, context::write_out, error::Error};
 use crate::{
-    logs::{self, Follower, Log, Select},
+    logs::{self, Follower, Item, Log, MarkFollower, Marks, Place, Select},
     reporters::logs::LogPrinter,
 };
 
@@ -23,9 +23,12 @@ pub(super) struct Following {
     owners: Vec<String>,
     select: Select,
     followers: Vec<Follower>,
+    marks: Option<MarkFollower>,
     printer: LogPrinter,
     scanned: Timestamp,
     pause: Duration,
+    /// A person watches, who is not to be shown more than can be read.
+    watched: bool,
 }
 
 impl Following {
@@ -34,11 +37,21 @@ impl Following {
         folder: PathBuf,
         owners: Vec<String>,
         select: Select,
+        marks: Option<Marks>,
         printer: LogPrinter,
     ) -> Result<Self, Error> {
-        let followers = wanted(&folder, &owners)?.iter().map(Follower::from_end).collect();
-        let scanned = caller::now();
-        Ok(Self { folder, owners, select, followers, printer, scanned, pause: PAUSES.0 })
+        let followers = wanted(&folder, &owners)?.iter().map(Follower::from_last_line).collect();
+        let marks = marks.map(MarkFollower::new);
+        let (scanned, pause) = (caller::now(), PAUSES.0);
+        let watched = std::io::stdout().is_terminal();
+        Ok(Self { folder, owners, select, followers, marks, printer, scanned, pause, watched })
+    }
+
+    /// Where it began in a log: what is before that is the past.
+    pub(super) fn begin(&self, log: &Log) -> Option<Place> {
+        let follower = self.followers.iter().find(|follower| follower.log() == log);
+        // One that was not there then is followed from its start.
+        Some(follower.map_or(Place::default(), Follower::place))
     }
 
     /// Prints what has come since the last time; whether that was anything.
@@ -47,13 +60,21 @@ impl Following {
         if crate::reporters::words::between(self.scanned, now) >= RESCAN {
             self.rescan(now)?;
         }
-        let mut lines: Vec<logs::Line> =
-            self.followers.iter_mut().flat_map(|follower| follower.lines(now)).collect();
-        lines.sort_by_key(|line| line.at);
-        lines.retain(|line| self.select.holds(line));
-        let printer = &mut self.printer;
-        let bytes: Vec<u8> =
-            lines.iter().flat_map(|line| printer.line(&line.name, line.at, &line.text)).collect();
+        let mut items = Vec::new();
+        for follower in &mut self.followers {
+            if self.watched {
+                follower.hurry();
+            }
+            let lines = follower.lines(now).into_iter();
+            let lines = lines.filter(|line| self.select.holds(line)).map(Item::Line);
+            items.extend(follower.spared(now).map(Item::Spared));
+            items.extend(lines);
+        }
+        let marks = self.marks.as_mut().map(MarkFollower::take).unwrap_or_default();
+        items.extend(marks.into_iter().map(|mark| Item::Mark(Box::new(mark))));
+        items.sort_by_key(Item::at);
+        let mut bytes = Vec::new();
+        items.iter().for_each(|item| print(&mut self.printer, &mut bytes, item));
         if bytes.is_empty() {
             return Ok(false);
         }
@@ -76,6 +97,17 @@ impl Following {
             }
         }
         Ok(())
+    }
+}
+
+/// Adds an item to what is to be written.
+pub(super) fn print(printer: &mut LogPrinter, out: &mut Vec<u8>, item: &Item) {
+    match item {
+        Item::Line(line) => printer.line(out, &line.name, line.at, &line.text),
+        Item::Mark(mark) => printer.mark(out, mark),
+        Item::Spared(spared) => {
+            printer.spared(out, &spared.name, spared.at, (spared.lines, spared.files));
+        }
     }
 }
 

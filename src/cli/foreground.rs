@@ -195,5 +195,5 @@ pub(super) fn logs_of(context: &Context, stack: &Stack) -> Result<Following, Err
     let style = Style::Prefixed { names: true, times: false };
     let printer = LogPrinter::new(style, context.out, TimeZone::system(), stack.names());
     let folder = stack.dir.join(".stackrun").join("logs");
-    Following::new(folder, Vec::new(), Select::default(), printer)
+    Following::new(folder, Vec::new(), Select::default(), None, printer)
 }

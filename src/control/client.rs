@@ -9,6 +9,7 @@ use super::{
 use crate::{
     keeper::LaunchError,
     platform::{Places, PlacesError},
+    status::ServiceState,
     supervisor::{Command, Outcome, Until},
 };
 
@@ -92,6 +93,17 @@ impl Client {
         Ok(Self { places, wire, pending: None })
     }
 
+    /// Connects for what changes the stack: an older version goes on as this program first.
+    /// `None` if nothing is running.
+    ///
+    /// # Errors
+    /// Anything but "nothing is running".
+    pub fn connect_to_newest(dir: &Path) -> Result<Option<Self>, ClientError> {
+        let places = Places::of(dir)?;
+        let wire = Wire::connect_to_newest(&places)?.filter(|wire| wire.used);
+        Ok(wire.map(|wire| Self { places, wire, pending: None }))
+    }
+
     /// Has this program go on in the place of whatever version holds the stack in `dir`, which
     /// restarts no service; `None` if nothing is running.
     ///
@@ -168,10 +180,31 @@ impl Client {
         };
         self.wire = wire;
         self.wire.last_id = id;
-        let request = if begun { go_on(request) } else { request };
-        self.wire.send(id, request.clone())?;
+        let sent = self.ask_again(id, request.clone(), begun);
         self.pending = Some(Pending { id, request, begun });
-        Ok(None)
+        match sent {
+            // This one died, too: the next look finds its successor.
+            Ok(()) | Err(ClientError::Gone) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn ask_again(&mut self, id: u64, request: Request, begun: bool) -> Result<(), ClientError> {
+        let request = if begun { go_on(self.with_names(request)?) } else { request };
+        self.wire.send(id, request)
+    }
+
+    /// The restart of everything that runs, by name: not all may have been running.
+    fn with_names(&mut self, mut request: Request) -> Result<Request, ClientError> {
+        if let Request::Do { command: Command::Restart { names, .. }, .. } = &mut request
+            && names.is_empty()
+            && let Reply::Status { status } = self.call_once(Request::Status)?
+        {
+            let running = status.services.into_iter();
+            let running = running.filter(|service| service.state != ServiceState::Idle);
+            names.extend(running.map(|service| service.name));
+        }
+        Ok(request)
     }
 
     /// Sends a question and waits for its answer; a supervisor that dies meanwhile is waited for,

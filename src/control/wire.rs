@@ -82,24 +82,24 @@ impl Wire {
         }
     }
 
-    /// Connects, if need be to a supervisor that is started for it; one of an older version goes
-    /// on as this program.
+    /// Connects, if need be to a supervisor that is started for it.
     pub(super) fn connect_or_launch(places: &Places) -> Result<Self, ClientError> {
         let deadline = platform::now() + SETTLE;
         loop {
-            match Self::connect(places) {
-                Ok(Some(wire)) if !is_older(&wire.version) => return Ok(wire),
-                Err(ClientError::Version { version }) if !is_older(&version) => {
-                    return Err(ClientError::Version { version });
-                }
-                Ok(Some(_)) | Err(ClientError::Version { .. }) => {
-                    if let Some(wire) = Self::upgrade(places)? {
-                        return Ok(wire);
-                    }
-                }
-                Ok(None) => launch(places, deadline)?,
-                Err(error) => return Err(error),
+            match Self::connect_to_newest(places)? {
+                Some(wire) => return Ok(wire),
+                None => launch(places, deadline)?,
             }
+        }
+    }
+
+    /// Connects; one of an older version goes on as this program. `None` if nobody holds the
+    /// stack.
+    pub(super) fn connect_to_newest(places: &Places) -> Result<Option<Self>, ClientError> {
+        match Self::connect(places) {
+            Ok(Some(wire)) if is_older(&wire.version) => Self::upgrade(places),
+            Err(ClientError::Version { version }) if is_older(&version) => Self::upgrade(places),
+            other => other,
         }
     }
 

@@ -26,14 +26,15 @@ use super::{
 use crate::{
     event::Tick,
     model::{Exit, Signal},
-    platform::{self, Places, Poller, Process, Readiness, SignalPipe, Waker},
+    platform::{self, FolderWatch, Places, Poller, Process, Readiness, SignalPipe, Waker},
 };
 
 /// The first token for processes; below are the fixed ones.
 const LINE: u64 = 0;
 const WAKE: u64 = 1;
 const SIGNAL: u64 = 2;
-const FIRST: u64 = 3;
+pub(super) const HOME: u64 = 3;
+const FIRST: u64 = 4;
 
 /// Zombies of strangers are looked for at most so often.
 const ORPHANS: Duration = Duration::from_millis(20);
@@ -71,6 +72,8 @@ pub(super) struct Keeper {
     pub(super) unheard: Vec<FromKeeper>,
     pub(super) finish: Option<Finish>,
     pub(super) journal: Journal,
+    /// Tells that the runtime folder is gone, where the system can.
+    pub(super) home: Option<FolderWatch>,
     /// Outputs whose pipes somebody may still hold.
     pub(super) open_outputs: HashSet<u64>,
     /// Whether trees were taken over that are not our children.
@@ -113,6 +116,7 @@ impl Keeper {
             unheard: Vec::new(),
             finish: None,
             journal: Journal::new(parts.places.units()),
+            home: None,
             open_outputs: HashSet::new(),
             places: parts.places,
             estate: parts.estate,
@@ -143,6 +147,7 @@ impl Keeper {
             LINE => {}
             WAKE => self.woken(),
             SIGNAL => self.signalled(),
+            HOME => self.look_home(),
             token if self.notifies.contains_key(&token) => self.notified(token),
             token => self.process_ended(token),
         }
@@ -182,7 +187,7 @@ impl Keeper {
         }
     }
 
-    fn hang_up(&mut self) {
+    pub(super) fn hang_up(&mut self) {
         if let Some(line) = self.line.take() {
             self.poller.remove(&line);
         }

@@ -23,10 +23,11 @@
 mod connection;
 mod finish;
 pub mod handle;
+mod home;
 mod journal;
 mod keep;
 mod launch;
-pub mod logs;
+mod logs;
 mod look;
 mod notify;
 pub mod protocol;

@@ -3,14 +3,13 @@
 use std::{
     fs::File,
     io::{self, Write},
-    os::{fd::OwnedFd, unix::net::UnixListener},
+    os::fd::OwnedFd,
     path::Path,
     sync::{Arc, atomic::AtomicBool, mpsc::channel},
 };
 
-use rustix::fs::Mode;
-
 use super::{
+    home::{Control, listen},
     keep::{Keeper, Parts},
     launch,
     protocol::Papers,
@@ -38,8 +37,9 @@ pub enum KeeperError {
 /// Holds the stack in `dir` until it is finished: the hidden `keeper` command.
 ///
 /// It makes this process a daemon, says one line on stdout (`ready`, `held`, or `error: …`),
-/// closes that, takes over what a dead keeper or (`resume`) the program before has left, and starts the supervisor: this same program as `supervisor --dir DIR`, with the
-/// descriptors [`super::handle::CONNECTION`] and [`super::handle::CONTROL`].
+/// closes that, takes over what a dead keeper or (`resume`) the program before has left, and starts
+/// the supervisor: this same program as `supervisor --dir DIR`, with the descriptors
+/// [`super::handle::CONNECTION`] and [`super::handle::CONTROL`].
 ///
 /// # Errors
 ///
@@ -69,7 +69,7 @@ pub fn run_with(
         }
     };
     let Prepared { places, estate, open_files, papers } = prepared;
-    let control = estate.control.try_clone().map_err(io("copy a descriptor"))?;
+    let control = estate.control.clone();
     let waker = Arc::new(Waker::new().map_err(io("make a pipe"))?);
     let caught = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
     let signals = SignalPipe::catch(&caught).map_err(io("catch signals"))?;
@@ -81,11 +81,12 @@ pub fn run_with(
     let mut keeper = Keeper::new(parts).map_err(io("begin"))?;
     keeper.papers = papers;
     keeper.take_over();
+    keeper.watch_home();
     say(&mut answer, launch::READY)?;
     drop(answer);
     let of_thread = places.clone();
     let starter = std::thread::Builder::new().name("supervisor".to_owned());
-    let kept = move || keep_alive(|offer| one(&of_thread, &control, offer), &offer);
+    let kept = move || keep_alive(|offer| one(&of_thread, &control.socket(), offer), &offer);
     starter.spawn(kept).map_err(io("start a thread"))?;
     keeper.run().map_err(io("wait"))?;
     places.remove_runtime();
@@ -116,24 +117,11 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
         Some(resume) => platform::inherited(resume.control),
         None => listen(&places),
     };
-    let control = control.map_err(io("listen on the control socket"))?;
+    let control = Control::new(control.map_err(io("listen on the control socket"))?);
     let open_files = platform::raise_open_files().ok();
     // Lost secrets are asked for when they are needed.
     let papers = resume.and_then(|resume| resume.papers().ok()).unwrap_or_default();
     Ok(Some(Prepared { places, estate: Estate { lock, control }, open_files, papers }))
-}
-
-/// Whoever has the lock may put its socket in place of an old one.
-fn listen(places: &Places) -> io::Result<OwnedFd> {
-    let path = places.socket();
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(&path)?;
-    rustix::fs::chmod(&path, Mode::RUSR | Mode::WUSR)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener.into())
 }
 
 /// Lets go of terminal, folder, descriptors and signals; returns what was stdout.

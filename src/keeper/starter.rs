@@ -22,12 +22,12 @@ use std::{
 use super::handle::{CONNECTION, CONTROL};
 use crate::platform::{self, Launch, Places, Waker};
 
-/// The first pause before a supervisor is started again; it doubles each time.
+/// The first pause before a supervisor that soon died is started again; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A supervisor that has lived for so long was well: its end begins with the first pause.
-const WELL: Duration = Duration::from_secs(10);
+/// A supervisor that has lived for so long was well: the next one is started at once.
+const WELL: Duration = Duration::from_secs(1);
 
 /// Where connections to supervisors are handed in.
 #[derive(Debug, Clone)]
@@ -64,9 +64,10 @@ pub(super) fn keep_alive(mut one: impl FnMut(&Offer) -> io::Result<()>, offer: &
         let _failed = one(offer);
         if platform::now().since(started) >= WELL {
             pause = FIRST_PAUSE;
+        } else {
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

@@ -7,12 +7,13 @@ use std::{
     ffi::{CString, OsString},
     fs::File,
     io::{self, Seek},
-    os::fd::{AsRawFd, OwnedFd, RawFd},
+    os::fd::{AsRawFd, RawFd},
     path::Path,
     str::FromStr,
 };
 
 use super::{
+    home::Control,
     keep::Keeper,
     protocol::{FromKeeper, Papers},
 };
@@ -48,7 +49,7 @@ impl FromStr for Resume {
 #[derive(Debug)]
 pub(super) struct Estate {
     pub(super) lock: FolderLock,
-    pub(super) control: OwnedFd,
+    pub(super) control: Control,
 }
 
 impl Resume {
@@ -75,7 +76,7 @@ impl Keeper {
 
     fn execute(&self, program: &Path) -> io::Result<std::convert::Infallible> {
         let lock = platform::inheritable(&self.estate.lock)?;
-        let control = platform::inheritable(&self.estate.control)?;
+        let control = platform::inheritable(&*self.estate.control.socket())?;
         let mut papers = self.papers.clone();
         papers.retain(|paper, _| !paper.outlives_the_keeper());
         let papers = serde_json::to_string(&papers)?;

@@ -1,37 +1,59 @@
 //! A log as it grows: over truncation, rotation and the restarts of whoever writes it.
 
 use std::{
-    fs::{File, Metadata},
-    io::{Read, Seek, SeekFrom},
-    path::{Path, PathBuf},
+    fs::{self, Metadata},
+    path::Path,
+    sync::Arc,
     time::Duration,
 };
 
 use jiff::Timestamp;
 
-use super::{LONGEST_LINE, Line, Log, index::Index};
+use super::{LONGEST_LINE, Line, Log, Place, files::numbered, index::Index, source::Source, tail};
 
 /// A line without its newline is shown after it has not grown for this long: a prompt.
 const PROMPT: Duration = Duration::from_millis(500);
 /// The most that is read at once, so that a flood of one log does not hold up the others.
-const CHUNK: u64 = 256 << 10;
+const CHUNK: usize = 256 << 10;
+/// A reader that is behind by more than this in one file may be spared some.
+const BEHIND: u64 = 2 << 20;
+/// It goes on this far from the end.
+const RESUME: u64 = 64 << 10;
+
+/// What a follower was spared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spared {
+    /// Of which log.
+    pub name: Arc<str>,
+    /// When that was noticed.
+    pub at: Timestamp,
+    /// Lines that were left out because the reader was too slow.
+    pub lines: u64,
+    /// Rotated files that had been removed before they could be read.
+    pub files: u64,
+}
 
 /// Reads what is added to a log.
 #[derive(Debug)]
 pub struct Follower {
     log: Log,
+    name: Arc<str>,
     open: Option<Open>,
+    /// The number that the open file has, or will have once it is rotated away.
+    number: u64,
     /// A line whose newline has not come yet, and since when it has not grown.
     partial: Vec<u8>,
     quiet_since: Option<Timestamp>,
     looked: Timestamp,
+    /// Lines and files.
+    spared: (u64, u64),
 }
 
 #[derive(Debug)]
 struct Open {
-    file: File,
+    source: Source,
     index: Index,
-    identity: (u64, u64),
+    identity: Option<(u64, u64)>,
     offset: u64,
 }
 
@@ -39,21 +61,32 @@ impl Follower {
     /// From the log's present end on.
     pub fn from_end(log: &Log) -> Self {
         let mut follower = Self::from_start(log);
-        follower.open = open(&log.path).and_then(|mut open| {
-            open.offset = open.file.seek(SeekFrom::End(0)).ok()?;
-            Some(open)
-        });
+        if let Some(open) = follower.current() {
+            open.offset = open.source.length();
+        }
+        follower
+    }
+
+    /// From the beginning of the last line that has no end yet.
+    pub fn from_last_line(log: &Log) -> Self {
+        let mut follower = Self::from_end(log);
+        if let Some(open) = &mut follower.open {
+            open.offset = tail::line_start(&mut open.source, open.offset).unwrap_or(open.offset);
+        }
         follower
     }
 
     /// From the first byte of the present file on.
     pub fn from_start(log: &Log) -> Self {
         Self {
+            name: log.name.as_str().into(),
             log: log.clone(),
             open: None,
+            number: 0,
             partial: Vec::new(),
             quiet_since: None,
             looked: Timestamp::default(),
+            spared: (0, 0),
         }
     }
 
@@ -62,36 +95,53 @@ impl Follower {
         &self.log
     }
 
+    /// Where it will go on.
+    pub fn place(&self) -> Place {
+        let offset = self.open.as_ref().map_or(0, |open| open.offset);
+        Place { file: self.number, offset }
+    }
+
     /// The bytes that have come since the last time, as they came.
     pub fn bytes(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         loop {
-            if self.open.is_none() {
-                self.open = open(&self.log.path);
-            }
-            let Some(open) = &mut self.open else { return bytes };
-            let truncated = open.file.metadata().is_ok_and(|file| file.len() < open.offset);
-            if truncated {
+            let Some(open) = self.current() else { return bytes };
+            if open.source.length() < open.offset {
                 open.offset = 0;
             }
-            let before = bytes.len();
-            if open.file.seek(SeekFrom::Start(open.offset)).is_err() {
-                return bytes;
-            }
-            // What could not be read comes the next time.
-            let _ = open.file.by_ref().take(CHUNK).read_to_end(&mut bytes);
-            let grown = bytes.len() - before;
+            // What cannot be read comes the next time.
+            let grown = open.source.append(open.offset, CHUNK, &mut bytes).unwrap_or(0);
             open.offset += grown as u64;
-            if grown > 0 {
+            if grown > 0 || !self.go_on() {
                 return bytes;
-            }
-            // At its end: is there a younger file?
-            let identity = open.identity;
-            match self.successor(identity) {
-                Some(next) => self.open = Some(next),
-                None => return bytes,
             }
         }
+    }
+
+    /// Leaves out what a reader that is far behind will not want to see.
+    pub fn hurry(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        let end = open.source.length();
+        if end.saturating_sub(open.offset) <= BEHIND {
+            return;
+        }
+        let goal = tail::line_start(&mut open.source, end - RESUME).unwrap_or(end);
+        let mut chunk = Vec::new();
+        while open.offset < goal {
+            chunk.clear();
+            let most = usize::try_from(goal - open.offset).unwrap_or(CHUNK).min(CHUNK);
+            let Ok(count @ 1..) = open.source.append(open.offset, most, &mut chunk) else { break };
+            self.spared.0 += memchr::memchr_iter(b'\n', &chunk).count() as u64;
+            open.offset += count as u64;
+        }
+        self.partial.clear();
+    }
+
+    /// What it was spared since the last time.
+    pub fn spared(&mut self, at: Timestamp) -> Option<Spared> {
+        let (lines, files) = std::mem::take(&mut self.spared);
+        let name = Arc::clone(&self.name);
+        (lines + files > 0).then_some(Spared { name, at, lines, files })
     }
 
     /// The lines that have come since the last time.
@@ -104,20 +154,20 @@ impl Follower {
         self.quiet_since = Some(now);
         let Some(open) = &mut self.open else { return Vec::new() };
         open.index.refresh();
-        // Where the index is behind, this much is known: it came after the last look.
-        let at = |offset| open.index.at(offset).clamp(looked.min(now), now);
         let mut offset = open.offset - bytes.len() as u64;
         let mut lines = Vec::new();
         let mut rest = bytes.as_slice();
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        while let Some(end) = memchr::memchr(b'\n', rest) {
             let mut text = std::mem::take(&mut self.partial);
             text.extend(&rest[..end]);
-            lines.push(Line { name: self.log.name.clone(), at: at(offset), text });
+            // Where the index is behind, this much is known: it came after the last look.
+            let at = open.index.at(offset).clamp(looked.min(now), now);
+            lines.push(Line { name: Arc::clone(&self.name), at, text });
             rest = &rest[end + 1..];
             offset += end as u64 + 1;
         }
         self.partial.extend(rest);
-        if self.partial.len() as u64 >= LONGEST_LINE {
+        if self.partial.len() >= LONGEST_LINE {
             lines.extend(self.rest(now));
         }
         lines
@@ -126,7 +176,7 @@ impl Follower {
     /// The line whose newline has not come: the stream is at its end.
     pub fn rest(&mut self, at: Timestamp) -> Option<Line> {
         let text = std::mem::take(&mut self.partial);
-        (!text.is_empty()).then(|| Line { name: self.log.name.clone(), at, text })
+        (!text.is_empty()).then(|| Line { name: Arc::clone(&self.name), at, text })
     }
 
     fn prompt(&mut self, now: Timestamp) -> Option<Line> {
@@ -138,30 +188,53 @@ impl Follower {
         None
     }
 
-    /// The file after the one with that identity: the present one, or, where there was more than
-    /// one rotation meanwhile, the oldest of those that are younger.
-    fn successor(&self, identity: (u64, u64)) -> Option<Open> {
-        let present = open(&self.log.path)?;
-        if present.identity == identity {
-            return None;
+    /// The file that is being read; the present one if there was none.
+    fn current(&mut self) -> Option<&mut Open> {
+        if self.open.is_none() {
+            self.open = Some(open(&self.log.path)?);
+            // Listed after it was opened: if it was rotated in between, it is listed itself.
+            self.number = self.log.numbers().last().map_or(1, |last| last + 1);
         }
-        let files: Vec<PathBuf> = self.log.files();
-        let place = files.iter().position(|file| identity_of(file) == Some(identity));
-        match place.and_then(|place| files.get(place + 1)) {
-            Some(next) => open(next),
-            None => Some(present),
+        self.open.as_mut()
+    }
+
+    /// Goes on to the next file at the end of one; whether there is one.
+    fn go_on(&mut self) -> bool {
+        let Some(old) = &self.open else { return false };
+        let present = open(&self.log.path);
+        if present.as_ref().is_some_and(|present| present.identity == old.identity) {
+            return false;
         }
+        let numbers = self.log.numbers();
+        let path = |number: u64| numbered(&self.log.path, number);
+        let is_ours =
+            |number: &&u64| old.identity.is_some() && identity_of(&path(**number)) == old.identity;
+        let ours = numbers.iter().rev().find(is_ours).copied();
+        let number = ours.unwrap_or(self.number);
+        let rotated = numbers.contains(&number);
+        let next = numbers.iter().copied().find(|next| *next > number);
+        let Some(file) = next.and_then(|next| open(&path(next))).or(present) else { return false };
+        let following = next.unwrap_or_else(|| numbers.last().map_or(1, |last| last + 1));
+        // One that was removed and not rotated away leaves its number to the next one.
+        let expected = if rotated || following > number { number + 1 } else { number };
+        self.spared.1 += following.saturating_sub(expected);
+        self.number = following;
+        self.open = Some(file);
+        true
     }
 }
 
 fn open(path: &Path) -> Option<Open> {
-    let file = File::open(path).ok()?;
-    let identity = identity(&file.metadata().ok()?);
-    Some(Open { file, index: Index::of(path), identity, offset: 0 })
+    let source = Source::open(path).ok()?;
+    let identity = match &source {
+        Source::Plain(file) => Some(identity(&file.metadata().ok()?)),
+        Source::Packed(_) => None,
+    };
+    Some(Open { source, index: Index::of(path), identity, offset: 0 })
 }
 
 fn identity_of(path: &Path) -> Option<(u64, u64)> {
-    std::fs::metadata(path).ok().as_ref().map(identity)
+    fs::metadata(path).ok().as_ref().map(identity)
 }
 
 #[cfg(unix)]

@@ -1,109 +1,152 @@
-//! When the bytes of a log arrived.
+//! Asking when the bytes of a file arrived, and which arrived since: by binary search in its
+//! index, of which little is ever read.
 //!
-//! `FILE.idx` holds records of 16 bytes: a byte offset and nanoseconds since 1970, both little
-//! endian. "The bytes from this offset on, up to the next record's, arrived at this time." It may
-//! be missing, or end early: then the time of the file's last change has to do.
+//! It may be missing, or end early, or be damaged: then the time of the file's last change has
+//! to do, and no time is ever later than that.
 
 use std::{
     fs::{self, File},
-    io::Read,
+    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
 
-const RECORD: usize = 16;
+use super::{
+    files::{compressed, index_path},
+    stamp::{RECORD, Stamp},
+};
+
+/// So many records are read at once.
+const BLOCK: u64 = 1024;
 
 /// The index of one file.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     /// The index itself, once it was there: it stays the right one when the log is rotated away.
     file: Option<File>,
-    path: PathBuf,
-    /// The beginning of a record whose end has not been written yet.
-    torn: Vec<u8>,
-    /// Offset and time, both rising.
-    records: Vec<(u64, Timestamp)>,
-    /// What is known without an index.
+    log: PathBuf,
+    count: u64,
+    /// The records that were read last, and the number of the first of them.
+    block: Vec<Stamp>,
+    first: u64,
+    /// The record that was asked for last: the next question mostly is for it or the next one.
+    last: u64,
+    /// When the file was last changed.
     changed: Timestamp,
 }
 
 impl Index {
-    /// Reads the index of a log file.
+    /// The index of a log file, by its plain name.
     pub(super) fn of(log: &Path) -> Self {
-        let changed = fs::metadata(log).and_then(|metadata| metadata.modified());
-        let changed = changed.ok().and_then(|time| Timestamp::try_from(time).ok());
-        let mut path = log.as_os_str().to_owned();
-        path.push(".idx");
-        let changed = changed.unwrap_or_default();
-        let mut index = Self { path: path.into(), changed, ..Self::default() };
+        let mut index = Self { log: log.to_owned(), ..Self::default() };
         index.refresh();
         index
     }
 
-    /// Reads what was added since.
+    /// Takes note of what was added since.
     pub(super) fn refresh(&mut self) {
         if self.file.is_none() {
-            self.file = File::open(&self.path).ok();
+            self.file = File::open(index_path(&self.log)).ok();
         }
-        if let Some(file) = &mut self.file {
-            // What cannot be read is as good as missing.
-            let _ = file.read_to_end(&mut self.torn);
+        let length = self.file.as_ref().and_then(|file| file.metadata().ok());
+        let count = length.map_or(0, |file| file.len() / RECORD as u64);
+        if count != self.count {
+            self.count = count;
+            self.block.clear();
         }
-        let whole = self.torn.len() / RECORD * RECORD;
-        let bytes: Vec<u8> = self.torn.drain(..whole).collect();
-        for (offset, time) in parse(&bytes) {
-            // A wall clock that was set back must not make the search go astray.
-            let last = self.records.last().map_or(time, |(_, last)| *last);
-            self.records.push((offset, time.max(last)));
-        }
+        let changed = fs::metadata(&self.log).or_else(|_| fs::metadata(compressed(&self.log)));
+        let changed = changed.and_then(|file| file.modified()).ok();
+        self.changed =
+            changed.and_then(|time| Timestamp::try_from(time).ok()).unwrap_or(self.changed);
     }
 
     /// When the byte at this offset arrived.
-    pub(super) fn at(&self, offset: u64) -> Timestamp {
-        let after = self.records.partition_point(|(start, _)| *start <= offset);
-        match after.checked_sub(1).and_then(|last| self.records.get(last)) {
-            Some((_, time)) => *time,
-            None => self.records.first().map_or(self.changed, |(_, time)| *time),
+    pub(super) fn at(&mut self, offset: u64) -> Timestamp {
+        for number in [self.last, self.last + 1] {
+            if self.offset(number).is_some_and(|start| start <= offset)
+                && self.offset(number + 1).is_none_or(|end| offset < end)
+            {
+                self.last = number;
+                return self.time(number);
+            }
         }
+        let after = self.search(|stamp| stamp.offset <= offset);
+        self.last = after.saturating_sub(1);
+        self.time(self.last)
     }
 
     /// The first offset whose bytes arrived at or after this time; `None` if that is not known.
-    pub(super) fn from(&self, time: Timestamp) -> Option<u64> {
-        let after = self.records.partition_point(|(_, at)| *at < time);
-        self.records.get(after).map(|(offset, _)| *offset)
+    pub(super) fn from(&mut self, time: Timestamp) -> Option<u64> {
+        let after = self.search(|stamp| moment(stamp.nanos) < time);
+        self.offset(after)
     }
 
     /// When the last bytes arrived.
-    pub(super) fn last(&self) -> Timestamp {
-        self.records.last().map_or(self.changed, |(_, time)| *time)
+    pub(super) fn last(&mut self) -> Timestamp {
+        self.changed.max(self.time(self.count.saturating_sub(1)))
+    }
+
+    fn time(&mut self, number: u64) -> Timestamp {
+        self.record(number).map_or(self.changed, |stamp| moment(stamp.nanos).min(self.changed))
+    }
+
+    fn offset(&mut self, number: u64) -> Option<u64> {
+        self.record(number).map(|stamp| stamp.offset)
+    }
+
+    /// The number of the first record for which it does not hold.
+    fn search(&mut self, holds: impl Fn(Stamp) -> bool) -> u64 {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.record(middle) {
+                Some(stamp) if holds(stamp) => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        low
+    }
+
+    fn record(&mut self, number: u64) -> Option<Stamp> {
+        if number >= self.count {
+            return None;
+        }
+        let begin = number / BLOCK * BLOCK;
+        if self.block.is_empty() || self.first != begin {
+            let file = self.file.as_mut()?;
+            let mut bytes = Vec::new();
+            file.seek(SeekFrom::Start(begin * RECORD as u64)).ok()?;
+            file.take(BLOCK * RECORD as u64).read_to_end(&mut bytes).ok()?;
+            self.block = Stamp::all(&bytes).collect();
+            self.first = begin;
+        }
+        self.block.get(usize::try_from(number - begin).ok()?).copied()
     }
 }
 
-fn parse(bytes: &[u8]) -> impl Iterator<Item = (u64, Timestamp)> {
-    bytes.chunks_exact(RECORD).filter_map(|record| {
-        let (offset, nanos) = record.split_at(8);
-        let offset = u64::from_le_bytes(offset.try_into().ok()?);
-        let nanos = u64::from_le_bytes(nanos.try_into().ok()?);
-        Some((offset, Timestamp::from_nanosecond(nanos.into()).ok()?))
-    })
+fn moment(nanos: u64) -> Timestamp {
+    Timestamp::from_nanosecond(nanos.into()).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn index(records: &[(u64, i64)]) -> Index {
-        let bytes: Vec<u8> = records
-            .iter()
-            .flat_map(|(offset, seconds)| {
-                let nanos = u64::try_from(*seconds).expect("positive") * 1_000_000_000;
-                [offset.to_le_bytes(), nanos.to_le_bytes()].concat()
-            })
-            .collect();
-        let mut index = Index { torn: bytes, changed: at(99), ..Index::default() };
-        index.refresh();
-        index
+    /// An index of these records, and so many bytes of rubbish.
+    fn index(records: &[(u64, i64)], rubbish: usize) -> (tempfile::TempDir, Index) {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("a.log");
+        fs::write(&log, "").unwrap();
+        let stamp = |(offset, seconds): &(u64, i64)| {
+            let nanos = u64::try_from(*seconds).unwrap() * 1_000_000_000;
+            Stamp { offset: *offset, nanos }.to_bytes()
+        };
+        let mut bytes: Vec<u8> = records.iter().flat_map(stamp).collect();
+        bytes.extend(std::iter::repeat_n(0xff, rubbish));
+        fs::write(index_path(&log), bytes).unwrap();
+        let index = Index::of(&log);
+        (folder, index)
     }
 
     fn at(seconds: i64) -> Timestamp {
@@ -112,35 +155,38 @@ mod tests {
 
     #[test]
     fn a_byte_belongs_to_the_record_before_it() {
-        let index = index(&[(0, 10), (100, 20)]);
-        assert_eq!(
-            [index.at(0), index.at(99), index.at(100), index.at(5000)].map(Timestamp::as_second),
-            [10, 10, 20, 20]
-        );
+        let (_folder, mut index) = index(&[(0, 10), (100, 20)], 0);
+        for (offset, second) in [(0, 10), (99, 10), (100, 20), (5000, 20), (50, 10)] {
+            assert_eq!(index.at(offset), at(second), "{offset}");
+        }
+        assert_eq!(index.from(at(11)), Some(100));
+        assert_eq!(index.from(at(21)), None);
+    }
+
+    #[test]
+    fn a_long_one_is_searched() {
+        let records: Vec<(u64, i64)> = (0..50_000_u64).map(|n| (n * 10, n.cast_signed())).collect();
+        let (_folder, mut index) = index(&records, 0);
+        for second in [0, 1, 1023, 1024, 1025, 49_999, 17] {
+            let offset = second * 10;
+            assert_eq!(index.at(offset + 9), at(second.cast_signed()));
+            assert_eq!(index.from(at(second.cast_signed())), Some(offset));
+        }
     }
 
     #[test]
     fn without_an_index_the_file_s_time_has_to_do() {
-        assert_eq!(index(&[]).at(5), at(99));
-        assert_eq!(index(&[]).from(at(5)), None);
+        let (_folder, mut index) = index(&[], 7);
+        assert_eq!(index.at(5), index.changed);
+        assert!(index.changed > at(1_000_000));
+        assert_eq!(index.from(at(5)), None);
     }
 
     #[test]
-    fn a_torn_record_waits_for_its_end() {
-        let bytes = [0_u64.to_le_bytes(), 1_000_000_000_u64.to_le_bytes()].concat();
-        let (head, tail) = bytes.split_at(11);
-        let mut index = Index { torn: head.to_vec(), ..Index::default() };
-        index.refresh();
-        assert_eq!(index.records, []);
-        index.torn.extend(tail);
-        index.refresh();
-        assert_eq!(index.records, [(0, at(1))]);
-    }
-
-    #[test]
-    fn a_clock_set_back_does_not_run_backwards() {
-        let index = index(&[(0, 10), (100, 5), (200, 20)]);
-        assert_eq!(index.at(150), at(10));
-        assert_eq!(index.from(at(11)), Some(200));
+    fn no_time_is_later_than_the_last_change() {
+        let (_folder, mut index) = index(&[(0, 10)], 33);
+        assert_eq!(index.at(3), at(10));
+        assert!(index.at(u64::MAX) <= index.changed);
+        assert_eq!(index.last(), index.changed);
     }
 }

@@ -4,25 +4,30 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 
 use jiff::Timestamp;
 
-use super::Line;
-
-/// The lines of all, by time; those of one log keep their order whatever their times say.
-pub fn merge<I: Iterator<Item = Line>>(logs: Vec<I>) -> impl Iterator<Item = Line> {
+/// The items of all, by time; those of one keep their order whatever their times say.
+pub fn merge<T, I: Iterator<Item = T>>(
+    logs: Vec<I>,
+    at: impl Fn(&T) -> Timestamp,
+) -> impl Iterator<Item = T> {
     let mut logs = logs;
-    // The next line of each log: its time, never before that of the log's last one; the log.
+    // The next item of each log: its time, never before that of the log's last one; the log.
     let mut heads = BinaryHeap::new();
-    let mut lines: Vec<Option<Line>> = Vec::new();
+    let mut items: Vec<Option<T>> = Vec::new();
     for (number, log) in logs.iter_mut().enumerate() {
-        let line = log.next();
-        heads.extend(line.as_ref().map(|line| Reverse((line.at, number))));
-        lines.push(line);
+        let item = log.next();
+        heads.extend(item.as_ref().map(|item| Reverse((at(item), number))));
+        items.push(item);
     }
     std::iter::from_fn(move || {
-        let Reverse((at, number)): Reverse<(Timestamp, usize)> = heads.pop()?;
-        let line = lines[number].take();
-        lines[number] = logs[number].next();
-        heads.extend(lines[number].as_ref().map(|next| Reverse((next.at.max(at), number))));
-        line
+        let mut head = heads.peek_mut()?;
+        let Reverse((time, number)) = *head;
+        let item = items[number].take();
+        items[number] = logs[number].next();
+        match &items[number] {
+            Some(next) => *head = Reverse((at(next).max(time), number)),
+            None => drop(std::collections::binary_heap::PeekMut::pop(head)),
+        }
+        item
     })
 }
 
@@ -30,27 +35,20 @@ pub fn merge<I: Iterator<Item = Line>>(logs: Vec<I>) -> impl Iterator<Item = Lin
 mod tests {
     use super::*;
 
-    fn line(name: &str, second: i64, text: &str) -> Line {
-        let at = Timestamp::from_second(second).expect("in range");
-        Line { name: name.into(), at, text: text.into() }
+    fn order(logs: &[&[(i64, char)]]) -> String {
+        let logs = logs.iter().map(|log| log.iter().copied()).collect();
+        let at = |item: &(i64, char)| Timestamp::from_second(item.0).expect("in range");
+        merge(logs, at).map(|(_, text)| text).collect()
     }
 
     #[test]
     fn by_time_and_within_a_log_by_place() {
-        let a = vec![line("a", 1, "1"), line("a", 4, "2"), line("a", 2, "3")];
-        let b = vec![line("b", 2, "4"), line("b", 5, "5")];
-        let merged = merge(vec![a.into_iter(), b.into_iter()]);
-        let order: Vec<String> =
-            merged.map(|line| String::from_utf8_lossy(&line.text).into_owned()).collect();
-        assert_eq!(order, ["1", "4", "2", "3", "5"]);
+        let (a, b) = ([(1, '1'), (4, '2'), (2, '3')], [(2, '4'), (5, '5')]);
+        assert_eq!(order(&[&a, &b]), "14235");
     }
 
     #[test]
     fn equal_times_keep_the_order_of_the_logs() {
-        let a = vec![line("a", 1, "1"), line("a", 1, "2")];
-        let b = vec![line("b", 1, "3")];
-        let merged = merge(vec![a.into_iter(), b.into_iter()]);
-        let order: Vec<char> = merged.map(|line| char::from(line.text[0])).collect();
-        assert_eq!(order, ['1', '2', '3']);
+        assert_eq!(order(&[&[(1, '1'), (1, '2')], &[(1, '3')]]), "123");
     }
 }

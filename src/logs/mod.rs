@@ -1,14 +1,21 @@
-//! Reading what the services wrote: tail, merge by time, follow.
+//! Reading what the services wrote: tail, search, merge by time, follow.
 //!
-//! A log is a file of raw bytes, `NAME.log`, with older ones beside it (`NAME.log.1` is younger
-//! than `NAME.log.2`). When its bytes arrived stands in an [`index`] beside each file, so that the
-//! file itself stays as the service wrote it. No supervisor is needed to read any of this.
+//! A log is a file of raw bytes, `NAME.log`, with older ones beside it ([`files`]). When its bytes
+//! arrived stands in an index beside each file ([`stamp`]), so that the file itself stays as the
+//! service wrote it. What happened to the service in between stands in the stack's ledger
+//! ([`Marks`]). No supervisor is needed to read any of this, and who writes is never held up.
 
+pub mod files;
+mod find;
 mod follow;
 mod index;
+mod marks;
 mod merge;
+mod packed;
 mod reader;
 mod select;
+mod source;
+pub mod stamp;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -16,27 +23,62 @@ mod tests;
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use jiff::Timestamp;
 
-pub use follow::Follower;
+use crate::event::Record;
+
+pub use find::Finder;
+pub use follow::{Follower, Spared};
+pub use marks::{MarkFollower, Marks};
 pub use merge::merge;
-pub use reader::Lines;
+pub use packed::pack;
+pub use reader::{Lines, Place};
 pub use select::{Select, select};
 
 /// A line longer than this comes in pieces, so that nothing is ever read into memory whole.
-const LONGEST_LINE: u64 = 1 << 20;
+const LONGEST_LINE: usize = 1 << 20;
 
 /// A line of a log, without its newline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// Whose: the name of the log.
-    pub name: String,
+    pub name: Arc<str>,
     /// When it arrived, as well as that is known.
     pub at: Timestamp,
     /// Its bytes.
     pub text: Vec<u8>,
+}
+
+impl Line {
+    /// The service or task whose line it is.
+    pub fn owner(&self) -> &str {
+        owner(&self.name)
+    }
+}
+
+/// What there is to be shown.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    /// What a service wrote.
+    Line(Line),
+    /// What happened to it.
+    Mark(Box<Record>),
+    /// What is not shown.
+    Spared(Spared),
+}
+
+impl Item {
+    /// When it came.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Line(line) => line.at,
+            Self::Mark(mark) => mark.at,
+            Self::Spared(spared) => spared.at,
+        }
+    }
 }
 
 /// One service's, task's or hook's log: a file and its predecessors.
@@ -56,17 +98,17 @@ impl Log {
 
     /// The service or task that it belongs to: what stands before the first point.
     pub fn owner(&self) -> &str {
-        self.name.split('.').next().unwrap_or(&self.name)
+        owner(&self.name)
     }
 
-    /// Its files that are there, the oldest first.
-    pub fn files(&self) -> Vec<PathBuf> {
-        let older = (1..).map(|number| numbered(&self.path, number));
-        let mut files: Vec<PathBuf> = older.take_while(|path| path.exists()).collect();
-        files.reverse();
-        files.extend(self.path.exists().then(|| self.path.clone()));
-        files
+    /// The numbers of its rotated files, the oldest first.
+    fn numbers(&self) -> Vec<u64> {
+        files::numbers(&self.path)
     }
+}
+
+fn owner(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
 }
 
 /// All logs in a folder, by name; none if there is no such folder.
@@ -86,11 +128,4 @@ pub fn all(folder: &Path) -> io::Result<Vec<Log>> {
     }
     names.sort();
     Ok(names.iter().map(|name| Log::new(folder, name)).collect())
-}
-
-/// `NAME.log.3`.
-fn numbered(path: &Path, number: u32) -> PathBuf {
-    let mut file = path.as_os_str().to_owned();
-    file.push(format!(".{number}"));
-    file.into()
 }

@@ -1,80 +1,283 @@
-//! The lines of one log, from a place on.
+//! The lines of one log, from a place on, over all of its files.
 
 use std::{
+    cmp::Ordering,
     collections::VecDeque,
-    fs::File,
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
-    path::PathBuf,
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use super::{LONGEST_LINE, Line, Log, index::Index, tail};
+use jiff::Timestamp;
 
-/// A place in a log: how many of its oldest files to leave out, and an offset in the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Place {
-    pub(super) file: usize,
-    pub(super) offset: u64,
-}
+use super::{
+    LONGEST_LINE, Line, Log,
+    files::numbered,
+    find::Finder,
+    index::Index,
+    source::Source,
+    tail::{self, Found},
+};
 
-/// The lines of one log, over all of its files. A file that cannot be read counts as empty: it
-/// may just have been rotated away.
-#[derive(Debug)]
+/// So many bytes are read at once.
+const BLOCK: usize = 256 << 10;
+
+/// The lines of one log. A file that cannot be read counts as empty: it may just have become too
+/// old to be kept.
 pub struct Lines {
-    name: String,
-    files: VecDeque<PathBuf>,
+    name: Arc<str>,
+    log: PathBuf,
+    /// The numbers of rotated files to read, the oldest first; then comes the present one.
+    older: VecDeque<u64>,
+    /// The number that was opened last; 0 if there was none.
+    number: u64,
+    present: bool,
+    /// Where to end.
+    end: Place,
     open: Option<Open>,
-    /// Where to begin in the next file.
-    offset: u64,
+    /// No line's time is before that of the one before it.
+    latest: Timestamp,
 }
 
-#[derive(Debug)]
+/// An open file and the part of it in memory.
 struct Open {
-    bytes: BufReader<File>,
+    source: Source,
     index: Index,
-    offset: u64,
+    /// Not read further.
+    end: u64,
+    block: Vec<u8>,
+    /// Where in the file the block begins, and where in the block the next line.
+    start: u64,
+    next: usize,
+}
+
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Lines {
     /// All lines.
     pub fn all(log: &Log) -> Self {
-        Self::from(log, log.files(), Place::default())
+        Self {
+            name: log.name.as_str().into(),
+            log: log.path.clone(),
+            older: log.numbers().into(),
+            number: 0,
+            present: false,
+            end: Place { file: u64::MAX, offset: u64::MAX },
+            open: None,
+            latest: Timestamp::MIN,
+        }
+    }
+
+    /// Not beyond this place.
+    #[must_use]
+    pub fn up_to(mut self, end: Place) -> Self {
+        self.end = end;
+        self
     }
 
     /// The last lines, at most `count`.
-    ///
-    /// # Errors
-    /// A file cannot be read.
-    pub fn last(log: &Log, count: usize) -> io::Result<Self> {
-        let files = log.files();
-        let place = tail::last_lines(&files, count)?;
-        Ok(Self::from(log, files, place))
-    }
-
-    /// The lines that arrived since a moment, and perhaps some before.
-    pub fn since(log: &Log, time: jiff::Timestamp) -> Self {
-        let files = log.files();
-        let old = files.iter().take_while(|file| Index::of(file).last() < time).count();
-        let offset =
-            files.get(old).and_then(|file| tail::line_start(file, Index::of(file).from(time)?));
-        Self::from(log, files, Place { file: old, offset: offset.unwrap_or(0) })
-    }
-
-    pub(super) fn from(log: &Log, files: Vec<PathBuf>, place: Place) -> Self {
-        let files = files.into_iter().skip(place.file).collect();
-        Self { name: log.name.clone(), files, open: None, offset: place.offset }
-    }
-
-    fn open_next(&mut self) -> Option<()> {
-        loop {
-            let path = self.files.pop_front()?;
-            let offset = std::mem::take(&mut self.offset);
-            let Ok(mut file) = File::open(&path) else { continue };
-            if file.seek(SeekFrom::Start(offset)).is_ok() {
-                let index = Index::of(&path);
-                self.open = Some(Open { bytes: BufReader::new(file), index, offset });
-                return Some(());
+    #[must_use]
+    pub fn last(mut self, count: usize) -> Self {
+        let mut missing = count;
+        let numbers: Vec<u64> = self.older.drain(..).collect();
+        let present = numbers.last().map_or(1, |last| last + 1);
+        for number in numbers.iter().copied().chain([present]).rev() {
+            let path = if number == present { self.log.clone() } else { self.path(number) };
+            let Some(mut file) = self.open_file(&path, number) else { continue };
+            match tail::last_lines(&mut file.source, file.end, missing) {
+                Ok(Found::At(offset)) => {
+                    file.start = offset;
+                    self.number = number;
+                    self.present = number == present;
+                    self.open = Some(file);
+                    return self;
+                }
+                Ok(Found::Only(lines)) => missing -= lines,
+                Err(_) => {}
+            }
+            if number != present {
+                self.older.push_front(number);
             }
         }
+        self
+    }
+
+    /// The lines that arrived since a moment.
+    #[must_use]
+    pub fn since(mut self, time: Timestamp) -> Self {
+        let is_old = |number: &u64| Index::of(&self.path(*number)).last() < time;
+        let old = self.older.iter().take_while(|number| is_old(number)).count();
+        self.number = self.older.drain(..old).next_back().unwrap_or(0);
+        if let Some(open) = self.current()
+            && let Some(offset) = open.index.from(time)
+            && let Ok(start) = tail::line_start(&mut open.source, offset)
+        {
+            open.start = start;
+        }
+        // The index tells when batches came: the first line may still be older.
+        while self.peek_time().is_some_and(|at| at < time) {
+            self.skip_line();
+        }
+        self
+    }
+
+    /// When the next line arrived.
+    pub(super) fn peek_time(&mut self) -> Option<Timestamp> {
+        self.line_ahead()?;
+        let open = self.open.as_mut()?;
+        let at = open.index.at(open.start + open.next as u64).max(self.latest);
+        self.latest = at;
+        Some(at)
+    }
+
+    /// Leaves out everything up to the next line that matches, and tells it apart by its place;
+    /// `None` if there is none.
+    pub(super) fn skip_to(&mut self, finder: &Finder) -> Option<Place> {
+        loop {
+            self.line_ahead()?;
+            let open = self.open.as_mut()?;
+            let lines = &open.block[open.next..];
+            // The last line may go on: it is looked at once it is whole, or nothing comes.
+            let whole = memchr::memrchr(b'\n', lines).map_or(lines.len(), |last| last + 1);
+            match finder.find(&lines[..whole]) {
+                Some(start) => {
+                    open.next += start;
+                    return Some(Place { file: self.number, offset: open.offset() });
+                }
+                None => open.next += whole,
+            }
+        }
+    }
+
+    /// Goes back by at most so many lines, not before that place.
+    pub(super) fn back(&mut self, count: usize, floor: Place) {
+        let number = self.number;
+        let Some(open) = &mut self.open else { return };
+        let here = open.offset();
+        let floor = if floor.file == number { floor.offset } else { 0 };
+        let start = match tail::last_lines(&mut open.source, here, count) {
+            Ok(Found::At(start)) => start,
+            Ok(Found::Only(_)) => 0,
+            Err(_) => here,
+        };
+        let start = start.max(floor);
+        if start >= open.start {
+            open.next = usize::try_from(start - open.start).unwrap_or(open.next);
+        } else {
+            (open.start, open.next) = (start, 0);
+            open.block.clear();
+        }
+    }
+
+    /// Where the next line is.
+    pub(super) fn place(&self) -> Place {
+        let offset = self.open.as_ref().map_or(0, Open::offset);
+        Place { file: self.number, offset }
+    }
+
+    fn skip_line(&mut self) {
+        if let (Some(length), Some(open)) = (self.line_ahead(), &mut self.open) {
+            open.next += length;
+        }
+    }
+
+    /// Sees to it that a line is in the block, and gives its length, newline included.
+    fn line_ahead(&mut self) -> Option<usize> {
+        loop {
+            match self.current()?.line() {
+                Some(length) => return Some(length),
+                None => self.open = None,
+            }
+        }
+    }
+
+    /// The file that is being read, else the next one.
+    fn current(&mut self) -> Option<&mut Open> {
+        while self.open.is_none() {
+            self.open = match self.older.pop_front() {
+                Some(number) => {
+                    self.number = number;
+                    self.open_file(&self.path(number), number)
+                }
+                None if self.present => return None,
+                None => {
+                    self.number += 1;
+                    self.open_present()
+                }
+            };
+        }
+        self.open.as_mut()
+    }
+
+    /// The present file, unless another one has taken its place since the others were listed.
+    fn open_present(&mut self) -> Option<Open> {
+        let present = self.open_file(&self.log, self.number);
+        let rotated = self.open_file(&self.path(self.number), self.number);
+        self.present = rotated.is_none();
+        rotated.or(present)
+    }
+
+    fn path(&self, number: u64) -> PathBuf {
+        numbered(&self.log, number)
+    }
+
+    fn open_file(&self, path: &Path, number: u64) -> Option<Open> {
+        let end = match number.cmp(&self.end.file) {
+            Ordering::Less => u64::MAX,
+            Ordering::Equal => self.end.offset,
+            Ordering::Greater => return None,
+        };
+        let source = Source::open(path).ok()?;
+        let end = source.length().min(end);
+        Some(Open { source, index: Index::of(path), end, block: Vec::new(), start: 0, next: 0 })
+    }
+}
+
+/// A place in a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Place {
+    /// The number of the file; that of the present one is the one it will get.
+    pub file: u64,
+    /// The offset.
+    pub offset: u64,
+}
+
+impl Open {
+    fn offset(&self) -> u64 {
+        self.start + self.next as u64
+    }
+
+    /// The length of the next line, newline included; `None` at the end.
+    fn line(&mut self) -> Option<usize> {
+        let mut seen = 0;
+        loop {
+            let ahead = &self.block[self.next..];
+            if let Some(end) = memchr::memchr(b'\n', &ahead[seen..]) {
+                return Some(seen + end + 1);
+            }
+            seen = ahead.len();
+            if seen >= LONGEST_LINE {
+                return Some(LONGEST_LINE);
+            }
+            if self.read() == 0 {
+                return (seen > 0).then_some(seen);
+            }
+        }
+    }
+
+    /// Reads on; how much there was.
+    fn read(&mut self) -> usize {
+        self.block.drain(..self.next);
+        self.start += self.next as u64;
+        self.next = 0;
+        let from = self.start + self.block.len() as u64;
+        let room = usize::try_from(self.end.saturating_sub(from)).unwrap_or(BLOCK);
+        // What cannot be read is as good as the end.
+        self.source.append(from, room.min(BLOCK), &mut self.block).unwrap_or(0)
     }
 }
 
@@ -82,24 +285,12 @@ impl Iterator for Lines {
     type Item = Line;
 
     fn next(&mut self) -> Option<Line> {
-        loop {
-            if self.open.is_none() {
-                self.open_next()?;
-            }
-            let open = self.open.as_mut()?;
-            let mut text = Vec::new();
-            let read = open.bytes.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut text);
-            let at = open.index.at(open.offset);
-            match read {
-                Ok(0) | Err(_) => self.open = None,
-                Ok(length) => {
-                    open.offset += length as u64;
-                    if text.last() == Some(&b'\n') {
-                        text.pop();
-                    }
-                    return Some(Line { name: self.name.clone(), at, text });
-                }
-            }
-        }
+        let at = self.peek_time()?;
+        let length = self.line_ahead()?;
+        let open = self.open.as_mut()?;
+        let text = &open.block[open.next..open.next + length];
+        let text = text.strip_suffix(b"\n").unwrap_or(text).to_vec();
+        open.next += length;
+        Some(Line { name: Arc::clone(&self.name), at, text })
     }
 }

@@ -1,59 +1,46 @@
-//! Finding the place of the last lines from the end, without reading the rest.
+//! Finding the start of a line from behind, without reading the rest.
 
-use std::{
-    fs::File,
-    io::{self, Read, Seek, SeekFrom},
-    path::{Path, PathBuf},
-};
+use std::io;
 
-use super::reader::Place;
+use memchr::memrchr_iter;
+
+use super::source::Source;
 
 const CHUNK: u64 = 64 << 10;
 
-/// Where the last `count` lines begin.
-pub(super) fn last_lines(files: &[PathBuf], count: usize) -> io::Result<Place> {
-    let mut missing = count;
-    for (number, path) in files.iter().enumerate().rev() {
-        let Ok(mut file) = File::open(path) else { continue };
-        match last_lines_of(&mut file, missing)? {
-            Found::At(offset) => return Ok(Place { file: number, offset }),
-            Found::Only(lines) => missing -= lines,
-        }
-    }
-    Ok(Place::default())
-}
-
-enum Found {
-    /// They begin here.
+/// Where the last lines begin.
+pub(super) enum Found {
+    /// Here.
     At(u64),
-    /// The file has fewer lines.
+    /// The file has only this many.
     Only(usize),
 }
 
-fn last_lines_of(file: &mut File, count: usize) -> io::Result<Found> {
-    let length = file.metadata()?.len();
+/// Where the last `count` lines before `end` begin. A line that has no end is one.
+pub(super) fn last_lines(source: &mut Source, end: u64, count: usize) -> io::Result<Found> {
     if count == 0 {
-        return Ok(Found::At(length));
+        return Ok(Found::At(end));
     }
-    let mut lines = 0;
-    let mut end = length;
-    while end > 0 {
-        let start = end.saturating_sub(CHUNK);
-        let chunk = read_at(file, start, end - start)?;
-        for (index, byte) in chunk.iter().enumerate().rev() {
+    let (mut lines, mut from) = (0, end);
+    let mut chunk = Vec::new();
+    while from > 0 {
+        let start = from.saturating_sub(CHUNK);
+        chunk.clear();
+        source.append(start, usize::try_from(from - start).unwrap_or(0), &mut chunk)?;
+        for index in memrchr_iter(b'\n', &chunk) {
             let next = start + index as u64 + 1;
             // The newline at the very end closes the last line and begins none.
-            if *byte == b'\n' && next < length {
+            if next < end {
                 lines += 1;
                 if lines == count {
                     return Ok(Found::At(next));
                 }
             }
         }
-        end = start;
+        from = start;
     }
     // The first line of a file begins at no newline.
-    Ok(match length > 0 {
+    Ok(match end > 0 {
         true if lines + 1 == count => Found::At(0),
         true => Found::Only(lines + 1),
         false => Found::Only(0),
@@ -61,23 +48,17 @@ fn last_lines_of(file: &mut File, count: usize) -> io::Result<Found> {
 }
 
 /// The start of the line that holds this offset.
-pub(super) fn line_start(path: &Path, offset: u64) -> Option<u64> {
-    let mut file = File::open(path).ok()?;
-    let mut end = offset;
-    while end > 0 {
-        let start = end.saturating_sub(CHUNK);
-        let chunk = read_at(&mut file, start, end - start).ok()?;
-        if let Some(index) = chunk.iter().rposition(|byte| *byte == b'\n') {
-            return Some(start + index as u64 + 1);
-        }
-        end = start;
-    }
-    Some(0)
-}
-
-fn read_at(file: &mut File, start: u64, length: u64) -> io::Result<Vec<u8>> {
-    file.seek(SeekFrom::Start(start))?;
+pub(super) fn line_start(source: &mut Source, offset: u64) -> io::Result<u64> {
     let mut chunk = Vec::new();
-    file.take(length).read_to_end(&mut chunk)?;
-    Ok(chunk)
+    let mut from = offset;
+    while from > 0 {
+        let start = from.saturating_sub(CHUNK);
+        chunk.clear();
+        source.append(start, usize::try_from(from - start).unwrap_or(0), &mut chunk)?;
+        if let Some(index) = memchr::memrchr(b'\n', &chunk) {
+            return Ok(start + index as u64 + 1);
+        }
+        from = start;
+    }
+    Ok(0)
 }

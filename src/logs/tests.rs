@@ -1,11 +1,17 @@
-//! Logs on a disk: read from the end, merged, followed.
+//! Logs on a disk: read from the end, searched, merged, followed.
 
 use std::{fs, io::Write, path::Path};
 
 use jiff::Timestamp;
-use regex::bytes::Regex;
 
-use super::*;
+use super::{
+    files::{compressed, index_path, numbered},
+    *,
+};
+use crate::{
+    event::{Cause, Event, Tick},
+    platform,
+};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
@@ -26,9 +32,7 @@ fn write(path: &Path, lines: &[(i64, &str)]) {
         text.push(b'\n');
     }
     fs::write(path, text).expect("a log");
-    let mut idx = path.as_os_str().to_owned();
-    idx.push(".idx");
-    fs::write(idx, index).expect("an index");
+    fs::write(index_path(path), index).expect("an index");
 }
 
 fn append(path: &Path, text: &str) {
@@ -40,20 +44,72 @@ fn texts(lines: impl IntoIterator<Item = Line>) -> Vec<String> {
     lines.into_iter().map(|line| String::from_utf8_lossy(&line.text).into_owned()).collect()
 }
 
+/// Compresses a rotated file.
+fn compress(file: &Path) {
+    let plain = fs::File::open(file).expect("a file");
+    pack(plain, fs::File::create(compressed(file)).expect("made")).expect("compressed");
+    fs::remove_file(file).expect("removed");
+}
+
+/// What is shown of these logs.
+fn chosen(logs: &[Log], choice: &Select) -> Vec<String> {
+    let items = select(logs, |_| None, None, choice);
+    let lines = items.map(|item| match item {
+        Item::Line(line) => line,
+        other => panic!("{other:?}"),
+    });
+    texts(lines)
+}
+
+fn last(log: &Log, count: usize) -> Vec<String> {
+    texts(Lines::all(log).last(count))
+}
+
 #[test]
 fn the_last_lines_over_rotated_files() {
     let folder = folder();
     let log = Log::new(folder.path(), "api");
-    fs::write(folder.path().join("api.log.2"), "1\n2\n").expect("written");
-    fs::write(folder.path().join("api.log.1"), "3\n").expect("written");
+    fs::write(numbered(&log.path, 9), "1\n2\n").expect("written");
+    fs::write(numbered(&log.path, 10), "3\n").expect("written");
     fs::write(&log.path, "4\n5").expect("written");
-    let last = |count| texts(Lines::last(&log, count).expect("readable"));
-    assert_eq!(last(0), [""; 0]);
-    assert_eq!(last(1), ["5"], "a last line without a newline is one");
-    assert_eq!(last(3), ["3", "4", "5"]);
-    assert_eq!(last(4), ["2", "3", "4", "5"]);
-    assert_eq!(last(99), ["1", "2", "3", "4", "5"]);
-    assert_eq!(texts(Lines::all(&log)), ["1", "2", "3", "4", "5"]);
+    for is_compressed in [false, true] {
+        if is_compressed {
+            compress(&numbered(&log.path, 9));
+            compress(&numbered(&log.path, 10));
+        }
+        assert_eq!(last(&log, 0), [""; 0]);
+        assert_eq!(last(&log, 1), ["5"], "a last line without a newline is one");
+        assert_eq!(last(&log, 3), ["3", "4", "5"]);
+        assert_eq!(last(&log, 4), ["2", "3", "4", "5"]);
+        assert_eq!(last(&log, 99), ["1", "2", "3", "4", "5"]);
+        assert_eq!(texts(Lines::all(&log)), ["1", "2", "3", "4", "5"]);
+    }
+    fs::remove_file(&log.path).expect("removed");
+    assert_eq!(last(&log, 2), ["2", "3"]);
+}
+
+#[test]
+fn since_a_moment_over_rotated_and_compressed_files() {
+    let folder = folder();
+    let log = Log::new(folder.path(), "api");
+    for (number, second) in [(1, 10), (2, 20), (3, 30)] {
+        let file = numbered(&log.path, number);
+        write(&file, &[(second, "a"), (second + 2, "b"), (second + 4, "c")]);
+        let time = Timestamp::from_second(second + 4).expect("in range");
+        let open = fs::File::options().append(true).open(&file).expect("a file");
+        open.set_modified(time.into()).expect("set");
+    }
+    write(&log.path, &[(40, "d"), (42, "e")]);
+    compress(&numbered(&log.path, 1));
+    compress(&numbered(&log.path, 2));
+    let since = |second| Lines::all(&log).since(at(second)).map(|line| line.at.as_second());
+    assert_eq!(since(23).collect::<Vec<_>>(), [24, 30, 32, 34, 40, 42]);
+    assert_eq!(since(35).collect::<Vec<_>>(), [40, 42]);
+    assert_eq!(since(0).count(), 11);
+    // Without its index a file's lines came when it was changed last.
+    fs::remove_file(index_path(&numbered(&log.path, 3))).expect("removed");
+    assert_eq!(since(33).collect::<Vec<_>>(), [34, 34, 34, 40, 42]);
+    assert_eq!(last(&log, 5), ["a", "b", "c", "d", "e"]);
 }
 
 #[test]
@@ -62,7 +118,7 @@ fn a_large_file_is_read_from_its_end() {
     let log = Log::new(folder.path(), "api");
     let text: String = (0..50_000).map(|number| format!("line {number}\n")).collect();
     fs::write(&log.path, text).expect("written");
-    let last = texts(Lines::last(&log, 20_000).expect("readable"));
+    let last = last(&log, 20_000);
     assert_eq!(last.len(), 20_000);
     assert_eq!(last[0], "line 30000");
 }
@@ -72,11 +128,11 @@ fn nothing_is_no_error() {
     let folder = folder();
     assert_eq!(all(&folder.path().join("gone")).expect("no error"), []);
     let log = Log::new(folder.path(), "api");
-    assert_eq!(texts(Lines::last(&log, 5).expect("no error")), [""; 0]);
+    assert_eq!(last(&log, 5), [""; 0]);
     fs::write(&log.path, "").expect("written");
-    assert_eq!(texts(Lines::last(&log, 5).expect("no error")), [""; 0]);
+    assert_eq!(last(&log, 5), [""; 0]);
     fs::write(&log.path, "\n\n").expect("written");
-    assert_eq!(texts(Lines::last(&log, 5).expect("no error")), ["", ""]);
+    assert_eq!(last(&log, 5), ["", ""]);
 }
 
 #[test]
@@ -88,16 +144,134 @@ fn what_was_asked_for() {
     write(&db.path, &[(20, "db a"), (40, "db b")]);
     let logs = all(folder.path()).expect("readable");
     assert_eq!(logs, [api, db]);
-    let chosen = |choice: &Select| texts(select(&logs, choice).expect("readable"));
+    let chosen = |choice: &Select| chosen(&logs, choice);
     assert_eq!(chosen(&Select::default()), ["api a", "db a", "api b", "db b", "api c"]);
     let last = Select { last: Some(2), ..Select::default() };
     assert_eq!(chosen(&last), ["db b", "api c"]);
     let between = Select { since: Some(at(20)), until: Some(at(40)), ..Select::default() };
     assert_eq!(chosen(&between), ["db a", "api b", "db b"]);
-    let grep = Select { grep: Some(Regex::new("b$").expect("a regex")), ..Select::default() };
+    let starts = [("api".to_owned(), at(30)), ("db".to_owned(), at(40))].into();
+    let of_each = Select { starts, ..Select::default() };
+    assert_eq!(chosen(&of_each), ["api b", "db b", "api c"]);
+    let grep = Select { grep: Some(Finder::new("b$").expect("a regex")), ..Select::default() };
     assert_eq!(chosen(&grep), ["api b", "db b"]);
     let around = Select { context: 1, ..grep };
     assert_eq!(chosen(&around), ["api a", "db a", "api b", "db b", "api c"]);
+}
+
+#[test]
+fn what_matches_with_what_is_around_it() {
+    let folder = folder();
+    let log = Log::new(folder.path(), "api");
+    let numbers: Vec<usize> = (0..200_000).collect();
+    let text = |numbers: &[usize]| -> String {
+        numbers.iter().map(|number| format!("line {number}\n")).collect()
+    };
+    fs::write(numbered(&log.path, 1), text(&numbers[..100_000])).expect("written");
+    fs::write(&log.path, text(&numbers[100_000..])).expect("written");
+    compress(&numbered(&log.path, 1));
+    for context in [0, 1, 3] {
+        // Some of them close together, some at the edges of the files.
+        let matches = |number: usize| {
+            number.is_multiple_of(33_333)
+                || number.is_multiple_of(33_335)
+                || number == 99_999
+                || number == 100_001
+        };
+        let pattern: Vec<String> = (0..200_000)
+            .filter(|number| matches(*number))
+            .map(|number| format!("line {number}$"))
+            .collect();
+        let grep = Some(Finder::new(&pattern.join("|")).expect("a regex"));
+        let shown =
+            chosen(std::slice::from_ref(&log), &Select { grep, context, ..Select::default() });
+        let near = |number: usize| {
+            // Lines before a match are those of the same file.
+            let first = if number < 100_000 { 0 } else { 100_000 };
+            let from = number.saturating_sub(context);
+            let last = (number + context).min(199_999);
+            (from..=number).any(matches)
+                || (number..=last).any(|other| {
+                    matches(other) && (other < 100_000 || number >= 100_000 && first == 100_000)
+                })
+        };
+        let expected: Vec<String> = (0..200_000)
+            .filter(|number| near(*number))
+            .map(|number| format!("line {number}"))
+            .collect();
+        assert_eq!(shown, expected, "{context}");
+    }
+}
+
+/// Writes a ledger.
+fn ledger(state: &Path, records: &[(i64, Event)]) {
+    let line = |(seq, (second, event)): (u64, &(i64, Event))| {
+        let record = Record {
+            seq,
+            at: at(*second),
+            tick: Tick::default(),
+            event: event.clone(),
+            name: Some("api".into()),
+            generation: Some(2),
+            cause: Cause::Exit,
+        };
+        let json = serde_json::to_string(&record).expect("JSON");
+        format!("{:016x} {json}\n", platform::fnv1a(json.as_bytes()))
+    };
+    let text: String = (0..).zip(records).map(line).collect();
+    append(&state.join("ledger"), &text);
+}
+
+#[test]
+fn marks_stand_between_the_lines() {
+    let folder = folder();
+    let log = Log::new(folder.path(), "api");
+    write(&log.path, &[(10, "a"), (20, "b"), (30, "c")]);
+    let exit = crate::model::Exit::Code(1);
+    let events = [
+        (5, Event::Ready { after_ms: 5 }),
+        (9, Event::Starting),
+        (9, Event::Spawned { pid: 7 }),
+        (15, Event::Ready { after_ms: 5 }),
+        (16, Event::Signalled { signal: "TERM".into(), tree: true }),
+        (35, Event::Exited { exit, expected: false, tail: Vec::new() }),
+    ];
+    ledger(folder.path(), &events);
+    append(&folder.path().join("ledger"), "0123 {\"seq\":");
+    let marks = Marks::new(folder.path(), &["api".to_owned()]);
+    let shown = |choice: &Select, marks: &Marks| -> String {
+        let shown = select(std::slice::from_ref(&log), |_| None, Some(marks), choice);
+        let letter = |item: Item| match item {
+            Item::Line(line) => String::from_utf8_lossy(&line.text).into_owned(),
+            Item::Mark(mark) => match mark.event {
+                Event::Spawned { .. } => "S".to_owned(),
+                Event::Ready { .. } => "R".to_owned(),
+                Event::Exited { .. } => "E".to_owned(),
+                other => panic!("{other:?}"),
+            },
+            Item::Spared(spared) => panic!("{spared:?}"),
+        };
+        shown.map(letter).collect()
+    };
+    let all = Select::default();
+    assert_eq!(shown(&all, &marks), "SaRbcE", "what was before the first line is left out");
+    assert_eq!(shown(&Select { last: Some(1), ..all.clone() }, &marks), "cE");
+    assert_eq!(shown(&Select { since: Some(at(12)), ..all.clone() }, &marks), "bcE");
+    assert_eq!(shown(&all, &Marks::new(folder.path(), &["db".to_owned()])), "abc");
+    assert_eq!(marks.last_starts(), [("api".to_owned(), at(9))].into());
+
+    // A long ledger is read from its end; a new one follows an old one.
+    let many: Vec<(i64, Event)> =
+        (40..10_000).map(|second| (second, Event::Ready { after_ms: 1 })).collect();
+    append(&folder.path().join("ledger"), "\n");
+    ledger(folder.path(), &many);
+    assert_eq!(marks.since(Some(at(9_900))).len(), 100);
+    assert_eq!(marks.since(None).len(), 4 + many.len());
+    let mut follower = MarkFollower::new(marks.clone());
+    fs::rename(folder.path().join("ledger"), folder.path().join("ledger.1")).expect("renamed");
+    ledger(folder.path(), &[(10_001, Event::Stopping)]);
+    assert_eq!(marks.since(Some(at(9_999))).len(), 2);
+    assert_eq!(follower.take().len(), 1);
 }
 
 #[test]
@@ -132,8 +306,9 @@ fn followed_over_rotation_truncation_and_a_new_file() {
     assert_eq!(poll(3), ["two"]);
     // Rotated twice between two looks.
     append(&log.path, "three\n");
-    fs::rename(&log.path, folder.path().join("api.log.2")).expect("rotated");
-    fs::write(folder.path().join("api.log.1"), "four\n").expect("written");
+    fs::rename(&log.path, numbered(&log.path, 1)).expect("rotated");
+    fs::write(numbered(&log.path, 2), "four\n").expect("written");
+    compress(&numbered(&log.path, 2));
     fs::write(&log.path, "five\n").expect("written");
     assert_eq!([poll(4), poll(5), poll(6)].concat(), ["three", "four", "five"]);
     // Shortened.
@@ -144,6 +319,49 @@ fn followed_over_rotation_truncation_and_a_new_file() {
     assert_eq!(poll(8), [""; 0]);
     append(&log.path, "seven\n");
     assert_eq!(poll(9), ["seven"]);
+    assert_eq!(follower.spared(at(9)), None);
+}
+
+#[test]
+fn a_follower_that_slept_is_told_what_it_missed() {
+    let folder = folder();
+    let log = Log::new(folder.path(), "api");
+    append(&log.path, "one\n");
+    let mut follower = Follower::from_end(&log);
+    // What it had open was compressed, what came after that is gone.
+    fs::rename(&log.path, numbered(&log.path, 1)).expect("rotated");
+    compress(&numbered(&log.path, 1));
+    fs::write(numbered(&log.path, 4), "four\n").expect("written");
+    fs::write(&log.path, "five\n").expect("written");
+    let lines = [texts(follower.lines(at(1))), texts(follower.lines(at(2)))].concat();
+    assert_eq!(lines, ["four", "five"]);
+    assert_eq!(follower.spared(at(2)).map(|spared| (spared.lines, spared.files)), Some((0, 2)));
+
+    let flood: String = (0..400_000).map(|number| format!("{number}\n")).collect();
+    append(&log.path, &flood);
+    follower.hurry();
+    let lines = texts(follower.lines(at(3)));
+    let spared = follower.spared(at(3)).expect("lines left out").lines;
+    assert_eq!(lines.len() as u64 + spared, 400_000);
+    assert_eq!(lines[0], spared.to_string());
+}
+
+#[test]
+fn past_and_present_meet_without_gap() {
+    let folder = folder();
+    let log = Log::new(folder.path(), "api");
+    append(&log.path, "one\ntw");
+    let mut follower = Follower::from_last_line(&log);
+    let place = follower.place();
+    append(&log.path, "o\nthree\n");
+    assert_eq!(texts(Lines::all(&log).up_to(place)), ["one"]);
+    // Rotated before the past is read.
+    fs::rename(&log.path, numbered(&log.path, 1)).expect("rotated");
+    append(&log.path, "four\n");
+    assert_eq!(texts(Lines::all(&log).up_to(place)), ["one"]);
+    assert_eq!(texts(Lines::all(&log).up_to(place).last(9)), ["one"]);
+    let lines = [texts(follower.lines(at(1))), texts(follower.lines(at(2)))].concat();
+    assert_eq!(lines, ["two", "three", "four"]);
 }
 
 #[test]

@@ -33,12 +33,14 @@ pub use holder::{Holder, Mark};
 pub use lock::{FolderLock, lock_folder, lock_holder};
 pub use notify::NotifySocket;
 pub use os::{
-    Description, Entry, Poller, ProcId, Process, Readiness, Table, become_subreaper, children,
-    command_line, describe, held_pipe, holders, keep_descriptors_from, listeners, oom_kills,
-    peek_bytes, predicament, raise_open_files, restore_open_files, spawn, stats, transfer,
+    Description, Entry, FolderWatch, Poller, ProcId, Process, Readiness, Table, become_subreaper,
+    children, command_line, describe, held_pipe, holders, keep_descriptors_from, listeners,
+    lower_own_priority, oom_kills, peek_bytes, predicament, raise_open_files, restore_open_files,
+    spawn, stats, transfer,
 };
 pub use own::{
-    MARK, detach, environment, execute, inheritable, inherited, null, own_program, own_program_file,
+    MARK, detach, environment, execute, inheritable, inherited, null, own_program,
+    own_program_file, parent,
 };
 pub use peer::peer_uid;
 pub use places::{Places, PlacesError, fnv1a};

@@ -38,6 +38,11 @@ pub fn own_program() -> io::Result<PathBuf> {
     std::env::current_exe()
 }
 
+/// Our parent as of now: another one once whoever started us has died.
+pub fn parent() -> u32 {
+    std::os::unix::process::parent_id()
+}
+
 /// The file of the program that runs, for another process to execute.
 ///
 /// # Errors

@@ -72,7 +72,7 @@ fn text_of(event: &Event) -> (String, Option<Tone>) {
     (text, None)
 }
 
-fn cause_of(cause: &Cause) -> String {
+pub(super) fn cause_of(cause: &Cause) -> String {
     match cause {
         Cause::Command { command, pid } => format!("{command}, pid {pid}"),
         Cause::Need { of } => format!("needed by {of}"),

@@ -28,6 +28,8 @@ pub enum Tone {
     Faint,
     /// More important than what is around it.
     Strong,
+    /// What was searched for.
+    Found,
     /// The name of the n-th service.
     Name(usize),
 }
@@ -51,6 +53,8 @@ pub enum Symbol {
     Dot,
     /// Before a line of somebody's log.
     Bar,
+    /// Before what happened between two lines.
+    Rule,
 }
 
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -70,6 +74,7 @@ impl Theme {
             Tone::Busy => style.cyan(),
             Tone::Faint => style.dim(),
             Tone::Strong => style.bold(),
+            Tone::Found => style.red().bold(),
             Tone::Name(index) => match index % 6 {
                 0 => style.cyan(),
                 1 => style.yellow(),
@@ -88,7 +93,12 @@ impl Theme {
             Symbol::Good => Tone::Good,
             Symbol::Bad => Tone::Bad,
             Symbol::Warn => Tone::Warn,
-            Symbol::Idle | Symbol::Arrow | Symbol::Dots | Symbol::Dot | Symbol::Bar => Tone::Faint,
+            Symbol::Idle
+            | Symbol::Arrow
+            | Symbol::Dots
+            | Symbol::Dot
+            | Symbol::Bar
+            | Symbol::Rule => Tone::Faint,
         };
         self.paint(tone, self.bare(symbol))
     }
@@ -104,6 +114,7 @@ impl Theme {
             Symbol::Dots => ("…", "..."),
             Symbol::Dot => ("·", "-"),
             Symbol::Bar => ("│", "|"),
+            Symbol::Rule => ("──", "--"),
         };
         if self.unicode { symbol } else { ascii }
     }

@@ -7,7 +7,7 @@ use tokio::{net::UnixListener, sync::mpsc, task::LocalSet};
 use super::{Internal, keeper_link::KeeperLink, world::World};
 use crate::{
     control::{protocol::Left, server::serve},
-    event::{Cause, Event},
+    event::{Cause, Event, Tick},
     keeper::{
         self, Launched, handle,
         protocol::{FromKeeper, PROTOCOL, ToKeeper, UnitId},
@@ -20,9 +20,13 @@ use crate::{
 
 /// How long a supervisor that was never asked for anything stays.
 const UNUSED: Duration = Duration::from_secs(10);
+/// A turn that comes so much later than planned comes from a process that could not run.
+const OVERSLEPT: Duration = Duration::from_millis(500);
+/// So long is what happened meanwhile listened to, before a deadline that passed counts.
+const HEARING: Duration = Duration::from_secs(1);
 /// How often the lock of a keeper that is gone is tried for, and the pause in between.
 const LOCK_TRIES: usize = 20;
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// How many messages are taken in before the note is brought up to date.
 const BATCH: usize = 256;
 
@@ -31,7 +35,10 @@ enum End {
     /// The stack is down.
     Finished,
     /// The keeper is gone, or goes on as another program with a supervisor of its own.
-    KeeperGone,
+    KeeperGone {
+        /// Its process.
+        keeper: u32,
+    },
 }
 
 /// The role itself: `stackrun supervisor`, with the descriptors that the keeper hands over.
@@ -46,7 +53,7 @@ pub fn run(dir: &Path) -> ExitCode {
     });
     let result = match result {
         Ok(End::Finished) => Ok(()),
-        Ok(End::KeeperGone) => replace_keeper(dir),
+        Ok(End::KeeperGone { keeper }) => replace_keeper(dir, keeper),
         Err(error) => Err(error),
     };
     match result {
@@ -58,16 +65,19 @@ pub fn run(dir: &Path) -> ExitCode {
     }
 }
 
-/// Has somebody hold the stack again. A keeper that only goes on as another program holds it
-/// still, and whoever was quicker holds it by now: either is fine.
-fn replace_keeper(dir: &Path) -> io::Result<()> {
+/// Has somebody hold the stack again, unless the keeper lives and only wants another supervisor.
+fn replace_keeper(dir: &Path, keeper: u32) -> io::Result<()> {
     let places = Places::of(dir).map_err(io::Error::other)?;
-    // What the dead one was just starting holds the lock until it executes its program.
+    // The connection of one that dies ends a moment before it does, and what it was just starting
+    // holds its lock until it executes its program.
     for _ in 0..LOCK_TRIES {
-        match keeper::launch(&places, &platform::own_program()?).map_err(io::Error::other)? {
-            Launched::Ready => return Ok(()),
-            Launched::Held => std::thread::sleep(LOCK_PAUSE),
+        if platform::parent() != keeper {
+            match keeper::launch(&places, &platform::own_program()?).map_err(io::Error::other)? {
+                Launched::Ready => break,
+                Launched::Held => {}
+            }
         }
+        std::thread::sleep(LOCK_PAUSE);
     }
     Ok(())
 }
@@ -87,7 +97,7 @@ async fn supervise(dir: &Path) -> io::Result<End> {
         // It is asked to go on as this program, and starts the next supervisor then.
         link.flush(vec![ToKeeper::Upgrade { program: platform::own_program_file()? }]);
         while news.recv().await.is_some() {}
-        return Ok(End::KeeperGone);
+        return Ok(End::KeeperGone { keeper: pid });
     }
     let mut world = World::new(places, link, pid, internal_sender)?;
     world.take_over(units, papers);
@@ -104,7 +114,7 @@ async fn supervise(dir: &Path) -> io::Result<End> {
             biased;
             message = news.recv() => match message {
                 Some(message) => world.keeper_says(message),
-                None => return Ok(End::KeeperGone),
+                None => return Ok(End::KeeperGone { keeper: pid }),
             },
             Some(message) = internal.recv() => world.told(message),
             Some(message) = incoming.recv() => world.client_says(message),
@@ -127,13 +137,24 @@ async fn supervise(dir: &Path) -> io::Result<End> {
 
 impl World {
     /// How long the loop may sleep.
-    fn timer(&self) -> Duration {
+    fn timer(&mut self) -> Duration {
         let now = platform::now();
         let unused = (!self.used).then_some(UNUSED);
-        let deadline = self.core.deadline().map(|deadline| deadline.since(now));
+        let deadline = self.core.deadline().map(|deadline| self.not_overslept(deadline, now));
         let next = [unused, deadline].into_iter().flatten().min();
         // The clock of tokio stands still while the machine sleeps: look now and then.
         next.unwrap_or(Duration::from_secs(3600))
+    }
+
+    /// How long to wait for a deadline. One that passed while this process could not run, because
+    /// the machine was frozen or another supervisor had been killed, is put off: what happened
+    /// meanwhile is to be heard first.
+    fn not_overslept(&mut self, deadline: Tick, now: Tick) -> Duration {
+        if now.since(deadline) < OVERSLEPT {
+            self.put_off = None;
+            return deadline.since(now);
+        }
+        self.put_off.get_or_insert(now + HEARING).since(now)
     }
 
     fn time_passed(&mut self) {
@@ -141,7 +162,9 @@ impl World {
             self.finish();
             return;
         }
-        self.feed(Input::Timer);
+        if self.put_off.take_if(|until| platform::now() < *until).is_none() {
+            self.feed(Input::Timer);
+        }
     }
 
     /// Tells the core, and does what it says.

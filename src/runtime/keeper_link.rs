@@ -1,22 +1,48 @@
 //! The supervisor's end of the socketpair to its keeper.
 
-use std::{cell::RefCell, io, os::fd::OwnedFd, os::unix::net::UnixStream as StdStream};
+use std::{cell::RefCell, io, os::fd::OwnedFd, os::unix::net::UnixStream as StdStream, rc::Rc};
 
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::UnixStream,
-    sync::mpsc,
+    io::{AsyncBufReadExt, BufReader},
+    net::{UnixStream, unix::OwnedWriteHalf},
+    sync::{Notify, mpsc},
 };
 
 use crate::keeper::protocol::{FromKeeper, ToKeeper};
 
 /// Messages to the keeper: gathered during a turn, sent in this order at its end, after what the
-/// keeper is to keep. A supervisor that dies in between is succeeded by one that knows what was
-/// about to be done, and never by one that does not know what was.
+/// keeper is to keep, and before any client hears of the turn. A supervisor that dies in between
+/// is succeeded by one that knows what was about to be done and what was told.
 #[derive(Debug)]
 pub(super) struct KeeperLink {
-    writer: mpsc::UnboundedSender<Vec<ToKeeper>>,
+    outgoing: Rc<Outgoing>,
     gathered: RefCell<Vec<ToKeeper>>,
+}
+
+/// What is on its way.
+#[derive(Debug)]
+struct Outgoing {
+    half: OwnedWriteHalf,
+    unsent: RefCell<Vec<u8>>,
+    /// Something is left that the socket did not take at once.
+    more: Notify,
+}
+
+impl Outgoing {
+    /// Sends what the socket takes at once.
+    fn write(&self) {
+        let mut unsent = self.unsent.borrow_mut();
+        while !unsent.is_empty() {
+            match self.half.try_write(&unsent) {
+                Ok(count) => drop(unsent.drain(..count)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return self.more.notify_one();
+                }
+                // The reader notices the keeper's end, too, and says so.
+                Err(_) => unsent.clear(),
+            }
+        }
+    }
 }
 
 impl KeeperLink {
@@ -28,21 +54,16 @@ impl KeeperLink {
     ) -> io::Result<Self> {
         let stream = StdStream::from(descriptor);
         stream.set_nonblocking(true)?;
-        let (reader, mut writer) = UnixStream::from_std(stream)?.into_split();
-        let (sender, mut messages) = mpsc::unbounded_channel::<Vec<ToKeeper>>();
+        let (reader, half) = UnixStream::from_std(stream)?.into_split();
+        let outgoing = Rc::new(Outgoing { half, unsent: RefCell::default(), more: Notify::new() });
+        let rest = Rc::clone(&outgoing);
         tokio::task::spawn_local(async move {
-            let mut bytes = Vec::new();
-            while let Some(turn) = messages.recv().await {
-                bytes.clear();
-                turn.iter().for_each(|message| encode(&mut bytes, message));
-                while let Ok(next) = messages.try_recv() {
-                    next.iter().for_each(|message| encode(&mut bytes, message));
-                }
-                if let Err(error) = writer.write_all(&bytes).await {
-                    // The reader notices the keeper's end, too, and says so.
-                    tracing::warn!(%error, "cannot write to the keeper");
+            loop {
+                rest.more.notified().await;
+                if rest.half.writable().await.is_err() {
                     return;
                 }
+                rest.write();
             }
         });
         tokio::task::spawn_local(async move {
@@ -58,7 +79,7 @@ impl KeeperLink {
                 }
             }
         });
-        Ok(Self { writer: sender, gathered: RefCell::default() })
+        Ok(Self { outgoing, gathered: RefCell::default() })
     }
 
     /// Puts a message to those of this turn.
@@ -69,10 +90,10 @@ impl KeeperLink {
     /// Ends the turn: sends what is to be kept, then everything else.
     pub(super) fn flush(&self, mut kept: Vec<ToKeeper>) {
         kept.append(&mut self.gathered.borrow_mut());
-        if !kept.is_empty() {
-            // The writer has ended with the keeper if this fails; the reader tells.
-            let _ = self.writer.send(kept);
-        }
+        let mut unsent = self.outgoing.unsent.borrow_mut();
+        kept.iter().for_each(|message| encode(&mut unsent, message));
+        drop(unsent);
+        self.outgoing.write();
     }
 }
 

@@ -58,6 +58,8 @@ pub(super) struct World {
     pub(super) finishing: bool,
     /// The keeper has finished: what it says is left.
     pub(super) finished: Option<Left>,
+    /// A deadline that passed while this process could not run counts from then on.
+    pub(super) put_off: Option<Tick>,
     /// What the supervisor before left could not be understood: its processes are nobody's.
     pub(super) lost: bool,
     /// How often the kernel had run out of memory when that was last looked at.
@@ -105,6 +107,7 @@ impl World {
             units: HashMap::new(),
             inputs: HashMap::new(),
             desk: Desk::default(),
+            put_off: None,
             lost: false,
             log_offsets: HashMap::new(),
             last_op: 0,

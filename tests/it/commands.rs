@@ -158,3 +158,38 @@ fn what_has_no_effect_yet_is_told_with_its_place() {
     let stack = Stack::new("service \"a\" {\n    run \"@testbed\"\n    limit cpu=1.5\n}\n");
     stack.up().says("`a.limit.cpu` has no effect yet").says("stack.kdl:3");
 }
+
+#[test]
+fn fmt_indents_and_changes_nothing_else() {
+    let text = "// first\nservice \"a\" {\nrun \"sleep 600\" // last\n      port 8080\n}\n";
+    let stack = Stack::new(text);
+    stack.run("fmt --check").exits(1);
+    assert_eq!(stack.read("stack.kdl"), text, "a check changes nothing");
+    stack.run("fmt").exits(0);
+    stack.run("fmt --check").exits(0);
+    let formatted = stack.read("stack.kdl");
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&formatted), words(text));
+    assert!(formatted.contains("\n    port 8080\n"), "{formatted}");
+}
+
+#[test]
+fn init_writes_a_file_that_is_right_and_overwrites_none() {
+    let stack = Stack::new("");
+    std::fs::remove_file(stack.path("stack.kdl")).expect("the stack file");
+    stack.put("package.json", r#"{"name": "x", "scripts": {"dev": "vite"}}"#);
+    stack.run("init").exits(0);
+    stack.run("check").exits(0);
+    let first = stack.read("stack.kdl");
+    assert!(first.contains("service"), "{first}");
+    assert_ne!(stack.run("init").code, 0);
+    assert_eq!(stack.read("stack.kdl"), first);
+}
+
+#[test]
+fn the_schema_and_the_completions_are_printed() {
+    let stack = Stack::new(SHOP);
+    stack.run("schema").exits(0).says("ready");
+    stack.run("completions bash").exits(0).says("stackrun");
+    stack.run("doctor").exits(0);
+}

@@ -77,10 +77,52 @@ fn logs_remain_after_down_and_know_their_times() {
     eventually("the line", || stack.run("logs a").exits(0).out.contains("early"));
     stack.down();
     stack.run("logs a").exits(0).says("early");
-    let line = stack.run("logs a --json").exits(0).out;
-    let line: serde_json::Value =
-        serde_json::from_str(line.lines().next().expect("a line")).expect("JSON");
-    assert!(line.to_string().contains("early"), "{line}");
+    let out = stack.run("logs a --json").exits(0).out;
+    let items: Vec<serde_json::Value> =
+        out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let line = items.iter().find(|item| item["line"] == "early").expect("the line");
+    assert_eq!(line["name"], "a");
+    let events: Vec<&str> = items.iter().filter_map(|item| item["event"].as_str()).collect();
+    assert_eq!(events, ["spawned", "ready", "stopping", "exited"]);
+    assert_eq!(stack.run("logs a --raw").exits(0).out, "early\n");
+}
+
+#[test]
+fn what_happened_stands_between_the_lines() {
+    let stack = Stack::new(r#"service "a" { run "@testbed print hello" }"#);
+    stack.up();
+    let shown = || stack.run("logs").exits(0).out;
+    eventually("the first start", || shown().contains("hello"));
+    stack.run("restart a").exits(0);
+    eventually("the second start", || shown().matches("hello").count() == 2);
+    let out = shown();
+    let order = [
+        "(generation 1), pid",
+        "hello",
+        "-- stopping",
+        "-- ended: SIGTERM",
+        "(generation 2), pid",
+        "hello",
+    ];
+    let mut rest = out.as_str();
+    for part in order {
+        let (_, after) = rest.split_once(part).unwrap_or_else(|| panic!("no `{part}` in {out}"));
+        rest = after;
+    }
+    let last = stack.run("logs a --raw --since last-start").exits(0).out;
+    assert_eq!(last, "hello\n");
+}
+
+#[test]
+fn lines_of_json_are_readable() {
+    let stack = Stack::new(
+        r##"service "a" { shell #"echo '{"level":"warn","time":1,"msg":"disk is full","free":0}'; sleep 100"# }"##,
+    );
+    stack.up();
+    eventually("the line", || {
+        stack.run("logs a").exits(0).out.contains("WARN  disk is full free=0")
+    });
+    assert!(stack.run("logs a --raw").exits(0).out.starts_with("{\"level\""));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod secrets;
 mod takeover;
 mod upgrade;
+mod world;
 
 use std::{fs, process::Command};
 

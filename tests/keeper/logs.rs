@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 
-use stackrun::keeper::{
-    logs::{RECORD, Stamp, index_path, rotated},
-    protocol::FromKeeper,
+use stackrun::{
+    keeper::protocol::FromKeeper,
+    logs::{
+        Lines, Log,
+        files::{compressed, index_path, numbered, numbers},
+        stamp::Stamp,
+    },
 };
 
 use crate::world::{World, until};
@@ -71,10 +75,7 @@ pub(crate) fn times_are_beside_the_log() {
     world.gone(&unit);
     let log = world.places.log("a");
     let bytes = std::fs::read(index_path(&log)).unwrap();
-    let stamps: Vec<Stamp> = bytes
-        .chunks_exact(RECORD)
-        .map(|record| Stamp::from_bytes(record.try_into().unwrap()))
-        .collect();
+    let stamps: Vec<Stamp> = Stamp::all(&bytes).collect();
     assert_eq!(stamps.iter().map(|stamp| stamp.offset).collect::<Vec<_>>(), [0, 4]);
     let apart = stamps[1].nanos - stamps[0].nanos;
     assert!((90_000_000..10_000_000_000).contains(&apart), "{apart}");
@@ -98,20 +99,38 @@ pub(crate) fn a_log_is_rotated_at_the_end_of_a_line() {
     let (unit, _) = world.spawn(spec);
     world.gone(&unit);
     let log = world.places.log("a");
-    let old: Vec<_> =
-        (1..).map(|age| rotated(&log, age)).take_while(|path| path.exists()).collect();
+    let old = numbers(&log);
     assert!(old.len() > 1, "{old:?}");
     let mut all = String::new();
-    for path in old.iter().rev() {
-        let text = std::fs::read_to_string(path).unwrap();
+    for path in old.iter().map(|number| numbered(&log, *number)) {
+        let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.ends_with('\n'), "{} is cut", path.display());
         assert!((20_000..20_020).contains(&text.len()), "{}", text.len());
-        let index = std::fs::read(index_path(path)).unwrap();
-        assert_eq!(Stamp::from_bytes(index[..RECORD].try_into().unwrap()).offset, 0);
+        let index = std::fs::read(index_path(&path)).unwrap();
+        assert_eq!(Stamp::all(&index).next().unwrap().offset, 0);
         all += &text;
     }
     all += &world.log("a");
     assert_complete(all.strip_suffix("the end").unwrap(), 1, 20_000);
+}
+
+pub(crate) fn what_was_rotated_is_compressed_in_the_end() {
+    let mut world = World::new();
+    let mut spec = world.script("a", &format!("set -- w 20000; {WRITE}"));
+    spec.log_policy.max_size = 20_000;
+    spec.log_policy.keep = 3;
+    let (unit, _) = world.spawn(spec);
+    world.gone(&unit);
+    let log = Log::new(&world.places.logs(), "a");
+    let text = || -> Vec<Vec<u8>> { Lines::all(&log).map(|line| line.text).collect() };
+    let before = text();
+    assert!(before.len() > 5_000 && before.last().unwrap() == b"w 20000");
+    let old = numbers(&log.path);
+    assert_eq!(old.len(), 3);
+    for file in old.iter().map(|number| numbered(&log.path, *number)) {
+        until("compression", || compressed(&file).exists() && !file.exists());
+    }
+    assert!(text() == before);
 }
 
 pub(crate) fn a_full_disk_stops_no_service() {

@@ -1,7 +1,8 @@
 //! `logs`: what the services wrote.
 
+use std::collections::BTreeMap;
+
 use jiff::tz::TimeZone;
-use regex::bytes::Regex;
 
 use clap_complete::engine::ArgValueCandidates;
 
@@ -10,14 +11,13 @@ use crate::{
         caller,
         context::{Context, write_out},
         error::{Error, status},
-        following::{Following, wanted},
+        following::{self, Following, wanted},
         interrupt, names,
         verbs::completions::stack_names,
         when,
     },
     control::{Client, ClientError},
-    event::Event,
-    logs::{Select, select},
+    logs::{Finder, Log, Marks, Place, Select, select},
     reporters::logs::{LogPrinter, Style},
 };
 
@@ -77,41 +77,44 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         client = Some(context.connect()?);
         choice.last = choice.last.or(choice.since.is_none().then_some(BEFORE_FOLLOWING));
     }
-    let printer = printer(args, context, &folder, &owners)?;
-    // Followed from here on, before the past is read: a line between the two would be lost.
-    let mut following = match client {
-        Some(_) => Some(Following::new(folder.clone(), owners.clone(), choice.clone(), printer)?),
-        None => {
-            print_past(&folder, &owners, &choice, printer)?;
-            None
-        }
+    let printer = printer(args, context, &folder, &owners, &choice)?;
+    let marks = marks(args, context, &owners)?;
+    let Some(client) = client else {
+        let logs = wanted(&folder, &owners)?;
+        print_past(&logs, |_| None, marks.as_ref(), &choice, printer)?;
+        return Ok(status::OK);
     };
-    if let (Some(following), Some(client)) = (&mut following, client) {
-        let printer = self::printer(args, context, &folder, &owners)?;
-        print_past(&folder, &owners, &choice, printer)?;
-        return follow(context, following, client);
-    }
-    Ok(status::OK)
+    // Followed from here on, before the past is read up to here: nothing is lost between the two.
+    let (own, choices) = (printer.clone(), choice.clone());
+    let mut following =
+        Following::new(folder.clone(), owners.clone(), choices, marks.clone(), own)?;
+    let logs = wanted(&folder, &owners)?;
+    print_past(&logs, |log| following.begin(log), marks.as_ref(), &choice, printer)?;
+    follow(context, &mut following, client)
 }
 
 fn print_past(
-    folder: &std::path::Path,
-    owners: &[String],
+    logs: &[Log],
+    ends: impl Fn(&Log) -> Option<Place>,
+    marks: Option<&Marks>,
     choice: &Select,
     mut printer: LogPrinter,
 ) -> Result<(), Error> {
-    let logs = wanted(folder, owners)?;
-    let lines =
-        select(&logs, choice).map_err(|error| Error::Io { path: folder.to_owned(), error })?;
     let mut bytes = Vec::new();
-    for line in lines {
-        bytes.extend(printer.line(&line.name, line.at, &line.text));
+    for item in select(logs, ends, marks, choice) {
+        following::print(&mut printer, &mut bytes, &item);
         if bytes.len() > 64 << 10 {
             write_out(&bytes)?;
             bytes.clear();
         }
     }
     write_out(&bytes)
+}
+
+/// What happened between the lines. It is no part of the bytes, nor of what is searched.
+fn marks(args: &Args, context: &Context, owners: &[String]) -> Result<Option<Marks>, Error> {
+    let wanted = !args.raw && args.grep.is_none();
+    Ok(wanted.then_some(Marks::new(&context.state()?, owners)))
 }
 
 fn follow(context: &Context, following: &mut Following, client: Client) -> Result<u8, Error> {
@@ -168,25 +171,14 @@ fn choice(args: &Args, context: &Context) -> Result<Select, Error> {
     let now = caller::now();
     let zone = TimeZone::system();
     let moment = |text: &String| when::moment(text, now, &zone).map_err(Error::Argument);
-    let since = match args.since.as_deref() {
-        Some("last-start") => last_start(args, context)?,
-        _ => args.since.as_ref().map(moment).transpose()?,
+    let (since, starts) = match args.since.as_deref() {
+        Some("last-start") => (None, Marks::new(&context.state()?, &[]).last_starts()),
+        _ => (args.since.as_ref().map(moment).transpose()?, BTreeMap::new()),
     };
     let until = args.until.as_ref().map(moment).transpose()?;
-    let grep = args.grep.as_deref().map(Regex::new).transpose();
+    let grep = args.grep.as_deref().map(Finder::new).transpose();
     let grep = grep.map_err(|error| Error::Argument(error.to_string()))?;
-    Ok(Select { last: args.tail, since, until, grep, context: args.context })
-}
-
-/// When the latest start of what was asked for began.
-fn last_start(args: &Args, context: &Context) -> Result<Option<jiff::Timestamp>, Error> {
-    let records = super::events::records(context)?;
-    let starts = records.iter().filter(|record| {
-        let name = record.name.as_ref();
-        let asked = args.names.is_empty() || name.is_some_and(|name| args.names.contains(name));
-        asked && matches!(record.event, Event::Starting | Event::Running { .. })
-    });
-    Ok(starts.map(|record| record.at).next_back())
+    Ok(Select { last: args.tail, since, starts, until, grep, context: args.context })
 }
 
 fn printer(
@@ -194,6 +186,7 @@ fn printer(
     context: &Context,
     folder: &std::path::Path,
     owners: &[String],
+    choice: &Select,
 ) -> Result<LogPrinter, Error> {
     let logs = wanted(folder, owners)?;
     let style = match (args.raw, args.json) {
@@ -203,5 +196,7 @@ fn printer(
         _ => Style::Prefixed { names: owners.len() != 1, times: args.timestamps },
     };
     let names = logs.iter().map(|log| log.name.as_str());
-    Ok(LogPrinter::new(style, context.out, TimeZone::system(), names))
+    let highlight = choice.grep.as_ref().map(|grep| grep.regex().clone());
+    let printer = LogPrinter::new(style, context.out, TimeZone::system(), names);
+    Ok(printer.highlighting(highlight))
 }

@@ -14,7 +14,7 @@ use crate::{
         verbs::{self, completions::stack_names},
         when,
     },
-    control::{Client, ClientError, Reply, Request},
+    control::{Client, Reply, Request},
     event::Tick,
     language,
     model::Stack,
@@ -177,14 +177,7 @@ fn plan(args: &Args, stack: &Stack) -> Result<Plan, Error> {
 /// started, and as is answered now.
 fn giving_way(args: &Args, context: &Context, stack: &Stack) -> Result<BTreeSet<String>, Error> {
     let mut giving_way = BTreeSet::new();
-    let running = match context.connect_if_running() {
-        // It goes on as this version, as it would do a moment later anyway.
-        Err(Error::Client(ClientError::Version { .. })) => {
-            Some(Client::connect_or_launch(&stack.dir)?)
-        }
-        running => running?,
-    };
-    let now = match running {
+    let now = match context.connect_to_change()? {
         Some(mut client) => {
             let now = status_of(&mut client)?;
             giving_way = busy::given_way(&context.known_stack(Some(&mut client))?, stack, &now);

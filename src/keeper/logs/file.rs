@@ -5,16 +5,18 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Seek, SeekFrom},
     os::{
-        fd::AsFd,
+        fd::{AsFd, OwnedFd},
         unix::fs::{FileExt, MetadataExt},
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
+    sync::{LazyLock, mpsc::Sender},
+    time::UNIX_EPOCH,
 };
 
-use super::{index::Index, rotate::rotate};
+use super::{index::Index, rotate::Rotation, tidy::Tidy};
 use crate::{
     model::LogPolicy,
-    platform::{Moved, peek_bytes, transfer, wall_nanos},
+    platform::{self, Moved, peek_bytes, transfer, wall_nanos},
 };
 
 /// A log that bytes are moved to.
@@ -23,6 +25,9 @@ pub(super) struct LogFile {
     path: PathBuf,
     policy: LogPolicy,
     open: Option<Open>,
+    rotation: Option<Rotation>,
+    /// Who looks after what was rotated away.
+    tidy: Sender<Tidy>,
     /// Bytes let go since the log last took any.
     lost: u64,
     /// Why, if it has not been said yet.
@@ -41,14 +46,24 @@ struct Open {
 
 impl LogFile {
     /// A log that is opened when the first byte comes.
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, tidy: Sender<Tidy>) -> Self {
+        LazyLock::force(&NOWHERE);
         let policy = LogPolicy::default();
-        Self { path, policy, open: None, lost: 0, unsaid: None, said: false }
+        Self { path, policy, open: None, rotation: None, tidy, lost: 0, unsaid: None, said: false }
     }
 
-    /// From now on it is kept this way.
-    pub(super) fn keep_by(&mut self, policy: LogPolicy) {
+    /// Somebody begins to write to it, and from now on it is kept this way.
+    pub(super) fn begin(&mut self, policy: LogPolicy) {
         self.policy = policy;
+        if let Some(index) = self.open.as_mut().and_then(|open| open.index.as_mut()) {
+            index.begin();
+        }
+        self.have_tidied();
+    }
+
+    fn have_tidied(&self) {
+        let _thread_ends_with_the_process =
+            self.tidy.send((self.path.clone(), self.policy.clone()));
     }
 
     /// What a person should know of this log; each trouble is said once.
@@ -98,7 +113,9 @@ impl LogFile {
         // A line that is longer than a whole log is cut.
         if last == *b"\n" || open.end >= max_size * 2 {
             self.open = None;
-            rotate(&self.path, &self.policy)?;
+            let rotation = self.rotation.get_or_insert_with(|| Rotation::of(&self.path));
+            rotation.rotate(&self.path, self.policy.keep)?;
+            self.have_tidied();
             return Ok(at_most(max_size, most));
         }
         let waiting = peek_bytes(pipe, most)?;
@@ -112,25 +129,22 @@ impl LogFile {
     fn at_end(&mut self) -> io::Result<&mut Open> {
         let mut open = match self.open.take() {
             Some(open) if open.file.metadata()?.nlink() > 0 => open,
-            _ => {
-                let mut how = OpenOptions::new();
-                let file =
-                    how.read(true).write(true).create(true).truncate(false).open(&self.path)?;
-                Open { file, end: u64::MAX, index: None }
-            }
+            _ => Open { file: open(&self.path)?, end: u64::MAX, index: None },
         };
         let length = open.file.metadata()?.len();
         if length != open.end {
             open.end = open.file.seek(SeekFrom::End(0))?;
-            open.index = Index::open(&self.path, open.end).ok();
+            let changed = open.file.metadata()?.modified()?.duration_since(UNIX_EPOCH);
+            let changed = changed.map_or(0, |time| time.as_nanos());
+            let changed = u64::try_from(changed).unwrap_or(u64::MAX);
+            open.index = Index::open(&self.path, open.end, changed).ok();
         }
         Ok(self.open.insert(open))
     }
 
     fn let_go(&mut self, pipe: impl AsFd, most: usize, error: &io::Error) -> Moved {
-        let nowhere = OpenOptions::new().write(true).open("/dev/null");
-        let moved = nowhere.and_then(|nowhere| transfer(pipe, &nowhere, most));
-        let moved = moved.unwrap_or(Moved::Nothing);
+        let moved = NOWHERE.as_ref().map(|nowhere| transfer(pipe, nowhere, most));
+        let moved = moved.and_then(Result::ok).unwrap_or(Moved::Nothing);
         if let Moved::Bytes(count) = moved {
             self.lost += count as u64;
         }
@@ -140,6 +154,22 @@ impl LogFile {
             self.unsaid = Some(format!("{path}: {error}; output is let go until there is room"));
         }
         moved
+    }
+}
+
+/// Where output goes that nothing else takes: open before there are no descriptors left.
+static NOWHERE: LazyLock<Option<OwnedFd>> = LazyLock::new(|| platform::null().ok());
+
+/// Opens a log, in a folder that may have been removed.
+fn open(path: &Path) -> io::Result<File> {
+    let mut how = OpenOptions::new();
+    how.read(true).write(true).create(true).truncate(false);
+    match (how.open(path), path.parent()) {
+        (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(folder)?;
+            how.open(path)
+        }
+        (result, _) => result,
     }
 }
 

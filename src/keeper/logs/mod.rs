@@ -7,6 +7,7 @@
 mod file;
 mod index;
 mod rotate;
+mod tidy;
 
 use std::{
     cell::{Cell, RefCell},
@@ -21,11 +22,7 @@ use std::{
     },
 };
 
-use self::file::LogFile;
-pub use self::{
-    index::{RECORD, Stamp, index_path},
-    rotate::rotated,
-};
+use self::{file::LogFile, tidy::Tidy};
 use crate::{
     model::LogPolicy,
     platform::{Moved, Poller, Readiness, Waker},
@@ -88,6 +85,7 @@ impl Logs {
         let poller = Poller::new()?;
         poller.add(&*waker, WAKE)?;
         let own_waker = Arc::clone(&waker);
+        let tidy = tidy::start()?;
         std::thread::Builder::new().name("logs".to_owned()).spawn(move || {
             Mover {
                 poller,
@@ -95,6 +93,7 @@ impl Logs {
                 asked,
                 tell,
                 main,
+                tidy,
                 sources: HashMap::new(),
                 files: HashMap::new(),
             }
@@ -137,6 +136,7 @@ struct Mover {
     asked: Receiver<Ask>,
     tell: Sender<Tell>,
     main: Arc<Waker>,
+    tidy: Sender<Tidy>,
     sources: HashMap<u64, Source>,
     /// Two generations of a service may write to one log for a while.
     files: HashMap<PathBuf, Weak<RefCell<LogFile>>>,
@@ -183,8 +183,9 @@ impl Mover {
             return;
         }
         let known = self.files.get(&path).and_then(Weak::upgrade);
-        let file = known.unwrap_or_else(|| Rc::new(RefCell::new(LogFile::new(path.clone()))));
-        file.borrow_mut().keep_by(policy);
+        let new = || Rc::new(RefCell::new(LogFile::new(path.clone(), self.tidy.clone())));
+        let file = known.unwrap_or_else(new);
+        file.borrow_mut().begin(policy);
         self.files.insert(path, Rc::downgrade(&file));
         self.sources.insert(key, Source { pipe, file });
     }

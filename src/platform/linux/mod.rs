@@ -2,6 +2,7 @@
 
 mod describe;
 mod diag;
+mod folder_watch;
 mod poller;
 mod ports;
 mod process;
@@ -12,11 +13,13 @@ mod table;
 mod transfer;
 
 pub use describe::{Description, command_line, describe, predicament};
+pub use folder_watch::FolderWatch;
 pub use poller::{Poller, Readiness};
 pub use ports::{holders, listeners};
 pub use process::{ProcId, Process};
 pub use setup::{
-    become_subreaper, children, keep_descriptors_from, raise_open_files, restore_open_files,
+    become_subreaper, children, keep_descriptors_from, lower_own_priority, raise_open_files,
+    restore_open_files,
 };
 pub use spawn::spawn;
 pub use stats::{oom_kills, stats};

@@ -55,3 +55,9 @@ pub fn restore_open_files((soft, hard): (u64, u64)) -> io::Result<()> {
     setrlimit(Resource::Nofile, Rlimit { current: limit(soft), maximum: limit(hard) })?;
     Ok(())
 }
+
+/// From now on the calling thread, and no other, runs when nobody else wants to
+/// (setpriority(2) as Linux has it).
+pub fn lower_own_priority() {
+    let _as_it_was = rustix::process::setpriority_process(None, 19);
+}

@@ -214,8 +214,9 @@ fn lines_of_logs() {
     let names = ["api", "postgres"];
     let show = |style, theme| {
         let mut printer = logs::LogPrinter::new(style, theme, TimeZone::UTC, names.into_iter());
-        let mut bytes = printer.line("api", at(5), b"\x1b[31mred\x1b[0m \xff\r");
-        bytes.extend(printer.line("postgres", at(6), b"ready"));
+        let mut bytes = Vec::new();
+        printer.line(&mut bytes, "api", at(5), b"\x1b[31mred\x1b[0m\x1b[2J \xff\r");
+        printer.line(&mut bytes, "postgres", at(6), b"ready");
         String::from_utf8_lossy(&bytes).into_owned()
     };
     let prefixed = |times| logs::Style::Prefixed { names: true, times };
@@ -223,6 +224,7 @@ fn lines_of_logs() {
     assert!(show(prefixed(true), SYMBOLS).starts_with("2026-09-21 14:13:20.005 api "));
     let colored = show(prefixed(false), Theme { color: true, unicode: true });
     assert!(colored.contains("\u{1b}[31mred"), "a service's own colours are kept");
+    assert!(!colored.contains("\u{1b}[2J"), "and nothing else");
     assert!(show(logs::Style::Raw, SYMBOLS).starts_with("\u{1b}[31mred"));
     let json = show(logs::Style::Json, SYMBOLS);
     let first: serde_json::Value =

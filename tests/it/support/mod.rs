@@ -10,7 +10,7 @@ mod stranger;
 mod wait;
 
 pub(crate) use http::{get, post};
-pub(crate) use process::{Process, alive, listening};
+pub(crate) use process::{Process, alive, anonymous_kib, listening};
 pub(crate) use program::Running;
 pub(crate) use pty::Terminal;
 pub(crate) use stack::Stack;
@@ -67,6 +67,19 @@ pub(crate) fn have(programs: &[&str]) -> bool {
 #[must_use]
 pub(crate) fn ordinary_user() -> bool {
     !rustix::process::geteuid().is_root() || skip("PostgreSQL refuses root: use an ordinary user")
+}
+
+/// Whether this is root, who may mount file systems.
+#[must_use]
+pub(crate) fn root() -> bool {
+    rustix::process::geteuid().is_root() || note("it mounts a file system: run it as root, too")
+}
+
+/// Says that a scenario does not run for this user: a visible line, in CI too.
+fn note(reason: &str) -> bool {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(io::stderr(), "SKIPPED {test}: {reason}");
+    false
 }
 
 /// Says that a scenario does not run: an error in CI, a visible line otherwise.

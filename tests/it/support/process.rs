@@ -73,6 +73,13 @@ impl Process {
     }
 }
 
+/// The memory that is a process's own, in KiB.
+pub(crate) fn anonymous_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process that lives");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("its memory");
+    line.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("a number")
+}
+
 /// Whether the process with this pid lives.
 pub(crate) fn alive(pid: u32) -> bool {
     Process::get(pid).is_some()

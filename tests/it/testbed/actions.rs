@@ -12,7 +12,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
-    os::unix::process::CommandExt,
+    os::unix::{net::UnixDatagram, process::CommandExt},
     path::Path,
     process::{Command, exit},
     sync::{Mutex, PoisonError},
@@ -77,6 +77,7 @@ pub(crate) fn main() {
                 let key = arg();
                 println!("{key}={}", env::var(&key).unwrap_or_default());
             }
+            "notify" => notify(&arg()),
             "flood" => flood(number(&arg())),
             "tick" => tick(milliseconds(&arg())),
             "child" => {
@@ -222,6 +223,24 @@ fn answer(mut stream: &TcpStream) {
         "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
+}
+
+/// What `sd_notify` does.
+fn notify(text: &str) {
+    let path = env::var("NOTIFY_SOCKET").unwrap_or_else(|_| fail("no NOTIFY_SOCKET"));
+    let socket = UnixDatagram::unbound();
+    let sent = socket.and_then(|socket| match path.strip_prefix('@') {
+        #[cfg(target_os = "linux")]
+        Some(name) => {
+            use std::os::{linux::net::SocketAddrExt, unix::net::SocketAddr};
+            let address = <SocketAddr as SocketAddrExt>::from_abstract_name(name)?;
+            socket.send_to_addr(text.as_bytes(), &address)
+        }
+        _ => socket.send_to(text.as_bytes(), path),
+    });
+    if let Err(error) = sent {
+        fail(&format!("notify: {error}"));
+    }
 }
 
 fn flood(lines: u64) {

@@ -13,6 +13,7 @@
 //! print TEXT        one line to stdout
 //! eprint TEXT       one line to stderr
 //! env KEY           print KEY=value
+//! notify TEXT       send TEXT to NOTIFY_SOCKET
 //! flood N           N numbered lines
 //! tick MS           a numbered line again and again, for ever
 //! child ACTIONS     start another one of this program with these actions (one argument)

@@ -1,0 +1,101 @@
+//! The files of a log, and their names.
+//!
+//! `NAME.log` is written to. Rotated away it becomes `NAME.log.N` with a number of its own, one
+//! more than that of the one before, and keeps it for good: no other file is ever called so.
+//! After a while it is compressed to `NAME.log.N.gz`. The index of `FILE` is `FILE.idx`, that of
+//! `NAME.log.N.gz` still `NAME.log.N.idx`.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The log that was rotated away with that number.
+pub fn numbered(log: &Path, number: u64) -> PathBuf {
+    with(log, &format!(".{number}"))
+}
+
+/// The same file compressed.
+pub fn compressed(file: &Path) -> PathBuf {
+    with(file, ".gz")
+}
+
+/// The index of a file.
+pub fn index_path(file: &Path) -> PathBuf {
+    with(file, ".idx")
+}
+
+/// The numbers of a log's rotated files, compressed or not, rising: the oldest first.
+pub fn numbers(log: &Path) -> Vec<u64> {
+    let (Some(folder), Some(name)) = (log.parent(), log.file_name()) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let name = name.as_encoded_bytes();
+    let number = |file: OsString| {
+        let rest = file.as_encoded_bytes().strip_prefix(name)?.strip_prefix(b".")?;
+        number_of(std::str::from_utf8(rest).ok()?)
+    };
+    let mut numbers: Vec<u64> =
+        entries.flatten().filter_map(|entry| number(entry.file_name())).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// `17` or `17.gz`.
+fn number_of(rest: &str) -> Option<u64> {
+    let digits = rest.strip_suffix(".gz").unwrap_or(rest);
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { digits.parse().ok() } else { None }
+}
+
+/// Removes a rotated file, in whatever form it is there.
+pub fn remove(log: &Path, number: u64) {
+    let file = numbered(log, number);
+    // The plain one first: whoever compresses it then knows that it is not wanted any more.
+    for path in [&file, &compressed(&file), &index_path(&file)] {
+        let _is_not_there = fs::remove_file(path);
+    }
+}
+
+/// Whether a file's name is that of a rotated log; the log's own name.
+pub fn is_rotated(name: &str) -> bool {
+    name.rsplit_once(".log.").is_some_and(|(_, rest)| number_of(rest).is_some())
+}
+
+fn with(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_go_by_their_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("api.log");
+        for name in ["api.log", "api.log.9", "api.log.10.gz", "api.log.10", "api.log.11.gz"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        for name in ["api.log.x", "api.log.10.idx", "api.log.12.gz.new", "api.log.", "a.log.1"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(numbers(&log), [9, 10, 11]);
+        assert!(is_rotated("api.log.9") && is_rotated("api.err.log.10.gz"));
+        assert!(!is_rotated("api.log") && !is_rotated("api.log.9.idx"));
+    }
+
+    #[test]
+    fn all_of_a_file_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("api.log");
+        for name in ["api.log.9.idx", "api.log.9.gz", "api.log.9"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        remove(&log, 9);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

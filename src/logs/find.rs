@@ -1,0 +1,105 @@
+//! Searching a lot of lines at once.
+
+use regex::bytes::{Regex, RegexBuilder};
+
+/// A regular expression that lines are searched for.
+///
+/// Looking at line after line is slow. A block of them is searched as a whole, for what may lie
+/// across lines too, and only the line where that begins is asked whether it really matches.
+/// Nothing is overlooked: what matches in a line matches there in the block, so the leftmost
+/// match of the block begins no later.
+#[derive(Debug, Clone)]
+pub struct Finder {
+    line: Regex,
+    /// None if what matches a line might not match in a block.
+    block: Option<Regex>,
+}
+
+impl Finder {
+    /// A finder of lines that match.
+    ///
+    /// # Errors
+    /// It is no regular expression.
+    pub fn new(pattern: &str) -> Result<Self, regex::Error> {
+        let line = Regex::new(pattern)?;
+        let block = match is_only_for_lines(pattern) {
+            true => None,
+            false => Some(RegexBuilder::new(pattern).multi_line(true).build()?),
+        };
+        Ok(Self { line, block })
+    }
+
+    /// Whether this line matches.
+    pub fn is_match(&self, line: &[u8]) -> bool {
+        self.line.is_match(line)
+    }
+
+    /// The expression, for a single line.
+    pub fn regex(&self) -> &Regex {
+        &self.line
+    }
+
+    /// Where the first line that matches begins.
+    pub(super) fn find(&self, lines: &[u8]) -> Option<usize> {
+        let mut from = 0;
+        while from < lines.len() {
+            let candidate = match &self.block {
+                Some(block) => block.find_at(lines, from)?.start(),
+                None => from,
+            };
+            // An empty match behind the last newline is in no line.
+            if candidate >= lines.len() {
+                return None;
+            }
+            let start =
+                memchr::memrchr(b'\n', &lines[from..candidate]).map_or(from, |at| from + at + 1);
+            let end =
+                memchr::memchr(b'\n', &lines[candidate..]).map_or(lines.len(), |at| candidate + at);
+            if self.line.is_match(&lines[start..end]) {
+                return Some(start);
+            }
+            from = end + 1;
+        }
+        None
+    }
+}
+
+/// Whether it means the beginning or end of a text by `\A` or `\z`, or switches a flag off.
+fn is_only_for_lines(pattern: &str) -> bool {
+    let flags = |group: &str| {
+        group.chars().take_while(|letter| !":)<".contains(*letter)).any(|letter| letter == '-')
+    };
+    pattern.contains("\\A") || pattern.contains("\\z") || pattern.split("(?").skip(1).any(flags)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn one_by_one(regex: &Regex, lines: &[u8]) -> Option<usize> {
+        let mut start = 0;
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            if regex.is_match(line.strip_suffix(b"\n").unwrap_or(line)) {
+                return Some(start);
+            }
+            start += line.len();
+        }
+        None
+    }
+
+    proptest! {
+        #[test]
+        fn as_line_after_line(
+            lines in "[ab \n]{0,40}",
+            pattern in prop::sample::select(vec![
+                "a", "^a", "b$", "^$", "a\\s+b", "[^a]b", "\\Aa", "b\\z", "a*", "\\bab\\b", "(?s)a.b", "^b+$", "(?-m)^b", "(?i)A$",
+            ]),
+        ) {
+            let finder = Finder::new(pattern).unwrap();
+            let expected = one_by_one(finder.regex(), lines.as_bytes());
+            prop_assert_eq!(finder.find(lines.as_bytes()), expected);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Marks: what happened to services and tasks between their lines, from the stack's ledger.
+//!
+//! The ledger is a file of lines, each a checksum (FNV-1a), a space and a record as JSON. It is
+//! read from its end, as far back as is asked for.
+
+use std::{
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::{Follower, Log};
+use crate::{
+    event::{Event, Record},
+    platform,
+};
+
+/// So many bytes of the ledger are read at once.
+const CHUNK: u64 = 256 << 10;
+/// A start is written down when it has been reported: what the service wrote at once may have
+/// come before. It is shown so much earlier, but not before the start began.
+const REPORTED: Duration = Duration::from_millis(50);
+/// The start of a service is looked for so long before its first line.
+const BEFORE: Duration = Duration::from_secs(2);
+
+/// The marks of a stack.
+#[derive(Debug, Clone)]
+pub struct Marks {
+    ledger: PathBuf,
+    /// Of these services and tasks; none: of all.
+    names: Vec<String>,
+}
+
+impl Marks {
+    /// Those of the stack whose state is in that folder.
+    pub fn new(state: &Path, names: &[String]) -> Self {
+        Self { ledger: state.join("ledger"), names: names.to_vec() }
+    }
+
+    /// Those since a moment; without one all.
+    pub fn since(&self, since: Option<Timestamp>) -> Vec<Record> {
+        let since = since.unwrap_or(Timestamp::MIN);
+        let mut records = read_back(&self.ledger, since);
+        if records.first().is_none_or(|first| first.at >= since) {
+            let mut older = read_back(&self.ledger.with_extension("1"), since);
+            older.append(&mut records);
+            records = older;
+        }
+        let mut marks = Vec::new();
+        let mut begun = Vec::new();
+        for record in records {
+            marks.extend(self.mark(record, &mut begun));
+        }
+        marks.retain(|mark| mark.at >= since);
+        marks.sort_by_key(|mark| mark.at);
+        marks
+    }
+
+    /// When each service and task was started last.
+    pub fn last_starts(&self) -> std::collections::BTreeMap<String, Timestamp> {
+        let started = |mark: Record| match mark.event {
+            Event::Spawned { .. } | Event::Running { .. } => Some((mark.name?, mark.at)),
+            _ => None,
+        };
+        self.since(None).into_iter().filter_map(started).collect()
+    }
+
+    /// The mark that a record makes, if it makes one.
+    fn mark(&self, mut record: Record, begun: &mut Vec<(String, Timestamp)>) -> Option<Record> {
+        let name = record.name.as_ref()?;
+        if !self.names.is_empty() && !self.names.contains(name) {
+            return None;
+        }
+        match record.event {
+            Event::Starting => {
+                begun.retain(|(of, _)| of != name);
+                begun.push((name.clone(), record.at));
+                return None;
+            }
+            Event::Spawned { .. } | Event::Running { .. } => {
+                let start = begun.iter().find(|(of, _)| of == name).map(|(_, at)| *at);
+                let earliest = start.unwrap_or(record.at);
+                record.at = earlier(record.at, REPORTED).max(earliest);
+            }
+            Event::Ready { .. } | Event::Stopping | Event::Exited { .. } | Event::Failed { .. } => {
+            }
+            _ => return None,
+        }
+        Some(record)
+    }
+}
+
+/// A little before that moment: when the mark of the start may stand that a line followed.
+pub(super) fn about(at: Timestamp) -> Timestamp {
+    earlier(at, BEFORE)
+}
+
+fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(at)
+}
+
+/// The records of a ledger since a moment, and perhaps some before.
+fn read_back(ledger: &Path, since: Timestamp) -> Vec<Record> {
+    let Ok(mut file) = File::open(ledger) else { return Vec::new() };
+    let mut start = file.metadata().map_or(0, |file| file.len());
+    let mut bytes: Vec<u8> = Vec::new();
+    let mut parts: Vec<Vec<Record>> = Vec::new();
+    while start > 0 {
+        let length = start.min(CHUNK);
+        start -= length;
+        let mut chunk = Vec::new();
+        let read = file.seek(SeekFrom::Start(start));
+        if read.and_then(|_| file.by_ref().take(length).read_to_end(&mut chunk)).is_err() {
+            break;
+        }
+        chunk.append(&mut bytes);
+        // The first line may have begun before.
+        let whole = match start {
+            0 => 0,
+            _ => memchr::memchr(b'\n', &chunk).map_or(chunk.len(), |end| end + 1),
+        };
+        let records = parse(&chunk[whole..]);
+        chunk.truncate(whole);
+        bytes = chunk;
+        let enough = records.first().is_some_and(|first| first.at < since);
+        parts.push(records);
+        if enough {
+            break;
+        }
+    }
+    parts.into_iter().rev().flatten().collect()
+}
+
+fn parse(bytes: &[u8]) -> Vec<Record> {
+    bytes.split(|byte| *byte == b'\n').filter_map(record).collect()
+}
+
+fn record(line: &[u8]) -> Option<Record> {
+    let (checksum, json) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+    let expected = u64::from_str_radix(checksum, 16).ok()?;
+    (platform::fnv1a(json.as_bytes()) == expected).then(|| serde_json::from_str(json).ok())?
+}
+
+/// Marks as they come.
+#[derive(Debug)]
+pub struct MarkFollower {
+    marks: Marks,
+    follower: Follower,
+    partial: Vec<u8>,
+    begun: Vec<(String, Timestamp)>,
+}
+
+impl MarkFollower {
+    /// From now on.
+    pub fn new(marks: Marks) -> Self {
+        let log = Log { name: "ledger".to_owned(), path: marks.ledger.clone() };
+        let follower = Follower::from_end(&log);
+        Self { marks, follower, partial: Vec::new(), begun: Vec::new() }
+    }
+
+    /// Those that have come since the last time.
+    pub fn take(&mut self) -> Vec<Record> {
+        self.partial.extend(self.follower.bytes());
+        let whole = memchr::memrchr(b'\n', &self.partial).map_or(0, |end| end + 1);
+        let lines: Vec<u8> = self.partial.drain(..whole).collect();
+        let records = parse(&lines).into_iter();
+        records.filter_map(|record| self.marks.mark(record, &mut self.begun)).collect()
+    }
+}

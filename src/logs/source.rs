@@ -1,0 +1,70 @@
+//! The bytes of one file of a log, compressed or not.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    path::Path,
+};
+
+use super::{files::compressed, packed::Packed};
+
+/// A file that is read from any place.
+#[derive(Debug)]
+pub(super) enum Source {
+    Plain(File),
+    Packed(Packed),
+}
+
+impl Source {
+    /// Opens a file by its plain name. It may be compressed just now: the plain one goes last, so
+    /// that one of the two is always there.
+    pub(super) fn open(file: &Path) -> io::Result<Self> {
+        match File::open(file) {
+            Ok(plain) => Ok(Self::Plain(plain)),
+            Err(_) => Ok(Self::Packed(Packed::open(File::open(compressed(file))?)?)),
+        }
+    }
+
+    /// How many bytes there are by now.
+    pub(super) fn length(&self) -> u64 {
+        match self {
+            Self::Plain(file) => file.metadata().map_or(0, |file| file.len()),
+            Self::Packed(packed) => packed.length(),
+        }
+    }
+
+    /// Some bytes from that offset on; none at the end.
+    pub(super) fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => {
+                file.seek(SeekFrom::Start(offset))?;
+                file.read(buffer)
+            }
+            Self::Packed(packed) => packed.read_at(offset, buffer),
+        }
+    }
+
+    /// Adds at most `most` bytes from that offset on; how many there were.
+    pub(super) fn append(
+        &mut self,
+        offset: u64,
+        most: usize,
+        bytes: &mut Vec<u8>,
+    ) -> io::Result<usize> {
+        let before = bytes.len();
+        bytes.resize(before + most, 0);
+        let mut filled = before;
+        while filled < bytes.len() {
+            match self.read_at(offset + (filled - before) as u64, &mut bytes[filled..]) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) => {
+                    bytes.truncate(filled);
+                    return Err(error);
+                }
+            }
+        }
+        bytes.truncate(filled);
+        Ok(filled - before)
+    }
+}

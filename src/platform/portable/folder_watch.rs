@@ -1,0 +1,33 @@
+//! Being told that something in a folder is gone: not here.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::Path,
+};
+
+/// Never made.
+#[derive(Debug)]
+pub struct FolderWatch {
+    descriptor: OwnedFd,
+}
+
+impl FolderWatch {
+    /// Watches a folder.
+    ///
+    /// # Errors
+    ///
+    /// Always: nobody tells.
+    pub fn new(_folder: &Path) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Takes note of what was told.
+    pub fn clear(&self) {}
+}
+
+impl AsFd for FolderWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}

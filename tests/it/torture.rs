@@ -1,0 +1,43 @@
+//! What nobody should do to a program, done at random and many times over.
+//!
+//! STACKRUN_ROUNDS says how often (few by default, many in a nightly run), STACKRUN_SEED which
+//! run of chance it is; a failure names the seed.
+
+mod clients;
+mod killing;
+
+use std::env;
+
+/// How many rounds.
+fn rounds(default: u64) -> u64 {
+    let told = env::var("STACKRUN_ROUNDS").ok();
+    told.map_or(default, |rounds| rounds.parse().expect("STACKRUN_ROUNDS is a number"))
+}
+
+/// Chance that can be had again (xorshift64*).
+#[derive(Debug)]
+struct Chance(u64);
+
+impl Chance {
+    fn new() -> Self {
+        let told = env::var("STACKRUN_SEED").ok();
+        let seed = told.map_or_else(
+            || u64::from(std::process::id()),
+            |seed| seed.parse().expect("STACKRUN_SEED is a number"),
+        );
+        // Shown with a failure.
+        println!("STACKRUN_SEED={seed}");
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
+    }
+
+    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[usize::try_from(self.below(choices.len() as u64)).expect("an index")]
+    }
+}
