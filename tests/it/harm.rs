@@ -272,7 +272,6 @@ fn nothing_listens_for_the_network_and_nobody_else_may_enter() {
 }
 
 #[test]
-#[ignore = "the language knows it, nothing carries it out yet"]
 fn ready_by_notification_and_only_from_the_service_itself() {
     let stack = Stack::new(
         r#"
