@@ -3,6 +3,8 @@
 //! STACKRUN_ROUNDS says how often (few by default, many in a nightly run), STACKRUN_SEED which
 //! run of chance it is; a failure names the seed.
 
+#![expect(clippy::print_stdout, reason = "a failure is shown with its seed and what was done")]
+
 mod clients;
 mod killing;
 
