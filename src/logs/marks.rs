@@ -4,6 +4,7 @@
 //! read from its end, as far back as is asked for.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
@@ -21,7 +22,7 @@ use crate::{
 /// So many bytes of the ledger are read at once.
 const CHUNK: u64 = 256 << 10;
 /// A start is written down when it has been reported: what the service wrote at once may have
-/// come before. It is shown so much earlier, but not before the start began.
+/// come before. It is shown so much earlier, but not before the last end.
 const REPORTED: Duration = Duration::from_millis(50);
 /// The start of a service is looked for so long before its first line.
 const BEFORE: Duration = Duration::from_secs(2);
@@ -50,9 +51,9 @@ impl Marks {
             records = older;
         }
         let mut marks = Vec::new();
-        let mut begun = Vec::new();
+        let mut last = BTreeMap::new();
         for record in records {
-            marks.extend(self.mark(record, &mut begun));
+            marks.extend(self.mark(record, &mut last));
         }
         marks.retain(|mark| mark.at >= since);
         marks.sort_by_key(|mark| mark.at);
@@ -60,7 +61,7 @@ impl Marks {
     }
 
     /// When each service and task was started last.
-    pub fn last_starts(&self) -> std::collections::BTreeMap<String, Timestamp> {
+    pub fn last_starts(&self) -> BTreeMap<String, Timestamp> {
         let started = |mark: Record| match mark.event {
             Event::Spawned { .. } | Event::Running { .. } => Some((mark.name?, mark.at)),
             _ => None,
@@ -68,27 +69,22 @@ impl Marks {
         self.since(None).into_iter().filter_map(started).collect()
     }
 
-    /// The mark that a record makes, if it makes one.
-    fn mark(&self, mut record: Record, begun: &mut Vec<(String, Timestamp)>) -> Option<Record> {
+    /// The mark that a record makes, if it makes one; `last` are the latest moments of each name.
+    fn mark(&self, mut record: Record, last: &mut BTreeMap<String, Timestamp>) -> Option<Record> {
         let name = record.name.as_ref()?;
         if !self.names.is_empty() && !self.names.contains(name) {
             return None;
         }
         match record.event {
-            Event::Starting => {
-                begun.retain(|(of, _)| of != name);
-                begun.push((name.clone(), record.at));
-                return None;
-            }
             Event::Spawned { .. } | Event::Running { .. } => {
-                let start = begun.iter().find(|(of, _)| of == name).map(|(_, at)| *at);
-                let earliest = start.unwrap_or(record.at);
-                record.at = earlier(record.at, REPORTED).max(earliest);
+                let shown = earlier(record.at, REPORTED);
+                record.at = last.get(name).map_or(shown, |end| shown.max(*end));
             }
             Event::Ready { .. } | Event::Stopping | Event::Exited { .. } | Event::Failed { .. } => {
             }
             _ => return None,
         }
+        last.insert(name.clone(), record.at);
         Some(record)
     }
 }
@@ -150,7 +146,7 @@ pub struct MarkFollower {
     marks: Marks,
     follower: Follower,
     partial: Vec<u8>,
-    begun: Vec<(String, Timestamp)>,
+    last: BTreeMap<String, Timestamp>,
 }
 
 impl MarkFollower {
@@ -158,7 +154,7 @@ impl MarkFollower {
     pub fn new(marks: Marks) -> Self {
         let log = Log { name: "ledger".to_owned(), path: marks.ledger.clone() };
         let follower = Follower::from_end(&log);
-        Self { marks, follower, partial: Vec::new(), begun: Vec::new() }
+        Self { marks, follower, partial: Vec::new(), last: BTreeMap::new() }
     }
 
     /// Those that have come since the last time.
@@ -167,6 +163,6 @@ impl MarkFollower {
         let whole = memchr::memrchr(b'\n', &self.partial).map_or(0, |end| end + 1);
         let lines: Vec<u8> = self.partial.drain(..whole).collect();
         let records = parse(&lines).into_iter();
-        records.filter_map(|record| self.marks.mark(record, &mut self.begun)).collect()
+        records.filter_map(|record| self.marks.mark(record, &mut self.last)).collect()
     }
 }
