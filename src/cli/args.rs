@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::verbs::{
-    check, completions, doctor, down, events, exec, explain, fmt, graph, init, logs, ls, ports,
-    restart, run, schema, show, signal, status, up, upgrade, wait, why,
+    attach, check, completions, doctor, down, events, exec, explain, fmt, graph, init, logs, ls,
+    ports, restart, run, schema, show, signal, status, up, upgrade, wait, why,
 };
 
 const EXAMPLES: &str = "\
@@ -91,6 +91,7 @@ pub(super) enum Verb {
     Logs(logs::Args),
     Run(run::Args),
     Exec(exec::Args),
+    Attach(attach::Args),
     Wait(wait::Args),
     Check(check::Args),
     Graph(graph::Args),

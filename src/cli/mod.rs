@@ -48,6 +48,7 @@ pub fn main() -> ExitCode {
         Verb::Restart(args) => verbs::restart::run(args, &context),
         Verb::Status(args) => verbs::status::run(args, &context),
         Verb::Why(args) => verbs::why::run(args, &context),
+        Verb::Attach(args) => verbs::attach::run(args, &context),
         Verb::Logs(args) => verbs::logs::run(args, &context),
         Verb::Run(args) => verbs::run::run(args, &context),
         Verb::Exec(args) => verbs::exec::run(args, &context),

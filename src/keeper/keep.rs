@@ -20,6 +20,7 @@ use super::{
     look::{self, Looks, Sending},
     protocol::{FromKeeper, PROTOCOL, Papers, SpawnSpec, ToKeeper, UnitId},
     start::{Started, Starts},
+    terminal::Terminal,
     unit::Unit,
     upgrade::Estate,
 };
@@ -76,6 +77,8 @@ pub(super) struct Keeper {
     pub(super) home: Option<FolderWatch>,
     /// Outputs whose pipes somebody may still hold.
     pub(super) open_outputs: HashSet<u64>,
+    /// The terminals of units, by the tokens of those who ask for them.
+    pub(super) terminals: HashMap<u64, Terminal>,
     /// Whether trees were taken over that are not our children.
     pub(super) adopted: bool,
 }
@@ -118,6 +121,7 @@ impl Keeper {
             journal: Journal::new(parts.places.units()),
             home: None,
             open_outputs: HashSet::new(),
+            terminals: HashMap::new(),
             places: parts.places,
             estate: parts.estate,
             adopted: false,
@@ -149,6 +153,7 @@ impl Keeper {
             SIGNAL => self.signalled(),
             HOME => self.look_home(),
             token if self.notifies.contains_key(&token) => self.notified(token),
+            token if self.hand_over(token) => {}
             token => self.process_ended(token),
         }
     }
@@ -237,7 +242,10 @@ impl Keeper {
     }
 
     fn started(&mut self, started: Started, now: Tick) {
-        let Started { mut unit, outputs } = started;
+        let Started { mut unit, outputs, terminal } = started;
+        if let Some((key, master)) = terminal {
+            self.open_terminal(key, master, &self.places.terminal(&unit.id.name));
+        }
         for output in outputs {
             self.open_outputs.insert(output.key);
             self.logs.open(output);
@@ -332,6 +340,7 @@ impl Keeper {
                 Tell::Drained(key) => self.drained(key),
                 Tell::Closed(key) => {
                     self.open_outputs.remove(&key);
+                    self.close_terminal(key);
                     self.drained(key);
                 }
                 Tell::Trouble(text) => self.trouble(text),

@@ -35,6 +35,7 @@ mod record;
 mod run;
 mod start;
 mod starter;
+mod terminal;
 mod unit;
 mod upgrade;
 

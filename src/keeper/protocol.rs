@@ -88,6 +88,9 @@ pub struct SpawnSpec {
     pub log_policy: LogPolicy,
     /// Whether stdin never ends; `/dev/null` otherwise.
     pub stdin_open: bool,
+    /// Whether it runs on a pseudo-terminal, which is its stdin then.
+    #[serde(default)]
+    pub tty: bool,
     /// RLIMIT_NOFILE, where limited.
     pub open_files: Option<u64>,
     /// Whom to run as, where not the keeper's own user.

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    os::fd::RawFd,
     path::{Path, PathBuf},
 };
 
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     event::Tick,
     model::{Exit, LogPolicy},
-    platform::{self, Entry, Fifo, ProcId, Process, Table},
+    platform::{self, Entry, Fifo, ProcId, Process, Pty, Table},
 };
 
 /// A unit as it is recorded.
@@ -181,10 +182,28 @@ impl Keeper {
 
     /// Goes on with the log of an output. What its pipe holds has been waiting there.
     fn reopen(&mut self, unit: &Unit, output: &OutputPipe) {
+        if let Some(number) = output.terminal {
+            return self.reopen_terminal(unit, output, number);
+        }
         let by_name = Fifo::open(output.path.clone()).ok().filter(|fifo| fifo.id == output.id);
         let held = || unit.known.iter().find_map(|id| platform::held_pipe(id.pid, output.id));
         let Some(pipe) = by_name.map(|fifo| fifo.reader).or_else(held) else { return };
         self.open_outputs.insert(output.key);
+        self.logs.open(Output {
+            key: output.key,
+            pipe,
+            path: output.log.clone(),
+            policy: unit.log_policy.clone(),
+        });
+    }
+
+    /// Goes on with a terminal that the program before has left open. With a keeper that is dead
+    /// the terminal is gone, too.
+    fn reopen_terminal(&mut self, unit: &Unit, output: &OutputPipe, number: RawFd) {
+        let Ok(Pty { master, .. }) = Pty::inherit(number, output.id) else { return };
+        let Ok(pipe) = master.try_clone() else { return };
+        self.open_outputs.insert(output.key);
+        self.open_terminal(output.key, master, &output.path);
         self.logs.open(Output {
             key: output.key,
             pipe,

@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     ffi::CString,
     io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
@@ -18,13 +18,15 @@ use super::{
 };
 use crate::{
     event::Tick,
-    platform::{self, Fifo, Launch, MARK, Places, SpawnError, Stage},
+    platform::{self, Fifo, FileId, Launch, MARK, Places, Pty, SpawnError, Stage},
 };
 
 /// What a start brings: the unit, and the outputs for the log thread.
 pub(super) struct Started {
     pub(super) unit: Unit,
     pub(super) outputs: Vec<Output>,
+    /// Its terminal, and the output that comes from there.
+    pub(super) terminal: Option<(u64, OwnedFd)>,
 }
 
 /// What all starts of this keeper have in common.
@@ -45,12 +47,16 @@ struct Texts {
     dir: CString,
 }
 
-/// Named pipe, log, key and the service's end of one output.
+/// One output: where it is, which it is, its two ends, its log, and its number.
 struct Made {
-    fifo: Fifo,
+    path: PathBuf,
+    id: FileId,
+    reader: OwnedFd,
     writer: OwnedFd,
     log: PathBuf,
     key: u64,
+    /// A terminal has another use than to be read from.
+    terminal: Option<OwnedFd>,
 }
 
 /// A start about to be made: everything it needs is there, and nothing runs yet.
@@ -103,7 +109,7 @@ impl Starts<'_> {
     pub(super) fn start(&self, prepared: Prepared<'_>) -> Result<Started, String> {
         let Prepared { spec, texts, made, stdin, input, .. } = &prepared;
         let mut fds: Vec<(BorrowedFd<'_>, i32)> = vec![
-            (stdin.as_fd(), 0),
+            (if spec.tty { made[0].writer.as_fd() } else { stdin.as_fd() }, 0),
             (made[0].writer.as_fd(), 1),
             (made.last().map_or(stdin.as_fd(), |made| made.writer.as_fd()), 2),
         ];
@@ -115,13 +121,14 @@ impl Starts<'_> {
             dir: Some(&texts.dir),
             fds: &fds,
             open_files: spec.open_files.map(|limit| (limit, limit)).or(self.open_files),
+            terminal: spec.tty,
             user: spec.user.as_ref(),
         };
         match platform::spawn(&launch) {
             Ok(spawned) => Ok(self.started(prepared, spawned.process)),
             Err(failed) => {
                 for made in made {
-                    let _gone_already = std::fs::remove_file(&made.fifo.path);
+                    let _gone_already = std::fs::remove_file(&made.path);
                 }
                 Err(explain(&failed, spec))
             }
@@ -151,17 +158,20 @@ impl Starts<'_> {
             changed: true,
             gone: false,
         };
-        let outputs = made.into_iter().map(|made| Output {
-            key: made.key,
-            pipe: made.fifo.reader,
-            path: made.log,
-            policy: spec.log_policy.clone(),
-        });
-        Started { unit, outputs: outputs.collect() }
+        let (mut outputs, mut terminal) = (Vec::new(), None);
+        for Made { key, reader: pipe, log: path, terminal: own, .. } in made {
+            terminal = terminal.or(own.map(|own| (key, own)));
+            outputs.push(Output { key, pipe, path, policy: spec.log_policy.clone() });
+        }
+        Started { unit, outputs, terminal }
     }
 
-    /// One pipe for both outputs, which keeps their order; two if they are to be apart.
+    /// One pipe for both outputs, which keeps their order; two if they are to be apart. A
+    /// terminal is always one.
     fn outputs(&self, spec: &SpawnSpec) -> Result<Vec<Made>, String> {
+        if spec.tty {
+            return Ok(vec![self.terminal(spec).map_err(said("cannot make its terminal"))?]);
+        }
         let mut logs = vec![spec.log.clone()];
         if spec.log_policy.split {
             logs.push(spec.log.with_extension("err.log"));
@@ -171,9 +181,23 @@ impl Starts<'_> {
             let path = self.places.fifo(&format!("{key:x}.pipe"));
             let (fifo, writer) = Fifo::create(path, spec.user.as_ref())
                 .map_err(said("cannot make the pipe of its log"))?;
-            Ok(Made { fifo, writer, log, key })
+            let Fifo { path, id, reader } = fifo;
+            Ok(Made { path, id, reader, writer, log, key, terminal: None })
         };
         (0..).zip(logs).map(make).collect()
+    }
+
+    fn terminal(&self, spec: &SpawnSpec) -> io::Result<Made> {
+        let (pty, writer) = Pty::create(spec.user.as_ref())?;
+        Ok(Made {
+            path: self.places.terminal(&spec.unit.name),
+            id: pty.id,
+            reader: pty.master.try_clone()?,
+            writer,
+            log: spec.log.clone(),
+            key: self.stamp,
+            terminal: Some(pty.master),
+        })
     }
 
     fn notify(&self) -> io::Result<Notify> {
@@ -206,9 +230,10 @@ impl Made {
     fn pipe(&self) -> OutputPipe {
         OutputPipe {
             key: self.key,
-            path: self.fifo.path.clone(),
-            id: self.fifo.id,
+            path: self.path.clone(),
+            id: self.id,
             log: self.log.clone(),
+            terminal: self.terminal.as_ref().map(AsRawFd::as_raw_fd),
         }
     }
 }

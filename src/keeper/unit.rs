@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    os::fd::RawFd,
     path::PathBuf,
     time::Duration,
 };
@@ -76,6 +77,9 @@ pub(super) struct OutputPipe {
     pub(super) path: PathBuf,
     pub(super) id: FileId,
     pub(super) log: PathBuf,
+    /// A terminal's number in this process.
+    #[serde(default)]
+    pub(super) terminal: Option<RawFd>,
 }
 
 /// The end of the main process.

@@ -70,6 +70,7 @@ impl Keeper {
         }
         let Err(error) = self.execute(program);
         let _as_before = platform::raise_open_files();
+        let _as_before = self.keep_terminals(false);
         let error = format!("cannot go on as {}: {error}", program.display());
         self.tell(FromKeeper::UpgradeFailed { error });
     }
@@ -93,6 +94,7 @@ impl Keeper {
             text(resume.into())?,
         ];
         let program = text(program.into())?;
+        self.keep_terminals(true)?;
         Err(platform::execute(&program, &argv, &platform::environment()))
     }
 }

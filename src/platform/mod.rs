@@ -19,6 +19,7 @@ mod os;
 mod own;
 mod peer;
 mod places;
+mod pty;
 mod signals;
 mod tree;
 mod types;
@@ -44,6 +45,7 @@ pub use own::{
 };
 pub use peer::peer_uid;
 pub use places::{Places, PlacesError, fnv1a};
+pub use pty::{Pty, keep_open, receive_descriptor, send_descriptor};
 pub use signals::{SignalPipe, kill_group, kill_process, reset_signals};
 pub use tree::{Family, Tree, members, relatives};
 pub use types::{Launch, Listener, Moved, SpawnError, Spawned, Stage, TreeStats};

@@ -96,6 +96,11 @@ impl Places {
         self.runtime.join(name)
     }
 
+    /// Where the terminal of a service is to be had.
+    pub fn terminal(&self, name: &str) -> PathBuf {
+        self.runtime.join(format!("{:016x}.tty", fnv1a(name.as_bytes())))
+    }
+
     /// The keeper's own record of what it holds, for one that takes over.
     pub fn units(&self) -> PathBuf {
         self.runtime.join("units")

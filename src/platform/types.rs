@@ -50,6 +50,8 @@ pub struct Launch<'a> {
     pub fds: &'a [(BorrowedFd<'a>, RawFd)],
     /// Soft and hard RLIMIT_NOFILE.
     pub open_files: Option<(u64, u64)>,
+    /// Whether descriptor 0 becomes the terminal of its session.
+    pub terminal: bool,
     /// Whom to become.
     pub user: Option<&'a Person>,
 }

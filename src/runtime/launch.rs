@@ -62,6 +62,7 @@ impl Launcher<'_> {
         spec.log = self.places.log(&service.name);
         spec.log_policy = service.log.clone();
         spec.stdin_open = service.stdin_open;
+        spec.tty = service.tty;
         spec.notify = service.ready.checks.contains(&Check::Notify);
         spec.open_files = service.limits.open_files;
         become_user(&mut spec, service)?;
@@ -237,6 +238,7 @@ impl Launcher<'_> {
             dir: dir.to_owned(),
             log_policy: LogPolicy::default(),
             stdin_open: false,
+            tty: false,
             open_files: None,
             user: None,
             notify: false,

@@ -154,6 +154,12 @@ fn the_file_is_found_from_a_folder_below_and_by_name() {
 }
 
 #[test]
+fn what_has_no_effect_yet_is_told_with_its_place() {
+    let stack = Stack::new("service \"a\" {\n    run \"@testbed\"\n    limit cpu=1.5\n}\n");
+    stack.up().says("`a.limit.cpu` has no effect yet").says("stack.kdl:3");
+}
+
+#[test]
 fn fmt_indents_and_changes_nothing_else() {
     let text = "// first\nservice \"a\" {\nrun \"sleep 600\" // last\n      port 8080\n}\n";
     let stack = Stack::new(text);

@@ -99,8 +99,8 @@ fn what_happened_stands_between_the_lines() {
     let order = [
         "(generation 1), pid",
         "hello",
-        "-- stopping",
-        "-- ended: SIGTERM",
+        "stopping (stackrun restart a",
+        "ended: SIGTERM",
         "(generation 2), pid",
         "hello",
     ];

@@ -33,4 +33,5 @@ mod status;
 mod survival;
 mod tasks;
 mod torture;
+mod tty;
 mod watch;

@@ -303,6 +303,7 @@ pub(crate) fn spec(places: &Places, name: &str, script: &str) -> SpawnSpec {
         log: places.log(name),
         log_policy: LogPolicy::default(),
         stdin_open: false,
+        tty: false,
         open_files: None,
         user: None,
         notify: false,

@@ -1,5 +1,6 @@
 //! One file a verb.
 
+pub(super) mod attach;
 pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod doctor;

@@ -16,6 +16,7 @@ use crate::{
     },
     control::{Client, Reply, Request},
     event::Tick,
+    language,
     model::Stack,
     plan::Plan,
     reporters::{
@@ -76,6 +77,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         return Ok(status::OK);
     }
     check_programs(args, &stack)?;
+    context.say_all(&without_effect(context, &stack));
     let giving_way = giving_way(args, context, &stack)?;
     if !giving_way.is_empty() {
         stack = context.load_giving_way(&args.profiles, giving_way)?.stack;
@@ -199,6 +201,16 @@ fn check_programs(args: &Args, stack: &Stack) -> Result<(), Error> {
     let names = started(args, stack);
     let missing = programs::missing_programs(stack, &caller::environment(), &names);
     if missing.is_empty() { Ok(()) } else { Err(Error::MissingPrograms(missing)) }
+}
+
+/// What the file says and nothing carries out yet.
+fn without_effect(context: &Context, stack: &Stack) -> Vec<String> {
+    let nodes = language::unsupported(stack).into_iter().map(|node| {
+        let place = node.origin.map(|at| format!(" ({}:{})", at.file.display(), at.line));
+        let text = format!("`{}` has no effect yet{}", node.path, place.unwrap_or_default());
+        headline(context, &text)
+    });
+    nodes.collect()
 }
 
 fn headline(context: &Context, text: &str) -> String {

@@ -116,6 +116,9 @@ unsafe fn prepare_and_execute(child: &mut Child<'_>) -> Stage {
         if !move_descriptors(child) {
             return Stage::Descriptors;
         }
+        if child.launch.terminal && libc::ioctl(0, libc::TIOCSCTTY, 0) < 0 {
+            return Stage::Session;
+        }
         if let Some((soft, hard)) = child.launch.open_files {
             let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
             if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) < 0 {
@@ -191,6 +194,7 @@ mod tests {
             dir,
             fds: &[],
             open_files: None,
+            terminal: false,
             user: None,
         })
     }

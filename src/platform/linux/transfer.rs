@@ -26,7 +26,8 @@ pub fn transfer(from: impl AsFd, to: impl AsFd, most: usize) -> io::Result<Moved
         Ok(count) => Ok(Moved::Bytes(count)),
         Err(Errno::AGAIN) => Ok(Moved::Nothing),
         Err(Errno::INTR) => Ok(Moved::Bytes(0)),
-        Err(Errno::INVAL) => copy(from, to, most),
+        // No pipe; or a terminal that nobody uses any more, or a disk that fails.
+        Err(Errno::INVAL | Errno::IO) => copy(from, to, most),
         Err(error) => Err(error.into()),
     }
 }
@@ -40,7 +41,8 @@ pub fn peek_bytes(from: impl AsFd, most: usize) -> io::Result<Vec<u8>> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
     let count = match tee(from, &writer, most, SpliceFlags::NONBLOCK) {
         Ok(count) => count,
-        Err(Errno::AGAIN | Errno::INTR) => 0,
+        // A terminal is no pipe.
+        Err(Errno::AGAIN | Errno::INTR | Errno::INVAL) => 0,
         Err(error) => return Err(error.into()),
     };
     let mut bytes = vec![0; count];
@@ -58,6 +60,7 @@ fn copy(from: impl AsFd, to: impl AsFd, most: usize) -> io::Result<Moved> {
         Ok(0) => return Ok(Moved::End),
         Ok(count) => count,
         Err(Errno::AGAIN) => return Ok(Moved::Nothing),
+        Err(Errno::IO) => return Ok(Moved::End),
         Err(error) => return Err(error.into()),
     };
     let mut rest = &buffer[..count];

@@ -53,7 +53,8 @@ pub fn spawn(launch: &Launch<'_>) -> Result<Spawned, SpawnError> {
         others.map(|(ours, theirs)| (ours.as_raw_fd(), *theirs)).collect();
     let owned_dir = dir.map(Path::to_owned);
     let (limits, user) = (launch.open_files, launch.user.cloned());
-    let prepare = move || prepare(&others, limits, user.as_ref(), owned_dir.as_deref());
+    let terminal = launch.terminal;
+    let prepare = move || prepare(&others, terminal, limits, user.as_ref(), owned_dir.as_deref());
     // SAFETY: system calls alone.
     unsafe { command.pre_exec(prepare) };
     let child = command.spawn().map_err(|error| {
@@ -70,6 +71,7 @@ pub fn spawn(launch: &Launch<'_>) -> Result<Spawned, SpawnError> {
 
 fn prepare(
     fds: &[(RawFd, RawFd)],
+    terminal: bool,
     limits: Option<(u64, u64)>,
     user: Option<&Person>,
     dir: Option<&Path>,
@@ -87,6 +89,9 @@ fn prepare(
             } else {
                 done(libc::dup2(ours, theirs))?;
             }
+        }
+        if terminal {
+            done(libc::ioctl(0, libc::TIOCSCTTY.into(), 0))?;
         }
         if let Some((soft, hard)) = limits {
             let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };

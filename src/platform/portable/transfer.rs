@@ -18,6 +18,8 @@ pub fn transfer(from: impl AsFd, to: impl AsFd, most: usize) -> io::Result<Moved
         Ok(0) => return Ok(Moved::End),
         Ok(count) => count,
         Err(Errno::AGAIN) => return Ok(Moved::Nothing),
+        // A terminal that nobody uses any more.
+        Err(Errno::IO) => return Ok(Moved::End),
         Err(Errno::INTR) => return Ok(Moved::Bytes(0)),
         Err(error) => return Err(error.into()),
     };

@@ -1,0 +1,117 @@
+//! Pseudo-terminals (pty(7)), and handing a descriptor to another process (unix(7), SCM_RIGHTS).
+
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    mem::MaybeUninit,
+    os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
+};
+
+use rustix::{
+    fs::{Mode, OFlags},
+    net::{
+        RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+        SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    },
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+    termios::{Winsize, tcsetwinsize},
+};
+
+use super::{FileId, Person, inherited};
+
+/// The side of a pseudo-terminal that whoever shows it holds.
+#[derive(Debug)]
+pub struct Pty {
+    /// It is read and written without waiting.
+    pub master: OwnedFd,
+    /// Which the other side is, as the processes that use it have it open.
+    pub id: FileId,
+}
+
+impl Pty {
+    /// Makes one for `user`; returns with it the side of the service. It has the size that
+    /// terminals always had, until somebody looks at it.
+    ///
+    /// # Errors
+    ///
+    /// Those of posix_openpt(3) and open(2).
+    pub fn create(user: Option<&Person>) -> io::Result<(Self, OwnedFd)> {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        grantpt(&master)?;
+        unlockpt(&master)?;
+        let other = other_side(&master)?;
+        if let Some(Person { uid, gid, .. }) = user {
+            let (uid, gid) = (rustix::fs::Uid::from_raw(*uid), rustix::fs::Gid::from_raw(*gid));
+            // Not ours to give away without privilege; then it is not needed either.
+            let _unprivileged = rustix::fs::fchown(&other, Some(uid), Some(gid));
+        }
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&master, size)?;
+        rustix::io::ioctl_fionbio(&master, true)?;
+        let id = FileId::from(&rustix::fs::fstat(&other)?);
+        Ok((Self { master, id }, other))
+    }
+
+    /// Takes over one that the program before has left open under that number.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if that is something else.
+    pub fn inherit(number: RawFd, id: FileId) -> io::Result<Self> {
+        // SAFETY: it is only looked at until it is known to be the one.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+        let other = other_side(descriptor)?;
+        if FileId::from(&rustix::fs::fstat(&other)?) != id {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(Self { master: inherited(number)?, id })
+    }
+}
+
+fn other_side(master: impl AsFd) -> io::Result<OwnedFd> {
+    let name = ptsname(master, Vec::new())?;
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(&*name, flags, Mode::empty())?)
+}
+
+/// Whether the next program of this process keeps a descriptor.
+///
+/// # Errors
+///
+/// Those of fcntl(2).
+pub fn keep_open(descriptor: impl AsFd, keep: bool) -> io::Result<()> {
+    use rustix::io::FdFlags;
+    let flags = if keep { FdFlags::empty() } else { FdFlags::CLOEXEC };
+    Ok(rustix::io::fcntl_setfd(descriptor, flags)?)
+}
+
+/// Gives a descriptor to the process at the other end of a socket.
+///
+/// # Errors
+///
+/// Those of sendmsg(2).
+pub fn send_descriptor(socket: impl AsFd, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(std::slice::from_ref(&descriptor)));
+    sendmsg(socket, &[IoSlice::new(b"!")], &mut control, SendFlags::empty())?;
+    Ok(())
+}
+
+/// Takes the descriptor that the process at the other end of a socket gives.
+///
+/// # Errors
+///
+/// Those of recvmsg(2); `UnexpectedEof` if it gives none.
+pub fn receive_descriptor(socket: impl AsFd) -> io::Result<OwnedFd> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    recvmsg(socket, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::empty())?;
+    let given = control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    let given = given.ok_or(io::ErrorKind::UnexpectedEof)?;
+    keep_open(&given, false)?;
+    Ok(given)
+}

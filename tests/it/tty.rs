@@ -1,0 +1,42 @@
+//! Services on a terminal.
+
+use crate::support::{Stack, alive, eventually};
+
+const SHELL: &str = r##"service "sh" { shell #"echo pid $$; tty; while read -r line; do echo "got $line"; stty size; done"#; tty #true }"##;
+
+#[test]
+fn a_service_s_terminal_is_attached_to_and_left() {
+    let stack = Stack::new(SHELL);
+    stack.up();
+    let log = || stack.run("logs sh --raw").exits(0).out;
+    eventually("a terminal", || log().contains("/dev/pts/"));
+    let pid = stack.pid("sh");
+    let mut terminal = stack.on_terminal("attach sh");
+    terminal.has_shown("/dev/pts/");
+    terminal.press(b"one\r");
+    terminal.has_shown("got one");
+    terminal.has_shown("24 80");
+    terminal.press(b"\x1d");
+    assert_eq!(terminal.ends(), Some(0));
+    assert!(alive(pid) && log().contains("got one"), "it goes on, and its log has all");
+    // Again, after the supervisor's death.
+    stack.supervisor().kill();
+    eventually("another supervisor", || stack.run("status").code == 0);
+    let mut terminal = stack.on_terminal("attach sh");
+    terminal.has_shown("got one");
+    terminal.press(b"two\r");
+    terminal.has_shown("got two");
+    // Its own Ctrl-C ends the service, not the command.
+    terminal.press(b"\x03");
+    terminal.has_shown("sh has ended");
+    assert_eq!(terminal.ends(), Some(0));
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_do() {
+    let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
+    stack.run("attach a").exits(3);
+    stack.up();
+    stack.run("attach a").exits(2).says("tty #true");
+    stack.run("attach b").exits(2);
+}
