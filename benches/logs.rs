@@ -149,7 +149,9 @@ fn through_stackrun(load: Load, policy: &str, with_kills: bool) -> Cost {
     });
     let wall = race(load, &go, &logs);
     let cpu = cpu_of(keeper).saturating_sub(before);
-    killer.map(|killer| killer.join().expect("killed"));
+    if let Some(killer) = killer {
+        killer.join().expect("killed");
+    }
     for number in 0..load.writers {
         verify(&Log::new(&logs, &format!("s{number}")), load.lines);
     }
