@@ -89,9 +89,12 @@ fn logs_remain_after_down_and_know_their_times() {
 
 #[test]
 fn what_happened_stands_between_the_lines() {
-    let stack = Stack::new(r#"service "a" { run "@testbed print hello" }"#);
+    // The time of a line is known to a few milliseconds: the end and the next start are apart.
+    let stack = Stack::new(
+        r#"service "a" { run "@testbed print hello"; before-start { shell "sleep 0.2" } }"#,
+    );
     stack.up();
-    let shown = || stack.run("logs").exits(0).out;
+    let shown = || stack.run("logs a").exits(0).out;
     eventually("the first start", || shown().contains("hello"));
     stack.run("restart a").exits(0);
     eventually("the second start", || shown().matches("hello").count() == 2);
