@@ -35,7 +35,7 @@ pub use lock::{FolderLock, lock_folder, lock_holder};
 pub use notify::NotifySocket;
 pub use os::{
     Description, Entry, FolderWatch, Poller, ProcId, Process, Readiness, Table, become_subreaper,
-    children, command_line, describe, held_pipe, holders, keep_descriptors_from, listeners,
+    children, command_line, descendants, describe, held_pipe, holders, keep_descriptors_from, listeners,
     lower_own_priority, oom_kills, peek_bytes, predicament, raise_open_files, restore_open_files,
     spawn, stats, transfer,
 };

@@ -313,7 +313,7 @@ fn grab(path: &str) {
     let terminal = std::os::fd::AsRawFd::as_raw_fd(&file);
     // SAFETY: system calls on a descriptor that is open.
     let (taken, foreground) = unsafe {
-        (libc::ioctl(terminal, libc::TIOCSCTTY, 1) == 0, libc::tcsetpgrp(terminal, libc::getpid()) == 0)
+        (libc::ioctl(terminal, libc::TIOCSCTTY, 0) == 0, libc::tcsetpgrp(terminal, libc::getpid()) == 0)
     };
     println!("taken {taken}, foreground {foreground}");
 }
