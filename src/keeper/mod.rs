@@ -30,6 +30,7 @@ mod launch;
 mod logs;
 mod look;
 mod notify;
+mod orphans;
 pub mod protocol;
 mod record;
 mod run;
