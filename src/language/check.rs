@@ -19,7 +19,7 @@ pub(super) fn check(built: &Built, layered: &Layered, problems: &mut Problems) {
     }
     ports(built, problems);
     windows(built, layered, problems);
-    uses(built, problems);
+    uses(built, layered, problems);
     let services = built.stack.services.iter().zip(&layered.services);
     for (service, item) in services {
         alive_without_restart(service, item, problems);
@@ -94,7 +94,10 @@ fn place(task: &Decl, service: &str) -> Option<super::source::Span> {
 }
 
 /// A port of one that it does not need.
-fn uses(built: &Built, problems: &mut Problems) {
+fn uses(built: &Built, layered: &Layered, problems: &mut Problems) {
+    // What could not be read of one may be its `needs`.
+    let damaged = layered.services.iter().chain(&layered.tasks).filter(|item| item.decl.damaged);
+    let damaged: HashSet<&str> = damaged.map(|item| item.name.value.as_str()).collect();
     let mut needs: HashMap<&str, Vec<&str>> = HashMap::new();
     for edge in &built.edges {
         needs.entry(&edge.from).or_default().push(&edge.to);
@@ -102,7 +105,8 @@ fn uses(built: &Built, problems: &mut Problems) {
     let mut closures: HashMap<&str, HashSet<&str>> = HashMap::new();
     for use_ in &built.uses {
         let closure = closures.entry(&use_.user).or_insert_with(|| closure(&needs, &use_.user));
-        if !closure.contains(use_.owner.as_str()) {
+        let unsure = damaged.contains(use_.user.as_str()) || !closure.is_disjoint(&damaged);
+        if !unsure && !closure.contains(use_.owner.as_str()) {
             let (user, owner) = (use_.user.clone(), use_.owner.clone());
             let (text, at) = (use_.text.clone(), use_.at);
             problems.add(Warning::PortWithoutNeed { user, owner, text, at });

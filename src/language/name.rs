@@ -35,7 +35,8 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
         let longest = lower.chars().count().max(candidate.chars().count());
         // One slip in four letters is a near miss; more is another word.
-        (distance * 3 <= longest.max(3)).then_some(distance)
+        // A name of one letter has no near misses.
+        (distance * 3 <= longest.max(3) && distance < longest).then_some(distance)
     };
     let scored = known.into_iter().filter(|candidate| *candidate != name);
     scored.filter_map(|candidate| Some((score(candidate)?, candidate))).min().map(|(_, near)| near)

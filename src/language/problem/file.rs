@@ -14,13 +14,7 @@ pub(in crate::language) enum FileProblem {
     /// It is there but cannot be read, or it is the stack file itself.
     Unreadable { path: PathBuf, reason: String, at: Option<Span> },
     /// It is no KDL.
-    Syntax {
-        at: Span,
-        also: Option<(Span, String)>,
-        message: String,
-        label: String,
-        help: Option<String>,
-    },
+    Syntax { at: Span, also: Option<(Span, String)>, message: String, label: String, help: String },
     /// It includes itself, by way of these.
     IncludeLoop { edges: Vec<(Span, String)> },
     /// No file has the profile that was asked for.
@@ -44,7 +38,7 @@ impl FileProblem {
             Self::Syntax { at, also, message, label, help } => {
                 let mut description = Description::new("syntax", message).at(*at, label);
                 description.labels.extend(also.clone());
-                description.maybe_help(help.clone())
+                description.help(help.clone())
             }
             Self::IncludeLoop { edges } => {
                 let description = Description::new("include-loop", "a loop of includes");
