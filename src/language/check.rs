@@ -9,6 +9,7 @@ use super::{
     layers::{Item, Layered},
     problem::{PortProblem, Problems, Warning, WholeProblem},
     source::Spanned,
+    unsupported,
 };
 use crate::model::{Port, RestartWhen, Service};
 
@@ -23,6 +24,7 @@ pub(super) fn check(built: &Built, layered: &Layered, problems: &mut Problems) {
     let services = built.stack.services.iter().zip(&layered.services);
     for (service, item) in services {
         alive_without_restart(service, item, problems);
+        without_effect(service, item, problems);
     }
 }
 
@@ -124,6 +126,26 @@ fn closure<'e>(needs: &HashMap<&str, Vec<&'e str>>, name: &str) -> HashSet<&'e s
         }
     }
     seen
+}
+
+/// What has no effect yet, where it stands.
+fn without_effect(service: &Service, item: &Item, problems: &mut Problems) {
+    for key in unsupported::of_service(service) {
+        let (node, prop) =
+            key.split_once('.').map_or((key, None), |(node, prop)| (node, Some(prop)));
+        let nodes = item.decl.children().iter().filter(|child| child.name.value == node);
+        let place = |node: &Decl| match prop {
+            None => Some(node.span()),
+            Some(name) => {
+                let mut props = node.props.iter();
+                props.find(|prop| prop.name.value == name).map(|prop| prop.name.span)
+            }
+        };
+        for at in nodes.filter_map(place) {
+            let path = format!("{}.{key}", service.name);
+            problems.add(Warning::NoEffect { path, at });
+        }
+    }
 }
 
 fn alive_without_restart(service: &Service, item: &Item, problems: &mut Problems) {

@@ -28,6 +28,13 @@ pub(super) fn is_variable(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
+/// What a variable's name may have been meant to be: `my-key` → `my_key`.
+pub(super) fn variable(name: &str) -> String {
+    let valid = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let mapped: String = name.chars().map(valid).collect();
+    if is_variable(&mapped) { mapped } else { format!("_{mapped}") }
+}
+
 /// The one of `known` that `name` was probably meant to be.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();

@@ -32,7 +32,8 @@ impl FileProblem {
         match self {
             Self::Unreadable { path, reason, at } => {
                 let message = format!("cannot read `{}`: {reason}", path.display());
-                let description = Description::new("unreadable", message);
+                let help = "look at its permissions, and whether it is a text file";
+                let description = Description::new("unreadable", message).help(help);
                 at.iter().fold(description, |description, at| description.at(*at, "named here"))
             }
             Self::Syntax { at, also, message, label, help } => {
@@ -51,16 +52,21 @@ impl FileProblem {
                 Description::new("unknown-profile", format!("there is no profile `{name}`"))
                     .maybe_help(near(name, known))
                     .maybe_help(list("the profiles are", known))
+                    .help(format!("declare it: `profile \"{name}\" {{ … }}`"))
             }
             Self::NotThere { what, path, at } => {
-                let optional =
-                    (*what == "env file").then(|| "`optional=#true` lets it be missing".to_owned());
+                let help = match *what {
+                    "env file" => "`optional=#true` lets it be missing",
+                    "folder" => "make the folder, or mend the path: it is relative to this file",
+                    _ => "mend the path: it is relative to this file, and no `{{…}}` is filled in",
+                };
                 Description::new("not-there", format!("this {what} is not there"))
                     .at(*at, format!("no {what} at `{}`", path.display()))
-                    .maybe_help(optional)
+                    .help(help)
             }
             Self::NotADirectory { path, at } => Description::new("not-there", "this is no folder")
-                .at(*at, format!("`{}` is a file", path.display())),
+                .at(*at, format!("`{}` is a file", path.display()))
+                .help("`dir` names a folder"),
             Self::BadEnvFile { path, line, reason, at } => {
                 let message =
                     format!("line {line} of `{}` is no variable: {reason}", path.display());
