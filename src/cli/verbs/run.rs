@@ -1,6 +1,9 @@
 //! `run`: a task with its needs, its output on the terminal.
 
-use std::path::Path;
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+};
 
 use clap_complete::engine::ArgValueCandidates;
 
@@ -14,13 +17,15 @@ use crate::{
         verbs::completions::stack_names,
     },
     control::{Client, Request},
+    event::{Event, Record},
     logs::{Follower, Log},
-    model::{Stack, Task},
+    model::{Stack, Task, TaskBody},
     reporters::{
         Reporter, Symbol,
-        board::{Board, Goal, Move, Phase},
+        board::{Board, Goal},
         headline, words,
     },
+    status::TaskState,
     supervisor::{Command, How, Outcome, Refusal},
 };
 
@@ -58,6 +63,10 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         let is = if stack.service(&args.task).is_some() { "service" } else { "group" };
         return Err(Refusal::WrongKind { name: args.task.clone(), is: is.into() }.into());
     };
+    if !args.arguments.is_empty() && matches!(task.body, TaskBody::Steps(_)) {
+        let message = format!("{} is a task of steps: it takes no arguments", task.name);
+        return Err(Error::Argument(message));
+    }
     confirm(task, args.yes)?;
     if let Some(status) = missing_programs(&stack, task, context) {
         return Ok(status);
@@ -68,8 +77,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut board = Board::of_stack(&stack, Goal::Up);
     board.add_undeclared(&before);
     let mut reporter = context.reporter(board, began);
-    reporter.output_is_shown(&task.name);
-    let mut output = Output::of(&stack.dir, &task.name);
+    let mut output = Output::of(&stack.dir, task);
+    reporter.expand(&task.name, output.is_seen());
+    if before.tasks.iter().any(|known| known.name == task.name && known.state == TaskState::Running)
+    {
+        let text = format!("{} runs already; this run follows that one", task.name);
+        reporter.print(&[headline(Symbol::Warn, &text, context.err)]);
+    }
     let request = Request::Do {
         command: Command::Run {
             task: task.name.clone(),
@@ -83,14 +97,17 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         foreground: false,
         take_ports: false,
     };
-    let ended =
-        carry_out(&mut client, request, (None, OnInterrupt::Cancel), &mut reporter, |reporter| {
-            output.show(reporter)
-        });
+    let ended = carry_out(
+        &mut client,
+        request,
+        (None, OnInterrupt::Cancel),
+        &mut reporter,
+        |reporter, record| output.show(reporter, record),
+    );
     reporter.finish();
     match ended? {
         Ended::Outcome { outcome, .. } => {
-            output.finish()?;
+            output.finish(&reporter)?;
             if let Some(refusal) = outcome.refused {
                 return Err(refusal.into());
             }
@@ -168,38 +185,76 @@ fn missing_programs(stack: &Stack, task: &Task, context: &Context) -> Option<u8>
 struct Output {
     task: String,
     follower: Follower,
+    /// Whether its steps are shown below its output.
+    has_steps: bool,
+    /// Whether the output and the steps share a terminal.
+    shares: bool,
+    /// The beginning of a line that is not whole yet.
+    begun: Vec<u8>,
 }
 
 impl Output {
-    fn of(dir: &Path, task: &str) -> Self {
-        let log = Log::new(&dir.join(".stackrun").join("logs"), task);
-        Self { task: task.to_owned(), follower: Follower::from_end(&log) }
-    }
-
-    /// Shows what has come. Once the task itself runs the screen is its own.
-    fn show(&mut self, reporter: &mut Reporter) -> Result<(), Error> {
-        let row = reporter.board().row(&self.task);
-        let runs = row.is_some_and(|row| matches!(row.phase, Phase::Moving(Move::Running { .. })));
-        if runs {
-            reporter.finish();
+    fn of(dir: &Path, task: &Task) -> Self {
+        let log = Log::new(&dir.join(".stackrun").join("logs"), &task.name);
+        Self {
+            task: task.name.clone(),
+            follower: Follower::from_end(&log),
+            has_steps: matches!(task.body, TaskBody::Steps(_)),
+            shares: io::stdout().is_terminal() && io::stderr().is_terminal(),
+            begun: Vec::new(),
         }
-        self.copy().map(|_| ())
     }
 
-    fn copy(&mut self) -> Result<bool, Error> {
+    /// Whether who sees the steps sees the output, too.
+    fn is_seen(&self) -> bool {
+        self.shares || !io::stderr().is_terminal()
+    }
+
+    /// Shows what has come: all of it before the record that tells of an end.
+    fn show(&mut self, reporter: &mut Reporter, record: Option<&Record>) -> Result<(), Error> {
+        let of_task = record.filter(|record| record.name.as_deref() == Some(&*self.task));
+        match of_task.map(|record| &record.event) {
+            // Once the task itself runs the screen is its own.
+            Some(Event::Running { .. }) if !self.has_steps => reporter.finish(),
+            Some(Event::StepEnded { .. } | Event::Done { .. } | Event::Failed { .. }) => {
+                return self.finish(reporter);
+            }
+            Some(_) | None => {}
+        }
+        self.copy(reporter).map(|_| ())
+    }
+
+    fn copy(&mut self, reporter: &Reporter) -> Result<bool, Error> {
         let bytes = self.follower.bytes();
         if bytes.is_empty() {
             return Ok(false);
         }
-        write_out(&bytes)?;
+        if !(self.shares && reporter.is_live()) {
+            write_out(&bytes)?;
+            return Ok(true);
+        }
+        // Whole lines: what moves would be drawn over the beginning of one.
+        self.begun.extend(bytes);
+        if let Some(end) = memchr::memrchr(b'\n', &self.begun) {
+            let rest = self.begun.split_off(end + 1);
+            let lines = std::mem::replace(&mut self.begun, rest);
+            reporter.beside(|| write_out(&lines))?;
+        }
         Ok(true)
     }
 
     /// The rest: what the task wrote last may be on its way to the log still.
-    fn finish(&mut self) -> Result<(), Error> {
-        while self.copy()? {}
+    fn finish(&mut self, reporter: &Reporter) -> Result<(), Error> {
+        while self.copy(reporter)? {}
         std::thread::sleep(std::time::Duration::from_millis(20));
-        while self.copy()? {}
+        while self.copy(reporter)? {}
+        if !self.begun.is_empty() {
+            let mut line = std::mem::take(&mut self.begun);
+            if reporter.is_live() {
+                line.push(b'\n');
+            }
+            reporter.beside(|| write_out(&line))?;
+        }
         Ok(())
     }
 }
