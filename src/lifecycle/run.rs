@@ -97,11 +97,9 @@ impl Run {
                 self.publish(Event::Skipped { reason }, step);
             }
             (RunPhase::Inputs, Input::Unchanged(false)) => self.has_to_run(step),
+            // Before its process is known to run this comes too early: it is told again.
             (
-                RunPhase::Spawn
-                | RunPhase::Running { .. }
-                | RunPhase::Ending { .. }
-                | RunPhase::Rescue { .. },
+                RunPhase::Running { .. } | RunPhase::Ending { .. } | RunPhase::Rescue { .. },
                 Input::Stepped { line, step: name, on_failure, news },
             ) => self.stepped(line, name, on_failure, news, step),
             (RunPhase::Spawn, Input::Spawned { pid }) => {

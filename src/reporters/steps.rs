@@ -97,6 +97,12 @@ impl Steps {
         format!("{} ({} of {all})", step.name, place + 1)
     }
 
+    /// The step that runs, with its place.
+    pub(super) fn running(&self) -> Option<String> {
+        let running = |step: &StepRow| matches!(step.state, StepState::Running { .. });
+        self.0.iter().position(running).map(|place| self.placed(place))
+    }
+
     /// The steps that did not run.
     pub(super) fn left_out(&self) -> Vec<String> {
         let waiting = self.0.iter().filter(|step| step.state == StepState::Waiting);

@@ -114,7 +114,11 @@ fn total(board: &Board, hidden: usize, frame: &Frame) -> String {
         Goal::Up => "ready",
         Goal::Down => "stopped",
     };
-    let mut facts = vec![format!("{} of {} {word}", count.good, count.all)];
+    let steps = board.moving().find_map(|(row, _)| row.steps.running().filter(|_| row.expanded));
+    let mut facts = vec![match steps {
+        Some(step) => format!("step {step}"),
+        None => format!("{} of {} {word}", count.good, count.all),
+    }];
     if count.bad > 0 {
         facts.push(format!("{} failed", count.bad));
     }

@@ -13,7 +13,7 @@ use crate::{
     lifecycle::{self, Hook, PortsAnswer},
     model::{Service, Signal, StopTo, WatchThen},
     platform,
-    supervisor::{Command, Effect, Input, OpId, Outcome},
+    supervisor::{Command, Effect, Input, OpId, Outcome, Refusal},
 };
 
 /// How often a port that is to be released is looked at.
@@ -275,13 +275,19 @@ impl World {
                 return;
             }
             Reaction::Do(WatchThen::Restart) => {
-                Command::Restart { stack: None, names: vec![name], with_dependents: false }
+                let names = vec![name.clone()];
+                Command::Restart { stack: None, names, with_dependents: false }
             }
             Reaction::Do(WatchThen::Task(task)) => {
                 let stack = Box::new(self.core.stack().clone());
                 Command::Run { stack, task, args: Vec::new(), force: true }
             }
         };
+        if let Err(Refusal::Window { task, .. }) = self.core.plan(&command, platform::now()) {
+            let text = format!("{shown} changed; not restarted for that: held by task {task}");
+            self.publish(Some(&name), None, Event::Notice { text }, cause);
+            return;
+        }
         let op = self.next_op();
         self.command(op, command, cause);
     }

@@ -206,7 +206,9 @@ impl World {
             FromKeeper::Spawned { unit, pid, log_offset, at } => {
                 self.remember(&unit, pid, log_offset, at);
                 if is_main(&unit) {
+                    let name = unit.name.clone();
                     self.unit_input(unit, lifecycle::Input::Spawned { pid });
+                    self.hear_steps(|task| task == name);
                 }
             }
             FromKeeper::SpawnFailed { unit, error } => match hook_of(&unit) {

@@ -3,6 +3,7 @@
 use std::{
     io::{self, IsTerminal},
     path::Path,
+    time::Duration,
 };
 
 use clap_complete::engine::ArgValueCandidates;
@@ -25,9 +26,13 @@ use crate::{
         board::{Board, Goal},
         headline, words,
     },
-    status::TaskState,
-    supervisor::{Command, How, Outcome, Refusal},
+    status::{ServiceState, Status, TaskState},
+    supervisor::{Command, How, Outcome, Refusal, Until},
 };
+
+/// How often, and after which pause, another supervisor is looked for.
+const REJOINS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(100);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -104,6 +109,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         &mut reporter,
         |reporter, record| output.show(reporter, record),
     );
+    let ended = match ended {
+        Err(Error::Client(_)) => {
+            let mut run = Lost { task, began, before: &before, follower: &mut output };
+            run.rejoin(&stack.dir, &mut reporter)
+        }
+        ended => ended,
+    };
     reporter.finish();
     match ended? {
         Ended::Outcome { outcome, .. } => {
@@ -181,6 +193,81 @@ fn missing_programs(stack: &Stack, task: &Task, context: &Context) -> Option<u8>
     Some(if own { status::NOT_FOUND } else { status::OWN })
 }
 
+/// A run whose supervisor was killed: it goes on, and the next supervisor knows of it.
+struct Lost<'a> {
+    task: &'a Task,
+    began: jiff::Timestamp,
+    before: &'a Status,
+    follower: &'a mut Output,
+}
+
+impl Lost<'_> {
+    /// Waits for the run's end, and for what its window held down.
+    fn rejoin(&mut self, dir: &Path, reporter: &mut Reporter) -> Result<Ended, Error> {
+        for _ in 0..REJOINS {
+            let ended = match Client::connect_or_launch(dir) {
+                Ok(mut client) => self.follow(&mut client, reporter),
+                Err(error) => Err(error.into()),
+            };
+            match ended {
+                // Killed once more, or not there yet.
+                Err(Error::Client(_)) => std::thread::sleep(PAUSE),
+                ended => return ended,
+            }
+        }
+        Err(Error::Other(format!("{} goes on, but nobody can be asked about it", self.task.name)))
+    }
+
+    fn follow(&mut self, client: &mut Client, reporter: &mut Reporter) -> Result<Ended, Error> {
+        let status = status_of(client)?;
+        let known = status.tasks.iter().find(|known| known.name == self.task.name);
+        let ours = known.is_some_and(|known| match known.state {
+            TaskState::Waiting | TaskState::Running => true,
+            TaskState::Done | TaskState::Failed | TaskState::Skipped => {
+                known.since.is_some_and(|since| since >= self.began)
+            }
+            TaskState::Idle => false,
+        });
+        if !ours {
+            let name = &self.task.name;
+            return Err(Error::Other(format!("{name} was not run: who was asked was killed")));
+        }
+        let task = vec![self.task.name.clone()];
+        let Ended::Outcome { mut outcome, left } = self.wait(client, reporter, task)? else {
+            return Ok(Ended::Interrupted);
+        };
+        let up = self.before.services.iter().filter(|service| service.state == ServiceState::Ready);
+        let up: Vec<String> = up.map(|service| service.name.clone()).collect();
+        if !up.is_empty() {
+            let Ended::Outcome { outcome: back, .. } = self.wait(client, reporter, up)? else {
+                return Ok(Ended::Interrupted);
+            };
+            outcome.results.extend(back.results);
+        }
+        Ok(Ended::Outcome { outcome, left })
+    }
+
+    fn wait(
+        &mut self,
+        client: &mut Client,
+        reporter: &mut Reporter,
+        names: Vec<String>,
+    ) -> Result<Ended, Error> {
+        let request = Request::Do {
+            command: Command::Wait { names, until: Until::Done },
+            line: caller::command_line(),
+            env: None,
+            follow: true,
+            foreground: false,
+            take_ports: false,
+        };
+        let output = &mut *self.follower;
+        carry_out(client, request, (None, OnInterrupt::Leave), reporter, |reporter, record| {
+            output.show(reporter, record)
+        })
+    }
+}
+
 /// The task's output, from its log to standard output, byte by byte.
 struct Output {
     task: String,
@@ -246,7 +333,7 @@ impl Output {
     /// The rest: what the task wrote last may be on its way to the log still.
     fn finish(&mut self, reporter: &Reporter) -> Result<(), Error> {
         while self.copy(reporter)? {}
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
         while self.copy(reporter)? {}
         if !self.begun.is_empty() {
             let mut line = std::mem::take(&mut self.begun);
