@@ -21,6 +21,7 @@ impl Life {
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::Unchanged(_)
+            | Input::Stepped { .. }
             | Input::Stuck(_) => {}
         }
     }

@@ -121,6 +121,11 @@ impl Places {
         self.state.join("data").join(name)
     }
 
+    /// What the latest run of a task has written down as it went.
+    pub fn journal(&self, task: &str) -> PathBuf {
+        self.state.join("runs").join(task)
+    }
+
     /// The ledger of events.
     pub fn ledger(&self) -> PathBuf {
         self.state.join("ledger")

@@ -41,6 +41,10 @@ impl World {
         for report in units {
             self.catch_up(report);
         }
+        self.hear_steps(|_| true);
+        if !self.core.running_tasks().is_empty() {
+            self.watch_journals();
+        }
     }
 
     /// Takes up the stack last applied, and everything else from the papers; whether there was
