@@ -14,10 +14,11 @@ app.get("/", (_, answer) => {
 });
 
 // To watch what becomes of it. Not for the world: it listens on the loopback address alone.
-app.post("/crash", () => {
-  setImmediate(() => {
+app.post("/crash", (_, answer) => {
+  answer.on("finish", () => {
     throw new Error("a bug");
   });
+  answer.send("as you wish\n");
 });
 
 app.post("/leak/:mebibytes", (request, answer) => {
