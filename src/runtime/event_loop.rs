@@ -216,9 +216,9 @@ impl World {
                     known.notified.set(true);
                 }
             }
-            FromKeeper::Exited { unit, exit, left, at: _ } => {
+            FromKeeper::Exited { unit, exit, left, out_of_memory, at: _ } => {
                 if is_main(&unit) {
-                    self.note_oom(&unit, exit);
+                    self.note_oom(&unit, exit, out_of_memory);
                     self.unit_input(unit, lifecycle::Input::Exited { exit, left });
                 } else {
                     if let Some(known) = self.units.get_mut(&unit) {

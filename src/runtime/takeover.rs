@@ -70,6 +70,7 @@ impl World {
                 unit: unit.clone(),
                 exit,
                 left: usize::from(!gone),
+                out_of_memory: false,
                 at,
             });
         }
