@@ -21,7 +21,11 @@ impl Life {
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::Unchanged(_)
+<<<<<<< HEAD
             | Input::Stepped { .. }
+=======
+            | Input::OutOfMemory
+>>>>>>> health
             | Input::Stuck(_) => {}
         }
     }

@@ -65,6 +65,13 @@ impl Places {
         Ok(Self { state: folder.join(".stackrun"), folder, runtime })
     }
 
+    /// A number for something of this stack: the same at every start, another one in a copy of
+    /// its folder.
+    pub fn hash_of(&self, what: &str) -> u64 {
+        let folder = self.folder.as_os_str().as_encoded_bytes();
+        fnv1a(&[folder, b"\0", what.as_bytes()].concat())
+    }
+
     /// The control socket.
     pub fn socket(&self) -> PathBuf {
         self.runtime.join("socket")
