@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{caller, error::Error, interrupt};
 use crate::{
     control::{Answer, Client, ClientError, Left, Reply, Request},
+    event::Record,
     reporters::{Reporter, progress::TICK},
     supervisor::Outcome,
 };
@@ -56,13 +57,13 @@ pub(super) enum OnInterrupt {
 }
 
 /// Sends a request and shows what happens until it is done. `idle` is called about every tenth of
-/// a second: whatever else is to be shown meanwhile.
+/// a second: whatever else is to be shown meanwhile; and before a record is shown, with that.
 pub(super) fn carry_out(
     link: &mut impl Link,
     request: Request,
     limits: (Option<Duration>, OnInterrupt),
     reporter: &mut Reporter,
-    mut idle: impl FnMut(&mut Reporter) -> Result<(), Error>,
+    mut idle: impl FnMut(&mut Reporter, Option<&Record>) -> Result<(), Error>,
 ) -> Result<Ended, Error> {
     let (timeout, mut on_interrupt) = limits;
     interrupt::watch();
@@ -90,9 +91,12 @@ pub(super) fn carry_out(
             None => reporter.tick(caller::now()),
             Some(answer) if answer.id != id => {}
             Some(answer) => match answer.reply {
-                Reply::Record { record } => reporter.record(&record, caller::now()),
+                Reply::Record { record } => {
+                    idle(reporter, Some(&record))?;
+                    reporter.record(&record, caller::now());
+                }
                 Reply::Outcome { outcome, left } => {
-                    idle(reporter)?;
+                    idle(reporter, None)?;
                     return Ok(Ended::Outcome { outcome, left });
                 }
                 Reply::Error { message } => return Err(Error::Other(message)),
@@ -100,7 +104,7 @@ pub(super) fn carry_out(
                 _ => {}
             },
         }
-        idle(reporter)?;
+        idle(reporter, None)?;
     }
 }
 
@@ -151,7 +155,7 @@ mod tests {
         };
         let mut reporter = Reporter::quiet(Board::of_status(&status, Goal::Up), Theme::PLAIN);
         let limits = (timeout, OnInterrupt::Leave);
-        carry_out(&mut Script(script.into()), Request::Status, limits, &mut reporter, |_| Ok(()))
+        carry_out(&mut Script(script.into()), Request::Status, limits, &mut reporter, |_, _| Ok(()))
     }
 
     fn outcome() -> Reply {

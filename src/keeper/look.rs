@@ -18,7 +18,7 @@ use super::{
 use crate::{
     event::Tick,
     model::Signal,
-    platform::{self, Entry, Family, ProcId, Process, Table},
+    platform::{self, Cgroup, Entry, Family, ProcId, Process, Table},
 };
 
 /// How the time between looks is rationed: so many times what one costs.
@@ -107,8 +107,10 @@ impl Keeper {
             .iter()
             .map(|unit| unit.outputs.iter().map(|output| output.id).collect())
             .collect();
-        let trees: Vec<_> =
-            units.iter().zip(&pipes).map(|(unit, pipes)| unit.tree(pipes)).collect();
+        let known: Vec<Vec<_>> = units.iter().map(|unit| unit.known_and_grouped(table)).collect();
+        let trees: Vec<_> = (units.iter().zip(&pipes).zip(&known))
+            .map(|((unit, pipes), known)| unit.tree(pipes, known))
+            .collect();
         let families = platform::members(table, &trees, &[std::process::id()]);
         units.iter().map(|unit| unit.id.clone()).zip(families).collect()
     }
@@ -184,7 +186,9 @@ impl Keeper {
                 end.told = true;
                 unit.changed = true;
                 let (exit, at, left) = (end.exit, end.at, end.left.unwrap_or(0));
-                news.push(FromKeeper::Exited { unit: unit.id.clone(), exit, left, at });
+                let out_of_memory = unit.group.as_ref().is_some_and(|group| group.oom_kills() > 0);
+                let unit = unit.id.clone();
+                news.push(FromKeeper::Exited { unit, exit, left, out_of_memory, at });
             }
             if end.is_over(now) {
                 unit.gone = true;
@@ -214,6 +218,7 @@ fn release(unit: &Unit) {
     for output in &unit.outputs {
         let _gone_already = std::fs::remove_file(&output.path);
     }
+    unit.group.iter().for_each(Cgroup::remove);
 }
 
 /// Sends a signal to the main process, if it has not ended.
@@ -254,6 +259,10 @@ fn kill_if_asked(unit: &mut Unit, family: &[Entry], now: Tick) -> Option<Vec<Str
         kill.hurry();
     }
     unit.look = Some(kill.next_look(now));
+    if let Some(group) = &unit.group {
+        // An older kernel: the rest of the ladder does it.
+        let _one_by_one = group.kill();
+    }
     if unit.child {
         let _empty = platform::kill_group(main.pid, Signal::KILL);
     }

@@ -27,6 +27,7 @@ mod home;
 mod journal;
 mod keep;
 mod launch;
+mod limits;
 mod logs;
 mod look;
 mod notify;

@@ -65,6 +65,13 @@ impl Places {
         Ok(Self { state: folder.join(".stackrun"), folder, runtime })
     }
 
+    /// A number for something of this stack: the same at every start, another one in a copy of
+    /// its folder.
+    pub fn hash_of(&self, what: &str) -> u64 {
+        let folder = self.folder.as_os_str().as_encoded_bytes();
+        fnv1a(&[folder, b"\0", what.as_bytes()].concat())
+    }
+
     /// The control socket.
     pub fn socket(&self) -> PathBuf {
         self.runtime.join("socket")
@@ -119,6 +126,11 @@ impl Places {
     /// The folder of a service's or task's own.
     pub fn data(&self, name: &str) -> PathBuf {
         self.state.join("data").join(name)
+    }
+
+    /// What the latest run of a task has written down as it went.
+    pub fn journal(&self, task: &str) -> PathBuf {
+        self.state.join("runs").join(task)
     }
 
     /// The ledger of events.

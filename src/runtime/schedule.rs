@@ -83,7 +83,8 @@ impl World {
         let due = self.schedules.due(&local_now());
         let views = self.core.tasks(platform::now());
         let runs = |task: &String| {
-            views.iter().any(|view| view.name == *task && view.state == TaskState::Running)
+            let on_its_way = |state| matches!(state, TaskState::Running | TaskState::Waiting);
+            views.iter().any(|view| view.name == *task && on_its_way(view.state))
         };
         for task in due.into_iter().filter(|task| !runs(task)) {
             let stack = Box::new(self.core.stack().clone());

@@ -5,6 +5,7 @@ mod ports;
 mod process;
 mod program;
 mod pty;
+mod readme;
 mod stack;
 mod stranger;
 mod tracer;
@@ -68,7 +69,7 @@ pub(crate) fn have(programs: &[&str]) -> bool {
 /// Whether this is an ordinary user, as PostgreSQL demands.
 #[must_use]
 pub(crate) fn ordinary_user() -> bool {
-    !rustix::process::geteuid().is_root() || skip("PostgreSQL refuses root: use an ordinary user")
+    !rustix::process::geteuid().is_root() || skip("its database refuses root: use an ordinary user")
 }
 
 /// Whether this is root, who may mount file systems.
