@@ -21,11 +21,8 @@ impl Life {
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::Unchanged(_)
-<<<<<<< HEAD
             | Input::Stepped { .. }
-=======
             | Input::OutOfMemory
->>>>>>> health
             | Input::Stuck(_) => {}
         }
     }

@@ -36,7 +36,6 @@ pub enum Input {
     /// A task's `inputs` have not changed since its last success and its `outputs` exist
     /// (answers [`super::Effect::CheckInputs`]).
     Unchanged(bool),
-<<<<<<< HEAD
     /// A step of a task began or ended. What a generation's steps have to tell is numbered from
     /// 0, so that it can be told again after a supervisor's death.
     Stepped {
@@ -49,10 +48,8 @@ pub enum Input {
         /// What happened.
         news: StepNews,
     },
-=======
     /// The kernel has killed it because memory ran out; its end is told next.
     OutOfMemory,
->>>>>>> health
     /// The main process ended; `left` other processes of the tree still live.
     Exited {
         /// How.

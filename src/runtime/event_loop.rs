@@ -224,13 +224,9 @@ impl World {
             }
             FromKeeper::Exited { unit, exit, left, out_of_memory, at: _ } => {
                 if is_main(&unit) {
-<<<<<<< HEAD
-                    self.note_oom(&unit, exit);
+                    self.note_oom(&unit, exit, out_of_memory);
                     self.hear_steps(|name| name == unit.name);
                     let exit = self.end_of_run(&unit.name, unit.generation, false, exit);
-=======
-                    self.note_oom(&unit, exit, out_of_memory);
->>>>>>> health
                     self.unit_input(unit, lifecycle::Input::Exited { exit, left });
                 } else {
                     if let Some(known) = self.units.get_mut(&unit) {

@@ -100,9 +100,7 @@ fn restarts_that_somebody_asks_for_are_no_crash_loop() {
     }
     // And they use up nothing of what crashes may.
     stack.process("a").kill();
-    eventually("it being back", || {
-        stack.node("a")["restarts"] == 1 && stack.state("a") == "ready"
-    });
+    eventually("it being back", || stack.node("a")["restarts"] == 1 && stack.state("a") == "ready");
     assert_eq!(stack.read("a.lock.violations"), "");
 }
 
@@ -110,8 +108,9 @@ fn restarts_that_somebody_asks_for_are_no_crash_loop() {
 fn exit_statuses_and_signals_are_exact() {
     let mut text = String::from("defaults { restart \"never\"; ready { delay \"30s\" } }\n");
     let codes = [1, 2, 77, 126, 127, 128, 130, 137, 143, 254, 255];
-    let signals =
-        ["HUP", "INT", "QUIT", "ILL", "ABRT", "FPE", "KILL", "SEGV", "PIPE", "ALRM", "TERM", "USR1"];
+    let signals = [
+        "HUP", "INT", "QUIT", "ILL", "ABRT", "FPE", "KILL", "SEGV", "PIPE", "ALRM", "TERM", "USR1",
+    ];
     for code in codes {
         text += &format!("service \"c{code}\" {{ shell \"exit {code}\" }}\n");
     }

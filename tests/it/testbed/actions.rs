@@ -288,9 +288,7 @@ fn nanoseconds() -> u128 {
 fn trace(pid: u64, file: &str) {
     let pid = i32::try_from(pid).unwrap_or(0);
     // SAFETY: system calls on a number; `status` is a valid place.
-    let seized = unsafe {
-        libc::ptrace(libc::PTRACE_SEIZE, pid, 0, libc::PTRACE_O_TRACEEXIT) == 0
-    };
+    let seized = unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, 0, libc::PTRACE_O_TRACEEXIT) == 0 };
     append(file, if seized { "traced\n" } else { "refused\n" });
     let mut status = 0;
     // SAFETY: as above.
@@ -313,7 +311,10 @@ fn grab(path: &str) {
     let terminal = std::os::fd::AsRawFd::as_raw_fd(&file);
     // SAFETY: system calls on a descriptor that is open.
     let (taken, foreground) = unsafe {
-        (libc::ioctl(terminal, libc::TIOCSCTTY, 1) == 0, libc::tcsetpgrp(terminal, libc::getpid()) == 0)
+        (
+            libc::ioctl(terminal, libc::TIOCSCTTY, 1) == 0,
+            libc::tcsetpgrp(terminal, libc::getpid()) == 0,
+        )
     };
     println!("taken {taken}, foreground {foreground}");
 }
