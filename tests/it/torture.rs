@@ -7,6 +7,7 @@
 
 mod clients;
 mod killing;
+mod window;
 
 use std::env;
 
