@@ -136,7 +136,8 @@ fn an_on_failure_that_takes_too_long_is_killed_before_the_window_closes() {
         task.on_failure = vec![undo()];
         task.timeout = Some(SECOND);
     });
-    let slow = Script { answers: 100 * SECOND, exits: None, ..Script::default() };
+    let exits = Some((SECOND / 10, Exit::Code(4)));
+    let slow = Script { answers: 100 * SECOND, exits, ..Script::default() };
     world.scripts.insert("restore".into(), slow);
     let op = ask(&mut world, "restore");
     world.pass(400 * SECOND);

@@ -24,8 +24,10 @@ fn what_ran_what_failed_and_what_did_not_run_is_told() {
             on-failure { step "undo" { run "@testbed exit 3" } }
         }
         service "web" { needs "release"; run "@testbed" }
+        service "a"   { run "@testbed" }
         "#,
     );
+    stack.run("up a").exits(0);
     let ran = stack.run("run release").exits(6);
     assert!(ran.out.contains("no route to host"), "{ran:?}");
     let ran = ran

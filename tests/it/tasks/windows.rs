@@ -56,7 +56,7 @@ fn a_window_names_its_task_and_refuses_to_start_what_it_holds() {
     assert_ne!(stack.pid("other"), other);
     stack.put(".touch", "");
     eventually("a notice", || {
-        stack.run("events").out.contains("not restarted for that: held by task restore")
+        stack.run("events").out.contains("not acted upon: held by task restore")
     });
     stack.put("go", "");
     run.ends().exits(0);
@@ -149,13 +149,12 @@ fn ctrl_c_rolls_back_and_then_restores() {
 fn who_is_not_ready_again_is_told() {
     let stack = Stack::new(
         r#"
-        service "api" { run "@testbed absent broken"; ready within="300ms"; restart "never"; port @0 }
-        service "ok"  { run "@testbed absent broken"; restart "never" }
-        task "break" { without "ok"; shell "touch broken" }
+        service "api" { run "@testbed absent broken listen {{port}}"; port @0; restart "never" }
+        task "break" { without "api"; shell "touch broken" }
         "#,
     );
-    stack.run("up ok").exits(0);
-    stack.run("run break").exits(1).says("ok is not ready again");
+    stack.up();
+    stack.run("run break").exits(1).says("api is not ready again");
 }
 
 #[test]
