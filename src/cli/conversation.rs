@@ -10,6 +10,9 @@ use crate::{
     supervisor::Outcome,
 };
 
+/// When the time is up, what has been said already is listened to for no longer than this.
+const HEARING: Duration = Duration::from_secs(1);
+
 /// The two things that a conversation needs of a connection.
 pub(super) trait Link {
     /// Sends a request; its answers carry the number that is returned.
@@ -66,6 +69,7 @@ pub(super) fn carry_out(
     interrupt::watch();
     let mut interrupts = interrupt::count();
     let deadline = timeout.and_then(|timeout| caller::instant().checked_add(timeout));
+    let mut late_since = None;
     let id = link.ask(request)?;
     loop {
         if interrupt::count() > interrupts {
@@ -75,11 +79,15 @@ pub(super) fn carry_out(
             link.ask(Request::CancelRun { ask: id })?;
             (interrupts, on_interrupt) = (interrupt::count(), OnInterrupt::Leave);
         }
-        let left = deadline.map(|deadline: Instant| deadline - caller::instant());
-        if left.is_some_and(|left| left.is_zero()) {
+        let now = caller::instant();
+        let left = deadline.map(|deadline: Instant| deadline - now);
+        let late = left.is_some_and(|left| left.is_zero());
+        // What was said in time counts, though this process may have been stopped meanwhile.
+        if late && now - *late_since.get_or_insert(now) > HEARING {
             return Ok(Ended::Timeout);
         }
         match link.next(left.map_or(TICK, |left| left.min(TICK)))? {
+            None if late => return Ok(Ended::Timeout),
             None => reporter.tick(caller::now()),
             Some(answer) if answer.id != id => {}
             Some(answer) => match answer.reply {
@@ -166,6 +174,13 @@ mod tests {
         let script = vec![Some((7, Reply::Error { message: "no".into() }))];
         let error = carry_out_script(script, None).expect_err("refused");
         assert_eq!(error.to_string(), "no");
+    }
+
+    #[test]
+    fn what_was_said_in_time_counts() {
+        let script = vec![Some((3, outcome())), Some((7, outcome()))];
+        let ended = carry_out_script(script, Some(Duration::ZERO));
+        assert!(matches!(ended, Ok(Ended::Outcome { .. })));
     }
 
     #[test]

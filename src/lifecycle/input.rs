@@ -48,6 +48,8 @@ pub enum Input {
         /// What happened.
         news: StepNews,
     },
+    /// The kernel has killed it because memory ran out; its end is told next.
+    OutOfMemory,
     /// The main process ended; `left` other processes of the tree still live.
     Exited {
         /// How.

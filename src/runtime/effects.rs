@@ -66,6 +66,7 @@ impl World {
             }
             lifecycle::Effect::Spawn { args } => {
                 self.make_data_folder(name);
+                self.ports.give(name);
                 self.spawn(name, generation, &args);
             }
             lifecycle::Effect::CheckInputs => self.check_inputs(name, generation),
@@ -100,7 +101,14 @@ impl World {
     pub(super) fn find_ports(&mut self, name: &str, generation: u64, claimed: Vec<u16>) {
         let Some(service) = self.service(name).cloned() else { return };
         match self.ports.find(&service) {
-            Some(busy) => self.claim(name, generation, busy, claimed),
+            // What an earlier run has left is swept; for whoever else it is, it gives way.
+            Some(busy) if busy.may_move && claimed.contains(&busy.number) => {
+                match self.ports.move_on(&service, busy.number) {
+                    true => self.find_ports(name, generation, claimed),
+                    false => self.claim(name, generation, busy.number, claimed),
+                }
+            }
+            Some(busy) => self.claim(name, generation, busy.number, claimed),
             None => self.tell(name, generation, lifecycle::Input::Ports(PortsAnswer::Free)),
         }
     }

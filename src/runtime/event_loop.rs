@@ -222,9 +222,9 @@ impl World {
                     known.notified.set(true);
                 }
             }
-            FromKeeper::Exited { unit, exit, left, at: _ } => {
+            FromKeeper::Exited { unit, exit, left, out_of_memory, at: _ } => {
                 if is_main(&unit) {
-                    self.note_oom(&unit, exit);
+                    self.note_oom(&unit, exit, out_of_memory);
                     self.hear_steps(|name| name == unit.name);
                     let exit = self.end_of_run(&unit.name, unit.generation, false, exit);
                     self.unit_input(unit, lifecycle::Input::Exited { exit, left });

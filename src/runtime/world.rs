@@ -95,7 +95,7 @@ impl World {
             keeper_pid,
             since: platform::wall_clock(),
             link,
-            ports: PortTable::load(&places.state.join("ports")),
+            ports: PortTable::load(&places),
             caller: BTreeMap::new(),
             ledger: Ledger::open(&places.ledger()),
             places,

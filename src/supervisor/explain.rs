@@ -161,7 +161,7 @@ fn setting_of_service(node: &Node, unit: &ServiceUnit) -> Option<&'static str> {
             Some(Ending::Exit(_)) | None => Some(key_of_command(unit)),
             Some(Ending::Start(_)) => Some("ready"),
             Some(Ending::Unhealthy(_)) => Some("alive"),
-            Some(Ending::Memory(_)) => Some("memory"),
+            Some(Ending::Memory(_) | Ending::OutOfMemory) => Some("memory"),
             Some(Ending::Busy { .. }) => Some("port"),
         },
     }

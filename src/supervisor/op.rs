@@ -289,6 +289,7 @@ fn failed(unit: &ServiceUnit) -> Option<How> {
     // The exit of an earlier start is no part of this story.
     let exit = match &unit.life.ending {
         Some(Ending::Exit(exit)) => Some(*exit),
+        Some(Ending::OutOfMemory) => unit.life.exit,
         Some(Ending::Start(_) | Ending::Unhealthy(_) | Ending::Memory(_) | Ending::Busy { .. })
         | None => None,
     };
