@@ -13,7 +13,7 @@ use crate::{
     lifecycle::{self, Hook, PortsAnswer},
     model::{Service, Signal, StopTo, WatchThen},
     platform,
-    supervisor::{Command, Effect, Input, OpId, Outcome, Refusal},
+    supervisor::{Command, Effect, Input, OpId, Outcome},
 };
 
 /// How often a port that is to be released is looked at.
@@ -265,6 +265,11 @@ impl World {
         let (generation, started) = view.map_or((0, None), |view| (view.generation, view.started));
         let shown = path.strip_prefix(&self.places.folder).unwrap_or(path).display().to_string();
         let cause = Cause::Watch { path: shown.clone() };
+        if let Some(task) = self.core.held_by(&name) {
+            let text = format!("{shown} changed; not acted upon: held by task {task}");
+            self.publish(Some(&name), None, Event::Notice { text }, cause);
+            return;
+        }
         let command = match self.watches.react(watch, started) {
             Reaction::Nothing => return,
             Reaction::Paused => {
@@ -283,19 +288,13 @@ impl World {
                 return;
             }
             Reaction::Do(WatchThen::Restart) => {
-                let names = vec![name.clone()];
-                Command::Restart { stack: None, names, with_dependents: false }
+                Command::Restart { stack: None, names: vec![name], with_dependents: false }
             }
             Reaction::Do(WatchThen::Task(task)) => {
                 let stack = Box::new(self.core.stack().clone());
                 Command::Run { stack, task, args: Vec::new(), force: true }
             }
         };
-        if let Err(Refusal::Window { task, .. }) = self.core.plan(&command, platform::now()) {
-            let text = format!("{shown} changed; not restarted for that: held by task {task}");
-            self.publish(Some(&name), None, Event::Notice { text }, cause);
-            return;
-        }
         let op = self.next_op();
         self.command(op, command, cause);
     }

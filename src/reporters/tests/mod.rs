@@ -2,6 +2,7 @@
 
 mod progress;
 mod replay;
+mod steps;
 mod views;
 
 use jiff::Timestamp;
