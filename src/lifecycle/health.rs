@@ -21,6 +21,8 @@ impl Life {
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::Unchanged(_)
+            | Input::Stepped { .. }
+            | Input::OutOfMemory
             | Input::Stuck(_) => {}
         }
     }

@@ -58,6 +58,9 @@ pub struct Life {
     pub cause: Cause,
     /// The check that failed last, and its answer.
     pub answer: Option<(String, String)>,
+    /// Whether the kernel has killed it because memory ran out.
+    #[serde(default)]
+    pub(super) out_of_memory: bool,
     /// Liveness failures in a row.
     pub(super) failures: u32,
     /// When it last was restarted for being unhealthy.
@@ -154,6 +157,7 @@ impl Life {
             again: false,
             cause: Cause::Supervisor,
             answer: None,
+            out_of_memory: false,
             failures: 0,
             mended: None,
             beside: Vec::new(),
@@ -273,6 +277,10 @@ impl Life {
                 self.beside.retain(|running| running != hook);
                 return;
             }
+        }
+        if input == Input::OutOfMemory {
+            self.out_of_memory = true;
+            return;
         }
         match &self.phase {
             Phase::Starting(stage) => self.while_starting(*stage, input, step),

@@ -35,11 +35,16 @@ impl World {
         }
         for report in &units {
             self.remember(&report.unit, report.pid, report.log_offset, report.started);
+            self.ports.give(&report.unit.name);
         }
         let effects = self.core.resume(now);
         self.carry_out_missing(effects, &units);
         for report in units {
             self.catch_up(report);
+        }
+        self.hear_steps(|_| true);
+        if !self.core.running_tasks().is_empty() {
+            self.watch_journals();
         }
     }
 
@@ -70,6 +75,7 @@ impl World {
                 unit: unit.clone(),
                 exit,
                 left: usize::from(!gone),
+                out_of_memory: false,
                 at,
             });
         }

@@ -71,12 +71,15 @@ fn logs_are_kept_within_bounds(stack: &Stack) {
     let files = || {
         let files = fs::read_dir(stack.path(".stackrun/logs")).expect("logs").flatten();
         let name = |file: fs::DirEntry| file.file_name().to_string_lossy().into_owned();
-        let names = files.map(name).filter(|name| name.starts_with("api.log") && !name.ends_with(".idx"));
+        let names =
+            files.map(name).filter(|name| name.starts_with("api.log") && !name.ends_with(".idx"));
         names.collect::<Vec<_>>()
     };
     // The one that is written to, and `keep=3`.
     eventually("four files", || files().len() == 4);
-    let size = |name: String| stack.path(&format!(".stackrun/logs/{name}")).metadata().map(|file| file.len());
+    let size = |name: String| {
+        stack.path(&format!(".stackrun/logs/{name}")).metadata().map(|file| file.len())
+    };
     let total: u64 = files().into_iter().flat_map(size).sum();
     assert!(total <= 5 * 64 * 1024, "{total} bytes in {:?}", files());
     let kept = stack.run("logs api --raw").exits(0).out;

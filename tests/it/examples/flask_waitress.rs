@@ -77,7 +77,9 @@ fn the_last_fifty_lines_and_what_follows(stack: &Stack) {
     eventually("the last guest", || stack.run("logs web").out.contains("guest60 was here"));
     let mut follow = stack.start("logs -f -n 50 -t web");
     eventually("the last ones", || follow.out().contains("guest60 was here"));
-    assert!(follow.out().contains("guest11 was here") && !follow.out().contains("guest10 was here"));
+    assert!(
+        follow.out().contains("guest11 was here") && !follow.out().contains("guest10 was here")
+    );
     stack.run("restart web").exits(0);
     assert!(post(stack.port(0), "/?name=late").is_some());
     eventually("what comes after the restart", || follow.out().contains("late was here"));

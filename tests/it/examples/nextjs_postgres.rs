@@ -119,4 +119,3 @@ fn every_start_asked_the_database(stack: &Stack) {
         }
     }
 }
-

@@ -40,7 +40,13 @@ fn both_are_up(stack: &Stack) {
 #[test]
 fn sync_mysql() {
     let programs = [
-        "mariadbd", "mariadb", "mariadb-admin", "mariadb-dump", "mariadb-install-db", "node", "npm",
+        "mariadbd",
+        "mariadb",
+        "mariadb-admin",
+        "mariadb-dump",
+        "mariadb-install-db",
+        "node",
+        "npm",
         "curl",
     ];
     if !have(&programs) || !ordinary_user() {
@@ -100,7 +106,9 @@ fn the_window_outlives_who_asked_for_it(stack: &Stack) {
     command.args(["--unbuffered", "app_dev", "-e"]);
     command.arg("lock tables users write; select 'locked'; select sleep(600)");
     let lock = stack.foreign(&mut command);
-    eventually("the lock", || sql(stack, "app_dev", "show open tables where in_use").contains("users"));
+    eventually("the lock", || {
+        sql(stack, "app_dev", "show open tables where in_use").contains("users")
+    });
 
     let client = stack.start("run sync-structure --yes");
     eventually("the window", || {

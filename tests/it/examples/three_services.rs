@@ -63,9 +63,10 @@ fn nothing_is_doubled(stack: &Stack) {
 fn a_reloader_that_dies_takes_its_worker_along(stack: &Stack) {
     for (index, name) in SERVICES.into_iter().enumerate() {
         let reloader = stack.process(name);
-        let worker = stack.left().into_iter().find(|process| {
-            process.parent().is_some_and(|parent| parent.pid == reloader.pid)
-        });
+        let worker = stack
+            .left()
+            .into_iter()
+            .find(|process| process.parent().is_some_and(|parent| parent.pid == reloader.pid));
         let worker = worker.unwrap_or_else(|| panic!("{name} has no child"));
         reloader.kill();
         eventually(&format!("another {name}"), || {

@@ -89,10 +89,8 @@ impl Stack {
     fn free_ports(&mut self) {
         let text = self.read("stack.kdl");
         let fixed = Regex::new(r"(?m)^(\s*port )(\d+)").expect("a pattern");
-        self.declared = fixed
-            .captures_iter(&text)
-            .map(|found| found[2].parse().expect("a port"))
-            .collect();
+        self.declared =
+            fixed.captures_iter(&text).map(|found| found[2].parse().expect("a port")).collect();
         let mut index = 0;
         let replaced = fixed.replace_all(&text, |found: &Captures<'_>| {
             index += 1;
