@@ -44,7 +44,7 @@ use std::{
 use self::problem::Problems;
 pub use self::{
     explain::{UnknownKey, explain, keys, schema_text},
-    fmt::fmt,
+    fmt::{fmt, unformatted},
     report::{Label, Look, ProblemData, data, render},
     unsupported::{Unsupported, unsupported},
 };
@@ -69,6 +69,16 @@ pub struct Loaded {
     pub stack: Stack,
     /// Warnings: shown, never fatal.
     pub warnings: Vec<miette::Report>,
+}
+
+/// What is wrong with a file's syntax alone: what it includes and names is not looked at.
+pub fn syntax_problems(file: &Path, text: &str) -> Vec<miette::Report> {
+    let mut sources = source::Sources::default();
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+    let index = sources.add(file.to_path_buf(), name.into_owned(), text.to_owned());
+    let mut problems = Problems::default();
+    recover::parse(text, index).problems.into_iter().for_each(|problem| problems.add(problem));
+    report::reports(problems, &sources).0
 }
 
 /// Reads and checks a stack file and everything it includes.
