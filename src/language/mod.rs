@@ -5,6 +5,7 @@
 //! layers    defaults, template, service, profile → one declaration each
 //! build     strings' {{values}}, paths, names → the model
 //! check     what no node shows by itself: cycles, ports, windows
+//! unused    what is not in force, as if it were
 //! ```
 //!
 //! Every stage goes on with what is right and adds what is wrong to one list, so that all
@@ -29,6 +30,7 @@ mod source;
 mod syntax;
 mod template;
 mod unsupported;
+mod unused;
 mod value;
 mod values;
 mod words;
@@ -89,9 +91,11 @@ pub fn load(file: &Path, options: &Options) -> Result<Loaded, Vec<miette::Report
     let file = source::canonical(file);
     let mut problems = Problems::default();
     let read::Read { sources, decls, incomplete } = read::read(&file, &mut problems);
+    let trials = unused::trials(&decls, &options.profiles);
     let layered = layers::merge(decls, &options.profiles, &mut problems);
     let built = build::build(&layered, &sources, options, &mut problems);
     check::check(&built, &layered, &mut problems);
+    trials.into_iter().for_each(|trial| trial.check(&sources, options, &mut problems));
     if incomplete {
         problems.forget_what_follows_from_missing_files();
     }
