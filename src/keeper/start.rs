@@ -19,7 +19,9 @@ use super::{
 };
 use crate::{
     event::Tick,
-    platform::{self, Cgroup, CgroupLimits, Fifo, FileId, Launch, MARK, Places, Pty, SpawnError, Stage},
+    platform::{
+        self, Cgroup, CgroupLimits, Fifo, FileId, Launch, MARK, Places, Pty, SpawnError, Stage,
+    },
 };
 
 /// What a start brings: the unit, and the outputs for the log thread.
@@ -90,18 +92,8 @@ impl Starts<'_> {
         let log_offset = std::fs::metadata(&spec.log).map_or(0, |file| file.len());
         let limited = spec.limits.as_ref().map(|limits| self.limited(&spec.unit, limits));
         let Limited { group, refusals } = limited.unwrap_or_default();
-        let prepared = Prepared {
-            spec,
-            mark,
-            texts,
-            made,
-            notify,
-            stdin,
-            input,
-            log_offset,
-            group,
-            refusals,
-        };
+        let prepared =
+            Prepared { spec, mark, texts, made, notify, stdin, input, log_offset, group, refusals };
         Ok(prepared)
     }
 

@@ -36,6 +36,8 @@ pub enum Input {
     /// A task's `inputs` have not changed since its last success and its `outputs` exist
     /// (answers [`super::Effect::CheckInputs`]).
     Unchanged(bool),
+    /// The last line that it has printed; its end is told next.
+    LastLine(String),
     /// The kernel has killed it because memory ran out; its end is told next.
     OutOfMemory,
     /// The main process ended; `left` other processes of the tree still live.

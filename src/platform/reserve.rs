@@ -79,7 +79,10 @@ mod tests {
     fn what_is_reserved_is_nobody_elses_and_free_afterwards() {
         let port = free();
         let reserved = reserve(port).unwrap();
-        assert_eq!(TcpListener::bind(("127.0.0.1", port)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(
+            TcpListener::bind(("127.0.0.1", port)).unwrap_err().kind(),
+            io::ErrorKind::AddrInUse
+        );
         assert!(reserve(port).is_err());
         assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
         drop(reserved);

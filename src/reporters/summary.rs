@@ -130,6 +130,9 @@ pub fn up(
     if let Some(name) = tally.failed.first() {
         lines.push(hint(&format!("stackrun why {name}"), theme));
     }
+    if tally.port_held {
+        lines.push(hint("stackrun up --take-ports", theme));
+    }
     lines
 }
 

@@ -101,6 +101,7 @@ async fn supervise(dir: &Path) -> io::Result<End> {
     }
     let mut world = World::new(places, link, pid, internal_sender)?;
     world.take_over(units, papers);
+    world.hear_of_ends(&mut news).await;
     world.after_turn();
 
     let listener = std::os::unix::net::UnixListener::from(listener);
@@ -219,6 +220,7 @@ impl World {
             FromKeeper::Exited { unit, exit, left, out_of_memory, at: _ } => {
                 if is_main(&unit) {
                     self.note_oom(&unit, exit, out_of_memory);
+                    self.note_last_line(&unit, exit);
                     self.unit_input(unit, lifecycle::Input::Exited { exit, left });
                 } else {
                     if let Some(known) = self.units.get_mut(&unit) {

@@ -145,8 +145,7 @@ impl PortTable {
         let next = match service.ports[index].number {
             PortNumber::Auto => self.keep_any(&key, number.saturating_add(1)),
             PortNumber::Fixed(_) => {
-                let mut candidates =
-                    number.saturating_add(1)..=number.saturating_add(NEXT_TRIES);
+                let mut candidates = number.saturating_add(1)..=number.saturating_add(NEXT_TRIES);
                 candidates.find(|next| !self.is_taken(*next) && !is_busy(*next))
             }
         };

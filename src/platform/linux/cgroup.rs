@@ -72,12 +72,7 @@ impl Cgroups {
         })
     }
 
-    fn make(
-        mount: &Mount,
-        above: &Path,
-        name: &str,
-        wanted: &[Controller],
-    ) -> io::Result<Self> {
+    fn make(mount: &Mount, above: &Path, name: &str, wanted: &[Controller]) -> io::Result<Self> {
         // To move a process is to write there, too.
         File::options().write(true).open(above.join("cgroup.procs"))?;
         let folder = above.join(format!("stackrun-{name}"));

@@ -144,6 +144,11 @@ impl Stack {
         Stranger::start(command.current_dir(self.folder()))
     }
 
+    /// Any program as one that has nothing to do with the stack, in the stack's folder.
+    pub(crate) fn foreign(&self, command: &mut Command) -> Stranger {
+        Stranger::start(command.envs(self.cookie.split_once('=')).current_dir(self.folder()))
+    }
+
     /// Starts `stackrun LINE`.
     pub(crate) fn start(&self, line: &str) -> Running {
         Running::start(format!("stackrun {line}"), self.command(line))
