@@ -32,6 +32,8 @@ struct Tally {
     blocked: Vec<(String, String)>,
     superseded: Vec<String>,
     stuck: Vec<String>,
+    /// Whether somebody else holds a port.
+    port_held: bool,
 }
 
 impl Tally {
@@ -50,7 +52,10 @@ impl Tally {
                 }
                 How::Ready { .. } | How::Skipped => *held += 1,
                 How::Stopped => tally.stopped += 1,
-                How::Failed { .. } => tally.failed.push(name.clone()),
+                How::Failed { port, .. } => {
+                    tally.failed.push(name.clone());
+                    tally.port_held |= port.is_some();
+                }
                 How::Blocked { by } => tally.blocked.push((name.clone(), by.clone())),
                 How::Superseded => tally.superseded.push(name.clone()),
                 How::Stuck { .. } => tally.stuck.push(name.clone()),
