@@ -272,8 +272,8 @@ impl World {
             Reaction::Nothing => return,
             Reaction::Paused => {
                 let text = format!(
-                    "{name} changes what it watches ({shown}): it is not restarted for that any \
-                     more; leave the file out with `ignore`"
+                    "{name} changes what it watches ({shown}): it is left alone until that has been \
+                     quiet for a while; leave the file out with `ignore`"
                 );
                 self.publish(Some(&name), None, Event::Notice { text }, cause);
                 return;

@@ -184,7 +184,7 @@ impl World {
             }
             Internal::Clock => self.run_scheduled(),
             Internal::Sample => self.sample_memory(),
-            Internal::Changed { paths } => self.watches.changed(&paths, &self.internal),
+            Internal::Changed(change) => self.watches.changed(&change, &self.internal),
             Internal::Quiet { watch, path } => self.watched(watch, &path),
             Internal::Inputs { name, generation, fingerprint, unchanged } => {
                 if let Some(fingerprint) = fingerprint {

@@ -80,10 +80,7 @@ enum Internal {
     /// It is time to look at the memory of services that have a limit.
     Sample,
     /// Files have changed, as the system tells.
-    Changed {
-        /// Which.
-        paths: Vec<std::path::PathBuf>,
-    },
+    Changed(watch::Change),
     /// The files of a `watch` have changed, and been quiet since.
     Quiet {
         /// Which `watch`.
