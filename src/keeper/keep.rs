@@ -175,6 +175,7 @@ impl Keeper {
             self.orphans = None;
             self.look_for_ends(now);
             self.reap_orphans();
+            self.chase();
         }
         self.look_if_due(now);
         self.tell_ends(now);

@@ -224,6 +224,11 @@ impl End {
 }
 
 impl Kill {
+    /// The next look is soon again.
+    pub(super) fn hurry(&mut self) {
+        self.pause = FIRST_PAUSE;
+    }
+
     /// When to look again.
     pub(super) fn next_look(&mut self, now: Tick) -> Tick {
         let pause = self.pause;

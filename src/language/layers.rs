@@ -211,9 +211,9 @@ impl<'a> Sorter<'a> {
                 lay_over(&mut item.decl, under);
             }
             None => {
-                let known = self.templates.iter().map(|template| template.name.value.as_str());
-                let near = name::nearest(&name.value, known).map(str::to_owned);
-                self.problems.add(NameProblem::UnknownName { name, wanted: "template", near });
+                let known = self.templates.iter().map(|template| template.name.value.clone());
+                let known = known.collect();
+                self.problems.add(NameProblem::UnknownName { name, wanted: "template", known });
             }
         }
     }

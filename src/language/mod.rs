@@ -21,6 +21,7 @@ mod layers;
 mod name;
 mod problem;
 mod read;
+mod recover;
 mod report;
 mod scan;
 mod schema;

@@ -22,6 +22,7 @@ impl Life {
             | Input::SpawnFailed(_)
             | Input::Unchanged(_)
             | Input::LastLine(_)
+            | Input::Stepped { .. }
             | Input::OutOfMemory
             | Input::Stuck(_) => {}
         }

@@ -45,7 +45,7 @@ pub use own::{
     own_program_file, parent,
 };
 pub use peer::peer_uid;
-pub use places::{Places, PlacesError, fnv1a};
+pub use places::{Places, PlacesError, fnv1a, make_folders};
 pub use pty::{Pty, keep_open, receive_descriptor, send_descriptor};
 pub use reserve::{Reserved, ephemeral_ports, reserve};
 pub use signals::{SignalPipe, kill_group, kill_process, reset_signals};

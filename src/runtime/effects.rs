@@ -11,9 +11,9 @@ use crate::{
     event::{Cause, Event},
     keeper::protocol::{SpawnSpec, ToKeeper, UnitId, UnitReport},
     lifecycle::{self, Hook, PortsAnswer},
-    model::{Service, StopTo, WatchThen},
+    model::{Service, Signal, StopTo, WatchThen},
     platform,
-    supervisor::{Command, Effect, Input, OpId, Outcome},
+    supervisor::{Command, Effect, Input, OpId, Outcome, Refusal},
 };
 
 /// How often a port that is to be released is looked at.
@@ -80,6 +80,9 @@ impl World {
                 self.link.send(ToKeeper::Kill { unit });
             }
             lifecycle::Effect::Publish(event, cause) => {
+                if matches!(event, Event::Failed { .. }) && self.task(name).is_some() {
+                    self.sweep_after_run(name);
+                }
                 let event = self.with_evidence(name, generation, event);
                 self.publish(Some(name), Some(generation), event, cause);
             }
@@ -143,10 +146,14 @@ impl World {
 
     fn run_hook(&mut self, name: &str, generation: u64, hook: Hook) {
         let unit = hook_unit(name, hook, generation);
-        let stamp = platform::stamp();
-        let spec = match self.service(name) {
-            Some(service) => self.launcher(&stamp).hook(service, hook, unit),
-            None => Ok(None),
+        let stamp = match self.task(name) {
+            Some(_) => self.stamp_of_run(name),
+            None => platform::stamp(),
+        };
+        let spec = match (self.service(name), self.task(name)) {
+            (Some(service), _) => self.launcher(&stamp).hook(service, hook, unit),
+            (None, Some(task)) => self.launcher(&stamp).on_failure(task, unit).map(Some),
+            (None, None) => Ok(None),
         };
         let failed = |exit| lifecycle::Input::HookEnded { hook, exit };
         match spec {
@@ -164,9 +171,12 @@ impl World {
         }
     }
 
-    fn spec(&self, name: &str, generation: u64, args: &[String]) -> Result<SpawnSpec, String> {
+    fn spec(&mut self, name: &str, generation: u64, args: &[String]) -> Result<SpawnSpec, String> {
         let unit = main_unit(name, generation);
-        let stamp = platform::stamp();
+        let stamp = match self.task(name) {
+            Some(_) => self.stamp_of_run(name),
+            None => platform::stamp(),
+        };
         let launcher = self.launcher(&stamp);
         match (self.service(name), self.task(name)) {
             (Some(service), _) => launcher.service(service, unit),
@@ -201,15 +211,12 @@ impl World {
     }
 
     fn signal_stop(&mut self, name: &str, generation: u64) {
-        let Some(stop) = self.service(name).map(|service: &Service| service.stop.clone()) else {
-            return;
-        };
-        let tree = match stop.to {
-            StopTo::Tree => true,
-            StopTo::Main => false,
+        let (signal, tree) = match self.service(name) {
+            Some(Service { stop, .. }) => (stop.signal, stop.to == StopTo::Tree),
+            None => (Signal::TERM, true),
         };
         let unit = main_unit(name, generation);
-        self.link.send(ToKeeper::Signal { unit, signal: stop.signal, tree });
+        self.link.send(ToKeeper::Signal { unit, signal, tree });
     }
 
     /// Adds the last lines of the log to what tells of a failure.
@@ -286,13 +293,19 @@ impl World {
                 return;
             }
             Reaction::Do(WatchThen::Restart) => {
-                Command::Restart { stack: None, names: vec![name], with_dependents: false }
+                let names = vec![name.clone()];
+                Command::Restart { stack: None, names, with_dependents: false }
             }
             Reaction::Do(WatchThen::Task(task)) => {
                 let stack = Box::new(self.core.stack().clone());
                 Command::Run { stack, task, args: Vec::new(), force: true }
             }
         };
+        if let Err(Refusal::Window { task, .. }) = self.core.plan(&command, platform::now()) {
+            let text = format!("{shown} changed; not restarted for that: held by task {task}");
+            self.publish(Some(&name), None, Event::Notice { text }, cause);
+            return;
+        }
         let op = self.next_op();
         self.command(op, command, cause);
     }

@@ -186,6 +186,10 @@ impl World {
             Internal::Sample => self.sample_memory(),
             Internal::Changed(change) => self.watches.changed(&change, &self.internal),
             Internal::Quiet { watch, path } => self.watched(watch, &path),
+            Internal::Stepped { journals } => {
+                let of = |name: &str| journals.iter().any(|path| path.ends_with(name));
+                self.hear_steps(of);
+            }
             Internal::Inputs { name, generation, fingerprint, unchanged } => {
                 if let Some(fingerprint) = fingerprint {
                     self.inputs.insert(name.clone(), fingerprint);
@@ -203,7 +207,9 @@ impl World {
             FromKeeper::Spawned { unit, pid, log_offset, at } => {
                 self.remember(&unit, pid, log_offset, at);
                 if is_main(&unit) {
+                    let name = unit.name.clone();
                     self.unit_input(unit, lifecycle::Input::Spawned { pid });
+                    self.hear_steps(|task| task == name);
                 }
             }
             FromKeeper::SpawnFailed { unit, error } => match hook_of(&unit) {
@@ -220,6 +226,8 @@ impl World {
             FromKeeper::Exited { unit, exit, left, out_of_memory, at: _ } => {
                 if is_main(&unit) {
                     self.note_oom(&unit, exit, out_of_memory);
+                    self.hear_steps(|name| name == unit.name);
+                    let exit = self.end_of_run(&unit.name, unit.generation, false, exit);
                     self.note_last_line(&unit, exit);
                     self.unit_input(unit, lifecycle::Input::Exited { exit, left });
                 } else {
@@ -255,6 +263,8 @@ impl World {
         match hook_of(&unit) {
             Some((name, hook)) => {
                 let exit = known.and_then(|known| known.exit).unwrap_or(Exit::UNKNOWN);
+                self.hear_steps(|task| task == name);
+                let exit = self.end_of_run(&name, unit.generation, true, exit);
                 self.hook_ended(name, unit.generation, hook, Ok(exit));
             }
             None => self.unit_input(unit.clone(), lifecycle::Input::TreeGone { swept }),

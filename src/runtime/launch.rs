@@ -80,23 +80,43 @@ impl Launcher<'_> {
     ) -> Result<SpawnSpec, String> {
         let env = self.environment(&task.env)?;
         let mut spec = match &task.body {
-            TaskBody::Command(command) if task.on_failure.is_empty() => {
+            TaskBody::Command(command) => {
                 let resolved = self.resolve(command, &env, &task.dir, args)?;
                 self.spec(unit, resolved, env, &task.dir)
             }
-            TaskBody::Command(command) => {
-                let resolved = self.resolve(command, &env, &task.dir, args)?;
-                let only = step::Step::plain("run", resolved, &env, &task.dir);
-                self.helper(unit, &[only], &self.steps(&task.on_failure, &env)?, env, &task.dir)
-            }
-            TaskBody::Steps(steps) => {
-                let steps = self.steps(steps, &env)?;
-                self.helper(unit, &steps, &self.steps(&task.on_failure, &env)?, env, &task.dir)
-            }
+            TaskBody::Steps(steps) => self.steps(task, steps, false, unit, env)?,
         };
         spec.log = self.places.log(&task.name);
         spec.log_policy = task.log.clone();
         Ok(spec)
+    }
+
+    /// The `on-failure` of a task. Its output follows that of the run, which has ended.
+    pub(super) fn on_failure(&self, task: &Task, unit: UnitId) -> Result<SpawnSpec, String> {
+        let env = self.environment(&task.env)?;
+        let mut spec = self.steps(task, &task.on_failure, true, unit, env)?;
+        spec.log = self.places.log(&task.name);
+        spec.log_policy = task.log.clone();
+        Ok(spec)
+    }
+
+    fn steps(
+        &self,
+        task: &Task,
+        steps: &[crate::model::Step],
+        on_failure: bool,
+        unit: UnitId,
+        env: BTreeMap<String, String>,
+    ) -> Result<SpawnSpec, String> {
+        let resolved = steps.iter().map(|step| step::Step::resolve(self, step, &env));
+        let work = step::Work {
+            steps: resolved.collect::<Result<_, _>>()?,
+            succeeds_with: task.succeeds_with.clone(),
+            journal: Some(self.places.journal(&task.name)),
+            generation: unit.generation,
+            on_failure,
+        };
+        Ok(self.helper(unit, &work, env, &task.dir))
     }
 
     /// A hook of a service: its commands one after the other.
@@ -123,8 +143,9 @@ impl Launcher<'_> {
             (Some(last), false) => {
                 resolved.push(last);
                 let plain = |command| step::Step::plain(hook.key(), command, &env, &service.dir);
-                let steps: Vec<_> = resolved.into_iter().map(plain).collect();
-                self.helper(unit, &steps, &[], env.clone(), &service.dir)
+                let steps = resolved.into_iter().map(plain).collect();
+                let work = step::Work { steps, ..step::Work::default() };
+                self.helper(unit, &work, env.clone(), &service.dir)
             }
         };
         // A file of its own: two writers would overwrite each other's lines.
@@ -187,6 +208,13 @@ impl Launcher<'_> {
         dir: &Path,
         args: &[String],
     ) -> Result<Resolved, String> {
+        let argv = self.argv(command, args);
+        let program = find_program(&argv[0], env, dir)?;
+        Ok(Resolved { program, argv })
+    }
+
+    /// Fills in a command: its words, the program's name first.
+    pub(super) fn argv(&self, command: &Command, args: &[String]) -> Vec<String> {
         let mut argv: Vec<String> = match command {
             Command::Run(words) => words.iter().map(|word| word.render(self)).collect(),
             Command::Shell { script, with } => {
@@ -197,24 +225,14 @@ impl Launcher<'_> {
             }
         };
         argv.extend_from_slice(args);
-        let program = find_program(&argv[0], env, dir)?;
-        Ok(Resolved { program, argv })
-    }
-
-    fn steps(
-        &self,
-        steps: &[crate::model::Step],
-        env: &BTreeMap<String, String>,
-    ) -> Result<Vec<step::Step>, String> {
-        steps.iter().map(|declared| step::Step::resolve(self, declared, env)).collect()
+        argv
     }
 
     /// A run of this program that carries out steps one after the other.
     fn helper(
         &self,
         unit: UnitId,
-        steps: &[step::Step],
-        on_failure: &[step::Step],
+        work: &step::Work,
         env: BTreeMap<String, String>,
         dir: &Path,
     ) -> SpawnSpec {
@@ -223,7 +241,7 @@ impl Launcher<'_> {
             argv: vec!["stackrun".into(), "step".into()],
         };
         let mut spec = self.spec(unit, resolved, env, dir);
-        spec.input = Some(step::encode(steps, on_failure));
+        spec.input = Some(work.encode());
         spec
     }
 

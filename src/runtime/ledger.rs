@@ -108,7 +108,7 @@ impl Ledger {
 
     fn reopen(&mut self) -> io::Result<()> {
         if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder)?;
+            platform::make_folders(folder)?;
         }
         let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
         self.length = file.metadata()?.len();

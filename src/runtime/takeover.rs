@@ -49,6 +49,10 @@ impl World {
         for report in units {
             self.catch_up(report);
         }
+        self.hear_steps(|_| true);
+        if !self.core.running_tasks().is_empty() {
+            self.watch_journals();
+        }
     }
 
     /// Hears of the ends that nobody has been told of yet, before anybody may ask: what has ended

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::language::{
     layers::{Item, Layered},
-    name,
     problem::{Edge, NameProblem, Problems, WholeProblem},
     source::Spanned,
 };
@@ -91,8 +90,10 @@ impl Names {
         problems.add(match self.elsewhere.get(name.value) {
             Some(profile) => NameProblem::OnlyInProfile { name: owned, profile: profile.clone() },
             None => {
-                let near = name::nearest(name.value, self.kinds.keys().map(String::as_str));
-                NameProblem::UnknownName { name: owned, wanted, near: near.map(str::to_owned) }
+                let fits = |kind: &Kind| wanted.contains(kind.name());
+                let known = self.kinds.iter().filter(|(_, kind)| fits(kind));
+                let known = known.map(|(name, _)| name.clone()).collect();
+                NameProblem::UnknownName { name: owned, wanted, known }
             }
         });
         None

@@ -1,7 +1,7 @@
 //! Every problem as its user sees it: plain, 80 columns.
 
 use super::{folder, load_in, options};
-use crate::language::{Look, Options, render};
+use crate::language::{Look, Options, data, render};
 
 /// What a stack of these files is told, warnings included.
 fn told(files: &[(&str, &str)], options: &Options) -> String {
@@ -10,6 +10,9 @@ fn told(files: &[(&str, &str)], options: &Options) -> String {
         Ok(loaded) => loaded.warnings,
         Err(reports) => reports,
     };
+    for data in reports.iter().filter_map(data) {
+        assert!(data.help.is_some_and(|help| !help.is_empty()), "no mend: {}", data.message);
+    }
     let look = Look { width: 80, color: false };
     let rendered: Vec<String> = reports.iter().map(|report| render(report, look)).collect();
     let root = dir.path().canonicalize().expect("there").display().to_string();
@@ -57,6 +60,7 @@ told! {
     outside: "service \"a\" { run \"x\"; cleanup \"../x\" \"/tmp/y\" \"in/../..\" \".\" \"ok\" }\ntask \"t\" { run \"x\"; keep \"../*.sql\" newest=1; keep \"x\" }\n";
     globs: "service \"a\" { run \"x\"; watch \"src/[\" signal=\"SIGHUP\" task=\"t\"; cleanup \"{a\" }\ntask \"t\" { run \"x\" }\n";
     warnings: "service \"db\" { run \"x\"; port 80 }\nservice \"api\" { run \"x {{db.port}}\"; restart \"never\"; alive { run \"true\" } }\n";
+    without_effect: "service \"a\" {\n    run \"x\"\n    replicas 2\n    port 8000 share=#true\n}\n";
     only_in_a_profile: "service \"a\" { run \"x\"; needs \"mail\" }\nprofile \"dev\" { service \"mail\" { run \"x\" } }\n";
     missing_semicolon: "service \"a\" { run \"x\" port 80 }\nservice \"b\" { ready { tcp 80 http \"/\" }; run \"x\" }\n";
     single_quotes: "service \"a\" { run 'x y' }\n";
