@@ -229,6 +229,16 @@ impl World {
         event
     }
 
+    /// Tells the core what a service said last, which is often why it ended.
+    pub(super) fn note_last_line(&mut self, unit: &UnitId, exit: crate::model::Exit) {
+        let UnitId { name, generation } = unit.clone();
+        let failed = self.service(&name).is_some_and(|s| !exit.is_success(&s.succeeds_with));
+        if failed && let Some(line) = self.last_lines(&name, generation).pop() {
+            let input = lifecycle::Input::LastLine(excerpt::short(&line));
+            self.feed(Input::Unit { name, generation, input });
+        }
+    }
+
     /// The last lines that a generation wrote; of its `before-start`, if it got no further.
     pub(super) fn last_lines(&self, name: &str, generation: u64) -> Vec<String> {
         let before = hook_unit(name, Hook::BeforeStart, generation);
@@ -274,8 +284,8 @@ impl World {
             Reaction::Nothing => return,
             Reaction::Paused => {
                 let text = format!(
-                    "{name} changes what it watches ({shown}): it is not restarted for that any \
-                     more; leave the file out with `ignore`"
+                    "{name} changes what it watches ({shown}): it is left alone until that has been \
+                     quiet for a while; leave the file out with `ignore`"
                 );
                 self.publish(Some(&name), None, Event::Notice { text }, cause);
                 return;
