@@ -17,7 +17,8 @@ use super::{
     unit::{OutputPipe, Unit},
 };
 use crate::{
-    event::Tick,
+    event::{Place, Tick},
+    logs::files,
     platform::{self, Fifo, FileId, Launch, MARK, Places, Pty, SpawnError, Stage},
 };
 
@@ -68,7 +69,7 @@ pub(super) struct Prepared<'a> {
     notify: Option<Notify>,
     stdin: OwnedFd,
     input: Option<OwnedFd>,
-    log_offset: u64,
+    log: Place,
 }
 
 impl Starts<'_> {
@@ -83,8 +84,8 @@ impl Starts<'_> {
         let input = input.map(|text| platform::input_file(text, &self.place("in"))).transpose();
         let input = input.map_err(said("cannot make its descriptor 3"))?;
         let made = self.outputs(spec)?;
-        let log_offset = std::fs::metadata(&spec.log).map_or(0, |file| file.len());
-        Ok(Prepared { spec, mark, texts, made, notify, stdin, input, log_offset })
+        let log = files::end(&spec.log);
+        Ok(Prepared { spec, mark, texts, made, notify, stdin, input, log })
     }
 
     /// What is known of it before it runs.
@@ -93,7 +94,7 @@ impl Starts<'_> {
             unit: prepared.spec.unit.clone(),
             main: None,
             started: self.now,
-            log_offset: prepared.log_offset,
+            log: prepared.log,
             log_policy: prepared.spec.log_policy.clone(),
             outputs: prepared.made.iter().map(Made::pipe).collect(),
             mark: String::from_utf8_lossy(&prepared.mark).into_owned(),
@@ -136,7 +137,7 @@ impl Starts<'_> {
     }
 
     fn started(&self, prepared: Prepared<'_>, main: platform::Process) -> Started {
-        let Prepared { spec, mark, made, notify, log_offset, .. } = prepared;
+        let Prepared { spec, mark, made, notify, log, .. } = prepared;
         let unit = Unit {
             id: spec.unit.clone(),
             main: main.id(),
@@ -144,7 +145,7 @@ impl Starts<'_> {
             process: Some(main),
             child: true,
             started: self.now,
-            log_offset,
+            log,
             outputs: made.iter().map(Made::pipe).collect(),
             log_policy: spec.log_policy.clone(),
             mark,

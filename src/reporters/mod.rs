@@ -19,6 +19,7 @@ pub mod show;
 mod structured;
 pub mod summary;
 pub mod table;
+mod tame;
 pub mod terminal;
 #[cfg(test)]
 mod tests;

@@ -199,8 +199,8 @@ impl World {
     pub(super) fn keeper_says(&mut self, message: FromKeeper) {
         match message {
             FromKeeper::Hello { .. } => {}
-            FromKeeper::Spawned { unit, pid, log_offset, at } => {
-                self.remember(&unit, pid, log_offset, at);
+            FromKeeper::Spawned { unit, pid, log, at } => {
+                self.remember(&unit, pid, log, at);
                 if is_main(&unit) {
                     self.unit_input(unit, lifecycle::Input::Spawned { pid });
                 }
