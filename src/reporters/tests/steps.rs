@@ -41,7 +41,7 @@ fn records() -> Vec<Record> {
         record(1, "api", Event::Stopping),
         of(2, waiting(&["api"])),
         record(30, "api", Event::Stopped),
-        of(50, Event::Running { pid: 7 }),
+        of(50, Event::Running { pid: 7, log: None }),
         of(60, step("backup", false)),
         of(2460, ended("backup", false, 2400, None)),
         of(2460, step("dump-structure", false)),
