@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-#[cfg(unix)]
 use std::os::unix::process::CommandExt as _;
 
 use tokio::io::{Interest, unix::AsyncFd};
@@ -17,7 +16,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 use super::checks::Environment;
 use crate::{
     model::Signal,
-    platform::{self, Process, Watched},
+    platform::{self, Person, Process, Watched},
 };
 
 /// How much of a command's output is looked at for its last line, in bytes.
@@ -30,6 +29,8 @@ pub(super) struct Oneshot {
     pub(super) args: Vec<String>,
     pub(super) env: Environment,
     pub(super) dir: PathBuf,
+    /// Whom to run as, where not our own user.
+    pub(super) user: Option<Person>,
     pub(super) label: String,
 }
 
@@ -71,10 +72,13 @@ impl Oneshot {
             .stdout_file(file)
             .stderr_to_stdout()
             .unchecked()
-            .before_spawn(|command| {
-                #[cfg(unix)]
-                command.process_group(0);
-                Ok(())
+            .before_spawn({
+                let user = self.user.clone();
+                move |command| {
+                    command.process_group(0);
+                    user.clone().into_iter().for_each(|user| user.runs(command));
+                    Ok(())
+                }
             })
             .start();
         match handle {
