@@ -63,6 +63,8 @@ fn of_process(pid: Option<u32>) -> String {
 pub struct Client {
     places: Places,
     wire: Wire,
+    /// Whether a supervisor is started where there is none any more.
+    launches: bool,
     /// The request that takes time, until it is answered for good.
     pending: Option<Pending>,
 }
@@ -85,7 +87,7 @@ impl Client {
         let places = Places::of(dir)?;
         // One that was just started by somebody else, who has not asked for anything yet.
         let wire = Wire::connect(&places)?.filter(|wire| wire.used);
-        Ok(wire.map(|wire| Self { places, wire, pending: None }))
+        Ok(wire.map(|wire| Self { places, wire, launches: false, pending: None }))
     }
 
     /// Connects to the supervisor of the stack in `dir`, starting one if there is none, and going
@@ -96,7 +98,7 @@ impl Client {
     pub fn connect_or_launch(dir: &Path) -> Result<Self, ClientError> {
         let places = Places::of(dir)?;
         let wire = Wire::connect_or_launch(&places)?;
-        Ok(Self { places, wire, pending: None })
+        Ok(Self { places, wire, launches: true, pending: None })
     }
 
     /// Connects for what changes the stack: an older version goes on as this program first.
@@ -107,7 +109,7 @@ impl Client {
     pub fn connect_to_newest(dir: &Path) -> Result<Option<Self>, ClientError> {
         let places = Places::of(dir)?;
         let wire = Wire::connect_to_newest(&places)?.filter(|wire| wire.used);
-        Ok(wire.map(|wire| Self { places, wire, pending: None }))
+        Ok(wire.map(|wire| Self { places, wire, launches: false, pending: None }))
     }
 
     /// Has this program go on in the place of whatever version holds the stack in `dir`, which
@@ -118,7 +120,7 @@ impl Client {
     pub fn upgrade(dir: &Path) -> Result<Option<Self>, ClientError> {
         let places = Places::of(dir)?;
         let wire = Wire::upgrade(&places)?;
-        Ok(wire.map(|wire| Self { places, wire, pending: None }))
+        Ok(wire.map(|wire| Self { places, wire, launches: false, pending: None }))
     }
 
     /// The supervisor's process.
@@ -222,7 +224,12 @@ impl Client {
         match self.call_once(request.clone()) {
             Err(ClientError::Gone) => {
                 let last_id = self.wire.last_id;
-                self.wire = Wire::connect(&self.places)?.ok_or(ClientError::Gone)?;
+                self.wire = match Wire::connect(&self.places)? {
+                    Some(wire) => wire,
+                    // It was on its way down.
+                    None if self.launches => Wire::connect_or_launch(&self.places)?,
+                    None => return Err(ClientError::Gone),
+                };
                 self.wire.last_id = last_id;
                 self.call_once(request)
             }

@@ -7,7 +7,7 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         browser, busy, caller,
-        context::{Context, status_of, unexpected},
+        context::{Context, ask_running, status_of, unexpected},
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
         foreground, names, outcome, programs,
@@ -179,15 +179,13 @@ fn plan(args: &Args, stack: &Stack) -> Result<Plan, Error> {
 /// The services whose ports are to give way, because somebody else holds them: as they were
 /// started, and as is answered now.
 fn giving_way(args: &Args, context: &Context, stack: &Stack) -> Result<BTreeSet<String>, Error> {
-    let mut giving_way = BTreeSet::new();
-    let now = match context.connect_to_change()? {
-        Some(mut client) => {
-            let now = status_of(&mut client)?;
-            giving_way = busy::given_way(&context.known_stack(Some(&mut client))?, stack, &now);
-            now
-        }
-        None => verbs::status::idle(stack),
+    let as_it_runs = |mut client: Client| {
+        let now = status_of(&mut client)?;
+        Ok((busy::given_way(&context.known_stack(Some(&mut client))?, stack, &now), now))
     };
+    let running = ask_running(|| context.connect_to_change(), as_it_runs)?;
+    let (mut giving_way, now) =
+        running.unwrap_or_else(|| (BTreeSet::new(), verbs::status::idle(stack)));
     if !args.take_ports {
         giving_way.extend(busy::ask_about(context, stack, &now, &started(args, stack))?);
     }
