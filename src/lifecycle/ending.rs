@@ -94,7 +94,12 @@ impl Life {
                 let event = Event::Backoff { delay_ms: millis(delay), attempt, of: policy.tries };
                 self.publish(event, step);
             }
-            Verdict::Enough(reason) => self.fail(reason, None, step),
+            Verdict::Enough(mut reason) => {
+                if let Some(line) = &self.last_line {
+                    reason.push_str(&format!(", last line: {line}"));
+                }
+                self.fail(reason, None, step);
+            }
         }
     }
 

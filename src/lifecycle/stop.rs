@@ -188,6 +188,10 @@ impl Life {
             false => Ending::Exit(exit),
         };
         self.cause = ending.cause();
+        if ending == Ending::OutOfMemory {
+            let text = "the kernel killed it, because memory ran out".to_owned();
+            self.publish(Event::Notice { text }, step);
+        }
         self.note_exit(exit, expected, step);
         self.end_beside(step);
         self.emit(Effect::StopProbes, step);

@@ -101,6 +101,7 @@ async fn supervise(dir: &Path) -> io::Result<End> {
     }
     let mut world = World::new(places, link, pid, internal_sender)?;
     world.take_over(units, papers);
+    world.hear_of_ends(&mut news).await;
     world.after_turn();
 
     let listener = std::os::unix::net::UnixListener::from(listener);
@@ -183,7 +184,7 @@ impl World {
             }
             Internal::Clock => self.run_scheduled(),
             Internal::Sample => self.sample_memory(),
-            Internal::Changed { paths } => self.watches.changed(&paths, &self.internal),
+            Internal::Changed(change) => self.watches.changed(&change, &self.internal),
             Internal::Quiet { watch, path } => self.watched(watch, &path),
             Internal::Stepped { journals } => {
                 let of = |name: &str| journals.iter().any(|path| path.ends_with(name));
@@ -203,8 +204,8 @@ impl World {
     pub(super) fn keeper_says(&mut self, message: FromKeeper) {
         match message {
             FromKeeper::Hello { .. } => {}
-            FromKeeper::Spawned { unit, pid, log_offset, at } => {
-                self.remember(&unit, pid, log_offset, at);
+            FromKeeper::Spawned { unit, pid, log, at } => {
+                self.remember(&unit, pid, log, at);
                 if is_main(&unit) {
                     let name = unit.name.clone();
                     self.unit_input(unit, lifecycle::Input::Spawned { pid });
@@ -227,6 +228,7 @@ impl World {
                     self.note_oom(&unit, exit, out_of_memory);
                     self.hear_steps(|name| name == unit.name);
                     let exit = self.end_of_run(&unit.name, unit.generation, false, exit);
+                    self.note_last_line(&unit, exit);
                     self.unit_input(unit, lifecycle::Input::Exited { exit, left });
                 } else {
                     if let Some(known) = self.units.get_mut(&unit) {

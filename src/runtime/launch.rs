@@ -11,7 +11,7 @@ use crate::{
     keeper::protocol::{SpawnSpec, UnitId},
     lifecycle::Hook,
     model::{Check, Command, EnvValue, LogPolicy, Service, Task, TaskBody, Text, Values},
-    platform::{self, CgroupLimits, Places},
+    platform::{self, CgroupLimits, Person, Places},
 };
 
 /// Everything that commands are filled in with.
@@ -53,6 +53,7 @@ impl Launcher<'_> {
     pub(super) fn service(&self, service: &Service, unit: UnitId) -> Result<SpawnSpec, String> {
         let command = service.command.as_ref().ok_or("it has nothing to run")?;
         let mut env = self.environment(&service.env)?;
+        let user = person_of(service, &mut env)?;
         if service.color {
             env.entry("CLICOLOR_FORCE".into()).or_insert_with(|| "1".into());
             env.entry("FORCE_COLOR".into()).or_insert_with(|| "1".into());
@@ -66,7 +67,7 @@ impl Launcher<'_> {
         spec.notify = service.ready.checks.contains(&Check::Notify);
         spec.open_files = service.limits.open_files;
         spec.limits = cgroup_limits(service);
-        become_user(&mut spec, service)?;
+        spec.user = user;
         Ok(spec)
     }
 
@@ -132,7 +133,8 @@ impl Launcher<'_> {
             Hook::OnFailure => &service.hooks.on_failure,
             Hook::Stop => service.stop.command.as_slice(),
         };
-        let env = self.environment(&service.env)?;
+        let mut env = self.environment(&service.env)?;
+        let user = person_of(service, &mut env)?;
         let resolve = |command| self.resolve(command, &env, &service.dir, &[]);
         let mut resolved = commands.iter().map(resolve).collect::<Result<Vec<_>, _>>()?;
         let mut spec = match (resolved.pop(), resolved.is_empty()) {
@@ -148,13 +150,14 @@ impl Launcher<'_> {
         };
         // A file of its own: two writers would overwrite each other's lines.
         spec.log = self.places.log(&format!("{}.{}", service.name, hook.key()));
-        become_user(&mut spec, service)?;
+        spec.user = user;
         Ok(Some(spec))
     }
 
     /// The command of a check.
     pub(super) fn oneshot(&self, service: &Service, command: &Command) -> Result<Oneshot, String> {
-        let env = self.environment(&service.env)?;
+        let mut env = self.environment(&service.env)?;
+        let user = person_of(service, &mut env)?;
         let resolved = self.resolve(command, &env, &service.dir, &[])?;
         let label = match command {
             Command::Run(_) => format!("run {}", resolved.argv.join(" ")),
@@ -164,7 +167,8 @@ impl Launcher<'_> {
             }
         };
         let args = resolved.argv[1..].to_vec();
-        Ok(Oneshot { program: resolved.program, args, env, dir: service.dir.clone(), label })
+        let dir = service.dir.clone();
+        Ok(Oneshot { program: resolved.program, args, env, dir, user, label })
     }
 
     /// The caller's environment with what the file says laid over it.
@@ -279,18 +283,19 @@ fn cgroup_limits(service: &Service) -> Option<CgroupLimits> {
     (limits != CgroupLimits::default()).then_some(limits)
 }
 
-/// Has a process of a service run as the user that the file names.
-fn become_user(spec: &mut SpawnSpec, service: &Service) -> Result<(), String> {
-    let Some(user) = &service.user else { return Ok(()) };
+/// The user that the file names for a service; its environment then is that of a login, where the
+/// file says nothing else.
+fn person_of(
+    service: &Service,
+    env: &mut BTreeMap<String, String>,
+) -> Result<Option<Person>, String> {
+    let Some(user) = &service.user else { return Ok(None) };
     let person = platform::find_user(&user.user, user.group.as_deref())?;
-    // As a login would have it, where the file says nothing else.
     let own = [("USER", &person.name), ("LOGNAME", &person.name), ("HOME", &person.home)];
     for (key, value) in own.into_iter().filter(|(key, _)| !service.env.contains_key(*key)) {
-        spec.env.retain(|(name, _)| name != key);
-        spec.env.push((key.to_owned(), value.clone()));
+        env.insert(key.to_owned(), value.clone());
     }
-    spec.user = Some(person);
-    Ok(())
+    Ok(Some(person))
 }
 
 /// Finds a program in the PATH of an environment, or by its path from a folder.

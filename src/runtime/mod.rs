@@ -83,10 +83,7 @@ enum Internal {
     /// It is time to look at the memory of services that have a limit.
     Sample,
     /// Files have changed, as the system tells.
-    Changed {
-        /// Which.
-        paths: Vec<std::path::PathBuf>,
-    },
+    Changed(watch::Change),
     /// The steps of these tasks have something to tell.
     Stepped {
         /// Their journals.
