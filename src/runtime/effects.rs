@@ -283,12 +283,6 @@ impl World {
     /// Does what a `watch` says about a change.
     pub(super) fn watched(&mut self, watch: usize, path: &Path) {
         let Some(name) = self.watches.service(watch).map(str::to_owned) else { return };
-        let views = self.core.services(platform::now());
-        let Some(view) = views.iter().find(|view| view.name == name && heeds(view.state)) else {
-            return;
-        };
-        // Of one that does not run: since it failed.
-        let (generation, started) = (view.generation, view.started.or(view.since));
         let shown = path.strip_prefix(&self.places.folder).unwrap_or(path).display().to_string();
         let cause = Cause::Watch { path: shown.clone() };
         if let Some(task) = self.core.held_by(&name) {
@@ -296,6 +290,12 @@ impl World {
             self.publish(Some(&name), None, Event::Notice { text }, cause);
             return;
         }
+        let views = self.core.services(platform::now());
+        let Some(view) = views.iter().find(|view| view.name == name && heeds(view.state)) else {
+            return;
+        };
+        // Of one that does not run: since it failed.
+        let (generation, started) = (view.generation, view.started.or(view.since));
         let command = match self.watches.react(watch, started) {
             Reaction::Nothing => return,
             Reaction::Paused => {
