@@ -13,6 +13,7 @@ use crate::{
     lifecycle::{self, Hook, PortsAnswer},
     model::{Service, Signal, StopTo, WatchThen},
     platform,
+    status::ServiceState,
     supervisor::{Command, Effect, Input, OpId, Outcome},
 };
 
@@ -282,9 +283,6 @@ impl World {
     /// Does what a `watch` says about a change.
     pub(super) fn watched(&mut self, watch: usize, path: &Path) {
         let Some(name) = self.watches.service(watch).map(str::to_owned) else { return };
-        let views = self.core.services(platform::now());
-        let view = views.iter().find(|view| view.name == name && view.pid.is_some());
-        let (generation, started) = view.map_or((0, None), |view| (view.generation, view.started));
         let shown = path.strip_prefix(&self.places.folder).unwrap_or(path).display().to_string();
         let cause = Cause::Watch { path: shown.clone() };
         if let Some(task) = self.core.held_by(&name) {
@@ -292,6 +290,12 @@ impl World {
             self.publish(Some(&name), None, Event::Notice { text }, cause);
             return;
         }
+        let views = self.core.services(platform::now());
+        let Some(view) = views.iter().find(|view| view.name == name && heeds(view.state)) else {
+            return;
+        };
+        // Of one that does not run: since it failed.
+        let (generation, started) = (view.generation, view.started.or(view.since));
         let command = match self.watches.react(watch, started) {
             Reaction::Nothing => return,
             Reaction::Paused => {
@@ -302,6 +306,7 @@ impl World {
                 self.publish(Some(&name), None, Event::Notice { text }, cause);
                 return;
             }
+            Reaction::Do(WatchThen::Signal(_)) if view.pid.is_none() => return,
             Reaction::Do(WatchThen::Signal(signal)) => {
                 let unit = main_unit(&name, generation);
                 self.link.send(ToKeeper::Signal { unit, signal, tree: false });
@@ -334,5 +339,19 @@ impl World {
     pub(super) fn command(&mut self, op: OpId, command: Command, cause: Cause) {
         self.used = true;
         self.feed(Input::Command { op, command, cause });
+    }
+}
+
+/// Whether a change of a watched file means anything to a service: not if it will be started
+/// later anyway, or is not wanted. One that has failed may have been waiting for just this.
+fn heeds(state: ServiceState) -> bool {
+    match state {
+        ServiceState::Starting
+        | ServiceState::Ready
+        | ServiceState::Unhealthy
+        | ServiceState::Backoff
+        | ServiceState::Exited
+        | ServiceState::Failed => true,
+        ServiceState::Idle | ServiceState::Waiting | ServiceState::Stopping => false,
     }
 }
