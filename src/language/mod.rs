@@ -16,6 +16,7 @@ mod check;
 mod cycle;
 mod decl;
 mod dotenv;
+mod draw;
 mod explain;
 mod fmt;
 mod layers;
