@@ -2,7 +2,9 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{control::ClientError, reporters::words::count, supervisor::Refusal};
+use crate::{
+    control::ClientError, keeper::LaunchError, reporters::words::count, supervisor::Refusal,
+};
 
 /// The exit statuses of every command but `run` and `exec`.
 pub(super) mod status {
@@ -149,6 +151,12 @@ impl Error {
             }
             Self::Client(ClientError::Held { keeper: Some(keeper) }) => {
                 format!("`kill -9 {keeper}` stops no service; the next command takes over from it")
+            }
+            Self::Client(ClientError::OtherUser { user }) => {
+                format!("be that user: `sudo -u {user} stackrun …`")
+            }
+            Self::Client(ClientError::Launch(LaunchError::Refused(_))) => {
+                "nothing was started".into()
             }
             Self::Client(_) => "`stackrun doctor` looks for the cause".into(),
             Self::Unconfirmed(_) => "`--yes` answers it".into(),

@@ -19,8 +19,6 @@ type Feature = (&'static str, fn(&Service) -> bool);
 const OF_SERVICES: &[Feature] = &[
     ("replicas", |service| service.replicas > 1),
     ("port.share", |service| service.ports.iter().any(|port| port.share)),
-    ("limit.cpu", |service| service.limits.cpu.is_some()),
-    ("limit.processes", |service| service.limits.processes.is_some()),
 ];
 
 /// Everything in the stack that has no effect yet.

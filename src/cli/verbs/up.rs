@@ -101,10 +101,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         foreground: args.foreground,
         take_ports: args.take_ports,
     };
-    let ended =
-        carry_out(&mut client, request, (args.timeout, OnInterrupt::Leave), &mut reporter, |_| {
-            Ok(())
-        });
+    let ended = carry_out(
+        &mut client,
+        request,
+        (args.timeout, OnInterrupt::Leave),
+        &mut reporter,
+        |_, _| Ok(()),
+    );
     reporter.finish();
     let took = reporters::words::between(began, caller::now());
     let result = match ended? {
