@@ -14,7 +14,7 @@ use crate::{
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
         interrupt, names, programs,
-        verbs::completions::stack_names,
+        verbs::completions::{profile_names, stack_names},
     },
     control::{Client, Request},
     model::{Stack, Task, TaskBody},
@@ -50,7 +50,7 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     force: bool,
     /// A profile of the stack file to lay over it; may repeat
-    #[arg(long = "profile", value_name = "NAME")]
+    #[arg(long = "profile", value_name = "NAME", add = ArgValueCandidates::new(profile_names))]
     profiles: Vec<String>,
 }
 

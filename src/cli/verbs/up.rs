@@ -11,7 +11,10 @@ use crate::{
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
         foreground, names, outcome, programs,
-        verbs::{self, completions::stack_names},
+        verbs::{
+            self,
+            completions::{profile_names, stack_names},
+        },
         when,
     },
     control::{Client, Reply, Request},
@@ -64,7 +67,7 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     take_ports: bool,
     /// A profile of the stack file to lay over it; may repeat
-    #[arg(long = "profile", value_name = "NAME")]
+    #[arg(long = "profile", value_name = "NAME", add = ArgValueCandidates::new(profile_names))]
     profiles: Vec<String>,
 }
 
