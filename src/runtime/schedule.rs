@@ -202,6 +202,22 @@ mod tests {
     }
 
     #[test]
+    fn however_many_times_were_missed_a_task_runs_once() {
+        let cron: Cron = "*/5 * * * *".parse().unwrap();
+        let at = |time: &str| {
+            time.parse::<civil::DateTime>().unwrap().to_zoned(jiff::tz::TimeZone::UTC).unwrap()
+        };
+        let next = after(&cron, &at("2024-05-01T10:01:00"));
+        let mut schedules = Schedules::default();
+        schedules.tasks.insert("backup".into(), (cron, next));
+        assert_eq!(schedules.due(&at("2024-05-01T10:04:59")), [""; 0]);
+        let slept = at("2024-05-01T13:07:30");
+        assert_eq!(schedules.due(&slept), ["backup"]);
+        assert_eq!(schedules.due(&slept), [""; 0]);
+        assert_eq!(schedules.next("backup"), Some(at("2024-05-01T13:10:00").timestamp()));
+    }
+
+    #[test]
     fn a_day_that_does_not_exist_never_comes() {
         let cron: Cron = "0 0 31 2 *".parse().unwrap();
         assert_eq!(after(&cron, &Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC)), None);
