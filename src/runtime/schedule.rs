@@ -88,7 +88,7 @@ impl World {
         };
         for task in due.into_iter().filter(|task| !runs(task)) {
             let stack = Box::new(self.core.stack().clone());
-            let command = Command::Run { stack, task, args: Vec::new(), force: true };
+            let command = Command::Run { stack, task, args: Vec::new(), force: true, again: false };
             let op = self.next_op();
             self.command(op, command, Cause::Schedule);
         }
