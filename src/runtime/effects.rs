@@ -319,7 +319,7 @@ impl World {
             }
             Reaction::Do(WatchThen::Task(task)) => {
                 let stack = Box::new(self.core.stack().clone());
-                Command::Run { stack, task, args: Vec::new(), force: true }
+                Command::Run { stack, task, args: Vec::new(), force: true, again: false }
             }
         };
         let op = self.next_op();

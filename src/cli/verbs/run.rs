@@ -82,12 +82,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         let text = format!("{} runs already; this run follows that one", task.name);
         reporter.print(&[headline(Symbol::Warn, &text, context.err)]);
     }
-    let request = Request::Do {
+    let request = |again| Request::Do {
         command: Command::Run {
             task: task.name.clone(),
             args: args.arguments.clone(),
             force: args.force,
             stack: Box::new(stack.clone()),
+            again,
         },
         line: caller::command_line(),
         env: Some(caller::environment()),
@@ -97,14 +98,15 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     };
     let ended = carry_out(
         &mut client,
-        request,
+        request(false),
         (None, OnInterrupt::Cancel),
         &mut reporter,
         |reporter, record| output.show(reporter, record),
     );
     let ended = match ended {
         Err(Error::Client(_)) => {
-            Lost::new(task, &before, &mut output).rejoin(&stack.dir, &mut reporter)
+            let mut lost = Lost::new(&task.name, request(true), &before, &mut output);
+            lost.rejoin(&stack.dir, &mut reporter)
         }
         ended => ended,
     };
