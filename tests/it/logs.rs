@@ -218,7 +218,7 @@ fn a_log_that_somebody_empties_or_removes_goes_on() {
 
 #[test]
 fn a_follower_ends_with_its_reader_and_by_ctrl_c() {
-    let stack = Stack::new(r#"service "a" { run "@testbed print hello tick 10" }"#);
+    let stack = Stack::new(r#"service "a" { shell "while :; do echo tick; sleep 0.02; done" }"#);
     stack.up();
     let mut follow = stack.start("logs -f");
     eventually("lines", || follow.out().contains("tick"));
@@ -246,13 +246,18 @@ fn both_outputs_in_files_of_their_own() {
 }
 
 #[test]
-fn copies_of_a_service_have_their_marks() {
-    let stack = Stack::new(r#"service "a" { run "@testbed print hello"; replicas 2 }"#);
-    stack.up();
-    for name in ["a", "a.1"] {
-        let all = || stack.run(&format!("logs {name}")).exits(0).out;
-        eventually("its lines", || all().contains("hello"));
-        assert!(all().contains("(generation 1), pid"), "{}", all());
-    }
-    assert!(!stack.run("logs a.2").exits(0).out.contains("a.1"));
+fn what_a_crash_left_on_stderr_is_shown_though_it_is_apart() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            shell "echo fine; echo 'no database' >&2; exit 1"
+            restart "never"
+            ready { delay "5s" }
+            log split=#true
+        }
+        "#,
+    );
+    let ran = stack.run("up").exits(1);
+    assert!(format!("{}{}", ran.out, ran.err).contains("no database"));
+    stack.run("why a").says("no database");
 }
