@@ -11,6 +11,7 @@ use crate::{
     event::{Cause, Event, Place},
     keeper::protocol::{SpawnSpec, ToKeeper, UnitId, UnitReport},
     lifecycle::{self, Hook, PortsAnswer},
+    logs::files,
     model::{Service, Signal, StopTo, WatchThen},
     platform,
     status::ServiceState,
@@ -19,6 +20,11 @@ use crate::{
 
 /// How often a port that is to be released is looked at.
 const RELEASE: Duration = Duration::from_millis(10);
+
+/// The name of the log of a service's stderr, where that is apart.
+fn errors_of(name: &str) -> String {
+    format!("{name}.err")
+}
 
 impl World {
     /// Carries out effects, in order.
@@ -167,7 +173,14 @@ impl World {
 
     fn spawn(&mut self, name: &str, generation: u64, args: &[String]) {
         match self.spec(name, generation, args) {
-            Ok(spec) => self.link.send(ToKeeper::Spawn(Box::new(spec))),
+            Ok(spec) => {
+                if spec.log_policy.split {
+                    // The keeper tells of the other one.
+                    let end = files::end(&spec.log.with_extension("err.log"));
+                    self.log_places.insert(errors_of(name), (generation, end));
+                }
+                self.link.send(ToKeeper::Spawn(Box::new(spec)));
+            }
             Err(error) => self.tell(name, generation, lifecycle::Input::SpawnFailed(error)),
         }
     }
@@ -254,15 +267,20 @@ impl World {
         (latest == unit.generation).then_some(place)
     }
 
-    /// The last lines that a generation wrote; of its `before-start`, if it got no further.
+    /// The last lines that a generation wrote, of its stderr if that is apart; of its
+    /// `before-start`, if it got no further.
     pub(super) fn last_lines(&self, name: &str, generation: u64) -> Vec<String> {
+        let main = main_unit(name, generation);
+        let errors = UnitId { name: errors_of(name), generation };
         let before = hook_unit(name, Hook::BeforeStart, generation);
-        let latest = [main_unit(name, generation), before]
-            .into_iter()
-            .find_map(|unit| self.log_of(&unit).map(|place| (unit.name, place)));
-        let Some((unit, place)) = latest else { return Vec::new() };
-        let lines = excerpt::last_lines(&self.places.log(&unit.replace(':', ".")), place.offset);
-        lines.into_iter().map(|line| self.desk.conceal(line)).collect()
+        let was_started = self.log_of(&main).is_some();
+        let units = if was_started { vec![errors, main] } else { vec![before] };
+        let lines = units.into_iter().find_map(|unit| {
+            let place = self.log_of(&unit)?;
+            let log = self.places.log(&unit.name.replace(':', "."));
+            Some(excerpt::last_lines(&log, place)).filter(|lines| !lines.is_empty())
+        });
+        lines.unwrap_or_default().into_iter().map(|line| self.desk.conceal(line)).collect()
     }
 
     fn save(&mut self) {
