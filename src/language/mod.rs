@@ -13,6 +13,7 @@
 
 mod build;
 mod check;
+mod copies;
 mod cycle;
 mod decl;
 mod dotenv;
@@ -134,5 +135,7 @@ pub fn load(file: &Path, options: &Options) -> Result<Loaded, Vec<miette::Report
         errors.append(&mut warnings);
         return Err(errors);
     }
-    Ok(Loaded { stack: built.stack, warnings })
+    let mut stack = built.stack;
+    copies::expand(&mut stack);
+    Ok(Loaded { stack, warnings })
 }

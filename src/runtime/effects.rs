@@ -15,7 +15,7 @@ use crate::{
     model::{Service, Signal, StopTo, WatchThen},
     platform,
     status::ServiceState,
-    supervisor::{Command, Effect, Input, OpId, Outcome},
+    supervisor::{Command, Effect, Input, OpId, Outcome, Refusal},
 };
 
 /// How often a port that is to be released is looked at.
@@ -108,6 +108,14 @@ impl World {
     pub(super) fn find_ports(&mut self, name: &str, generation: u64, claimed: Vec<u16>) {
         let Some(service) = self.service(name).cloned() else { return };
         match self.ports.find(&service) {
+            Some(busy) if self.is_being_left(name, busy.number) => {
+                let internal = self.internal.clone();
+                let name = name.to_owned();
+                tokio::task::spawn_local(async move {
+                    tokio::time::sleep(RELEASE).await;
+                    let _ = internal.send(Internal::FindPorts { name, generation, claimed });
+                });
+            }
             // What an earlier run has left is swept; for whoever else it is, it gives way.
             Some(busy) if busy.may_move && claimed.contains(&busy.number) => {
                 match self.ports.move_on(&service, busy.number) {
@@ -118,6 +126,22 @@ impl World {
             Some(busy) => self.claim(name, generation, busy.number, claimed),
             None => self.tell(name, generation, lifecycle::Input::Ports(PortsAnswer::Free)),
         }
+    }
+
+    /// Whether another service of this stack has this port and is about to let go of it: an edit
+    /// may have moved it from one to the other, or given the one another name.
+    fn is_being_left(&self, name: &str, port: u16) -> bool {
+        let has = |service: &Service| {
+            let mut numbers = service.ports.iter().map(|port| port.number.fixed());
+            numbers.any(|number| number == Some(port))
+        };
+        let views = self.core.services(platform::now());
+        views.iter().filter(|view| view.name != name).any(|view| {
+            let stops = view.state == ServiceState::Stopping;
+            let keeps = || self.core.stack().service(&view.name).is_some_and(has);
+            (stops || view.pid.is_some() && !keeps())
+                && self.core.service(&view.name).is_some_and(has)
+        })
     }
 
     fn check_released(&self, name: &str, generation: u64) {
