@@ -20,7 +20,7 @@ use crate::{
 /// The name of the stack file that is looked for.
 const FILE: &str = "stack.kdl";
 /// More problems than this are counted, not shown.
-const PROBLEMS: usize = 50;
+const PROBLEMS: usize = 20;
 /// The folder beside it for what lasts.
 const STATE: &str = ".stackrun";
 
@@ -198,14 +198,13 @@ impl Context {
     /// The problems of a stack file, drawn with their places.
     pub(super) fn problems(&self, problems: &[miette::Report]) -> Vec<String> {
         let width = console::Term::stderr().size_checked().map_or(100, |(_, columns)| columns);
-        let look = Look { width: usize::from(width).clamp(40, 120), color: self.err.color };
-        let mut texts: Vec<String> = problems
-            .iter()
-            .take(PROBLEMS)
-            .map(|problem| language::render(problem, look).trim_end().to_owned() + "\n")
-            .collect();
+        let (color, unicode) = (self.err.color, self.err.unicode);
+        let look = Look { width: usize::from(width).clamp(24, 120), color, unicode };
+        let mut texts: Vec<String> =
+            problems.iter().take(PROBLEMS).map(|problem| language::render(problem, look)).collect();
         if problems.len() > PROBLEMS {
-            texts.push(format!("and {} more", problems.len() - PROBLEMS));
+            let more = problems.len() - PROBLEMS;
+            texts.push(format!("and {more} more: `stackrun check --json` has all\n"));
         }
         texts
     }

@@ -150,15 +150,16 @@ impl Client {
     }
 
     /// The next answer; `None` when `timeout` ran out or a signal came first. A supervisor that
-    /// dies is waited for, and asked again for what it had not finished.
+    /// dies is waited for, and asked again for what it had not finished; but for a `run`: whether
+    /// that is over is for who asked to find out.
     ///
     /// # Errors
     /// The supervisor is gone, or what it sent is no message.
     pub fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Answer>, ClientError> {
         match self.wire.next(timeout) {
             Err(ClientError::Gone) => match self.pending.take() {
-                Some(pending) => self.resume(pending),
-                None => Err(ClientError::Gone),
+                Some(pending) if !is_run(&pending.request) => self.resume(pending),
+                Some(_) | None => Err(ClientError::Gone),
             },
             Ok(Some(answer)) => {
                 self.note_progress(&answer);
@@ -264,17 +265,23 @@ fn is_down(request: &Request) -> bool {
 }
 
 /// What is left to ask for when a supervisor died that had begun: `up` and `down` say where to
-/// get to, but a second `restart` or `run` would do the work twice.
+/// get to, but a second `restart` would do the work twice.
 fn go_on(request: Request) -> Request {
     let Request::Do { command, line, follow, foreground, take_ports, .. } = request else {
         return request;
     };
     let command = match command {
         Command::Restart { names, .. } => Command::Wait { names, until: Until::Ready },
-        Command::Run { task, .. } => Command::Wait { names: vec![task], until: Until::Done },
-        same @ (Command::Up { .. } | Command::Down { .. } | Command::Wait { .. }) => same,
+        same @ (Command::Up { .. }
+        | Command::Down { .. }
+        | Command::Run { .. }
+        | Command::Wait { .. }) => same,
     };
     Request::Do { command, line, env: None, follow, foreground, take_ports }
+}
+
+fn is_run(request: &Request) -> bool {
+    matches!(request, Request::Do { command: Command::Run { .. }, .. })
 }
 
 fn nothing_left(id: u64) -> Answer {
