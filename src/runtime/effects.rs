@@ -15,7 +15,7 @@ use crate::{
     model::{Service, Signal, StopTo, WatchThen},
     platform,
     status::ServiceState,
-    supervisor::{Command, Effect, Input, OpId, Outcome, Refusal},
+    supervisor::{Command, Effect, Input, OpId, Outcome},
 };
 
 /// How often a port that is to be released is looked at.

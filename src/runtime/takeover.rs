@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::world::World;
 use crate::{
     event::{Cause, Event},
-    keeper::protocol::{FromKeeper, Papers, UnitId, UnitReport},
+    keeper::protocol::{FromKeeper, Paper, Papers, UnitId, UnitReport},
     platform,
     supervisor::Supervisor,
 };
