@@ -220,8 +220,14 @@ impl Keeper {
         let now = platform::now();
         match message {
             ToKeeper::Spawn(spec) => self.spawn(&spec, now),
-            ToKeeper::Signal { unit, signal, tree } => self.signal(unit, signal, tree),
+            // What the supervisor noted comes first: whoever takes over from a keeper that is killed
+            // now must know why a process ended.
+            ToKeeper::Signal { unit, signal, tree } => {
+                self.journal.write();
+                self.signal(unit, signal, tree);
+            }
             ToKeeper::Kill { unit } => {
+                self.journal.write();
                 if let Some(unit) = self.units.get_mut(&unit) {
                     unit.kill(now);
                 }

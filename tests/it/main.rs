@@ -27,6 +27,7 @@ mod notify;
 mod order;
 mod ports;
 mod readiness;
+mod replicas;
 mod restart;
 mod root_stack;
 mod schedule;

@@ -117,7 +117,7 @@ END
     );
     let (unit, _) = world.run("a", &script);
     world.said("a", "up");
-    until("the storm", || living_with(&mark).len() > 20);
+    until("the storm", || living_with(&mark).len() > 5);
     world.kill(&unit);
     world.gone(&unit);
     assert_eq!(world.finish(), (vec![], true));
