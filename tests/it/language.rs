@@ -101,7 +101,8 @@ fn a_syntax_error_touches_nothing_and_hides_nothing() {
     let stack = Stack::new("service \"a\" { run \"@testbed\" }\n");
     stack.up();
     let before = stack.pid("a");
-    stack.put("stack.kdl", "service \"a\" {\n    tty true\n}\nservice \"b\" { needs \"nobody\" }\n");
+    stack
+        .put("stack.kdl", "service \"a\" {\n    tty true\n}\nservice \"b\" { needs \"nobody\" }\n");
     let ran = stack.run("up").exits(2);
     for part in ["stack.kdl:2:9", "#true", "nobody", "has nothing to run"] {
         assert!(ran.err.contains(part), "{part}: {}", ran.err);
