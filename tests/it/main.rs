@@ -21,6 +21,7 @@ mod harm;
 mod hooks;
 mod http_checks;
 mod https;
+mod language;
 mod limits;
 mod logs;
 mod notify;

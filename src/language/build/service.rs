@@ -77,10 +77,7 @@ impl Builder<'_> {
         for name in node.all("after").flat_map(Decl::texts) {
             for to in self.names.resolve(name, scope.problems) {
                 if to == from {
-                    let (from, to) = (to.clone(), to);
-                    let group = None;
-                    let edges = vec![Edge { from, to, group, at: name.span }];
-                    scope.problems.add(WholeProblem::Cycle { edges });
+                    scope.problems.add(WholeProblem::AfterItself { name: to, at: name.span });
                 } else if !after.contains(&to) {
                     after.push(to);
                 }

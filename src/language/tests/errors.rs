@@ -65,6 +65,7 @@ told! {
     warnings: "service \"db\" { run \"x\"; port 80 }\nservice \"api\" { run \"x {{db.port}}\"; restart \"never\"; alive { run \"true\" } }\n";
     nothing_of_it: "service \"a\" {\n    run \"x\"\n    ready within=\"0s\" every=\"0ms\"\n    memory max=\"0MiB\"\n    stop grace=\"0s\"\n}\n";
     values_in_properties: "service \"a\" {\n    shell \"x\" with=\"{{env.NO}}\"\n    port 8000 host=\"{{nope}}\"\n    user \"{{env.HOME}}\" group=\"{{now}}\"\n    tool \"sh\" hint=\"{{dri}}\"\n}\n";
+    after_itself: "service \"a\" { run \"x\"; after \"a\" }\nservice \"b\" { run \"x\"; after \"g\" }\ngroup \"g\" \"b\"\n";
     not_in_force: "service \"a\" { run \"x\" }\ntemplate \"idle\" { run \"a | b {{port}} {{nope}}\"; needs \"zz\"; dir \"nowhere\"; describe \"{{env.NO}}\" }\nprofile \"p\" {\n    env-file \"no.env\"\n    service \"a\" { needs \"mail\" \"zy\"; cleanup \"..\"; run \"{{env.NO}} {{mail.port}}\" }\n}\nprofile \"q\" { service \"mail\" { run \"x\"; port 2500 } }\n";
     without_effect: "service \"a\" {\n    run \"x\"\n    replicas 2\n    port 8000 share=#true\n}\n";
     only_in_a_profile: "service \"a\" { run \"x\"; needs \"mail\" }\nprofile \"dev\" { service \"mail\" { run \"x\" } }\n";

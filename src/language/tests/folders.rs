@@ -119,6 +119,21 @@ fn environments_lie_over_one_another() {
 }
 
 #[test]
+fn a_name_may_come_from_the_environment() {
+    let files = [
+        (
+            "stack.kdl",
+            "stack \"shop-{{env.WHO}}\"\nenv-file \".env\"\nservice \"a\" { run \"{{stack.name}}\" }\n",
+        ),
+        (".env", "WHO=me\n"),
+    ];
+    let stack = stack_of(&files, &options());
+    assert_eq!(stack.name, "shop-me");
+    let run = stack.service("a").and_then(|service| service.command.clone());
+    assert_eq!(run, Some(crate::model::Command::Run(vec![Text::from("shop-me")])));
+}
+
+#[test]
 fn only_what_is_open_stays_open() {
     let text = r#"
         service "a" { run "x {{port}} {{b.port.web}} {{c.port}}"; port "auto"; needs "b" "c" }
