@@ -178,6 +178,24 @@ pub enum Event {
     Step {
         /// Its name.
         step: String,
+        /// Whether it is one of `on-failure`.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        on_failure: bool,
+    },
+    /// A step of a task ended.
+    StepEnded {
+        /// Its name.
+        step: String,
+        /// Whether it is one of `on-failure`.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        on_failure: bool,
+        /// How; of a pipe, the last member that failed.
+        exit: Exit,
+        /// How long it took.
+        after_ms: u64,
+        /// Why it failed, in a few words; none after a success.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed: Option<String>,
     },
     /// A task ended well.
     Done {

@@ -2,7 +2,9 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{control::ClientError, supervisor::Refusal};
+use crate::{
+    control::ClientError, keeper::LaunchError, reporters::words::count, supervisor::Refusal,
+};
 
 /// The exit statuses of every command but `run` and `exec`.
 pub(super) mod status {
@@ -150,6 +152,12 @@ impl Error {
             Self::Client(ClientError::Held { keeper: Some(keeper) }) => {
                 format!("`kill -9 {keeper}` stops no service; the next command takes over from it")
             }
+            Self::Client(ClientError::OtherUser { user }) => {
+                format!("be that user: `sudo -u {user} stackrun …`")
+            }
+            Self::Client(ClientError::Launch(LaunchError::Refused(_))) => {
+                "nothing was started".into()
+            }
             Self::Client(_) => "`stackrun doctor` looks for the cause".into(),
             Self::Unconfirmed(_) => "`--yes` answers it".into(),
             Self::Argument(_)
@@ -170,8 +178,16 @@ impl std::fmt::Display for Error {
             }
             Self::FileMissing(path) => write!(f, "there is no file {}", path.display()),
             Self::Problems(problems) => {
-                let count = crate::reporters::words::count(problems.len(), "problem");
-                write!(f, "the stack file has {count}")
+                let is_warning =
+                    |one: &&miette::Report| one.severity() == Some(miette::Severity::Warning);
+                let warnings = problems.iter().filter(is_warning).count();
+                let errors = count(problems.len() - warnings, "problem");
+                match warnings {
+                    0 => write!(f, "the stack file has {errors}"),
+                    _ => {
+                        write!(f, "the stack file has {errors}, and {}", count(warnings, "warning"))
+                    }
+                }
             }
             Self::NoSuchStack(name) => write!(f, "no running stack is called `{name}`"),
             Self::Refused(Refusal::UnknownName { name, .. }) => {

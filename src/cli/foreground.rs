@@ -163,10 +163,10 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
         take_ports: false,
     };
     let mut ended =
-        carry_out(client, down(), (None, OnInterrupt::Leave), &mut reporter, |_| Ok(()));
+        carry_out(client, down(), (None, OnInterrupt::Leave), &mut reporter, |_, _| Ok(()));
     if let Ok(Ended::Interrupted) = ended {
         kill_all(client)?;
-        ended = carry_out(client, down(), (None, OnInterrupt::Leave), &mut reporter, |_| Ok(()));
+        ended = carry_out(client, down(), (None, OnInterrupt::Leave), &mut reporter, |_, _| Ok(()));
     }
     reporter.finish();
     let took = words::between(began, caller::now());

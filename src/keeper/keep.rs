@@ -55,6 +55,8 @@ pub(super) struct Keeper {
     pub(super) signals: SignalPipe,
     /// Where new connections come from.
     pub(super) lines: Receiver<UnixStream>,
+    /// A supervisor that has not been let in yet.
+    arrived: Option<UnixStream>,
     pub(super) line: Option<Connection>,
     /// Tells the starter of supervisors that no more are wanted.
     pub(super) finishing: Arc<AtomicBool>,
@@ -71,6 +73,8 @@ pub(super) struct Keeper {
     pub(super) looks: Looks,
     pub(super) orphans: Option<Tick>,
     pub(super) unheard: Vec<FromKeeper>,
+    /// What is said but once.
+    said: HashSet<String>,
     pub(super) finish: Option<Finish>,
     pub(super) journal: Journal,
     /// Tells that the runtime folder is gone, where the system can.
@@ -117,9 +121,11 @@ impl Keeper {
             looks: Looks::default(),
             orphans: None,
             unheard: Vec::new(),
+            said: HashSet::new(),
             finish: None,
             journal: Journal::new(parts.places.units()),
             home: None,
+            arrived: None,
             open_outputs: HashSet::new(),
             terminals: HashMap::new(),
             places: parts.places,
@@ -172,10 +178,22 @@ impl Keeper {
             self.orphans = None;
             self.look_for_ends(now);
             self.reap_orphans();
+            self.chase();
         }
         self.look_if_due(now);
         self.tell_ends(now);
+        self.welcome();
         self.settle_finish(now);
+    }
+
+    /// Lets a supervisor in once every end that is known can be told: it would take what has just
+    /// died for what runs, and say so to whoever asks.
+    fn welcome(&mut self) {
+        if !self.units.values().any(Unit::has_untold_end)
+            && let Some(stream) = self.arrived.take()
+        {
+            self.connect(stream);
+        }
     }
 
     fn hear(&mut self) {
@@ -202,8 +220,14 @@ impl Keeper {
         let now = platform::now();
         match message {
             ToKeeper::Spawn(spec) => self.spawn(&spec, now),
-            ToKeeper::Signal { unit, signal, tree } => self.signal(unit, signal, tree),
+            // What the supervisor noted comes first: whoever takes over from a keeper that is killed
+            // now must know why a process ended.
+            ToKeeper::Signal { unit, signal, tree } => {
+                self.journal.write();
+                self.signal(unit, signal, tree);
+            }
             ToKeeper::Kill { unit } => {
+                self.journal.write();
                 if let Some(unit) = self.units.get_mut(&unit) {
                     unit.kill(now);
                 }
@@ -226,12 +250,17 @@ impl Keeper {
         self.stamp = nanos.max(self.stamp + 2);
         let starts =
             Starts { places: &self.places, open_files: self.open_files, stamp: self.stamp, now };
-        let started = starts.prepare(spec).and_then(|prepared| {
+        let mut refusals = Vec::new();
+        let started = starts.prepare(spec).and_then(|mut prepared| {
+            refusals.append(&mut prepared.refusals);
             // Whoever takes over from a keeper that dies now finds what it has started.
             self.journal.add(&Line::Unit(Box::new(starts.record(&prepared))));
             self.journal.write();
             starts.start(prepared)
         });
+        for refusal in refusals {
+            self.trouble_once(refusal);
+        }
         match started {
             Ok(started) => self.started(started, now),
             Err(error) => {
@@ -333,7 +362,7 @@ impl Keeper {
     fn woken(&mut self) {
         self.waker.clear();
         if let Some(stream) = self.lines.try_iter().last() {
-            self.connect(stream);
+            self.arrived = Some(stream);
         }
         for tell in self.logs.take() {
             match tell {
@@ -388,6 +417,13 @@ impl Keeper {
 
     pub(super) fn trouble(&mut self, text: String) {
         self.say(FromKeeper::Trouble { text });
+    }
+
+    /// The same, unless this keeper has said it before.
+    fn trouble_once(&mut self, text: String) {
+        if self.said.insert(text.clone()) {
+            self.trouble(text);
+        }
     }
 
     /// Tells it now, or the next supervisor.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::{Place, Tick},
     model::{Exit, LogPolicy, Signal},
-    platform::Person,
+    platform::{CgroupLimits, Person},
 };
 
 /// The version of this protocol. A keeper of another version is asked to re-exec first.
@@ -93,6 +93,9 @@ pub struct SpawnSpec {
     pub tty: bool,
     /// RLIMIT_NOFILE, where limited.
     pub open_files: Option<u64>,
+    /// The limits of its cgroup, where it is to have one.
+    #[serde(default)]
+    pub limits: Option<CgroupLimits>,
     /// Whom to run as, where not the keeper's own user.
     pub user: Option<Person>,
     /// Whether it gets a `NOTIFY_SOCKET` to say on that it is ready.
@@ -180,6 +183,10 @@ pub enum FromKeeper {
         /// How many other processes of the tree still live, at the first look after the end. By
         /// now the log holds what it had written (unless the disk stalls).
         left: usize,
+        /// Whether the kernel has killed a process of the tree because memory ran out, as far as
+        /// its cgroup tells.
+        #[serde(default)]
+        out_of_memory: bool,
         /// When.
         at: Tick,
     },

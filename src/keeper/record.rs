@@ -23,7 +23,7 @@ use super::{
 use crate::{
     event::{Place, Tick},
     model::{Exit, LogPolicy},
-    platform::{self, Entry, Fifo, ProcId, Process, Pty, Table},
+    platform::{self, Cgroup, Entry, Fifo, ProcId, Process, Pty, Table},
 };
 
 /// A unit as it is recorded.
@@ -40,6 +40,8 @@ pub(super) struct Record {
     pub(super) mark: String,
     #[serde(default)]
     pub(super) notify: Option<notify::Record>,
+    #[serde(default)]
+    pub(super) cgroup: Option<PathBuf>,
     pub(super) known: Vec<ProcId>,
     pub(super) exit: Option<Exit>,
     pub(super) told: bool,
@@ -57,6 +59,7 @@ impl Record {
             outputs: unit.outputs.clone(),
             mark: String::from_utf8_lossy(&unit.mark).into_owned(),
             notify: unit.notify.as_ref().map(Notify::record),
+            cgroup: unit.group.as_ref().map(|group| group.folder().to_owned()),
             known: unit.known.clone(),
             exit: unit.end.as_ref().map(|end| end.exit),
             told: unit.end.as_ref().is_some_and(|end| end.told),
@@ -84,6 +87,7 @@ impl Record {
             mark: self.mark.into_bytes(),
             known: if self.known.is_empty() { vec![main] } else { self.known },
             notify: self.notify.and_then(Notify::take_over),
+            group: self.cgroup.map(Cgroup::resume),
             end: None,
             kill: None,
             killed: HashSet::new(),

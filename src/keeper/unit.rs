@@ -16,7 +16,7 @@ use super::{
 use crate::{
     event::{Place, Tick},
     model::{Exit, LogPolicy},
-    platform::{FileId, ProcId, Process, Tree},
+    platform::{Cgroup, FileId, ProcId, Process, Table, Tree},
 };
 
 /// How long an end waits for the log thread, so that the last lines are there to be shown.
@@ -55,6 +55,8 @@ pub(super) struct Unit {
     pub(super) known: Vec<ProcId>,
     /// Where its processes may say that they are ready.
     pub(super) notify: Option<Notify>,
+    /// The cgroup that it runs in, where it has one.
+    pub(super) group: Option<Cgroup>,
     pub(super) end: Option<End>,
     pub(super) kill: Option<Kill>,
     /// Everybody but the main process who was sent SIGKILL.
@@ -110,8 +112,15 @@ pub(super) struct Kill {
 
 impl Unit {
     /// What the process table is searched for.
-    pub(super) fn tree<'a>(&'a self, pipes: &'a [FileId]) -> Tree<'a> {
-        Tree { main: self.main, known: &self.known, pipes, mark: &self.mark }
+    pub(super) fn tree<'a>(&'a self, pipes: &'a [FileId], known: &'a [ProcId]) -> Tree<'a> {
+        Tree { main: self.main, known, pipes, mark: &self.mark }
+    }
+
+    /// Every process that the last look found, and those that its cgroup has now.
+    pub(super) fn known_and_grouped(&self, table: &Table) -> Vec<ProcId> {
+        let grouped = self.group.iter().flat_map(Cgroup::pids);
+        let grouped = grouped.filter_map(|pid| table.get(pid).map(|entry| entry.id));
+        self.known.iter().copied().chain(grouped).collect()
     }
 
     /// What a new supervisor is told: exactly what the old one was, and what it missed.
@@ -125,6 +134,11 @@ impl Unit {
             exit: self.end.as_ref().filter(|end| end.told).map(|end| end.exit),
             gone: self.gone,
         }
+    }
+
+    /// Whether its end is known and will be told in a moment.
+    pub(super) fn has_untold_end(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| !end.told)
     }
 
     /// Its main process has ended.
@@ -216,6 +230,11 @@ impl End {
 }
 
 impl Kill {
+    /// The next look is soon again.
+    pub(super) fn hurry(&mut self) {
+        self.pause = FIRST_PAUSE;
+    }
+
     /// When to look again.
     pub(super) fn next_look(&mut self, now: Tick) -> Tick {
         let pause = self.pause;

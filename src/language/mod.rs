@@ -5,6 +5,7 @@
 //! layers    defaults, template, service, profile → one declaration each
 //! build     strings' {{values}}, paths, names → the model
 //! check     what no node shows by itself: cycles, ports, windows
+//! unused    what is not in force, as if it were
 //! ```
 //!
 //! Every stage goes on with what is right and adds what is wrong to one list, so that all
@@ -12,15 +13,18 @@
 
 mod build;
 mod check;
+mod copies;
 mod cycle;
 mod decl;
 mod dotenv;
+mod draw;
 mod explain;
 mod fmt;
 mod layers;
 mod name;
 mod problem;
 mod read;
+mod recover;
 mod report;
 mod scan;
 mod schema;
@@ -28,6 +32,7 @@ mod source;
 mod syntax;
 mod template;
 mod unsupported;
+mod unused;
 mod value;
 mod values;
 mod words;
@@ -43,7 +48,7 @@ use std::{
 use self::problem::Problems;
 pub use self::{
     explain::{UnknownKey, explain, keys, schema_text},
-    fmt::fmt,
+    fmt::{fmt, unformatted},
     report::{Label, Look, ProblemData, data, render},
     unsupported::{Unsupported, unsupported},
 };
@@ -70,6 +75,44 @@ pub struct Loaded {
     pub warnings: Vec<miette::Report>,
 }
 
+/// The names that a file declares.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// Services, tasks and groups, those of profiles too.
+    pub names: Vec<String>,
+    /// Profiles.
+    pub profiles: Vec<String>,
+}
+
+/// What a stack file and everything it includes declare, as far as they can be read: a file that
+/// is being written has names too.
+pub fn declared(file: &Path) -> Declared {
+    let decls = read::read(&source::canonical(file), &mut Problems::default()).decls;
+    let mut declared = Declared::default();
+    let of_profiles = decls.iter().filter(|decl| decl.spec.name == "profile");
+    for decl in decls.iter().chain(of_profiles.flat_map(decl::Decl::children)) {
+        let list = match decl.spec.name.as_str() {
+            "service" | "task" | "group" => &mut declared.names,
+            "profile" => &mut declared.profiles,
+            _ => continue,
+        };
+        if let Some(name) = decl.text().filter(|name| !list.iter().any(|n| n == name.value)) {
+            list.push(name.value.to_owned());
+        }
+    }
+    declared
+}
+
+/// What is wrong with a file's syntax alone: what it includes and names is not looked at.
+pub fn syntax_problems(file: &Path, text: &str) -> Vec<miette::Report> {
+    let mut sources = source::Sources::default();
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+    let index = sources.add(file.to_path_buf(), name.into_owned(), text.to_owned());
+    let mut problems = Problems::default();
+    recover::parse(text, index).problems.into_iter().for_each(|problem| problems.add(problem));
+    report::reports(problems, &sources).0
+}
+
 /// Reads and checks a stack file and everything it includes.
 ///
 /// # Errors
@@ -78,9 +121,11 @@ pub fn load(file: &Path, options: &Options) -> Result<Loaded, Vec<miette::Report
     let file = source::canonical(file);
     let mut problems = Problems::default();
     let read::Read { sources, decls, incomplete } = read::read(&file, &mut problems);
+    let trials = unused::trials(&decls, &options.profiles);
     let layered = layers::merge(decls, &options.profiles, &mut problems);
     let built = build::build(&layered, &sources, options, &mut problems);
     check::check(&built, &layered, &mut problems);
+    trials.into_iter().for_each(|trial| trial.check(&sources, options, &mut problems));
     if incomplete {
         problems.forget_what_follows_from_missing_files();
     }
@@ -90,5 +135,7 @@ pub fn load(file: &Path, options: &Options) -> Result<Loaded, Vec<miette::Report
         errors.append(&mut warnings);
         return Err(errors);
     }
-    Ok(Loaded { stack: built.stack, warnings })
+    let mut stack = built.stack;
+    copies::expand(&mut stack);
+    Ok(Loaded { stack, warnings })
 }

@@ -168,17 +168,28 @@ impl Scope<'_, '_> {
     fn fill(&mut self, text: Spanned<&str>, pieces: Vec<Piece>) -> Text {
         let mut parts: Vec<Part> = Vec::new();
         for piece in pieces {
-            let part = match piece {
-                Piece::Literal(literal) => Some(Part::Literal(literal)),
-                Piece::Value(range) => self.value(&text, range),
+            let part = match &piece {
+                Piece::Literal(literal) => Some(Part::Literal(literal.clone())),
+                Piece::Value(range) => self.value(&text, range.clone()),
             };
-            match (parts.last_mut(), part) {
-                (Some(Part::Literal(last)), Some(Part::Literal(next))) => last.push_str(&next),
-                (_, Some(part)) => parts.push(part),
-                (_, None) => {}
+            let part = part.into_iter().chain(self.copy_of(text, &piece).into_iter().flatten());
+            for part in part {
+                match (parts.last_mut(), part) {
+                    (Some(Part::Literal(last)), Part::Literal(next)) => last.push_str(&next),
+                    (_, part) => parts.push(part),
+                }
             }
         }
         Text(parts)
+    }
+
+    /// What follows a value that names the service, where that has several copies.
+    fn copy_of(&self, text: Spanned<&str>, piece: &Piece) -> Option<[Part; 2]> {
+        let Piece::Value(range) = piece else { return None };
+        let names_it = matches!(&text.value[range.clone()], "name" | "data");
+        let Owner::Service(service) = self.owner else { return None };
+        let copied = self.world.services.get(service).is_some_and(|ports| ports.replicated);
+        (names_it && copied).then(|| [Part::Literal(".".to_owned()), Part::Replica])
     }
 
     /// What stands at `range` of `text` means.
@@ -240,10 +251,18 @@ impl Scope<'_, '_> {
         if self.early {
             return Err(BadExpression::TooLate);
         }
+        if port == Some("") {
+            return Err(self.unknown(expression));
+        }
         match self.world.services.get(service) {
             Some(ports) => self.port(service, ports, port, own),
             None if own => Err(BadExpression::NoPort { of: service.to_owned(), own }),
-            None => Err(self.unknown(expression)),
+            None if service.is_empty() => Err(self.unknown(expression)),
+            None => {
+                let known = self.world.services.keys().map(String::as_str);
+                let near = name::nearest(service, known).map(str::to_owned);
+                Err(BadExpression::NoService(service.to_owned(), near))
+            }
         }
     }
 

@@ -30,6 +30,8 @@ impl Life {
         self.began = step.now;
         self.ready_at = None;
         self.answer = None;
+        self.last_line = None;
+        self.out_of_memory = false;
         self.failures = 0;
         self.stage(StartStage::Ports, step);
         self.publish(Event::Starting, step);

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod progress;
 mod reporter;
 pub mod show;
+mod steps;
 mod structured;
 pub mod summary;
 pub mod table;

@@ -12,8 +12,9 @@ use crate::{
     keeper::protocol::{SpawnSpec, ToKeeper, UnitId, UnitReport},
     lifecycle::{self, Hook, PortsAnswer},
     logs::files,
-    model::{Service, StopTo, WatchThen},
+    model::{Service, Signal, StopTo, WatchThen},
     platform,
+    status::ServiceState,
     supervisor::{Command, Effect, Input, OpId, Outcome},
 };
 
@@ -72,6 +73,7 @@ impl World {
             }
             lifecycle::Effect::Spawn { args } => {
                 self.make_data_folder(name);
+                self.ports.give(name);
                 self.spawn(name, generation, &args);
             }
             lifecycle::Effect::CheckInputs => self.check_inputs(name, generation),
@@ -85,6 +87,9 @@ impl World {
                 self.link.send(ToKeeper::Kill { unit });
             }
             lifecycle::Effect::Publish(event, cause) => {
+                if matches!(event, Event::Failed { .. }) && self.task(name).is_some() {
+                    self.sweep_after_run(name);
+                }
                 let event = self.with_evidence(name, generation, event);
                 self.publish(Some(name), Some(generation), event, cause);
             }
@@ -103,9 +108,40 @@ impl World {
     pub(super) fn find_ports(&mut self, name: &str, generation: u64, claimed: Vec<u16>) {
         let Some(service) = self.service(name).cloned() else { return };
         match self.ports.find(&service) {
-            Some(busy) => self.claim(name, generation, busy, claimed),
+            Some(busy) if self.is_being_left(name, busy.number) => {
+                let internal = self.internal.clone();
+                let name = name.to_owned();
+                tokio::task::spawn_local(async move {
+                    tokio::time::sleep(RELEASE).await;
+                    let _ = internal.send(Internal::FindPorts { name, generation, claimed });
+                });
+            }
+            // What an earlier run has left is swept; for whoever else it is, it gives way.
+            Some(busy) if busy.may_move && claimed.contains(&busy.number) => {
+                match self.ports.move_on(&service, busy.number) {
+                    true => self.find_ports(name, generation, claimed),
+                    false => self.claim(name, generation, busy.number, claimed),
+                }
+            }
+            Some(busy) => self.claim(name, generation, busy.number, claimed),
             None => self.tell(name, generation, lifecycle::Input::Ports(PortsAnswer::Free)),
         }
+    }
+
+    /// Whether another service of this stack has this port and is about to let go of it: an edit
+    /// may have moved it from one to the other, or given the one another name.
+    fn is_being_left(&self, name: &str, port: u16) -> bool {
+        let has = |service: &Service| {
+            let mut numbers = service.ports.iter().map(|port| port.number.fixed());
+            numbers.any(|number| number == Some(port))
+        };
+        let views = self.core.services(platform::now());
+        views.iter().filter(|view| view.name != name).any(|view| {
+            let stops = view.state == ServiceState::Stopping;
+            let keeps = || self.core.stack().service(&view.name).is_some_and(has);
+            (stops || view.pid.is_some() && !keeps())
+                && self.core.service(&view.name).is_some_and(has)
+        })
     }
 
     fn check_released(&self, name: &str, generation: u64) {
@@ -141,10 +177,14 @@ impl World {
 
     fn run_hook(&mut self, name: &str, generation: u64, hook: Hook) {
         let unit = hook_unit(name, hook, generation);
-        let stamp = platform::stamp();
-        let spec = match self.service(name) {
-            Some(service) => self.launcher(&stamp).hook(service, hook, unit),
-            None => Ok(None),
+        let stamp = match self.task(name) {
+            Some(_) => self.stamp_of_run(name),
+            None => platform::stamp(),
+        };
+        let spec = match (self.service(name), self.task(name)) {
+            (Some(service), _) => self.launcher(&stamp).hook(service, hook, unit),
+            (None, Some(task)) => self.launcher(&stamp).on_failure(task, unit).map(Some),
+            (None, None) => Ok(None),
         };
         let failed = |exit| lifecycle::Input::HookEnded { hook, exit };
         match spec {
@@ -169,9 +209,12 @@ impl World {
         }
     }
 
-    fn spec(&self, name: &str, generation: u64, args: &[String]) -> Result<SpawnSpec, String> {
+    fn spec(&mut self, name: &str, generation: u64, args: &[String]) -> Result<SpawnSpec, String> {
         let unit = main_unit(name, generation);
-        let stamp = platform::stamp();
+        let stamp = match self.task(name) {
+            Some(_) => self.stamp_of_run(name),
+            None => platform::stamp(),
+        };
         let launcher = self.launcher(&stamp);
         match (self.service(name), self.task(name)) {
             (Some(service), _) => launcher.service(service, unit),
@@ -206,15 +249,12 @@ impl World {
     }
 
     fn signal_stop(&mut self, name: &str, generation: u64) {
-        let Some(stop) = self.service(name).map(|service: &Service| service.stop.clone()) else {
-            return;
-        };
-        let tree = match stop.to {
-            StopTo::Tree => true,
-            StopTo::Main => false,
+        let (signal, tree) = match self.service(name) {
+            Some(Service { stop, .. }) => (stop.signal, stop.to == StopTo::Tree),
+            None => (Signal::TERM, true),
         };
         let unit = main_unit(name, generation);
-        self.link.send(ToKeeper::Signal { unit, signal: stop.signal, tree });
+        self.link.send(ToKeeper::Signal { unit, signal, tree });
     }
 
     /// Adds what the log has to say of it: where a start begins, and the last lines to what tells
@@ -232,6 +272,16 @@ impl World {
             _ => {}
         }
         event
+    }
+
+    /// Tells the core what a service said last, which is often why it ended.
+    pub(super) fn note_last_line(&mut self, unit: &UnitId, exit: crate::model::Exit) {
+        let UnitId { name, generation } = unit.clone();
+        let failed = self.service(&name).is_some_and(|s| !exit.is_success(&s.succeeds_with));
+        if failed && let Some(line) = self.last_lines(&name, generation).pop() {
+            let input = lifecycle::Input::LastLine(excerpt::short(&line));
+            self.feed(Input::Unit { name, generation, input });
+        }
     }
 
     /// Where in its log the output of a unit begins. A tree that is gone is forgotten; its lines
@@ -275,21 +325,30 @@ impl World {
     /// Does what a `watch` says about a change.
     pub(super) fn watched(&mut self, watch: usize, path: &Path) {
         let Some(name) = self.watches.service(watch).map(str::to_owned) else { return };
-        let views = self.core.services(platform::now());
-        let view = views.iter().find(|view| view.name == name && view.pid.is_some());
-        let (generation, started) = view.map_or((0, None), |view| (view.generation, view.started));
         let shown = path.strip_prefix(&self.places.folder).unwrap_or(path).display().to_string();
         let cause = Cause::Watch { path: shown.clone() };
+        if let Some(task) = self.core.held_by(&name) {
+            let text = format!("{shown} changed; not acted upon: held by task {task}");
+            self.publish(Some(&name), None, Event::Notice { text }, cause);
+            return;
+        }
+        let views = self.core.services(platform::now());
+        let Some(view) = views.iter().find(|view| view.name == name && heeds(view.state)) else {
+            return;
+        };
+        // Of one that does not run: since it failed.
+        let (generation, started) = (view.generation, view.started.or(view.since));
         let command = match self.watches.react(watch, started) {
             Reaction::Nothing => return,
             Reaction::Paused => {
                 let text = format!(
-                    "{name} changes what it watches ({shown}): it is not restarted for that any \
-                     more; leave the file out with `ignore`"
+                    "{name} changes what it watches ({shown}): it is left alone until that has been \
+                     quiet for a while; leave the file out with `ignore`"
                 );
                 self.publish(Some(&name), None, Event::Notice { text }, cause);
                 return;
             }
+            Reaction::Do(WatchThen::Signal(_)) if view.pid.is_none() => return,
             Reaction::Do(WatchThen::Signal(signal)) => {
                 let unit = main_unit(&name, generation);
                 self.link.send(ToKeeper::Signal { unit, signal, tree: false });
@@ -302,7 +361,7 @@ impl World {
             }
             Reaction::Do(WatchThen::Task(task)) => {
                 let stack = Box::new(self.core.stack().clone());
-                Command::Run { stack, task, args: Vec::new(), force: true }
+                Command::Run { stack, task, args: Vec::new(), force: true, again: false }
             }
         };
         let op = self.next_op();
@@ -322,5 +381,19 @@ impl World {
     pub(super) fn command(&mut self, op: OpId, command: Command, cause: Cause) {
         self.used = true;
         self.feed(Input::Command { op, command, cause });
+    }
+}
+
+/// Whether a change of a watched file means anything to a service: not if it will be started
+/// later anyway, or is not wanted. One that has failed may have been waiting for just this.
+fn heeds(state: ServiceState) -> bool {
+    match state {
+        ServiceState::Starting
+        | ServiceState::Ready
+        | ServiceState::Unhealthy
+        | ServiceState::Backoff
+        | ServiceState::Exited
+        | ServiceState::Failed => true,
+        ServiceState::Idle | ServiceState::Waiting | ServiceState::Stopping => false,
     }
 }

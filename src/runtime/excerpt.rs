@@ -15,6 +15,8 @@ use crate::{
 const LINES: usize = 12;
 /// How far back they are looked for, in bytes.
 const BYTES: u64 = 16 << 10;
+/// How long a line may be among other things, in characters.
+const SHORT: usize = 120;
 
 /// The last lines that were written to `log` after `start`; none if it cannot be read.
 pub(super) fn last_lines(log: &Path, start: Place) -> Vec<String> {
@@ -32,6 +34,16 @@ pub(super) fn last_lines(log: &Path, start: Place) -> Vec<String> {
         last = older.split_off(older.len().saturating_sub(LINES));
     }
     last
+}
+
+/// A line for a place where it stands among other things: no control characters, and cut.
+pub(super) fn short(line: &str) -> String {
+    let mut plain = line.trim().chars().filter(|letter| !letter.is_control());
+    let mut short: String = plain.by_ref().take(SHORT).collect();
+    if plain.next().is_some() {
+        short.push('…');
+    }
+    short
 }
 
 fn read_end(log: &Path, offset: u64) -> std::io::Result<Vec<u8>> {

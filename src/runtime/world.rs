@@ -13,7 +13,7 @@ use tokio::{sync::mpsc, task::AbortHandle};
 use super::{
     Internal, keeper_link::KeeperLink, launch::Launcher, ledger::Ledger, owner::Owner,
     papers::Desk, ports::PortTable, prober::Prober, requests::Clients, schedule::Schedules,
-    view::Statistics, watch::Watches,
+    tasks::Runs, view::Statistics, watch::Watches,
 };
 use crate::{
     control::protocol::Left,
@@ -47,6 +47,8 @@ pub(super) struct World {
     pub(super) units: HashMap<UnitId, Unit>,
     /// The fingerprints of tasks' inputs when their runs began.
     pub(super) inputs: HashMap<String, String>,
+    /// The runs of tasks.
+    pub(super) runs: Runs,
     /// What the keeper keeps for the next supervisor.
     pub(super) desk: Desk,
     /// The latest start of each service, task and hook, and where in its log that began.
@@ -93,7 +95,7 @@ impl World {
             keeper_pid,
             since: platform::wall_clock(),
             link,
-            ports: PortTable::load(&places.state.join("ports")),
+            ports: PortTable::load(&places),
             caller: BTreeMap::new(),
             ledger: Ledger::open(&places.ledger()),
             places,
@@ -106,6 +108,7 @@ impl World {
             internal,
             units: HashMap::new(),
             inputs: HashMap::new(),
+            runs: Runs::default(),
             desk: Desk::default(),
             put_off: None,
             lost: false,

@@ -7,14 +7,14 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         caller,
-        context::{Context, status_of},
+        context::{Context, ask_running, status_of},
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
         names, outcome,
         verbs::completions::stack_names,
         when,
     },
-    control::{self, Request},
+    control::{self, Client, Request},
     reporters::{
         Symbol,
         board::{Board, Goal},
@@ -44,12 +44,13 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let client = match context.connect_if_running() {
+    let with_status = |mut client: Client| status_of(&mut client).map(|status| (client, status));
+    let running = match ask_running(|| context.connect_if_running(), with_status) {
         // Where there is no stack nothing of it runs.
         Err(Error::NoFile { .. }) => None,
         other => other?,
     };
-    let Some(mut client) = client else {
+    let Some((mut client, before)) = running else {
         // The file may be broken by now; if it is not, it knows its names.
         if let Ok(loaded) = context.load(&[]) {
             names::check(&loaded.stack, &args.names)?;
@@ -59,7 +60,6 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         return Ok(status::OK);
     };
     let began = caller::now();
-    let before = status_of(&mut client)?;
     let mut reporter = context.reporter(Board::of_status(&before, Goal::Down), began);
     let request = Request::Do {
         command: Command::Down { names: args.names.clone() },
@@ -69,10 +69,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         foreground: false,
         take_ports: false,
     };
-    let ended =
-        carry_out(&mut client, request, (args.timeout, OnInterrupt::Leave), &mut reporter, |_| {
-            Ok(())
-        });
+    let ended = carry_out(
+        &mut client,
+        request,
+        (args.timeout, OnInterrupt::Leave),
+        &mut reporter,
+        |_, _| Ok(()),
+    );
     reporter.finish();
     match ended? {
         Ended::Outcome { outcome, left } => {

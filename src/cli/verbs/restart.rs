@@ -11,7 +11,7 @@ use crate::{
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
         names, outcome,
-        verbs::completions::stack_names,
+        verbs::completions::{profile_names, stack_names},
         when,
     },
     control::{Client, Request},
@@ -43,7 +43,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "TIME", value_parser = when::duration)]
     timeout: Option<Duration>,
     /// A profile of the stack file to lay over it; may repeat
-    #[arg(long = "profile", value_name = "NAME")]
+    #[arg(long = "profile", value_name = "NAME", add = ArgValueCandidates::new(profile_names))]
     profiles: Vec<String>,
 }
 
@@ -69,10 +69,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         foreground: false,
         take_ports: false,
     };
-    let ended =
-        carry_out(&mut client, request, (args.timeout, OnInterrupt::Leave), &mut reporter, |_| {
-            Ok(())
-        });
+    let ended = carry_out(
+        &mut client,
+        request,
+        (args.timeout, OnInterrupt::Leave),
+        &mut reporter,
+        |_, _| Ok(()),
+    );
     reporter.finish();
     match ended? {
         Ended::Outcome { outcome, .. } => {

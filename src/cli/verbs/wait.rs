@@ -81,10 +81,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         foreground: false,
         take_ports: false,
     };
-    let ended =
-        carry_out(&mut client, request, (args.timeout, OnInterrupt::Leave), &mut reporter, |_| {
-            Ok(())
-        });
+    let ended = carry_out(
+        &mut client,
+        request,
+        (args.timeout, OnInterrupt::Leave),
+        &mut reporter,
+        |_, _| Ok(()),
+    );
     reporter.finish();
     match ended {
         Ok(Ended::Outcome { outcome, .. }) => outcome::exit_status(&outcome),

@@ -179,7 +179,7 @@ fn open(path: &Path) -> io::Result<File> {
     how.read(true).write(true).create(true).truncate(false);
     match (how.open(path), path.parent()) {
         (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
-            std::fs::create_dir_all(folder)?;
+            platform::make_folders(folder)?;
             how.open(path)
         }
         (result, _) => result,

@@ -29,7 +29,10 @@ impl Builder<'_> {
         let node = &item.decl;
         let mut service = Service::new(&item.name.value, &early.dir);
         let bodies: Vec<&Decl> = command::commands(node)
-            .chain(node.one("external").filter(|external| external.bool() == Some(true)))
+            .chain(
+                node.one("external")
+                    .filter(|external| external.damaged || external.bool() == Some(true)),
+            )
             .collect();
         let body = command::exactly_one(&bodies, node, &item.name, scope);
         let body = body.filter(|body| body.name.value != "external");
@@ -117,7 +120,7 @@ fn kept(node: &Decl, service: &mut Service, scope: &mut Scope<'_, '_>) {
     service.color = is("color");
     service.stdin_open = node.one("stdin").and_then(Decl::text).is_some_and(|s| s.value == "open");
     service.replicas = node.one("replicas").and_then(Decl::number).unwrap_or(1);
-    service.user = node.one("user").and_then(policy::user);
+    service.user = node.one("user").and_then(|user| policy::user(user, scope));
     service.memory_max = node.one("memory").and_then(|memory| memory.prop_size("max"));
     service.limits = node.one("limit").map(policy::limits).unwrap_or_default();
     service.log = node.one("log").map(policy::log).unwrap_or_default();

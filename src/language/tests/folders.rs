@@ -131,12 +131,12 @@ fn only_what_is_open_stays_open() {
         Some(crate::model::Command::Run(words)) => words.iter().map(Text::to_string).collect(),
         other => panic!("{other:?}"),
     };
-    let (a, b, c): (Vec<String>, Vec<String>, Vec<String>) = (words("a"), words("b"), words("c"));
+    let (a, b, c): (Vec<String>, Vec<String>, Vec<String>) = (words("a"), words("b.2"), words("c"));
     assert_eq!(a, ["x", "{{a.port}}", "8000", "{{c.port}}"]);
-    assert_eq!(b, ["x", "{{b.port}}", "{{replica}}"]);
+    assert_eq!(b, ["x", "{{b.2.port}}", "2"]);
+    assert_eq!(stack.service("b.2").map(|b| b.ports[0].number.fixed()), Some(Some(8001)));
     assert_eq!(c, ["x", "{{c.port}}"]);
     let port = Part::Port { service: "a".into(), port: None };
     assert_eq!(stack.services[0].env["PORT"].value, Some(Text(vec![port])));
-    let features: Vec<String> = unsupported(&stack).into_iter().map(|u| u.path).collect();
-    assert_eq!(features, ["b.replicas"]);
+    assert_eq!(unsupported(&stack), []);
 }

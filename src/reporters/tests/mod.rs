@@ -3,6 +3,7 @@
 mod logs;
 mod progress;
 mod replay;
+mod steps;
 mod views;
 
 use jiff::Timestamp;

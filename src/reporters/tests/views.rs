@@ -117,7 +117,7 @@ fn without_a_terminal_there_is_a_line_a_change() {
                 let row = &board.rows[index];
                 lines.extend(view_settled(row, board.name_width()));
             }
-            Some(Change::Notice { .. }) | None => {}
+            Some(Change::StepEnded { .. } | Change::Notice { .. }) | None => {}
         }
     }
     let shown = lines.join("\n");
