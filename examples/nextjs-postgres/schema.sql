@@ -1,3 +1,4 @@
+set client_min_messages = warning;
 create table if not exists notes (
     id bigint generated always as identity primary key,
     text text not null

@@ -262,7 +262,7 @@ impl Keeper {
         self.tell(FromKeeper::Spawned {
             unit: unit.id.clone(),
             pid: unit.main.pid,
-            log_offset: unit.log_offset,
+            log: unit.log,
             at: now,
         });
         unit.look = unit.remember(now);

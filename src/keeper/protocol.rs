@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::Tick,
+    event::{Place, Tick},
     model::{Exit, LogPolicy, Signal},
     platform::{CgroupLimits, Person},
 };
@@ -156,8 +156,9 @@ pub enum FromKeeper {
         unit: UnitId,
         /// Its main process.
         pid: u32,
-        /// The length of the log when it started, for `prints`.
-        log_offset: u64,
+        /// Where in the log its output begins.
+        #[serde(default)]
+        log: Place,
         /// When.
         at: Tick,
     },
@@ -233,8 +234,9 @@ pub struct UnitReport {
     pub pid: u32,
     /// When it was started.
     pub started: Tick,
-    /// The length of the log when it started.
-    pub log_offset: u64,
+    /// Where in the log its output begins.
+    #[serde(default)]
+    pub log: Place,
     /// Whether a process of it has sent `READY=1`.
     #[serde(default)]
     pub notified: bool,

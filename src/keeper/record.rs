@@ -21,7 +21,7 @@ use super::{
     unit::{OutputPipe, Unit},
 };
 use crate::{
-    event::Tick,
+    event::{Place, Tick},
     model::{Exit, LogPolicy},
     platform::{self, Cgroup, Entry, Fifo, ProcId, Process, Pty, Table},
 };
@@ -33,7 +33,8 @@ pub(super) struct Record {
     /// `None`: it was about to be started.
     pub(super) main: Option<ProcId>,
     pub(super) started: Tick,
-    pub(super) log_offset: u64,
+    #[serde(default)]
+    pub(super) log: Place,
     pub(super) log_policy: LogPolicy,
     pub(super) outputs: Vec<OutputPipe>,
     pub(super) mark: String,
@@ -53,7 +54,7 @@ impl Record {
             unit: unit.id.clone(),
             main: Some(unit.main),
             started: unit.started,
-            log_offset: unit.log_offset,
+            log: unit.log,
             log_policy: unit.log_policy.clone(),
             outputs: unit.outputs.clone(),
             mark: String::from_utf8_lossy(&unit.mark).into_owned(),
@@ -80,7 +81,7 @@ impl Record {
             process: process.filter(|_| !ended),
             child,
             started: self.started,
-            log_offset: self.log_offset,
+            log: self.log,
             log_policy: self.log_policy,
             outputs: self.outputs,
             mark: self.mark.into_bytes(),

@@ -18,7 +18,8 @@ use super::{
     unit::{OutputPipe, Unit},
 };
 use crate::{
-    event::Tick,
+    event::{Place, Tick},
+    logs::files,
     platform::{
         self, Cgroup, CgroupLimits, Fifo, FileId, Launch, MARK, Places, Pty, SpawnError, Stage,
     },
@@ -71,7 +72,7 @@ pub(super) struct Prepared<'a> {
     notify: Option<Notify>,
     stdin: OwnedFd,
     input: Option<OwnedFd>,
-    log_offset: u64,
+    log: Place,
     group: Option<Cgroup>,
     /// Limits that are not in force, and why.
     pub(super) refusals: Vec<String>,
@@ -89,11 +90,11 @@ impl Starts<'_> {
         let input = input.map(|text| platform::input_file(text, &self.place("in"))).transpose();
         let input = input.map_err(said("cannot make its descriptor 3"))?;
         let made = self.outputs(spec)?;
-        let log_offset = std::fs::metadata(&spec.log).map_or(0, |file| file.len());
+        let log = files::end(&spec.log);
         let limited = spec.limits.as_ref().map(|limits| self.limited(&spec.unit, limits));
         let Limited { group, refusals } = limited.unwrap_or_default();
         let prepared =
-            Prepared { spec, mark, texts, made, notify, stdin, input, log_offset, group, refusals };
+            Prepared { spec, mark, texts, made, notify, stdin, input, log, group, refusals };
         Ok(prepared)
     }
 
@@ -103,7 +104,7 @@ impl Starts<'_> {
             unit: prepared.spec.unit.clone(),
             main: None,
             started: self.now,
-            log_offset: prepared.log_offset,
+            log: prepared.log,
             log_policy: prepared.spec.log_policy.clone(),
             outputs: prepared.made.iter().map(Made::pipe).collect(),
             mark: String::from_utf8_lossy(&prepared.mark).into_owned(),
@@ -151,7 +152,7 @@ impl Starts<'_> {
     }
 
     fn started(&self, prepared: Prepared<'_>, main: platform::Process) -> Started {
-        let Prepared { spec, mark, made, notify, log_offset, group, .. } = prepared;
+        let Prepared { spec, mark, made, notify, log, group, .. } = prepared;
         let unit = Unit {
             id: spec.unit.clone(),
             main: main.id(),
@@ -159,7 +160,7 @@ impl Starts<'_> {
             process: Some(main),
             child: true,
             started: self.now,
-            log_offset,
+            log,
             outputs: made.iter().map(Made::pipe).collect(),
             log_policy: spec.log_policy.clone(),
             mark,

@@ -14,7 +14,7 @@ use super::{
     protocol::{UnitId, UnitReport},
 };
 use crate::{
-    event::Tick,
+    event::{Place, Tick},
     model::{Exit, LogPolicy},
     platform::{Cgroup, FileId, ProcId, Process, Table, Tree},
 };
@@ -45,7 +45,8 @@ pub(super) struct Unit {
     /// Whether it is a child of this keeper, not one taken over.
     pub(super) child: bool,
     pub(super) started: Tick,
-    pub(super) log_offset: u64,
+    /// Where in the log its output begins.
+    pub(super) log: Place,
     pub(super) outputs: Vec<OutputPipe>,
     pub(super) log_policy: LogPolicy,
     /// `STACKRUN_ID=…`.
@@ -128,7 +129,7 @@ impl Unit {
             unit: self.id.clone(),
             pid: self.main.pid,
             started: self.started,
-            log_offset: self.log_offset,
+            log: self.log,
             notified: self.notify.as_ref().is_some_and(|notify| notify.heard),
             exit: self.end.as_ref().filter(|end| end.told).map(|end| end.exit),
             gone: self.gone,

@@ -106,7 +106,7 @@ impl Run {
                 let until = step.task.timeout.map(|timeout| step.now + timeout);
                 self.enter(RunPhase::Running { until }, step.now);
                 self.pid = Some(pid);
-                self.publish(Event::Running { pid }, step);
+                self.publish(Event::Running { pid, log: None }, step);
             }
             (RunPhase::Spawn, Input::SpawnFailed(error)) => self.conclude(Some(error), step),
             (RunPhase::Spawn | RunPhase::Running { .. }, Input::Exited { exit, .. }) => {
@@ -119,7 +119,7 @@ impl Run {
             // Cancelled before it was seen to run.
             (RunPhase::Ending { .. }, Input::Spawned { pid }) => {
                 self.pid = Some(pid);
-                self.publish(Event::Running { pid }, step);
+                self.publish(Event::Running { pid, log: None }, step);
                 self.kill(step);
             }
             (RunPhase::Ending { failed, .. }, Input::SpawnFailed(_)) => {

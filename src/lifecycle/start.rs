@@ -126,7 +126,7 @@ impl Life {
     pub(super) fn spawned(&mut self, pid: u32, step: &mut Step<'_>) {
         self.pid = Some(pid);
         self.started = Some(step.now);
-        self.publish(Event::Spawned { pid }, step);
+        self.publish(Event::Spawned { pid, log: None }, step);
     }
 
     fn clean(&mut self, step: &mut Step<'_>) {

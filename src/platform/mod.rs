@@ -36,9 +36,9 @@ pub use lock::{FolderLock, lock_folder, lock_holder};
 pub use notify::NotifySocket;
 pub use os::{
     Cgroup, Cgroups, Description, Entry, FolderWatch, Poller, ProcId, Process, Readiness, Table,
-    become_subreaper, children, command_line, describe, held_pipe, holders, keep_descriptors_from,
-    listeners, lower_own_priority, oom_killed, oom_kills, peek_bytes, predicament,
-    raise_open_files, restore_open_files, spawn, stats, transfer,
+    become_subreaper, children, command_line, descendants, describe, held_pipe, holders,
+    keep_descriptors_from, listeners, lower_own_priority, oom_killed, oom_kills, peek_bytes,
+    predicament, raise_open_files, restore_open_files, spawn, stats, transfer,
 };
 pub use own::{
     MARK, detach, environment, execute, inheritable, inherited, null, own_program,

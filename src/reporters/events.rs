@@ -32,7 +32,7 @@ fn text_of(event: &Event) -> (String, Option<Tone>) {
         },
         Event::Waiting { on } => format!("waits for {}", words::list(on)),
         Event::Starting => "starts".into(),
-        Event::Spawned { pid } | Event::Running { pid } => format!("runs, pid {pid}"),
+        Event::Spawned { pid, .. } | Event::Running { pid, .. } => format!("runs, pid {pid}"),
         Event::Checked { check, answer } => format!("{check} → {answer}"),
         Event::Ready { after_ms } => {
             return (format!("ready in {}", words::millis(*after_ms)), Some(Tone::Good));

@@ -20,6 +20,7 @@ mod steps;
 mod structured;
 pub mod summary;
 pub mod table;
+mod tame;
 pub mod terminal;
 #[cfg(test)]
 mod tests;

@@ -8,13 +8,13 @@ use super::{
     world::{World, hook_unit, main_unit},
 };
 use crate::{
-    event::{Cause, Event},
+    event::{Cause, Event, Place},
     keeper::protocol::{SpawnSpec, ToKeeper, UnitId, UnitReport},
     lifecycle::{self, Hook, PortsAnswer},
     model::{Service, Signal, StopTo, WatchThen},
     platform,
     status::ServiceState,
-    supervisor::{Command, Effect, Input, OpId, Outcome, Refusal},
+    supervisor::{Command, Effect, Input, OpId, Outcome},
 };
 
 /// How often a port that is to be released is looked at.
@@ -244,12 +244,19 @@ impl World {
         self.link.send(ToKeeper::Signal { unit, signal, tree });
     }
 
-    /// Adds the last lines of the log to what tells of a failure.
+    /// Adds what the log has to say of it: where a start begins, and the last lines to what tells
+    /// of a failure.
     fn with_evidence(&self, name: &str, generation: u64, mut event: Event) -> Event {
-        if let Event::Exited { expected: false, tail, .. } | Event::Failed { tail, .. } = &mut event
-            && tail.is_empty()
-        {
-            *tail = self.last_lines(name, generation);
+        match &mut event {
+            Event::Exited { expected: false, tail, .. } | Event::Failed { tail, .. }
+                if tail.is_empty() =>
+            {
+                *tail = self.last_lines(name, generation);
+            }
+            Event::Spawned { log, .. } | Event::Running { log, .. } => {
+                *log = self.log_of(&main_unit(name, generation));
+            }
+            _ => {}
         }
         event
     }
@@ -264,16 +271,21 @@ impl World {
         }
     }
 
+    /// Where in its log the output of a unit begins. A tree that is gone is forgotten; its lines
+    /// are still there.
+    fn log_of(&self, unit: &UnitId) -> Option<Place> {
+        let (latest, place) = *self.log_places.get(&unit.name)?;
+        (latest == unit.generation).then_some(place)
+    }
+
     /// The last lines that a generation wrote; of its `before-start`, if it got no further.
     pub(super) fn last_lines(&self, name: &str, generation: u64) -> Vec<String> {
         let before = hook_unit(name, Hook::BeforeStart, generation);
-        // A tree that is gone is forgotten; its lines are still the last ones.
-        let latest = [main_unit(name, generation), before].into_iter().find_map(|unit| {
-            let (latest, offset) = *self.log_offsets.get(&unit.name)?;
-            (latest == generation).then_some((unit.name, offset))
-        });
-        let Some((unit, offset)) = latest else { return Vec::new() };
-        let lines = excerpt::last_lines(&self.places.log(&unit.replace(':', ".")), offset);
+        let latest = [main_unit(name, generation), before]
+            .into_iter()
+            .find_map(|unit| self.log_of(&unit).map(|place| (unit.name, place)));
+        let Some((unit, place)) = latest else { return Vec::new() };
+        let lines = excerpt::last_lines(&self.places.log(&unit.replace(':', ".")), place.offset);
         lines.into_iter().map(|line| self.desk.conceal(line)).collect()
     }
 
@@ -300,6 +312,11 @@ impl World {
         let (generation, started) = view.map_or((0, None), |view| (view.generation, view.started));
         let shown = path.strip_prefix(&self.places.folder).unwrap_or(path).display().to_string();
         let cause = Cause::Watch { path: shown.clone() };
+        if let Some(task) = self.core.held_by(&name) {
+            let text = format!("{shown} changed; not acted upon: held by task {task}");
+            self.publish(Some(&name), None, Event::Notice { text }, cause);
+            return;
+        }
         let command = match self.watches.react(watch, started) {
             Reaction::Nothing => return,
             Reaction::Paused => {
@@ -318,19 +335,13 @@ impl World {
                 return;
             }
             Reaction::Do(WatchThen::Restart) => {
-                let names = vec![name.clone()];
-                Command::Restart { stack: None, names, with_dependents: false }
+                Command::Restart { stack: None, names: vec![name], with_dependents: false }
             }
             Reaction::Do(WatchThen::Task(task)) => {
                 let stack = Box::new(self.core.stack().clone());
                 Command::Run { stack, task, args: Vec::new(), force: true }
             }
         };
-        if let Err(Refusal::Window { task, .. }) = self.core.plan(&command, platform::now()) {
-            let text = format!("{shown} changed; not restarted for that: held by task {task}");
-            self.publish(Some(&name), None, Event::Notice { text }, cause);
-            return;
-        }
         let op = self.next_op();
         self.command(op, command, cause);
     }

@@ -209,8 +209,8 @@ impl World {
     pub(super) fn keeper_says(&mut self, message: FromKeeper) {
         match message {
             FromKeeper::Hello { .. } => {}
-            FromKeeper::Spawned { unit, pid, log_offset, at } => {
-                self.remember(&unit, pid, log_offset, at);
+            FromKeeper::Spawned { unit, pid, log, at } => {
+                self.remember(&unit, pid, log, at);
                 if is_main(&unit) {
                     let name = unit.name.clone();
                     self.unit_input(unit, lifecycle::Input::Spawned { pid });

@@ -192,6 +192,27 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_that_went_wrong_costs_its_record_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let mut ledger = Ledger::open(&path);
+        let written: Vec<Record> = (0..3).map(|_| append(&mut ledger)).collect();
+        let whole = std::fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut spoilt = whole.clone();
+            spoilt[at] ^= 0x55;
+            std::fs::write(&path, &spoilt).unwrap();
+            let line = whole[..at].iter().filter(|byte| **byte == b'\n').count();
+            let kept: Vec<Record> = Ledger::open(&path).since(0).cloned().collect();
+            // Without its end a line takes the next one with it.
+            let lost = if whole[at] == b'\n' { line..line + 2 } else { line..line + 1 };
+            let expected = (0..3).filter(|number| !lost.contains(number));
+            let expected: Vec<Record> = expected.map(|number| written[number].clone()).collect();
+            assert_eq!(kept, expected, "byte {at}");
+        }
+    }
+
+    #[test]
     fn a_ledger_that_cannot_be_written_still_serves_from_memory() {
         let mut ledger = Ledger::open(Path::new("/proc/no/such/ledger"));
         append(&mut ledger);

@@ -41,7 +41,7 @@ impl World {
             self.used = true;
         }
         for report in &units {
-            self.remember(&report.unit, report.pid, report.log_offset, report.started);
+            self.remember(&report.unit, report.pid, report.log, report.started);
             self.ports.give(&report.unit.name);
         }
         let effects = self.core.resume(now);
@@ -92,8 +92,8 @@ impl World {
 
     /// What became of a process tree while nobody was there to be told.
     fn catch_up(&mut self, report: UnitReport) {
-        let UnitReport { unit, pid, log_offset, started, notified, exit, gone } = report;
-        self.keeper_says(FromKeeper::Spawned { unit: unit.clone(), pid, log_offset, at: started });
+        let UnitReport { unit, pid, log, started, notified, exit, gone } = report;
+        self.keeper_says(FromKeeper::Spawned { unit: unit.clone(), pid, log, at: started });
         if notified {
             self.keeper_says(FromKeeper::Notified { unit: unit.clone() });
         }

@@ -262,6 +262,11 @@ impl Supervisor {
         node.as_task().map(|unit| &*unit.now)
     }
 
+    /// The task whose exclusive window holds a service down.
+    pub fn held_by(&self, name: &str) -> Option<&str> {
+        self.nodes[self.graph.id(name)?].standing.held.as_deref()
+    }
+
     /// When the present run of a task began, or its last one.
     pub fn began(&self, name: &str) -> Option<Tick> {
         let node = &self.nodes[self.graph.id(name)?];

@@ -9,6 +9,7 @@ mod clients;
 mod flood;
 mod killing;
 mod trees;
+mod window;
 mod writes;
 
 use std::env;

@@ -1,38 +1,31 @@
 //! `run`: a task with its needs, its output on the terminal.
 
-use std::{
-    io::{self, IsTerminal},
-    path::Path,
-    time::Duration,
-};
+mod lost;
+mod output;
 
 use clap_complete::engine::ArgValueCandidates;
+use lost::Lost;
+use output::Output;
 
 use crate::{
     cli::{
         ask, caller,
-        context::{Context, status_of, write_out},
+        context::{Context, status_of},
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
         interrupt, names, programs,
         verbs::completions::stack_names,
     },
     control::{Client, Request},
-    event::{Event, Record},
-    logs::{Follower, Log},
     model::{Stack, Task, TaskBody},
     reporters::{
-        Reporter, Symbol,
-        board::{Board, Goal},
+        Symbol,
+        board::{Board, Goal, Phase},
         headline, words,
     },
-    status::{ServiceState, Status, TaskState},
-    supervisor::{Command, How, Outcome, Refusal, Until},
+    status::TaskState,
+    supervisor::{Command, How, Outcome, Refusal},
 };
-
-/// How often, and after which pause, another supervisor is looked for.
-const REJOINS: u32 = 100;
-const PAUSE: Duration = Duration::from_millis(100);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -111,8 +104,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     );
     let ended = match ended {
         Err(Error::Client(_)) => {
-            let mut run = Lost { task, began, before: &before, follower: &mut output };
-            run.rejoin(&stack.dir, &mut reporter)
+            Lost::new(task, &before, &mut output).rejoin(&stack.dir, &mut reporter)
         }
         ended => ended,
     };
@@ -123,7 +115,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             if let Some(refusal) = outcome.refused {
                 return Err(refusal.into());
             }
-            let passed_on = passed_on(&task.name, &outcome, context);
+            let row = reporter.board().row(&task.name);
+            let told = row.is_some_and(|row| matches!(row.phase, Phase::Settled(_)));
+            let passed_on = passed_on(&task.name, &outcome, told, context);
             Ok(if interrupt::count() > 0 { status::INTERRUPTED } else { passed_on })
         }
         Ended::Timeout | Ended::Interrupted => {
@@ -135,7 +129,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
 }
 
 /// The exit status of the task itself.
-fn passed_on(task: &str, outcome: &Outcome, context: &Context) -> u8 {
+fn passed_on(task: &str, outcome: &Outcome, told: bool, context: &Context) -> u8 {
     let of_task = outcome.results.iter().find(|settled| settled.name == task);
     let (text, status) = match of_task.map(|settled| &settled.how) {
         Some(How::Ready { .. } | How::Unchanged | How::Skipped | How::Stopped) => {
@@ -152,9 +146,10 @@ fn passed_on(task: &str, outcome: &Outcome, context: &Context) -> u8 {
                 }
             };
         }
-        Some(How::Failed { exit: Some(exit), .. }) => {
+        Some(How::Failed { exit: Some(exit), reason, .. }) => {
             let code = u8::try_from(exit.shell_status()).ok().filter(|code| *code != 0);
-            (None, code.unwrap_or(status::FAILED))
+            let text = (!told).then(|| format!("{task} failed: {reason}"));
+            (text, code.unwrap_or(status::FAILED))
         }
         Some(How::Failed { reason, .. }) => (Some(reason.clone()), status::OWN),
         Some(How::Blocked { by }) => {
@@ -191,157 +186,4 @@ fn missing_programs(stack: &Stack, task: &Task, context: &Context) -> Option<u8>
     let own = missing.iter().any(|missing| missing.owner == task.name);
     context.complain(&Error::MissingPrograms(missing));
     Some(if own { status::NOT_FOUND } else { status::OWN })
-}
-
-/// A run whose supervisor was killed: it goes on, and the next supervisor knows of it.
-struct Lost<'a> {
-    task: &'a Task,
-    began: jiff::Timestamp,
-    before: &'a Status,
-    follower: &'a mut Output,
-}
-
-impl Lost<'_> {
-    /// Waits for the run's end, and for what its window held down.
-    fn rejoin(&mut self, dir: &Path, reporter: &mut Reporter) -> Result<Ended, Error> {
-        for _ in 0..REJOINS {
-            let ended = match Client::connect_or_launch(dir) {
-                Ok(mut client) => self.follow(&mut client, reporter),
-                Err(error) => Err(error.into()),
-            };
-            match ended {
-                // Killed once more, or not there yet.
-                Err(Error::Client(_)) => std::thread::sleep(PAUSE),
-                ended => return ended,
-            }
-        }
-        Err(Error::Other(format!("{} goes on, but nobody can be asked about it", self.task.name)))
-    }
-
-    fn follow(&mut self, client: &mut Client, reporter: &mut Reporter) -> Result<Ended, Error> {
-        let status = status_of(client)?;
-        let known = status.tasks.iter().find(|known| known.name == self.task.name);
-        let ours = known.is_some_and(|known| match known.state {
-            TaskState::Waiting | TaskState::Running => true,
-            TaskState::Done | TaskState::Failed | TaskState::Skipped => {
-                known.since.is_some_and(|since| since >= self.began)
-            }
-            TaskState::Idle => false,
-        });
-        if !ours {
-            let name = &self.task.name;
-            return Err(Error::Other(format!("{name} was not run: who was asked was killed")));
-        }
-        let task = vec![self.task.name.clone()];
-        let Ended::Outcome { mut outcome, left } = self.wait(client, reporter, task)? else {
-            return Ok(Ended::Interrupted);
-        };
-        let up = self.before.services.iter().filter(|service| service.state == ServiceState::Ready);
-        let up: Vec<String> = up.map(|service| service.name.clone()).collect();
-        if !up.is_empty() {
-            let Ended::Outcome { outcome: back, .. } = self.wait(client, reporter, up)? else {
-                return Ok(Ended::Interrupted);
-            };
-            outcome.results.extend(back.results);
-        }
-        Ok(Ended::Outcome { outcome, left })
-    }
-
-    fn wait(
-        &mut self,
-        client: &mut Client,
-        reporter: &mut Reporter,
-        names: Vec<String>,
-    ) -> Result<Ended, Error> {
-        let request = Request::Do {
-            command: Command::Wait { names, until: Until::Done },
-            line: caller::command_line(),
-            env: None,
-            follow: true,
-            foreground: false,
-            take_ports: false,
-        };
-        let output = &mut *self.follower;
-        carry_out(client, request, (None, OnInterrupt::Leave), reporter, |reporter, record| {
-            output.show(reporter, record)
-        })
-    }
-}
-
-/// The task's output, from its log to standard output, byte by byte.
-struct Output {
-    task: String,
-    follower: Follower,
-    /// Whether its steps are shown below its output.
-    has_steps: bool,
-    /// Whether the output and the steps share a terminal.
-    shares: bool,
-    /// The beginning of a line that is not whole yet.
-    begun: Vec<u8>,
-}
-
-impl Output {
-    fn of(dir: &Path, task: &Task) -> Self {
-        let log = Log::new(&dir.join(".stackrun").join("logs"), &task.name);
-        Self {
-            task: task.name.clone(),
-            follower: Follower::from_end(&log),
-            has_steps: matches!(task.body, TaskBody::Steps(_)),
-            shares: io::stdout().is_terminal() && io::stderr().is_terminal(),
-            begun: Vec::new(),
-        }
-    }
-
-    /// Whether who sees the steps sees the output, too.
-    fn is_seen(&self) -> bool {
-        self.shares || !io::stderr().is_terminal()
-    }
-
-    /// Shows what has come: all of it before the record that tells of an end.
-    fn show(&mut self, reporter: &mut Reporter, record: Option<&Record>) -> Result<(), Error> {
-        let of_task = record.filter(|record| record.name.as_deref() == Some(&*self.task));
-        match of_task.map(|record| &record.event) {
-            // Once the task itself runs the screen is its own.
-            Some(Event::Running { .. }) if !self.has_steps => reporter.finish(),
-            Some(Event::StepEnded { .. } | Event::Done { .. } | Event::Failed { .. }) => {
-                return self.finish(reporter);
-            }
-            Some(_) | None => {}
-        }
-        self.copy(reporter).map(|_| ())
-    }
-
-    fn copy(&mut self, reporter: &Reporter) -> Result<bool, Error> {
-        let bytes = self.follower.bytes();
-        if bytes.is_empty() {
-            return Ok(false);
-        }
-        if !(self.shares && reporter.is_live()) {
-            write_out(&bytes)?;
-            return Ok(true);
-        }
-        // Whole lines: what moves would be drawn over the beginning of one.
-        self.begun.extend(bytes);
-        if let Some(end) = memchr::memrchr(b'\n', &self.begun) {
-            let rest = self.begun.split_off(end + 1);
-            let lines = std::mem::replace(&mut self.begun, rest);
-            reporter.beside(|| write_out(&lines))?;
-        }
-        Ok(true)
-    }
-
-    /// The rest: what the task wrote last may be on its way to the log still.
-    fn finish(&mut self, reporter: &Reporter) -> Result<(), Error> {
-        while self.copy(reporter)? {}
-        std::thread::sleep(Duration::from_millis(20));
-        while self.copy(reporter)? {}
-        if !self.begun.is_empty() {
-            let mut line = std::mem::take(&mut self.begun);
-            if reporter.is_live() {
-                line.push(b'\n');
-            }
-            reporter.beside(|| write_out(&line))?;
-        }
-        Ok(())
-    }
 }

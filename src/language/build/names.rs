@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::language::{
     layers::{Item, Layered},
+    name,
     problem::{Edge, NameProblem, Problems, WholeProblem},
     source::Spanned,
 };
@@ -91,7 +92,8 @@ impl Names {
             Some(profile) => NameProblem::OnlyInProfile { name: owned, profile: profile.clone() },
             None => {
                 let fits = |kind: &Kind| wanted.contains(kind.name());
-                let known = self.kinds.iter().filter(|(_, kind)| fits(kind));
+                let known = self.kinds.iter();
+                let known = known.filter(|(name, kind)| fits(kind) && name::is_valid(name));
                 let known = known.map(|(name, _)| name.clone()).collect();
                 NameProblem::UnknownName { name: owned, wanted, known }
             }

@@ -48,11 +48,16 @@ impl PortProblem {
                     .help("begin lower, or take `port \"auto\"`")
             }
             Self::UnknownPort { name, of, known } => {
+                let is_number = name.value.parse::<u16>().is_ok();
+                let declare = match is_number {
+                    true => format!("declare it: `port {}`", name.value),
+                    false => format!("name one: `port 8000 name=\"{}\"`", name.value),
+                };
                 Description::new("unknown-port", format!("`{of}` has no port `{}`", name.value))
                     .at(name.span, "names no port")
-                    .maybe_help(near(&name.value, known))
+                    .maybe_help(if is_number { None } else { near(&name.value, known) })
                     .maybe_help(list("its ports are", known))
-                    .help(format!("name one: `port 8000 name=\"{}\"`", name.value))
+                    .help(declare)
             }
             Self::CheckWithoutPort { check, of } => {
                 let message = format!("`{}` checks a port, but `{of}` has none", check.value);

@@ -43,6 +43,12 @@ pub(in crate::language) enum BadExpression {
 }
 
 impl TextProblem {
+    /// Whether only a variable or a service is missing, that another machine or profile may have.
+    pub(in crate::language) fn may_hold_elsewhere(&self) -> bool {
+        use BadExpression::{NoService, Unset};
+        matches!(self, Self::Expression { bad: Unset(_) | NoService(..), .. })
+    }
+
     pub(super) fn describe(&self) -> Description {
         match self {
             Self::Unclosed { at } => unclosed(*at),

@@ -19,8 +19,10 @@ struct Walk {
     open: Vec<Open>,
     /// A `}` that is indented further than the line of what it closes.
     odd: Option<std::ops::Range<usize>>,
-    /// Where the last block at the top ended.
+    /// Where the last node that may stand at the top ended, if with a block.
     closed: usize,
+    /// Where, behind it, nodes begin that may not.
+    stray: Option<usize>,
 }
 
 impl Hints<'_> {
@@ -42,7 +44,14 @@ impl Hints<'_> {
                     self.close(token, balanced, &mut walk);
                     walk.hints.extend(self.glued_node(at));
                 }
-                Kind::Word | Kind::Quoted if fresh => self.suspect(&mut walk.open, token),
+                Kind::Word | Kind::Quoted if fresh => {
+                    self.suspect(&mut walk.open, token);
+                    if walk.open.is_empty() {
+                        let is_top = schema::document().child(self.of(token)).is_some();
+                        let start = token.range.start;
+                        walk.stray = if is_top { None } else { walk.stray.or(Some(start)) };
+                    }
+                }
                 _ => {}
             }
             fresh = match token.kind {
@@ -99,42 +108,30 @@ impl Hints<'_> {
             }
             Some(_) => {}
             None => {
-                let extra = walk.odd.take();
-                walk.hints.push(self.too_many(token, extra, walk.closed));
+                let hint = self.too_many(token, walk);
+                walk.hints.push(hint);
             }
         }
-        if walk.open.is_empty() {
-            walk.closed = token.range.end;
+        if walk.open.is_empty() && walk.stray.is_none() {
+            walk.closed = at;
         }
     }
 
-    /// A `}` that closes nothing; or an `odd` one before it that closed too much.
-    fn too_many(&self, token: &Token, odd: Option<std::ops::Range<usize>>, closed: usize) -> Hint {
+    /// A `}` that closes nothing; or an odd one before it that closed too much.
+    fn too_many(&self, token: &Token, walk: &mut Walk) -> Hint {
         let help = "take it out, or the `}` before it that closed too early";
-        let range = odd.clone().unwrap_or_else(|| token.range.clone());
-        let label = if odd.is_some() { "closes more than its line says" } else { "closes nothing" };
-        let mut hint = self.hint(range.clone(), "a `}` too many", label, help);
-        if odd.is_some() {
-            return hint.mend(range, "");
+        if let Some(odd) = walk.odd.take() {
+            let label = "closes more than its line says";
+            return self.hint(odd.clone(), "a `}` too many", label, help).mend(odd, "");
         }
-        // What stands before it, and not at the top, belongs to the block that was closed early.
-        let mut stray = false;
-        for (at, token) in self.tokens.iter().enumerate() {
-            let inside = token.range.start >= closed && token.range.end <= range.start;
-            let begins = at.checked_sub(1).is_none_or(|before| {
-                let kind = self.tokens[before].kind;
-                matches!(kind, Kind::Newline | Kind::Semicolon | Kind::Close)
-            });
-            if inside && begins && token.kind != Kind::Newline {
-                stray = schema::document().child(self.of(token)).is_none();
-            }
-            if inside && stray && token.kind != Kind::Newline {
-                hint = hint.mend(token.range.clone(), "");
-                let early = closed.saturating_sub(1)..token.range.end;
-                hint.hole = Some(self.missing.original(early));
-            }
-        }
-        hint.mend(range, "")
+        let range = token.range.clone();
+        let mut hint = self.hint(range.clone(), "a `}` too many", "closes nothing", help);
+        let Some(stray) = walk.stray.take() else { return hint.mend(range, "") };
+        // What stands before it belongs to the block that was closed early, or to one whose first
+        // line is not there.
+        hint.hole = Some(self.missing.original(walk.closed..range.end));
+        hint.loses_names = true;
+        hint.mend(stray..range.end, "")
     }
 
     /// A line that begins no further in than the block it is in.

@@ -6,13 +6,16 @@ use crate::language::schema;
 impl Hints<'_> {
     /// What is wrong with words and strings; one problem for words that touch.
     pub(super) fn words(&self) -> Vec<Hint> {
-        let mut hints = Vec::new();
+        let mut hints: Vec<Hint> = Vec::new();
         // One problem for what belongs together; the rest of a comment or list is no other.
         let mut told_to = 0;
         for (at, token) in self.tokens.iter().enumerate() {
             let told = at > 0 && token.range.start <= told_to && token.kind != Kind::Newline;
             if told {
                 told_to = told_to.max(token.range.end);
+                if let (Kind::UnclosedString, Some(last)) = (token.kind, hints.last_mut()) {
+                    last.mends.extend(self.unclosed_string(token).mends);
+                }
                 continue;
             }
             let Some(hint) = self.bad(at) else { continue };
@@ -113,44 +116,45 @@ impl Hints<'_> {
 
     /// A string whose line, or file, ends first.
     fn unclosed_string(&self, token: &Token) -> Hint {
-        let hint = |label| {
-            self.hint(
-                token.range.start..token.range.start + 1,
-                "a string is never closed",
-                label,
-                "a string of several lines stands between `\"\"\"`, each on a line of its own",
-            )
-        };
+        let range = token.range.clone();
         let spelling = self.of(token);
-        let mut hint = match spelling.trim_start_matches('#').starts_with("\"\"\"") {
-            false => {
-                // The braces at the end of its line are none of its own.
-                let text = spelling.trim_end_matches([' ', '\t', ';', '{', '}']);
-                let rest = token.range.start + text.len()..token.range.end;
-                let hashes = spelling.len() - spelling.trim_start_matches('#').len();
-                let quote = if hashes > 0 && text.ends_with('"') { "" } else { "\"" };
-                let closing = format!("{quote}{}", "#".repeat(hashes));
-                let hint = hint("opened here; its line ends without a `\"`");
-                match self.text[rest.clone()].contains(['{', '}']) && text.len() > hashes + 1 {
-                    true => hint.mend(rest.start..rest.start, closing),
-                    false => hint,
-                }
-            }
-            true => {
-                let lines = spelling.match_indices('\n').map(|(at, _)| token.range.start + at + 1);
-                // It has swallowed what begins at the margin.
-                let margin = lines.into_iter().find(|line| {
-                    let line = &self.text[*line..];
-                    let word = line.find(|c: char| !c.is_ascii_alphabetic() && c != '-');
-                    let word = &line[..word.unwrap_or(line.len())];
-                    line.starts_with('}') || schema::document().child(word).is_some()
-                });
-                let end = margin.unwrap_or(token.range.end);
-                hint("opened here; no `\"\"\"` follows").mend(token.range.start..end, "\"\"\n")
-            }
+        let hashes = spelling.len() - spelling.trim_start_matches('#').len();
+        let long = spelling[hashes..].starts_with("\"\"\"");
+        let label = match long {
+            true => "opened here; no `\"\"\"` follows",
+            false => "opened here; its line ends without a `\"`",
         };
-        hint.hole = Some(token.range.start..token.range.start + 1);
-        hint
+        let help = "a string of several lines stands between `\"\"\"`, each on a line of its own";
+        let opened = range.start..range.start + 1;
+        let mut hint = self.hint(opened.clone(), "a string is never closed", label, help);
+        hint.hole = Some(opened.clone());
+        if long {
+            return hint.mend(range.start..self.margin(token).unwrap_or(range.end), "\"\"\n");
+        }
+        // The braces at the end of its line are none of its own.
+        let text = spelling.trim_end_matches([' ', '\t', ';', '{', '}']);
+        let end = range.start + text.len();
+        if !self.text[end..range.end].contains(['{', '}']) {
+            return hint;
+        }
+        match (text.len() == hashes + 1, hashes > 0 && text.ends_with('"')) {
+            // A quote too many.
+            (true, _) => hint.mend(range.start..end, " "),
+            (false, true) => hint.mend(end..end, "#".repeat(hashes)),
+            (false, false) => hint.mend(end..end, format!("\"{}", "#".repeat(hashes))),
+        }
+    }
+
+    /// The first line in a long string that begins as a node at the top does, or ends one: it has
+    /// been swallowed.
+    fn margin(&self, token: &Token) -> Option<usize> {
+        let lines = self.of(token).match_indices('\n').map(|(at, _)| token.range.start + at + 1);
+        lines.into_iter().find(|line| {
+            let line = &self.text[*line..];
+            let word = line.find(|c: char| !c.is_ascii_alphabetic() && c != '-');
+            let word = &line[..word.unwrap_or(line.len())];
+            line.starts_with('}') || schema::document().child(word).is_some()
+        })
     }
 
     /// A line of a `"""` string that is indented less than its end.

@@ -20,7 +20,7 @@ pub use folder_watch::FolderWatch;
 pub use oom::{oom_killed, oom_kills};
 pub use poller::{Poller, Readiness};
 pub use ports::{holders, listeners};
-pub use process::{ProcId, Process};
+pub use process::{ProcId, Process, descendants};
 pub use setup::{
     become_subreaper, children, keep_descriptors_from, lower_own_priority, raise_open_files,
     restore_open_files,

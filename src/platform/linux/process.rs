@@ -50,6 +50,27 @@ fn slept() -> Duration {
     since_boot(ClockId::Boottime).saturating_sub(since_boot(ClockId::Monotonic))
 }
 
+/// The children of a process, their children, and so on (proc_pid_children(5)): cheap, and only
+/// as good as a list can be of those who come and go.
+pub fn descendants(pid: u32) -> Vec<ProcId> {
+    let mut found: Vec<ProcId> = Vec::new();
+    let mut parents = vec![pid];
+    while let Some(parent) = parents.pop() {
+        let threads = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten();
+        for thread in threads.flatten() {
+            let list = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            let pids = list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
+            for child in pids.filter_map(ProcId::of) {
+                if !found.contains(&child) {
+                    found.push(child);
+                    parents.push(child.pid);
+                }
+            }
+        }
+    }
+    found
+}
+
 /// A process that cannot be mistaken for another one.
 #[derive(Debug)]
 pub struct Process {

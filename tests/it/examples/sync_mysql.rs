@@ -95,7 +95,8 @@ fn a_failure_leaves_production_as_it_was(stack: &Stack) {
     assert!(before.1.iter().all(|backup| backups(stack).contains(backup)));
     let databases = sql(stack, "app_prod", "show databases like 'app\\\\_%'");
     assert_eq!(databases, "app_dev\napp_prod\n");
-    stack.run("why sync-structure").says("Unknown column 'email'");
+    stack.run("why sync-structure").says("has failed");
+    stack.run("logs sync-structure").says("Unknown column 'email'");
 }
 
 fn the_window_outlives_who_asked_for_it(stack: &Stack) {

@@ -141,7 +141,10 @@ impl Stack {
 
     /// Replaces the stack file; see [`Stack::new`] for what may stand in it.
     pub(crate) fn write(&self, text: &str) {
-        let mut text = text.replace("@testbed", &testbed().display().to_string());
+        let mut text = text.to_owned();
+        if text.contains("@testbed") {
+            text = text.replace("@testbed", &testbed().display().to_string());
+        }
         // From the last one on, because `@1` also begins `@10`.
         for index in (0..self.ports.len()).rev() {
             let name = format!("@{index}");

@@ -45,7 +45,7 @@ fn as_root_another_user_controls_nothing() {
     set_mode(stack.folder(), 0o755);
     stack.up();
     let pid = stack.pid("a");
-    for line in ["status", "down", "up", "restart a", "signal KILL a", "upgrade"] {
+    for line in ["status", "down", "up", "restart a", "signal a KILL", "upgrade"] {
         refused(&stack, line);
     }
     assert_eq!(stack.pid("a"), pid);
@@ -98,7 +98,7 @@ fn a_runtime_folder_that_others_may_have_made_is_refused() {
     let _there = fs::create_dir(base);
     set_mode(base, 0o700);
     fs::create_dir(&places.runtime).expect("a folder");
-    set_mode(&places.runtime, 0o770);
+    set_mode(&places.runtime, 0o750);
     stack.run("up").exits(1).says("is open to other users").says("chmod 700");
     fs::remove_dir(&places.runtime).expect("it is empty: nothing was made in it");
     let elsewhere = stack.path("elsewhere");

@@ -83,7 +83,7 @@ fn an_upgrade_during_a_start_and_a_stop_goes_on_with_both() {
         stack.run("upgrade").exits(0).says("nothing was restarted");
     }
     assert_ne!(stack.supervisor().pid, supervisor.pid);
-    assert_eq!((stack.state("db").as_str(), stack.state("api").as_str()), ("starting", "idle"));
+    assert_eq!((stack.state("db").as_str(), stack.state("api").as_str()), ("starting", "waiting"));
     assert_eq!(stack.state("slow"), "stopping");
     assert_eq!(stack.pid("db"), db);
     stack.put("go", "");

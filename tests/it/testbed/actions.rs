@@ -312,7 +312,7 @@ fn grab(path: &str) {
     // SAFETY: system calls on a descriptor that is open.
     let (taken, foreground) = unsafe {
         (
-            libc::ioctl(terminal, libc::TIOCSCTTY, 1) == 0,
+            libc::ioctl(terminal, libc::TIOCSCTTY, 0) == 0,
             libc::tcsetpgrp(terminal, libc::getpid()) == 0,
         )
     };

@@ -111,7 +111,7 @@ fn as_root_a_number_that_is_a_strangers_by_now_is_left_alone() {
         service "b" { run "@testbed lock b.lock" }
         "#,
     );
-    for line in ["down", "restart", "up", "down a", "signal TERM a"] {
+    for line in ["down", "restart", "up", "down a", "signal a TERM"] {
         stack.up();
         let number = stack.pid("a");
         let supervisor = stack.supervisor();
