@@ -23,6 +23,7 @@
 //!
 //! - [`model`]: plain data, what a stack is.
 //! - [`language`]: text → `Stack`, with every problem at its place.
+//! - [`import`]: a first stack file, from what other tools have been told.
 //! - [`graph`]: closure, order, cycles (petgraph).
 //! - [`event`], [`status`]: what happened, and what is: the published vocabulary.
 //! - [`plan`], [`lifecycle`], [`supervisor`]: the pure core. No I/O, no clock: inputs and the
@@ -38,6 +39,7 @@ pub mod cli;
 pub mod control;
 pub mod event;
 pub mod graph;
+pub mod import;
 pub mod keeper;
 pub mod language;
 pub mod lifecycle;

@@ -11,6 +11,7 @@ use std::{
 const LAYERS: &[(&str, &str)] = &[
     ("model", ""),
     ("language", "model"),
+    ("import", "language"),
     ("graph", "model"),
     ("event", "model"),
     ("status", "model event"),
@@ -27,12 +28,13 @@ const LAYERS: &[(&str, &str)] = &[
 ];
 
 /// The command line is the only place that composes.
-const EVERYTHING: &str = "model language graph event status plan lifecycle supervisor platform \
+const EVERYTHING: &str = "model language import graph event status plan lifecycle supervisor platform \
                           logs keeper control runtime reporters";
 
 /// Crates that belong to some layers alone.
 const CRATES: &[(&str, &str)] = &[
     ("kdl", "language"),
+    ("saphyr", "import"),
     ("petgraph", "graph language"),
     ("indicatif", "reporters"),
     ("tokio", "control runtime cli"),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::verbs::{
-    attach, check, completions, doctor, down, events, exec, explain, fmt, graph, init, logs, ls,
+    attach, check, completions, doctor, down, events, exec, explain, fmt, graph, import, init, logs, ls,
     ports, restart, run, schema, show, signal, status, up, upgrade, wait, why,
 };
 
@@ -103,6 +103,7 @@ pub(super) enum Verb {
     Doctor(doctor::Args),
     Upgrade(upgrade::Args),
     Init(init::Args),
+    Import(import::Args),
     Explain(explain::Args),
     Schema(schema::Args),
     Fmt(fmt::Args),

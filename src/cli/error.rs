@@ -75,6 +75,8 @@ pub(super) enum Error {
         /// Why.
         error: io::Error,
     },
+    /// A file that is to be written is there already.
+    Exists(PathBuf),
     /// Whoever reads the output has gone away: `stackrun logs | head`.
     OutputClosed,
     /// Anything else, in one line.
@@ -102,6 +104,7 @@ impl Error {
             | Self::Declined
             | Self::Exec { .. }
             | Self::Io { .. }
+            | Self::Exists(_)
             | Self::Other(_) => status::FAILED,
             Self::OutputClosed => status::OK,
         }
@@ -152,6 +155,7 @@ impl Error {
             }
             Self::Client(_) => "`stackrun doctor` looks for the cause".into(),
             Self::Unconfirmed(_) => "`--yes` answers it".into(),
+            Self::Exists(_) => "nothing was written; `--stdout` shows what would be".into(),
             Self::Argument(_)
             | Self::Declined
             | Self::Exec { .. }
@@ -200,6 +204,7 @@ impl std::fmt::Display for Error {
                 io::ErrorKind::PermissionDenied => write!(f, "`{program}` is not executable"),
                 _ => write!(f, "cannot run `{program}`: {error}"),
             },
+            Self::Exists(path) => write!(f, "{} is there already", path.display()),
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
             Self::OutputClosed => f.write_str("nobody reads the output"),
         }

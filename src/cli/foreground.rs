@@ -7,7 +7,8 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{
     caller,
     context::{Context, status_of},
-    conversation::{Ended, OnInterrupt, carry_out},
+    conversation::Ended,
+    doing::Doing,
     error::{Error, status},
     following::Following,
     interrupt, outcome,
@@ -39,8 +40,7 @@ pub(super) fn attach(
 ) -> Result<(), Error> {
     interrupt::watch();
     let _echo = NoEcho::new();
-    let interrupts = interrupt::count();
-    while interrupt::count() == interrupts {
+    while !interrupt::take() {
         let came = logs.print_new()?;
         match client.next(Some(logs.pause(came))) {
             Ok(_) => {}
@@ -70,10 +70,9 @@ pub(super) fn follow(
 ) -> Result<u8, Error> {
     interrupt::watch();
     let echo = NoEcho::new();
-    let interrupts = interrupt::count();
     let events = client.ask(Request::Events { since: 0, follow: true })?;
     let mut exits: BTreeMap<String, Exit> = BTreeMap::new();
-    while interrupt::count() == interrupts {
+    while !interrupt::take() {
         let came = logs.print_new()?;
         let Some(answer) = client.next(Some(logs.pause(came)))? else { continue };
         let Reply::Record { record } = answer.reply else { continue };
@@ -149,21 +148,12 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
     let began = caller::now();
     let board = Board::of_status(&status_of(client)?, Goal::Down);
     let mut reporter = context.reporter(board, began);
-    let down = || Request::Do {
-        command: Command::Down { names: Vec::new() },
-        line: caller::command_line(),
-        env: None,
-        follow: true,
-        foreground: false,
-        take_ports: false,
-    };
-    let mut ended =
-        carry_out(client, down(), (None, OnInterrupt::Leave), &mut reporter, |_| Ok(()));
-    if let Ok(Ended::Interrupted) = ended {
+    let down = || Doing::new(Command::Down { names: Vec::new() }, None);
+    let mut ended = down().carry_out(client, &mut reporter);
+    if let Ok(Ended::Early(_)) = ended {
         kill_all(client)?;
-        ended = carry_out(client, down(), (None, OnInterrupt::Leave), &mut reporter, |_| Ok(()));
+        ended = down().carry_out(client, &mut reporter);
     }
-    reporter.finish();
     let took = words::between(began, caller::now());
     match ended? {
         Ended::Outcome { outcome, left } => {
@@ -171,7 +161,7 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
             context.say_all(&summary::down(&stack.name, &outcome, left, took, context.err));
             outcome::exit_status(&outcome)
         }
-        Ended::Timeout | Ended::Interrupted => Ok(status::INTERRUPTED),
+        Ended::Early(_) => Ok(status::INTERRUPTED),
     }
 }
 

@@ -11,7 +11,9 @@ mod busy;
 mod caller;
 mod context;
 mod conversation;
+mod doing;
 mod error;
+mod first_file;
 mod following;
 mod foreground;
 mod holding;
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
         Verb::Doctor(args) => verbs::doctor::run(args, &context),
         Verb::Upgrade(args) => verbs::upgrade::run(args, &context),
         Verb::Init(args) => verbs::init::run(args, &context),
+        Verb::Import(args) => verbs::import::run(args, &context),
         Verb::Explain(args) => verbs::explain::run(args, &context),
         Verb::Schema(args) => verbs::schema::run(args, &context),
         Verb::Fmt(args) => verbs::fmt::run(args, &context),

@@ -70,6 +70,11 @@ pub struct Loaded {
     pub warnings: Vec<miette::Report>,
 }
 
+/// Whether a `run` of one string may be this: words that need no shell.
+pub fn is_plain_command(text: &str) -> bool {
+    words::split(text).is_ok()
+}
+
 /// Reads and checks a stack file and everything it includes.
 ///
 /// # Errors

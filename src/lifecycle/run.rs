@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Effect, Hook, Input, KILL_WITHIN, Run, RunPhase, TaskStep, millis, span};
+use super::{Effect, Hook, Input, KILL_WITHIN, Run, RunPhase, TaskStep, millis};
 use crate::{
     event::{Cause, Event, Tick},
-    model::Exit,
+    model::{Exit, time},
 };
 
 /// How long a cancelled task may take to end by itself.
@@ -148,7 +148,7 @@ impl Run {
         match &mut self.phase {
             RunPhase::Running { .. } => {
                 let timeout = step.task.timeout.unwrap_or_default();
-                let failed = Some(format!("not done within {}", span(timeout)));
+                let failed = Some(format!("not done within {}", time::setting(timeout)));
                 self.end(failed, false, KILL_WITHIN, step);
                 self.kill(step);
             }

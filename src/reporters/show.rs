@@ -1,6 +1,6 @@
 //! A service or task as resolved: every value, and where it was set.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use super::{
     theme::{Theme, Tone, pad},
@@ -9,6 +9,7 @@ use super::{
 use crate::model::{
     Check, Command, EnvValue, ExitPattern, HttpTarget, Need, NeedUntil, PortNumber, PortRef,
     RestartWhen, Service, Stack, StepCommand, StopTo, Task, TaskBody, Text, Tool,
+    time::setting as time,
 };
 
 /// What stands in the place of a secret.
@@ -272,18 +273,6 @@ fn command_text(command: &Command) -> String {
 
 fn flag(flag: bool) -> &'static str {
     if flag { "#true" } else { "#false" }
-}
-
-/// A time as it would stand in the file.
-fn time(time: Duration) -> String {
-    let millis = time.as_millis();
-    match millis {
-        0 => "0s".into(),
-        _ if millis.is_multiple_of(3_600_000) => format!("{}h", millis / 3_600_000),
-        _ if millis.is_multiple_of(60_000) => format!("{}m", millis / 60_000),
-        _ if millis.is_multiple_of(1000) => format!("{}s", millis / 1000),
-        _ => format!("{millis}ms"),
-    }
 }
 
 /// The definition as data: `{"settings": [{"key": …, "value": …, "from": …}]}`.

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     event::{Cause, Tick},
     graph::{Edge, Id},
-    lifecycle::{Ending, Phase, RunPhase, StartStage, span},
+    lifecycle::{Ending, Phase, RunPhase, StartStage},
     model::{Command, TaskBody},
     status::{ServiceState, TaskState},
 };
@@ -116,7 +116,7 @@ fn evidence_of_service(unit: &ServiceUnit, now: Tick) -> Vec<String> {
     let life = &unit.life;
     let mut evidence = Vec::new();
     if life.generation > 0 {
-        let since = span(now.since(life.since));
+        let since = crate::model::time::elapsed(now.since(life.since));
         evidence.push(format!("{} for {since}, {}", life.state(), by(&life.cause)));
     }
     if let Some((check, answer)) = &life.answer {

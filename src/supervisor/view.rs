@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     event::Tick,
-    lifecycle::{Phase, RunPhase, StartStage, StopStage, Stopping, Then, span},
+    lifecycle::{Phase, RunPhase, StartStage, StopStage, Stopping, Then},
     model::Exit,
     status::{ServiceState, TaskState},
 };
@@ -126,7 +126,7 @@ impl Supervisor {
             Phase::Unhealthy { reason, .. } => Some(reason.clone()),
             Phase::Stopping(stopping) => Some(stopping_reason(stopping)),
             Phase::Backoff { until, reason } => {
-                Some(format!("{reason}; again in {}", span(until.since(now))))
+                Some(format!("{reason}; again in {}", crate::model::time::elapsed(until.since(now))))
             }
             Phase::Exited { was_ready: true } => unit.life.exit.map(|exit| exit.to_string()),
             Phase::Exited { was_ready: false } => {
