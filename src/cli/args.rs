@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::verbs::{
     attach, check, completions, doctor, down, events, exec, explain, fmt, graph, import, init, logs, ls,
-    ports, restart, run, schema, show, signal, status, up, upgrade, wait, why,
+    ports, restart, run, schema, show, signal, status, timeline, up, upgrade, wait, why,
 };
 
 const EXAMPLES: &str = "\
@@ -96,6 +96,7 @@ pub(super) enum Verb {
     Check(check::Args),
     Graph(graph::Args),
     Events(events::Args),
+    Timeline(timeline::Args),
     Show(show::Args),
     Signal(signal::Args),
     Ports(ports::Args),

@@ -57,6 +57,7 @@ pub fn main() -> ExitCode {
         Verb::Wait(args) => verbs::wait::run(args, &context),
         Verb::Check(args) => verbs::check::run(args, &context),
         Verb::Graph(args) => verbs::graph::run(args, &context),
+        Verb::Timeline(args) => verbs::timeline::run(args, &context),
         Verb::Events(args) => verbs::events::run(args, &context),
         Verb::Signal(args) => verbs::signal::run(args, &context),
         Verb::Show(args) => verbs::show::run(args, &context),

@@ -303,9 +303,13 @@ impl Written {
             }
             children => {
                 self.line(depth, &format!("{head} {{"));
-                for (index, child) in children.iter().enumerate() {
+                let mut order: Vec<usize> = (0..children.len()).collect();
+                if matches!(&*node.name, "service" | "task") {
+                    order.sort_by_key(|index| rank(&children[*index].name));
+                }
+                for index in order {
                     path.push(index);
-                    self.node(child, path);
+                    self.node(&children[index], path);
                     path.pop();
                 }
                 self.line(depth, "}");
@@ -313,6 +317,15 @@ impl Written {
         }
         self.nodes.push((path.clone(), first, self.lines));
     }
+}
+
+/// Where a node stands in a service or task: as in the documentation.
+fn rank(name: &str) -> usize {
+    const ORDER: [&str; 18] = [
+        "describe", "needs", "after", "tool", "dir", "env-file", "env", "before-start", "run",
+        "shell", "port", "ready", "alive", "restart", "succeeds-with", "stop", "memory", "watch",
+    ];
+    ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len())
 }
 
 fn written(arg: &Arg, depth: usize) -> String {

@@ -154,6 +154,7 @@ fn setting_nodes(
             Some(cron) => vec![Node::new("schedule").arg(cron)],
             None => return left("only `cron` is known"),
         },
+        _ if value.flag() == Some(false) => return Vec::new(),
         "is_daemon" => return left("write the command that stays in the foreground"),
         "log_location" => return left("`stackrun logs` has it; its file is in .stackrun/logs"),
         "log_configuration" => return left("`log` says how much is kept"),
@@ -241,7 +242,7 @@ fn probe(own: &str, kind: &str, value: &Value, report: &mut Report) -> Option<No
         node = node.maybe("failures", number("failure_threshold"));
     }
     node = node.maybe("timeout", number("timeout_seconds").map(seconds));
-    let known = ["exec", "http_get", "initial_delay_seconds", "period_seconds", "timeout_seconds", "failure_threshold"];
+    let known = ["exec", "http_get", "success_threshold", "initial_delay_seconds", "period_seconds", "timeout_seconds", "failure_threshold"];
     for Entry { key: setting, line, .. } in unknown(value, &known) {
         report.left(*line, format!("{own}.{key}.{setting}"), "one answer is enough");
     }

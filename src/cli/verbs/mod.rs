@@ -21,6 +21,7 @@ pub(super) mod schema;
 pub(super) mod show;
 pub(super) mod signal;
 pub(super) mod status;
+pub(super) mod timeline;
 pub(super) mod up;
 pub(super) mod upgrade;
 pub(super) mod wait;
