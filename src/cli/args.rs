@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::verbs::{
-    attach, check, completions, doctor, down, events, exec, explain, fmt, graph, import, init, logs, ls,
+    attach, boot, check, completions, doctor, down, events, exec, explain, fmt, graph, import, init, logs, ls,
     ports, restart, run, schema, show, signal, status, timeline, up, upgrade, wait, why,
 };
 
@@ -102,6 +102,7 @@ pub(super) enum Verb {
     Ports(ports::Args),
     Ls(ls::Args),
     Doctor(doctor::Args),
+    Boot(boot::Args),
     Upgrade(upgrade::Args),
     Init(init::Args),
     Import(import::Args),

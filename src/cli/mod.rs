@@ -6,6 +6,7 @@
 
 mod args;
 mod ask;
+mod boot;
 mod browser;
 mod busy;
 mod caller;
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         Verb::Signal(args) => verbs::signal::run(args, &context),
         Verb::Show(args) => verbs::show::run(args, &context),
         Verb::Ports(args) => verbs::ports::run(args, &context),
+        Verb::Boot(args) => verbs::boot::run(args, &context),
         Verb::Ls(args) => verbs::ls::run(args, &context),
         Verb::Doctor(args) => verbs::doctor::run(args, &context),
         Verb::Upgrade(args) => verbs::upgrade::run(args, &context),

@@ -116,7 +116,7 @@ fn nodes(name: &str, place: &str, part: &Part, ports: &mut Ports) -> Vec<Node> {
             _ => format!("{}-{name}", before.name),
         };
         let task = dir(Node::new("task").arg(task_name.as_str()));
-        let task = task.child(Node::new("run").arg(before.run));
+        let task = task.child(Node::new(if before.run.contains("&&") { "shell" } else { "run" }).arg(before.run));
         let task = task.child(Node::new("inputs").args(before.inputs.iter().copied()));
         nodes.push(task.child(Node::new("outputs").arg(before.outputs)));
         service = service.child(Node::new("needs").arg(task_name));
@@ -220,7 +220,7 @@ fn python(folder: &Path) -> &'static str {
 fn venv(folder: &Path) -> Option<Before> {
     folder.join("requirements.txt").exists().then(|| Before {
         name: "venv",
-        run: "sh -c 'python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt'",
+        run: "python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt",
         inputs: vec!["requirements.txt"],
         outputs: ".venv/bin/python",
     })

@@ -243,8 +243,13 @@ fn probe(own: &str, kind: &str, value: &Value, report: &mut Report) -> Option<No
     }
     node = node.maybe("timeout", number("timeout_seconds").map(seconds));
     let known = ["exec", "http_get", "success_threshold", "initial_delay_seconds", "period_seconds", "timeout_seconds", "failure_threshold"];
+    if number("success_threshold").is_some_and(|answers| answers > 1) {
+        let what = format!("{own}.{key}.success_threshold");
+        report.left(value.line, what, "one answer is enough");
+    }
     for Entry { key: setting, line, .. } in unknown(value, &known) {
-        report.left(*line, format!("{own}.{key}.{setting}"), "one answer is enough");
+        let what = format!("{own}.{key}.{setting}");
+        report.left(*line, what, "there is nothing like it here");
     }
     Some(node.child(check))
 }

@@ -1,6 +1,7 @@
 //! One file a verb.
 
 pub(super) mod attach;
+pub(super) mod boot;
 pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod doctor;

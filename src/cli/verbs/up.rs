@@ -69,6 +69,23 @@ pub(in crate::cli) struct Args {
     profiles: Vec<String>,
 }
 
+impl Args {
+    /// Everything, nothing asked for by name.
+    pub(in crate::cli) fn all() -> Self {
+        Self {
+            names: Vec::new(),
+            attach: false,
+            foreground: false,
+            detach: false,
+            timeout: None,
+            dry_run: false,
+            no_deps: false,
+            take_ports: false,
+            profiles: Vec::new(),
+        }
+    }
+}
+
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut stack = context.load(&args.profiles)?.stack;
     names::check(&stack, &args.names)?;
