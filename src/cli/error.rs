@@ -41,7 +41,12 @@ pub(super) enum Error {
     /// The stack file has errors.
     Problems(Vec<miette::Report>),
     /// No running stack has this name.
-    NoSuchStack(String),
+    NoSuchStack {
+        /// The name.
+        name: String,
+        /// A running one of almost the same name.
+        similar: Option<String>,
+    },
     /// The request was understood and not carried out.
     Refused(Refusal),
     /// An argument makes no sense.
@@ -90,7 +95,7 @@ impl Error {
             Self::NoFile { .. }
             | Self::FileMissing(_)
             | Self::Problems(_)
-            | Self::NoSuchStack(_)
+            | Self::NoSuchStack { .. }
             | Self::Argument(_)
             | Self::Refused(Refusal::UnknownName { .. } | Refusal::WrongKind { .. }) => {
                 status::WRONG
@@ -130,7 +135,8 @@ impl Error {
             }
             Self::FileMissing(_) => "give the path of a stack file".into(),
             Self::Problems(_) => "nothing was started or changed".into(),
-            Self::NoSuchStack(_) => "`stackrun ls` lists what is running".into(),
+            Self::NoSuchStack { similar: Some(similar), .. } => format!("did you mean `{similar}`?"),
+            Self::NoSuchStack { similar: None, .. } => "`stackrun ls` lists what is running".into(),
             Self::Refused(Refusal::UnknownName { similar, .. }) => match similar {
                 Some(similar) => format!("did you mean `{similar}`?"),
                 None => "`stackrun graph` shows what the file declares".into(),
@@ -177,7 +183,7 @@ impl std::fmt::Display for Error {
                 let count = crate::reporters::words::count(problems.len(), "problem");
                 write!(f, "the stack file has {count}")
             }
-            Self::NoSuchStack(name) => write!(f, "no running stack is called `{name}`"),
+            Self::NoSuchStack { name, .. } => write!(f, "no running stack is called `{name}`"),
             Self::Refused(Refusal::UnknownName { name, .. }) => {
                 write!(f, "there is no service, task or group `{name}`")
             }

@@ -12,6 +12,7 @@ mod busy;
 mod caller;
 mod context;
 mod conversation;
+mod doctor;
 mod doing;
 mod error;
 mod first_file;

@@ -87,7 +87,7 @@ fn with(text: &str, job: &Job, when: Option<&str>) -> String {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    let lines = std::iter::once(("@reboot", "up")).chain(when.map(|when| (when, "--quiet boot mend")));
+    let lines = std::iter::once(("@reboot", "--quiet up")).chain(when.map(|when| (when, "--quiet boot mend")));
     for (when, verb) in lines {
         text.push_str(&format!("{when} {} {}\n", command(job, verb), end_mark(&job.folder)));
     }
