@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn intervals_that_cron_can_keep() {
-        let minutes = |minutes| when(Duration::from_secs(minutes * 60)).ok();
+        let minutes = |minutes: u64| when(Duration::from_secs(minutes * 60)).ok();
         assert_eq!(minutes(5).as_deref(), Some("*/5 * * * *"));
         assert_eq!(minutes(120).as_deref(), Some("0 */2 * * *"));
         assert_eq!(minutes(1440).as_deref(), Some("0 0 * * *"));
