@@ -49,6 +49,15 @@ pub(super) enum Error {
     },
     /// The request was understood and not carried out.
     Refused(Refusal),
+    /// No command or option is called so.
+    UnknownWord {
+        /// A command, an option, or an argument.
+        what: &'static str,
+        /// As it was typed.
+        word: String,
+        /// What was probably meant.
+        similar: Option<String>,
+    },
     /// An argument makes no sense.
     Argument(String),
     /// Programs that the services need are not there.
@@ -96,6 +105,7 @@ impl Error {
             | Self::FileMissing(_)
             | Self::Problems(_)
             | Self::NoSuchStack { .. }
+            | Self::UnknownWord { .. }
             | Self::Argument(_)
             | Self::Refused(Refusal::UnknownName { .. } | Refusal::WrongKind { .. }) => {
                 status::WRONG
@@ -137,6 +147,10 @@ impl Error {
             Self::Problems(_) => "nothing was started or changed".into(),
             Self::NoSuchStack { similar: Some(similar), .. } => format!("did you mean `{similar}`?"),
             Self::NoSuchStack { similar: None, .. } => "`stackrun ls` lists what is running".into(),
+            Self::UnknownWord { similar: Some(similar), .. } => format!("did you mean `{similar}`?"),
+            Self::UnknownWord { similar: None, .. } => {
+                "`--help` after a command lists its options, alone it lists the commands".into()
+            }
             Self::Refused(Refusal::UnknownName { similar, .. }) => match similar {
                 Some(similar) => format!("did you mean `{similar}`?"),
                 None => "`stackrun graph` shows what the file declares".into(),
@@ -191,6 +205,10 @@ impl std::fmt::Display for Error {
             Self::Refused(Refusal::Window { name, task }) => {
                 write!(f, "`{name}` is held down by the task `{task}`, which runs without it")
             }
+            Self::UnknownWord { what: "argument", word, .. } => {
+                write!(f, "`{word}` is one argument too many")
+            }
+            Self::UnknownWord { what, word, .. } => write!(f, "there is no {what} `{word}`"),
             Self::Argument(message) | Self::PortHeld(message) | Self::Other(message) => {
                 f.write_str(message)
             }

@@ -18,6 +18,7 @@ mod error;
 mod first_file;
 mod following;
 mod foreground;
+mod grammar;
 mod holding;
 mod interrupt;
 mod names;
@@ -41,7 +42,10 @@ pub fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(Cli::command)
         .var(verbs::completions::VARIABLE)
         .complete();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return grammar::complain(&error),
+    };
     let mut global = cli.global;
     global.file = global.file.or(global.file_before_verb.take());
     let context = Context::new(global);

@@ -33,6 +33,8 @@ fn link_lines(
     let state = match link.state.as_str() {
         state if because.starts_with(state) => format!("is {because}"),
         "failed" => format!("has failed: {because}"),
+        // `is ready: it is ready` would, too.
+        "ready" | "done" => format!("is {}", because.trim_start_matches("it is ")),
         state => format!("is {state}: {because}"),
     };
     let mut lines = vec![format!("{} {name} {state}", theme.symbol(symbol))];
