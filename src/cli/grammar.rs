@@ -41,7 +41,8 @@ fn wrong(error: &clap::Error, kind: ContextKind, what: &'static str) -> Option<E
     let similar = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg];
     let similar = similar.into_iter().find_map(|kind| match error.get(kind)? {
         ContextValue::String(word) => Some(word.clone()),
-        ContextValue::Strings(words) => words.first().cloned(),
+        // The likeliest is the last.
+        ContextValue::Strings(words) => words.last().cloned(),
         _ => None,
     });
     Some(Error::UnknownWord { what, word, similar })

@@ -128,7 +128,8 @@ fn evidence_of_service(unit: &ServiceUnit, now: Tick) -> Vec<String> {
             evidence.extend(life.ending.iter().map(ToString::to_string));
             let tries = life.failed_tries();
             if tries > 0 {
-                evidence.push(format!("started again {tries} times so far"));
+                let times = if tries == 1 { "once".to_owned() } else { format!("{tries} times") };
+                evidence.push(format!("started again {times} so far"));
             }
         }
         Phase::Idle

@@ -66,6 +66,19 @@ fn a_down_from_elsewhere_ends_it_well() {
 }
 
 #[test]
+fn it_goes_on_with_the_next_supervisor() {
+    let stack = Stack::new(TWO);
+    let mut up = stack.start("up --foreground");
+    eventually("the start", || up.err().contains("is up"));
+    let first = stack.supervisor();
+    first.kill();
+    eventually("another one", || stack.supervisor().pid != first.pid);
+    up.signal(Signal::INT);
+    up.ends().exits(0).says("0 processes, 0 ports");
+    stack.run("status").exits(3);
+}
+
+#[test]
 fn it_ends_with_the_status_of_what_failed_for_good() {
     let stack = Stack::new(
         r#"

@@ -63,7 +63,7 @@ fn an_up_that_starts_nothing_is_no_start() {
 fn a_failure_is_part_of_it() {
     let stack = Stack::new(
         r#"
-        service "bad" { shell "exit 3"; restart "never" }
+        service "bad" { shell "exit 3"; restart "never"; ready { delay "20s" } }
         service "after" { needs "bad"; run "@testbed" }
         "#,
     );

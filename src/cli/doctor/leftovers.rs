@@ -1,5 +1,5 @@
-//! What earlier runs have left: processes whose keeper is gone, runtime folders of stacks that are
-//! not there any more.
+//! What earlier runs of any stack have left: processes whose keeper is gone, runtime folders of
+//! stacks that are not there any more. Nothing here is wrong with *this* stack: warnings.
 
 use std::{
     collections::BTreeMap,
@@ -49,12 +49,12 @@ fn of_stack(stack: &str, processes: &[(String, u32)]) -> Finding {
     let shown = format!("{count} of {} (pid {})", words::list(&names), words::list(&pids));
     match Places::folder_of(stack) {
         // Its socket is there still: the next command takes over.
-        Some(folder) => Finding::bad(
+        Some(folder) => Finding::warning(
             TOPIC,
             format!("{shown} in {}: nobody looks after them", folder.display()),
             format!("stackrun --file {} down (or up: it takes them over)", file_of(&folder).display()),
         ),
-        None => Finding::bad(
+        None => Finding::warning(
             TOPIC,
             format!("{shown}: their stack is gone"),
             format!("kill {}", pids.join(" ")),
