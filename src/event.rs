@@ -34,6 +34,17 @@ impl std::ops::Add<Duration> for Tick {
     }
 }
 
+/// A place in a log, which is a sequence of files.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct Place {
+    /// The number of the file; that of the present one is the one it will get.
+    pub file: u64,
+    /// The offset in it, in bytes.
+    pub offset: u64,
+}
+
 /// One entry of the ledger.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -86,6 +97,9 @@ pub enum Event {
     Spawned {
         /// The main process.
         pid: u32,
+        /// Where in its log its output begins.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log: Option<Place>,
     },
     /// A check was answered otherwise than the time before.
     Checked {
@@ -156,11 +170,32 @@ pub enum Event {
     Running {
         /// The main process.
         pid: u32,
+        /// Where in its log its output begins.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log: Option<Place>,
     },
     /// A step of a task began.
     Step {
         /// Its name.
         step: String,
+        /// Whether it is one of `on-failure`.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        on_failure: bool,
+    },
+    /// A step of a task ended.
+    StepEnded {
+        /// Its name.
+        step: String,
+        /// Whether it is one of `on-failure`.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        on_failure: bool,
+        /// How; of a pipe, the last member that failed.
+        exit: Exit,
+        /// How long it took.
+        after_ms: u64,
+        /// Why it failed, in a few words; none after a success.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed: Option<String>,
     },
     /// A task ended well.
     Done {

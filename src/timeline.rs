@@ -231,6 +231,7 @@ impl Reader {
             | Event::Swept { .. }
             | Event::Stuck { .. }
             | Event::Step { .. }
+            | Event::StepEnded { .. }
             | Event::Hook { .. }
             | Event::Notice { .. }
             | Event::Down => {}
@@ -291,7 +292,8 @@ impl Reader {
 
     /// Whether what starts by itself belongs to the start that is on the way.
     fn is_wanted(&self, name: &str, cause: &Cause) -> bool {
-        let is_part = matches!(cause, Cause::Need { .. } | Cause::Follow { .. } | Cause::Edit { .. });
+        let is_part =
+            matches!(cause, Cause::Need { .. } | Cause::Follow { .. } | Cause::Edit { .. });
         let last = self.starts.last();
         is_part && last.is_some_and(|start| start.row(name).is_none()) && !self.open.is_empty()
     }
@@ -316,9 +318,10 @@ impl Reader {
     fn close(&mut self, name: &str, at: Timestamp, end: End) {
         let Some((what, since)) = self.open.remove(name) else { return };
         self.add(name, what, since, at);
-        let row = self.starts.last_mut().and_then(|start| {
-            start.rows.iter_mut().find(|row| row.name == name)
-        });
+        let row = self
+            .starts
+            .last_mut()
+            .and_then(|start| start.rows.iter_mut().find(|row| row.name == name));
         if let Some(row) = row {
             row.end = end;
         }

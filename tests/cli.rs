@@ -149,6 +149,56 @@ fn show_masks_secrets_and_says_where_values_come_from() {
 }
 
 #[test]
+fn show_knows_the_layer_of_every_value() {
+    let here = folder(
+        r#"
+defaults { restart "always" tries=9 }
+template "node" { restart delay="1s"; env { A "t"; B "t" } }
+group "back" "db" "cache"
+service "api" template="node" {
+    needs "back"
+    run "sh" "-c" "sleep 9"
+    env { B "own"; TOKEN "geheim-7" secret=#true; URL "http://geheim-7@x" }
+    port 7001
+    port 7002 name="admin" busy="next"
+}
+service "db" { run "sleep 9" }
+service "cache" { run "sleep 9" }
+"#,
+    );
+    let ran = run(here.path(), "show api --json");
+    let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    let settings = json["settings"].as_array().expect("settings");
+    let told: Vec<String> = settings
+        .iter()
+        .filter(|setting| setting["from"] != "default")
+        .map(|setting| {
+            let text = |key: &str| setting[key].as_str().unwrap_or_default().to_owned();
+            format!("{} = {} ({})", text("key"), text("value"), text("from"))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "run = sh -c 'sleep 9' (stack.kdl:7)",
+            "needs = db (stack.kdl:6)",
+            "needs = cache (stack.kdl:6)",
+            "port = 7001 (stack.kdl:9)",
+            "port = 7002 name=admin busy=next (stack.kdl:10)",
+            "env.A = t (stack.kdl:3, template node)",
+            "env.B = own (stack.kdl:8)",
+            "env.PORT = 7001 (stack.kdl:9, port)",
+            "env.PORT_ADMIN = {{api.port.admin}} (stack.kdl:10, port)",
+            "env.TOKEN = ••• (stack.kdl:8)",
+            "env.URL = http://•••@x (stack.kdl:8)",
+            "restart = always (stack.kdl:2, defaults)",
+            "restart.tries = 9 (stack.kdl:2, defaults)",
+            "restart.delay = 1s (stack.kdl:3, template node)",
+        ]
+    );
+}
+
+#[test]
 fn init_writes_a_file_that_is_fine_and_never_overwrites() {
     let here = tempfile::tempdir().expect("a folder");
     fs::create_dir(here.path().join("web")).expect("a folder");
@@ -164,11 +214,24 @@ fn init_writes_a_file_that_is_fine_and_never_overwrites() {
 #[test]
 fn fmt_indents_and_check_tells() {
     let here = folder("service \"a\" {\nrun \"sleep 1\" // stays\n}\n");
-    assert_eq!(run(here.path(), "fmt --check").code, 1);
+    let ran = run(here.path(), "fmt --check");
+    assert_eq!((ran.code, ran.out.as_str()), (1, "stack.kdl:2: run \"sleep 1\" // stays\n"));
     assert_eq!(run(here.path(), "fmt").code, 0);
     let text = fs::read_to_string(here.path().join("stack.kdl")).expect("the file");
     assert_eq!(text, "service \"a\" {\n    run \"sleep 1\" // stays\n}\n");
     assert_eq!(run(here.path(), "fmt --check").code, 0);
+}
+
+#[test]
+fn fmt_leaves_a_file_alone_that_is_no_kdl() {
+    let text = "service \"a\" {\nrun \"sleep 1\"\n  tty true\n\n";
+    let here = folder(text);
+    for line in ["fmt", "fmt --check"] {
+        let ran = run(here.path(), line);
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        assert!(ran.err.contains("stack.kdl:1:13") && ran.err.contains("#true"), "{}", ran.err);
+    }
+    assert_eq!(fs::read_to_string(here.path().join("stack.kdl")).expect("the file"), text);
 }
 
 #[test]

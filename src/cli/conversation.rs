@@ -5,9 +5,13 @@ use std::time::{Duration, Instant};
 use super::{caller, error::Error, interrupt};
 use crate::{
     control::{Answer, Client, ClientError, Left, Reply, Request},
+    event::Record,
     reporters::{Reporter, progress::TICK},
     supervisor::Outcome,
 };
+
+/// When the time is up, what has been said already is listened to for no longer than this.
+const HEARING: Duration = Duration::from_secs(1);
 
 /// The two things that a conversation needs of a connection.
 pub(super) trait Link {
@@ -60,17 +64,18 @@ pub(super) enum OnInterrupt {
 }
 
 /// Sends a request and shows what happens until it is done. `idle` is called about every tenth of
-/// a second: whatever else is to be shown meanwhile.
+/// a second: whatever else is to be shown meanwhile; and before a record is shown, with that.
 pub(super) fn carry_out(
     link: &mut impl Link,
     request: Request,
     limits: (Option<Duration>, OnInterrupt),
     reporter: &mut Reporter,
-    mut idle: impl FnMut(&mut Reporter) -> Result<(), Error>,
+    mut idle: impl FnMut(&mut Reporter, Option<&Record>) -> Result<(), Error>,
 ) -> Result<Ended, Error> {
     let (timeout, mut on_interrupt) = limits;
     interrupt::watch();
     let deadline = timeout.and_then(|timeout| caller::instant().checked_add(timeout));
+    let mut late_since = None;
     let id = link.ask(request)?;
     loop {
         if interrupt::take() {
@@ -80,17 +85,24 @@ pub(super) fn carry_out(
             link.ask(Request::CancelRun { ask: id })?;
             on_interrupt = OnInterrupt::Leave;
         }
-        let left = deadline.map(|deadline: Instant| deadline - caller::instant());
-        if left.is_some_and(|left| left.is_zero()) {
+        let now = caller::instant();
+        let left = deadline.map(|deadline: Instant| deadline - now);
+        let late = left.is_some_and(|left| left.is_zero());
+        // What was said in time counts, though this process may have been stopped meanwhile.
+        if late && now - *late_since.get_or_insert(now) > HEARING {
             return Ok(Ended::Early(Early::Timeout));
         }
         match link.next(left.map_or(TICK, |left| left.min(TICK)))? {
+            None if late => return Ok(Ended::Early(Early::Timeout)),
             None => reporter.tick(caller::now()),
             Some(answer) if answer.id != id => {}
             Some(answer) => match answer.reply {
-                Reply::Record { record } => reporter.record(&record, caller::now()),
+                Reply::Record { record } => {
+                    idle(reporter, Some(&record))?;
+                    reporter.record(&record, caller::now());
+                }
                 Reply::Outcome { outcome, left } => {
-                    idle(reporter)?;
+                    idle(reporter, None)?;
                     return Ok(Ended::Outcome { outcome, left });
                 }
                 Reply::Error { message } => return Err(Error::Other(message)),
@@ -98,7 +110,7 @@ pub(super) fn carry_out(
                 _ => {}
             },
         }
-        idle(reporter)?;
+        idle(reporter, None)?;
     }
 }
 
@@ -149,7 +161,7 @@ mod tests {
         };
         let mut reporter = Reporter::quiet(Board::of_status(&status, Goal::Up), Theme::PLAIN);
         let limits = (timeout, OnInterrupt::Leave);
-        carry_out(&mut Script(script.into()), Request::Status, limits, &mut reporter, |_| Ok(()))
+        carry_out(&mut Script(script.into()), Request::Status, limits, &mut reporter, |_, _| Ok(()))
     }
 
     fn outcome() -> Reply {
@@ -168,6 +180,13 @@ mod tests {
         let script = vec![Some((7, Reply::Error { message: "no".into() }))];
         let error = carry_out_script(script, None).expect_err("refused");
         assert_eq!(error.to_string(), "no");
+    }
+
+    #[test]
+    fn what_was_said_in_time_counts() {
+        let script = vec![Some((3, outcome())), Some((7, outcome()))];
+        let ended = carry_out_script(script, Some(Duration::ZERO));
+        assert!(matches!(ended, Ok(Ended::Outcome { .. })));
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Doing {
         let line = caller::command_line();
         let request = Request::Do { command, line, env, follow: true, foreground, take_ports };
         let limits = (timeout, OnInterrupt::Leave);
-        let ended = carry_out(client, request, limits, reporter, |_| Ok(()));
+        let ended = carry_out(client, request, limits, reporter, |_, _| Ok(()));
         reporter.finish();
         ended
     }

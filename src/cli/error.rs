@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{control::ClientError, supervisor::Refusal};
+use crate::{control::ClientError, keeper::LaunchError, supervisor::Refusal};
 
 /// The exit statuses of every command but `run` and `exec`.
 pub(super) mod status {
@@ -145,9 +145,13 @@ impl Error {
             }
             Self::FileMissing(_) => "give the path of a stack file".into(),
             Self::Problems(_) => "nothing was started or changed".into(),
-            Self::NoSuchStack { similar: Some(similar), .. } => format!("did you mean `{similar}`?"),
+            Self::NoSuchStack { similar: Some(similar), .. } => {
+                format!("did you mean `{similar}`?")
+            }
             Self::NoSuchStack { similar: None, .. } => "`stackrun ls` lists what is running".into(),
-            Self::UnknownWord { similar: Some(similar), .. } => format!("did you mean `{similar}`?"),
+            Self::UnknownWord { similar: Some(similar), .. } => {
+                format!("did you mean `{similar}`?")
+            }
             Self::UnknownWord { similar: None, .. } => {
                 "`--help` after a command lists its options, alone it lists the commands".into()
             }
@@ -172,6 +176,12 @@ impl Error {
             }
             Self::Client(ClientError::Held { keeper: Some(keeper) }) => {
                 format!("`kill -9 {keeper}` stops no service; the next command takes over from it")
+            }
+            Self::Client(ClientError::OtherUser { user }) => {
+                format!("be that user: `sudo -u {user} stackrun …`")
+            }
+            Self::Client(ClientError::Launch(LaunchError::Refused(_))) => {
+                "nothing was started".into()
             }
             Self::Client(_) => "`stackrun doctor` looks for the cause".into(),
             Self::Unconfirmed(_) => "`--yes` answers it".into(),

@@ -94,7 +94,8 @@ pub(super) fn tell(context: &Context, source: &Path, report: &Report) {
     let file = source.file_name().unwrap_or(source.as_os_str()).to_string_lossy();
     let notes = report.sorted();
     let (lost, changed): (Vec<&Note>, Vec<&Note>) = notes.into_iter().partition(|note| note.lost);
-    let parts = [(changed, Symbol::Dot, "otherwise than it was"), (lost, Symbol::Warn, "not carried over")];
+    let parts =
+        [(changed, Symbol::Dot, "otherwise than it was"), (lost, Symbol::Warn, "not carried over")];
     for (notes, symbol, title) in parts {
         if notes.is_empty() {
             continue;

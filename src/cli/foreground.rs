@@ -16,7 +16,7 @@ use super::{
 use crate::{
     control::{Client, ClientError, Reply, Request},
     event::{Event, Record},
-    logs::Select,
+    logs::{Marks, Select},
     model::{Exit, Stack},
     reporters::{
         Symbol,
@@ -44,15 +44,14 @@ pub(super) fn attach(
         let came = logs.print_new()?;
         match client.next(Some(logs.pause(came))) {
             Ok(_) => {}
-            Err(ClientError::Gone) => {
-                match successor(stack)? {
-                    Some(next) => *client = next,
-                    None => return Ok(()),
-                }
-            }
+            Err(ClientError::Gone) => match successor(stack)? {
+                Some(next) => *client = next,
+                None => return Ok(()),
+            },
             Err(error) => return Err(error.into()),
         }
     }
+    logs.finish()?;
     let text = format!("{} goes on: `stackrun down` stops it", stack.name);
     context.say(&headline(Symbol::Warn, &text, context.err));
     Ok(())
@@ -115,6 +114,7 @@ pub(super) fn follow(
         since = record.seq + 1;
         if let Some(status) = ended(&record, &mut exits) {
             logs.print_new()?;
+            logs.finish()?;
             let name = record.name.as_deref().unwrap_or(&stack.name);
             let text = format!("{name} has failed: the rest is stopped");
             context.say(&headline(Symbol::Bad, &text, context.err));
@@ -122,9 +122,12 @@ pub(super) fn follow(
             return Ok(status);
         }
         if matches!(record.event, Event::Exited { .. }) && nothing_runs(stack)? {
+            logs.print_new()?;
+            logs.finish()?;
             return stop(context, client, stack);
         }
     }
+    logs.finish()?;
     drop(echo);
     stop(context, client, stack)
 }
@@ -226,6 +229,7 @@ fn code(exit: Exit) -> u8 {
 pub(super) fn logs_of(context: &Context, stack: &Stack) -> Result<Following, Error> {
     let style = Style::Prefixed { names: true, times: false };
     let printer = LogPrinter::new(style, context.out, TimeZone::system(), stack.names());
-    let folder = stack.dir.join(".stackrun").join("logs");
-    Following::new(folder, Vec::new(), Select::default(), None, printer)
+    let state = stack.dir.join(".stackrun");
+    let marks = Marks::new(&state, &[]);
+    Following::new(state.join("logs"), Vec::new(), Select::default(), Some(marks), printer)
 }

@@ -43,6 +43,12 @@ pub enum ClientError {
         /// Who holds it, where the system tells.
         keeper: Option<u32>,
     },
+    /// Another user's keeper holds the stack.
+    #[error("the stack is held by user `{user}`, who alone controls it")]
+    OtherUser {
+        /// The user's name.
+        user: String,
+    },
     /// It refused the request.
     #[error("{0}")]
     Refused(String),

@@ -150,3 +150,96 @@ async fn write(mut writer: OwnedWriteHalf, mut answers: mpsc::Receiver<Answer>) 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::control::Request;
+
+    /// What the loop is told of a client that sends these pieces and hangs up.
+    async fn heard(pieces: Vec<Vec<u8>>) -> Vec<Ask> {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (sender, mut incoming) = mpsc::channel(64);
+        let (mut answers, mut ours) = ours.into_split();
+        tokio::spawn(connection(7, theirs, sender));
+        let writing = tokio::spawn(async move {
+            for piece in pieces {
+                // Dropped in the middle is one of the things that happen.
+                if ours.write_all(&piece).await.is_err() {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        });
+        let Some(Incoming::Opened(7, outbox)) = incoming.recv().await else { panic!("not opened") };
+        let mut asks = Vec::new();
+        loop {
+            match incoming.recv().await {
+                Some(Incoming::Asked(7, ask)) => asks.push(*ask),
+                Some(Incoming::Closed(7)) => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        drop(outbox);
+        let mut rest = Vec::new();
+        // An end or a reset: in any case it is hung up on.
+        let _reset = answers.read_to_end(&mut rest).await;
+        writing.await.unwrap();
+        assert_eq!(rest, b"", "nobody has answered");
+        asks
+    }
+
+    /// What is to be heard of these bytes: every message up to the first that is none.
+    fn messages(bytes: &[u8]) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+        for line in bytes[..whole].split(|byte| *byte == b'\n') {
+            let limit = if asks.is_empty() { MAX_HELLO } else { MAX_MESSAGE };
+            match serde_json::from_slice(line) {
+                Ok(ask) if line.len() < limit => asks.push(ask),
+                Ok(_) | Err(_) => break,
+            }
+        }
+        asks
+    }
+
+    fn line() -> impl Strategy<Value = Vec<u8>> {
+        let request = prop_oneof![
+            Just(Request::Status),
+            any::<u32>().prop_map(|pid| Request::Hello { protocol: 1, version: "1".into(), pid }),
+            "[a-z/]{0,5000}".prop_map(|path| Request::Upgrade { program: path.into() }),
+        ];
+        let whole = (any::<u64>(), request)
+            .prop_map(|(id, request)| serde_json::to_vec(&Ask { id, request }).unwrap());
+        let spoilt = (whole.clone(), any::<prop::sample::Index>(), any::<u8>()).prop_map(
+            |(mut bytes, at, byte)| {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+                bytes
+            },
+        );
+        let noise = vec(any::<u8>(), 0..80);
+        prop_oneof![6 => whole, 1 => spoilt, 1 => noise].prop_map(|mut bytes| {
+            bytes.push(b'\n');
+            bytes
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn whatever_comes_is_heard_up_to_the_first_that_is_no_message(
+            lines in vec(line(), 0..6),
+            torn in vec(any::<u8>().prop_filter("no end", |byte| *byte != b'\n'), 0..30),
+            piece in 1..700_usize,
+        ) {
+            let bytes: Vec<u8> = lines.concat().into_iter().chain(torn).collect();
+            let pieces = bytes.chunks(piece).map(<[u8]>::to_vec).collect();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            prop_assert_eq!(runtime.block_on(heard(pieces)), messages(&bytes));
+        }
+    }
+}

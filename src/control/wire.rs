@@ -49,16 +49,19 @@ enum Found {
 }
 
 impl Found {
-    fn at(places: &Places) -> io::Result<Self> {
+    fn at(places: &Places) -> Result<Self, ClientError> {
         match UnixStream::connect(places.socket()) {
             Ok(stream) => Ok(Self::Somebody(stream)),
             Err(error) => match error.kind() {
                 io::ErrorKind::ConnectionRefused => Ok(Self::Dead),
                 io::ErrorKind::NotFound => match platform::lock_folder(&places.folder)? {
                     Some(_free) => Ok(Self::Nobody),
-                    None => Ok(Self::Held),
+                    None => match other_user(places) {
+                        Some(user) => Err(ClientError::OtherUser { user }),
+                        None => Ok(Self::Held),
+                    },
                 },
-                _ => Err(error),
+                _ => Err(error.into()),
             },
         }
     }
@@ -251,6 +254,13 @@ fn launch(places: &Places, deadline: Tick) -> Result<(), ClientError> {
         Launched::Ready => Ok(()),
         Launched::Held => pause(places, deadline),
     }
+}
+
+/// The user who holds the stack, if that is not us. The sockets of each are where nobody else
+/// may look.
+fn other_user(places: &Places) -> Option<String> {
+    let holder = platform::describe(platform::lock_holder(&places.folder)?)?;
+    Some(holder.user).filter(|user| *user != platform::user_name(platform::own_uid()))
 }
 
 /// Gives somebody else a moment, but not for ever.

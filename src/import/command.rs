@@ -123,7 +123,8 @@ fn leading_assignment(text: &str) -> Option<(&str, &str, &str)> {
     let (key, value) = word.split_once('=')?;
     let name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let is_name = !key.is_empty() && key.chars().all(name) && !key.starts_with(char::is_numeric);
-    let plain = !value.contains(['$', '`', '"', '\'', '\\', '~', '*', '(', ';', '&', '|', '<', '>']);
+    let plain =
+        !value.contains(['$', '`', '"', '\'', '\\', '~', '*', '(', ';', '&', '|', '<', '>']);
     (is_name && plain).then(|| (key, value, rest.trim_start()))
 }
 

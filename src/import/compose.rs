@@ -15,8 +15,20 @@ use super::{
 
 /// Keys of a service that mean nothing without a container.
 const CONTAINER_ONLY: [&str; 14] = [
-    "container_name", "hostname", "init", "expose", "platform", "pull_policy", "stdin_open",
-    "attach", "annotations", "labels", "domainname", "shm_size", "userns_mode", "ipc",
+    "container_name",
+    "hostname",
+    "init",
+    "expose",
+    "platform",
+    "pull_policy",
+    "stdin_open",
+    "attach",
+    "annotations",
+    "labels",
+    "domainname",
+    "shm_size",
+    "userns_mode",
+    "ipc",
 ];
 
 pub(super) struct Compose<'a> {
@@ -28,12 +40,7 @@ pub(super) struct Compose<'a> {
     beside: Beside<'a>,
 }
 
-pub(super) fn import(
-    file: &Value,
-    draft: &mut Draft,
-    report: &mut Report,
-    beside: Beside<'_>,
-) {
+pub(super) fn import(file: &Value, draft: &mut Draft, report: &mut Report, beside: Beside<'_>) {
     if let Some(name) = file.get("name").and_then(Value::text) {
         draft.name = super::names::of_stack(&name);
     }
@@ -147,11 +154,15 @@ impl<'a> Compose<'a> {
         context.as_ref()?;
         if words.is_empty() {
             let file = value.get("build").and_then(|build| build.get("dockerfile")?.text());
-            let place = Path::new(context.as_deref()?).join(file.as_deref().unwrap_or("Dockerfile"));
+            let place =
+                Path::new(context.as_deref()?).join(file.as_deref().unwrap_or("Dockerfile"));
             words = container::command_of_dockerfile(&(self.beside)(&place)?)?;
         }
         let words = words.iter().map(|word| interpolate(word)).collect::<Vec<_>>();
-        let shell = matches!(words.first().map(String::as_str), Some("sh" | "bash" | "/bin/sh" | "/bin/bash"));
+        let shell = matches!(
+            words.first().map(String::as_str),
+            Some("sh" | "bash" | "/bin/sh" | "/bin/bash")
+        );
         let command = match (shell, words.as_slice()) {
             (true, [_, flag, script]) if flag == "-c" => Node::new("shell").arg(script.as_str()),
             _ => command::of_filled_words(words)?,
@@ -193,7 +204,8 @@ impl<'a> Compose<'a> {
             let flag = |key: &str| value.and_then(|value| value.get(key)?.flag());
             let condition = value.and_then(|value| value.get("condition")?.text());
             let started = condition.as_deref() == Some("service_started");
-            let (follow, optional) = (flag("restart") == Some(true), flag("required") == Some(false));
+            let (follow, optional) =
+                (flag("restart") == Some(true), flag("required") == Some(false));
             if !(started || follow || optional) {
                 plain.push(need);
                 continue;
@@ -217,7 +229,13 @@ impl<'a> Compose<'a> {
     }
 
     /// `env-file` and `env`, the names of containers in it replaced by where they listen.
-    fn environment(&self, own: &str, value: &Value, dir: Option<&str>, report: &mut Report) -> Vec<Node> {
+    fn environment(
+        &self,
+        own: &str,
+        value: &Value,
+        dir: Option<&str>,
+        report: &mut Report,
+    ) -> Vec<Node> {
         let mut nodes = Vec::new();
         for (file, optional, line) in value.get("env_file").map(env_files).unwrap_or_default() {
             // A path in a service is one from its folder.
@@ -229,7 +247,8 @@ impl<'a> Compose<'a> {
             report.carried(own, "env_file");
         }
         let mut env = Node::new("env");
-        for (key, _, value, line) in value.get("environment").map(Value::pairs).unwrap_or_default() {
+        for (key, _, value, line) in value.get("environment").map(Value::pairs).unwrap_or_default()
+        {
             // Without a value it is the caller's, which a service has anyway.
             let Some(value) = value else { continue };
             let (value, told) = self.addresses(&interpolate(&value));
@@ -302,7 +321,8 @@ impl<'a> Compose<'a> {
                     done(report, vec![Node::new("restart").arg("always")])
                 }
                 Some(text) if text.starts_with("on-failure") => {
-                    let tries = text.split_once(':').and_then(|(_, tries)| tries.parse::<u64>().ok());
+                    let tries =
+                        text.split_once(':').and_then(|(_, tries)| tries.parse::<u64>().ok());
                     done(report, vec![Node::new("restart").arg("on-failure").maybe("tries", tries)])
                 }
                 _ => refuse(report, line, what, "is no policy that is known"),
@@ -335,7 +355,9 @@ impl<'a> Compose<'a> {
             "networks" | "network_mode" | "links" | "extra_hosts" | "dns" => {
                 refuse(report, line, what, "everything here is on 127.0.0.1")
             }
-            "logging" => refuse(report, line, what, "`stackrun logs` has them; `log` says how much is kept"),
+            "logging" => {
+                refuse(report, line, what, "`stackrun logs` has them; `log` says how much is kept")
+            }
             "develop" => refuse(report, line, what, "`watch \"src/**\"` restarts on a change"),
             "user" => refuse(report, line, what, "it runs as you"),
             _ => refuse(report, line, what, "there is nothing like it here"),
@@ -346,7 +368,11 @@ impl<'a> Compose<'a> {
         let mut nodes = Vec::new();
         for item in value.items() {
             let Some((inside, outside)) = port(item) else {
-                report.left(item.line, format!("{own}.ports"), "is no single TCP port with a fixed number");
+                report.left(
+                    item.line,
+                    format!("{own}.ports"),
+                    "is no single TCP port with a fixed number",
+                );
                 continue;
             };
             let number = if native { inside } else { outside };
@@ -448,7 +474,11 @@ fn deploy(own: &str, value: &Value, report: &mut Report) -> Vec<Node> {
                 let limit = limits.and_then(|limits| limits.get("memory"));
                 nodes.extend(limit.and_then(memory));
                 if limits.is_some_and(|limits| limits.get("cpus").is_some()) {
-                    report.left(*line, format!("{own}.deploy.resources.limits.cpus"), "`limit cpu=…` where the system grants it");
+                    report.left(
+                        *line,
+                        format!("{own}.deploy.resources.limits.cpus"),
+                        "`limit cpu=…` where the system grants it",
+                    );
                 }
             }
             _ => report.left(*line, format!("{own}.deploy.{key}"), "there is nothing like it here"),

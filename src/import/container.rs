@@ -24,7 +24,8 @@ impl<'a> Container<'a> {
     pub(super) fn build_task(&self, report: &mut Report) -> Option<Node> {
         let build = self.value.get("build")?;
         let context = build.get("context").unwrap_or(build).text().unwrap_or_else(|| ".".into());
-        let mut words = vec!["docker", "build", "-t"].into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let mut words =
+            vec!["docker", "build", "-t"].into_iter().map(str::to_owned).collect::<Vec<_>>();
         words.push(self.image());
         if let Some(file) = build.get("dockerfile").and_then(Value::text) {
             words.extend(["-f".to_owned(), format!("{context}/{file}")]);
@@ -64,11 +65,14 @@ impl<'a> Container<'a> {
         for volume in value.get("volumes").map(Value::items).unwrap_or_default() {
             match mount(volume) {
                 Some(mount) => words.extend(["-v".to_owned(), mount]),
-                None => report.left(volume.line, format!("{own}.volumes"), "is no mount that is known"),
+                None => {
+                    report.left(volume.line, format!("{own}.volumes"), "is no mount that is known")
+                }
             }
             report.carried(own, "volumes");
         }
-        for (key, option) in [("working_dir", "-w"), ("user", "-u"), ("entrypoint", "--entrypoint")] {
+        for (key, option) in [("working_dir", "-w"), ("user", "-u"), ("entrypoint", "--entrypoint")]
+        {
             let setting = value.get(key).and_then(words_of).unwrap_or_default();
             if let Some(first) = setting.first() {
                 words.extend([option.to_owned(), interpolate(first)]);
@@ -160,7 +164,8 @@ pub(super) fn healthcheck(
     let mut ready = Node::new("ready").from(test.line);
     let time = |key: &str| value.get(key).and_then(Value::text).and_then(|text| seconds(&text));
     let retries = value.get("retries").and_then(Value::number).unwrap_or(3);
-    let within = time("start_period").unwrap_or(0.0) + time("interval").unwrap_or(30.0) * to_f64(retries);
+    let within =
+        time("start_period").unwrap_or(0.0) + time("interval").unwrap_or(30.0) * to_f64(retries);
     if within > 60.0 {
         ready = ready.prop("within", format!("{within}s"));
     }
@@ -200,9 +205,9 @@ impl Test {
             }
         }
         match (self, native) {
-            (Self::Shell(script), true) => {
-                command::of_shell(&script.replace("$$", "$")).command.unwrap_or_else(|| Node::new("shell").arg(script))
-            }
+            (Self::Shell(script), true) => command::of_shell(&script.replace("$$", "$"))
+                .command
+                .unwrap_or_else(|| Node::new("shell").arg(script)),
             (Self::Words(words), true) => {
                 let words = words.iter().map(|word| interpolate(word)).collect();
                 command::of_filled_words(words).unwrap_or_else(|| Node::new("run").arg("true"))
@@ -212,8 +217,11 @@ impl Test {
                     Self::Words(words) => words,
                     Self::Shell(script) => vec!["sh".to_owned(), "-c".to_owned(), script],
                 };
-                let mut words: Vec<String> =
-                    ["docker", "exec"].map(str::to_owned).into_iter().chain([container_name(own)]).collect();
+                let mut words: Vec<String> = ["docker", "exec"]
+                    .map(str::to_owned)
+                    .into_iter()
+                    .chain([container_name(own)])
+                    .collect();
                 words.extend(inside.iter().map(|word| interpolate(word)));
                 Node::new("run").args(words)
             }
@@ -227,7 +235,8 @@ pub(super) fn asked_url(command: &str) -> Option<(String, u16)> {
         return None;
     }
     let start = command.find("http://")?;
-    let end = command[start..].find(|letter: char| letter.is_whitespace() || "'\"|;)".contains(letter));
+    let end =
+        command[start..].find(|letter: char| letter.is_whitespace() || "'\"|;)".contains(letter));
     let url = &command[start..start + end.unwrap_or(command.len() - start)];
     let host = url.strip_prefix("http://")?.split('/').next()?;
     let (name, port) = host.split_once(':').unwrap_or((host, "80"));

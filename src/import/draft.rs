@@ -322,8 +322,24 @@ impl Written {
 /// Where a node stands in a service or task: as in the documentation.
 fn rank(name: &str) -> usize {
     const ORDER: [&str; 18] = [
-        "describe", "needs", "after", "tool", "dir", "env-file", "env", "before-start", "run",
-        "shell", "port", "ready", "alive", "restart", "succeeds-with", "stop", "memory", "watch",
+        "describe",
+        "needs",
+        "after",
+        "tool",
+        "dir",
+        "env-file",
+        "env",
+        "before-start",
+        "run",
+        "shell",
+        "port",
+        "ready",
+        "alive",
+        "restart",
+        "succeeds-with",
+        "stop",
+        "memory",
+        "watch",
     ];
     ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len())
 }

@@ -15,9 +15,18 @@ const NEVER: [&str; 9] =
     ["node_modules", "target", "vendor", "dist", "build", "docs", "venv", "test", "tests"];
 /// Compose files and the like, the first that is there counts.
 const OTHERS: [&str; 12] = [
-    "compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml",
-    "process-compose.yaml", "process-compose.yml", "Procfile.dev", "Procfile",
-    "ecosystem.config.js", "ecosystem.config.cjs", "ecosystem.config.json", "pm2.json",
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yaml",
+    "docker-compose.yml",
+    "process-compose.yaml",
+    "process-compose.yml",
+    "Procfile.dev",
+    "Procfile",
+    "ecosystem.config.js",
+    "ecosystem.config.cjs",
+    "ecosystem.config.json",
+    "pm2.json",
 ];
 
 /// The file of another tool in this folder that says best what there is to run.
@@ -54,7 +63,9 @@ fn path_in(place: &str, file: &str) -> String {
 fn places(folder: &Path) -> Vec<(String, PathBuf)> {
     let mut places = vec![(".".to_owned(), folder.to_owned())];
     // `apps/web`, `packages/api` as in a monorepo.
-    for parent in [folder.to_owned(), folder.join("apps"), folder.join("services"), folder.join("packages")] {
+    for parent in
+        [folder.to_owned(), folder.join("apps"), folder.join("services"), folder.join("packages")]
+    {
         let below = parent.strip_prefix(folder).unwrap_or(Path::new("")).to_owned();
         let entries = std::fs::read_dir(&parent).into_iter().flatten().flatten();
         let mut names: Vec<String> = entries
@@ -63,9 +74,11 @@ fn places(folder: &Path) -> Vec<(String, PathBuf)> {
             .filter(|name| !name.starts_with('.') && !NEVER.contains(&name.as_str()))
             .collect();
         names.sort();
-        places.extend(names.into_iter().map(|name| {
-            (below.join(&name).to_string_lossy().into_owned(), parent.join(&name))
-        }));
+        places.extend(
+            names
+                .into_iter()
+                .map(|name| (below.join(&name).to_string_lossy().into_owned(), parent.join(&name))),
+        );
     }
     places
 }
@@ -116,7 +129,9 @@ fn nodes(name: &str, place: &str, part: &Part, ports: &mut Ports) -> Vec<Node> {
             _ => format!("{}-{name}", before.name),
         };
         let task = dir(Node::new("task").arg(task_name.as_str()));
-        let task = task.child(Node::new(if before.run.contains("&&") { "shell" } else { "run" }).arg(before.run));
+        let task = task.child(
+            Node::new(if before.run.contains("&&") { "shell" } else { "run" }).arg(before.run),
+        );
         let task = task.child(Node::new("inputs").args(before.inputs.iter().copied()));
         nodes.push(task.child(Node::new("outputs").arg(before.outputs)));
         service = service.child(Node::new("needs").arg(task_name));
@@ -143,7 +158,10 @@ fn part(folder: &Path) -> Option<Part> {
     }
     if has("manage.py") {
         let run = format!("{} manage.py runserver {{{{port}}}}", python(folder));
-        return Some(Part { before: venv(folder), ..plain("manage.py", "Django", &run, Some(8000)) });
+        return Some(Part {
+            before: venv(folder),
+            ..plain("manage.py", "Django", &run, Some(8000))
+        });
     }
     if has("go.mod") {
         let is_program = read("main.go").contains("package main");
@@ -190,7 +208,11 @@ fn node(folder: &Path, manifest: &str) -> Option<Part> {
     let mut run = format!("{manager} run {name}");
     // What takes its port from its command line only; all else reads PORT.
     let port = if script.contains("vite") && !script.contains("--port") {
-        run.push_str(if manager == "npm" { " -- --port {{port}} --strictPort" } else { " --port {{port}} --strictPort" });
+        run.push_str(if manager == "npm" {
+            " -- --port {{port}} --strictPort"
+        } else {
+            " --port {{port}} --strictPort"
+        });
         Some(5173)
     } else if script.contains("next") || script.contains("react-scripts") {
         Some(3000)

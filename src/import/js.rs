@@ -12,9 +12,8 @@ const DEPTH: usize = 64;
 pub(super) fn parse(text: &str) -> Result<Value, ImportError> {
     let start = ["module.exports", "export default"].into_iter().find_map(|mark| {
         let at = text.find(mark)? + mark.len();
-        let after = text[at..].trim_start_matches(|letter: char| {
-            letter.is_whitespace() || letter == '='
-        });
+        let after =
+            text[at..].trim_start_matches(|letter: char| letter.is_whitespace() || letter == '=');
         Some(text.len() - after.len())
     });
     let start = start.unwrap_or(0);

@@ -10,8 +10,18 @@ use super::{
 
 /// Keys that only say how PM2 shows or updates an app.
 const SILENT: [&str; 12] = [
-    "name", "script", "args", "interpreter", "interpreter_args", "node_args", "cwd", "exec_mode",
-    "vizion", "time", "namespace", "source_map_support",
+    "name",
+    "script",
+    "args",
+    "interpreter",
+    "interpreter_args",
+    "node_args",
+    "cwd",
+    "exec_mode",
+    "vizion",
+    "time",
+    "namespace",
+    "source_map_support",
 ];
 
 pub(super) fn import(file: &Value, draft: &mut Draft, report: &mut Report) {
@@ -94,19 +104,25 @@ fn service(own: &str, script: &str, app: &Value, report: &mut Report) -> Node {
         let (carried, nodes): (bool, Vec<Node>) = match key.as_str() {
             key if SILENT.contains(&key) => continue,
             "env" => {
-                let mut nodes: Vec<Node> = environment(own, key, value, report).into_iter().collect();
+                let mut nodes: Vec<Node> =
+                    environment(own, key, value, report).into_iter().collect();
                 let port = value.get("PORT").and_then(Value::number);
                 let port = port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
                 if let Some(port) = port {
                     // stackrun sets it itself.
-                    nodes.iter_mut().for_each(|env| env.children.retain(|child| child.name != "PORT"));
+                    nodes
+                        .iter_mut()
+                        .for_each(|env| env.children.retain(|child| child.name != "PORT"));
                     nodes.retain(|env| !env.children.is_empty());
                     nodes.push(Node::new("port").arg(port));
                 }
                 (true, nodes)
             }
             key if key.starts_with("env_") => continue,
-            "env_file" => (true, value.texts().into_iter().map(|file| Node::new("env-file").arg(file)).collect()),
+            "env_file" => (
+                true,
+                value.texts().into_iter().map(|file| Node::new("env-file").arg(file)).collect(),
+            ),
             "instances" => match number {
                 Some(copies) if copies > 1 => {
                     report.changed(*line, what, "are copies with a port each; PM2's share one");
@@ -226,7 +242,8 @@ fn unlike(key: &str) -> &'static str {
 fn words(own: &str, script: &str, app: &Value, report: &mut Report) -> Vec<String> {
     let mut words = Vec::new();
     let interpreter = app.get("interpreter").or_else(|| app.get("exec_interpreter"));
-    let interpreter = interpreter.and_then(|value| text(value, &format!("{own}.interpreter"), report));
+    let interpreter =
+        interpreter.and_then(|value| text(value, &format!("{own}.interpreter"), report));
     match interpreter.as_deref() {
         Some("none") => {}
         Some(interpreter) => words.push(interpreter.to_owned()),
@@ -286,7 +303,9 @@ fn environment(own: &str, key: &str, value: &Value, report: &mut Report) -> Opti
 
 /// The text of a value, `{{…}}` escaped; of an expression if it is one of the few that are known.
 fn text(value: &Value, what: &str, report: &mut Report) -> Option<String> {
-    let Data::Code(code) = &value.data else { return value.text().map(|text| command::literal(&text)) };
+    let Data::Code(code) = &value.data else {
+        return value.text().map(|text| command::literal(&text));
+    };
     let known = evaluate(code);
     match &known {
         Some(text) => report.changed(value.line, what, format!("`{code}` is `{text}` here")),
@@ -341,7 +360,9 @@ fn evaluate(code: &str) -> Option<String> {
 /// A number of milliseconds, or a time with its unit.
 fn time(text: &str) -> Option<String> {
     match text.trim().parse::<u64>() {
-        Ok(millis) if millis > 0 && millis.is_multiple_of(1000) => Some(format!("{}s", millis / 1000)),
+        Ok(millis) if millis > 0 && millis.is_multiple_of(1000) => {
+            Some(format!("{}s", millis / 1000))
+        }
         Ok(millis) => Some(format!("{millis}ms")),
         Err(_) => super::container::seconds(text).map(|_| text.trim().to_owned()),
     }

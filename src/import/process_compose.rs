@@ -13,7 +13,8 @@ use super::{
 };
 
 /// Keys of a process that say nothing about how it runs.
-const SILENT: [&str; 4] = ["is_foreground", "disable_ansi_colors", "is_dotenv_disabled", "is_disabled"];
+const SILENT: [&str; 4] =
+    ["is_foreground", "disable_ansi_colors", "is_dotenv_disabled", "is_disabled"];
 
 pub(super) fn import(file: &Value, draft: &mut Draft, report: &mut Report) {
     for Entry { key, line, value } in file.entries() {
@@ -25,7 +26,9 @@ pub(super) fn import(file: &Value, draft: &mut Draft, report: &mut Report) {
                 let files = value.texts().into_iter();
                 draft.nodes.extend(files.map(|file| Node::new("env-file").arg(file).from(*line)));
             }
-            "log_location" => report.left(*line, key, "each service has a log of its own in .stackrun/logs"),
+            "log_location" => {
+                report.left(*line, key, "each service has a log of its own in .stackrun/logs")
+            }
             key => report.left(*line, key, "there is nothing like it here"),
         }
     }
@@ -130,9 +133,13 @@ fn setting_nodes(
     };
     let nodes = match key {
         "command" | "entrypoint" | "working_dir" | "namespace" => return Vec::new(),
-        "description" => vec![Node::new("describe").arg(command::literal(&value.text().unwrap_or_default()))],
+        "description" => {
+            vec![Node::new("describe").arg(command::literal(&value.text().unwrap_or_default()))]
+        }
         "environment" => environment(value).into_iter().collect(),
-        "env_file" => value.texts().into_iter().map(|file| Node::new("env-file").arg(file)).collect(),
+        "env_file" => {
+            value.texts().into_iter().map(|file| Node::new("env-file").arg(file)).collect()
+        }
         "depends_on" => needs(own, value, names, report),
         "readiness_probe" => probe(own, "ready", value, report).into_iter().collect(),
         "liveness_probe" => probe(own, "alive", value, report).into_iter().collect(),
@@ -225,7 +232,11 @@ fn probe(own: &str, kind: &str, value: &Value, report: &mut Report) -> Option<No
     } else {
         let exec = value.get("exec")?;
         if let Some(dir) = exec.get("working_dir") {
-            report.left(dir.line, format!("{own}.{key}.exec.working_dir"), "a check runs in its service's folder");
+            report.left(
+                dir.line,
+                format!("{own}.{key}.exec.working_dir"),
+                "a check runs in its service's folder",
+            );
         }
         command::of_shell(&exec.get("command")?.text()?).command?
     };
@@ -242,7 +253,15 @@ fn probe(own: &str, kind: &str, value: &Value, report: &mut Report) -> Option<No
         node = node.maybe("failures", number("failure_threshold"));
     }
     node = node.maybe("timeout", number("timeout_seconds").map(seconds));
-    let known = ["exec", "http_get", "success_threshold", "initial_delay_seconds", "period_seconds", "timeout_seconds", "failure_threshold"];
+    let known = [
+        "exec",
+        "http_get",
+        "success_threshold",
+        "initial_delay_seconds",
+        "period_seconds",
+        "timeout_seconds",
+        "failure_threshold",
+    ];
     if number("success_threshold").is_some_and(|answers| answers > 1) {
         let what = format!("{own}.{key}.success_threshold");
         report.left(value.line, what, "one answer is enough");
@@ -262,7 +281,11 @@ fn availability(own: &str, value: &Value, report: &mut Report) -> Vec<Node> {
         _ => "on-failure",
     };
     if policy.as_deref() == Some("exit_on_failure") {
-        report.left(value.line, format!("{own}.availability.restart"), "its failure stops the others only with `up --foreground`");
+        report.left(
+            value.line,
+            format!("{own}.availability.restart"),
+            "its failure stops the others only with `up --foreground`",
+        );
     }
     let delay = value.get("backoff_seconds").and_then(Value::number).filter(|delay| *delay > 0);
     let tries = value.get("max_restarts").and_then(Value::number).filter(|tries| *tries > 0);
@@ -283,7 +306,9 @@ fn shutdown(own: &str, value: &Value, report: &mut Report) -> Vec<Node> {
     if let Some(text) = value.get("command").and_then(Value::text) {
         node.children.extend(command::of_shell(&text).command);
     }
-    for Entry { key, line, .. } in unknown(value, &["signal", "timeout_seconds", "parent_only", "command"]) {
+    for Entry { key, line, .. } in
+        unknown(value, &["signal", "timeout_seconds", "parent_only", "command"])
+    {
         report.left(*line, format!("{own}.shutdown.{key}"), "there is nothing like it here");
     }
     vec![node]

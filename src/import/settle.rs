@@ -34,7 +34,8 @@ pub fn settle(
     let mut last = String::new();
     for _ in 0..ROUNDS {
         let written = draft.write();
-        let mut trial = tempfile::Builder::new().prefix(".stack-").suffix(".kdl").tempfile_in(folder)?;
+        let mut trial =
+            tempfile::Builder::new().prefix(".stack-").suffix(".kdl").tempfile_in(folder)?;
         trial.write_all(written.text.as_bytes())?;
         let Err(problems) = language::load(trial.path(), options) else { return Ok(()) };
         let errors = problems.iter().filter_map(language::data);

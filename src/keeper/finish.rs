@@ -1,6 +1,6 @@
 //! The end of a whole stack: every child is killed until the kernel says that there is none.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{collections::HashSet, sync::atomic::Ordering, time::Duration};
 
 use super::{keep::Keeper, protocol::FromKeeper};
 use crate::{
@@ -24,6 +24,8 @@ pub(super) struct Finish {
     since: Tick,
     pause: Duration,
     next: Option<Tick>,
+    /// Every child that was killed.
+    killed: HashSet<u32>,
     /// `Empty` was told, or there was nobody to tell.
     told: bool,
 }
@@ -45,7 +47,13 @@ impl Keeper {
             unit.kill(now);
         }
         self.finishing.store(true, Ordering::Relaxed);
-        self.finish = Some(Finish { since: now, pause: FIRST_PAUSE, next: Some(now), told: false });
+        self.finish = Some(Finish {
+            since: now,
+            pause: FIRST_PAUSE,
+            next: Some(now),
+            killed: HashSet::new(),
+            told: false,
+        });
     }
 
     /// Whether the keeper's work is over.
@@ -77,6 +85,13 @@ impl Keeper {
             // An unreaped child of ours: its number is its own.
             let _ended = platform::kill_process(pid, Signal::KILL);
             let _lives = platform::reap(pid);
+            // As long as there are new ones it is a race.
+            if let Some(finish) = &mut self.finish
+                && finish.killed.insert(pid)
+            {
+                finish.next = Some(platform::now() + FIRST_PAUSE);
+                finish.pause = FIRST_PAUSE;
+            }
         }
         platform::children().is_empty()
     }

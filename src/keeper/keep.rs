@@ -71,6 +71,8 @@ pub(super) struct Keeper {
     pub(super) looks: Looks,
     pub(super) orphans: Option<Tick>,
     pub(super) unheard: Vec<FromKeeper>,
+    /// What is said but once.
+    said: HashSet<String>,
     pub(super) finish: Option<Finish>,
     pub(super) journal: Journal,
     /// Tells that the runtime folder is gone, where the system can.
@@ -117,6 +119,7 @@ impl Keeper {
             looks: Looks::default(),
             orphans: None,
             unheard: Vec::new(),
+            said: HashSet::new(),
             finish: None,
             journal: Journal::new(parts.places.units()),
             home: None,
@@ -172,6 +175,7 @@ impl Keeper {
             self.orphans = None;
             self.look_for_ends(now);
             self.reap_orphans();
+            self.chase();
         }
         self.look_if_due(now);
         self.tell_ends(now);
@@ -226,12 +230,17 @@ impl Keeper {
         self.stamp = nanos.max(self.stamp + 2);
         let starts =
             Starts { places: &self.places, open_files: self.open_files, stamp: self.stamp, now };
-        let started = starts.prepare(spec).and_then(|prepared| {
+        let mut refusals = Vec::new();
+        let started = starts.prepare(spec).and_then(|mut prepared| {
+            refusals.append(&mut prepared.refusals);
             // Whoever takes over from a keeper that dies now finds what it has started.
             self.journal.add(&Line::Unit(Box::new(starts.record(&prepared))));
             self.journal.write();
             starts.start(prepared)
         });
+        for refusal in refusals {
+            self.trouble_once(refusal);
+        }
         match started {
             Ok(started) => self.started(started, now),
             Err(error) => {
@@ -253,7 +262,7 @@ impl Keeper {
         self.tell(FromKeeper::Spawned {
             unit: unit.id.clone(),
             pid: unit.main.pid,
-            log_offset: unit.log_offset,
+            log: unit.log,
             at: now,
         });
         unit.look = unit.remember(now);
@@ -388,6 +397,13 @@ impl Keeper {
 
     pub(super) fn trouble(&mut self, text: String) {
         self.say(FromKeeper::Trouble { text });
+    }
+
+    /// The same, unless this keeper has said it before.
+    fn trouble_once(&mut self, text: String) {
+        if self.said.insert(text.clone()) {
+            self.trouble(text);
+        }
     }
 
     /// Tells it now, or the next supervisor.

@@ -5,7 +5,8 @@
 //! the process group first, all of it at once, as long as its leader is an unreaped child; then
 //! to everybody else through a verified pidfd; and again, until a look finds nobody. Looks are
 //! rationed: what one has cost is waited for three times over before the next, so that a thousand
-//! ends in a row cost a few looks, and a single one is looked at at once.
+//! ends in a row cost a few looks, and a single one is looked at at once. What forks and ends faster
+//! than the table is read is caught between the looks, as it comes to us as an orphan.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     event::Tick,
     model::Signal,
-    platform::{self, Entry, Family, Peek, ProcId, Process, Table},
+    platform::{self, Cgroup, Entry, Family, ProcId, Process, Table},
 };
 
 /// How the time between looks is rationed: so many times what one costs.
@@ -96,6 +97,7 @@ impl Keeper {
         for (id, family) in families {
             self.seen(&id, &family, &nameless, now);
         }
+        self.chase();
     }
 
     /// The processes of every unit that is not gone.
@@ -105,8 +107,10 @@ impl Keeper {
             .iter()
             .map(|unit| unit.outputs.iter().map(|output| output.id).collect())
             .collect();
-        let trees: Vec<_> =
-            units.iter().zip(&pipes).map(|(unit, pipes)| unit.tree(pipes)).collect();
+        let known: Vec<Vec<_>> = units.iter().map(|unit| unit.known_and_grouped(table)).collect();
+        let trees: Vec<_> = (units.iter().zip(&pipes).zip(&known))
+            .map(|((unit, pipes), known)| unit.tree(pipes, known))
+            .collect();
         let families = platform::members(table, &trees, &[std::process::id()]);
         units.iter().map(|unit| unit.id.clone()).zip(families).collect()
     }
@@ -182,7 +186,9 @@ impl Keeper {
                 end.told = true;
                 unit.changed = true;
                 let (exit, at, left) = (end.exit, end.at, end.left.unwrap_or(0));
-                news.push(FromKeeper::Exited { unit: unit.id.clone(), exit, left, at });
+                let out_of_memory = unit.group.as_ref().is_some_and(|group| group.oom_kills() > 0);
+                let unit = unit.id.clone();
+                news.push(FromKeeper::Exited { unit, exit, left, out_of_memory, at });
             }
             if end.is_over(now) {
                 unit.gone = true;
@@ -202,25 +208,6 @@ impl Keeper {
             self.tell(message);
         }
     }
-
-    /// Reaps what is no unit's main process: orphans that came to us.
-    pub(super) fn reap_orphans(&mut self) {
-        let is_main = |pid: u32| {
-            let mut units = self.units.values().filter(|unit| !unit.gone && unit.child);
-            units.any(|unit| unit.main.pid == pid)
-        };
-        loop {
-            match platform::peek_any() {
-                Ok(Peek::Ended(pid)) if !is_main(pid) => drop(platform::reap(pid)),
-                // The kernel would name the same zombie again: go through the others.
-                Ok(Peek::Ended(_)) => break,
-                Ok(Peek::Running | Peek::NoChild) | Err(_) => return,
-            }
-        }
-        for pid in platform::children().into_iter().filter(|&pid| !is_main(pid)) {
-            let _lives = platform::reap(pid);
-        }
-    }
 }
 
 /// The main process may be reaped now, and its pipes have no more names.
@@ -231,6 +218,7 @@ fn release(unit: &Unit) {
     for output in &unit.outputs {
         let _gone_already = std::fs::remove_file(&output.path);
     }
+    unit.group.iter().for_each(Cgroup::remove);
 }
 
 /// Sends a signal to the main process, if it has not ended.
@@ -264,8 +252,17 @@ fn signal_tree(unit: &Unit, signal: Signal) {
 /// say so.
 fn kill_if_asked(unit: &mut Unit, family: &[Entry], now: Tick) -> Option<Vec<String>> {
     let kill = unit.kill.as_mut()?;
-    unit.look = Some(kill.next_look(now));
     let main = unit.main;
+    let others = family.iter().filter(|entry| entry.id != main);
+    // As long as there are new ones it is a race.
+    if others.filter(|entry| unit.killed.insert(entry.id)).count() > 0 {
+        kill.hurry();
+    }
+    unit.look = Some(kill.next_look(now));
+    if let Some(group) = &unit.group {
+        // An older kernel: the rest of the ladder does it.
+        let _one_by_one = group.kill();
+    }
     if unit.child {
         let _empty = platform::kill_group(main.pid, Signal::KILL);
     }
@@ -273,7 +270,6 @@ fn kill_if_asked(unit: &mut Unit, family: &[Entry], now: Tick) -> Option<Vec<Str
         let _ended = process.signal(Signal::KILL);
     }
     for entry in family.iter().filter(|entry| entry.id != main) {
-        unit.killed.insert(entry.id);
         if let Some(process) = Process::open(entry.id) {
             let _ended = process.signal(Signal::KILL);
         }

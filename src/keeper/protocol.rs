@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::Tick,
+    event::{Place, Tick},
     model::{Exit, LogPolicy, Signal},
-    platform::Person,
+    platform::{CgroupLimits, Person},
 };
 
 /// The version of this protocol. A keeper of another version is asked to re-exec first.
@@ -93,6 +93,9 @@ pub struct SpawnSpec {
     pub tty: bool,
     /// RLIMIT_NOFILE, where limited.
     pub open_files: Option<u64>,
+    /// The limits of its cgroup, where it is to have one.
+    #[serde(default)]
+    pub limits: Option<CgroupLimits>,
     /// Whom to run as, where not the keeper's own user.
     pub user: Option<Person>,
     /// Whether it gets a `NOTIFY_SOCKET` to say on that it is ready.
@@ -153,8 +156,9 @@ pub enum FromKeeper {
         unit: UnitId,
         /// Its main process.
         pid: u32,
-        /// The length of the log when it started, for `prints`.
-        log_offset: u64,
+        /// Where in the log its output begins.
+        #[serde(default)]
+        log: Place,
         /// When.
         at: Tick,
     },
@@ -179,6 +183,10 @@ pub enum FromKeeper {
         /// How many other processes of the tree still live, at the first look after the end. By
         /// now the log holds what it had written (unless the disk stalls).
         left: usize,
+        /// Whether the kernel has killed a process of the tree because memory ran out, as far as
+        /// its cgroup tells.
+        #[serde(default)]
+        out_of_memory: bool,
         /// When.
         at: Tick,
     },
@@ -226,8 +234,9 @@ pub struct UnitReport {
     pub pid: u32,
     /// When it was started.
     pub started: Tick,
-    /// The length of the log when it started.
-    pub log_offset: u64,
+    /// Where in the log its output begins.
+    #[serde(default)]
+    pub log: Place,
     /// Whether a process of it has sent `READY=1`.
     #[serde(default)]
     pub notified: bool,

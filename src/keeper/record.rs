@@ -21,9 +21,9 @@ use super::{
     unit::{OutputPipe, Unit},
 };
 use crate::{
-    event::Tick,
+    event::{Place, Tick},
     model::{Exit, LogPolicy},
-    platform::{self, Entry, Fifo, ProcId, Process, Pty, Table},
+    platform::{self, Cgroup, Entry, Fifo, ProcId, Process, Pty, Table},
 };
 
 /// A unit as it is recorded.
@@ -33,12 +33,15 @@ pub(super) struct Record {
     /// `None`: it was about to be started.
     pub(super) main: Option<ProcId>,
     pub(super) started: Tick,
-    pub(super) log_offset: u64,
+    #[serde(default)]
+    pub(super) log: Place,
     pub(super) log_policy: LogPolicy,
     pub(super) outputs: Vec<OutputPipe>,
     pub(super) mark: String,
     #[serde(default)]
     pub(super) notify: Option<notify::Record>,
+    #[serde(default)]
+    pub(super) cgroup: Option<PathBuf>,
     pub(super) known: Vec<ProcId>,
     pub(super) exit: Option<Exit>,
     pub(super) told: bool,
@@ -51,11 +54,12 @@ impl Record {
             unit: unit.id.clone(),
             main: Some(unit.main),
             started: unit.started,
-            log_offset: unit.log_offset,
+            log: unit.log,
             log_policy: unit.log_policy.clone(),
             outputs: unit.outputs.clone(),
             mark: String::from_utf8_lossy(&unit.mark).into_owned(),
             notify: unit.notify.as_ref().map(Notify::record),
+            cgroup: unit.group.as_ref().map(|group| group.folder().to_owned()),
             known: unit.known.clone(),
             exit: unit.end.as_ref().map(|end| end.exit),
             told: unit.end.as_ref().is_some_and(|end| end.told),
@@ -77,12 +81,13 @@ impl Record {
             process: process.filter(|_| !ended),
             child,
             started: self.started,
-            log_offset: self.log_offset,
+            log: self.log,
             log_policy: self.log_policy,
             outputs: self.outputs,
             mark: self.mark.into_bytes(),
             known: if self.known.is_empty() { vec![main] } else { self.known },
             notify: self.notify.and_then(Notify::take_over),
+            group: self.cgroup.map(Cgroup::resume),
             end: None,
             kill: None,
             killed: HashSet::new(),

@@ -110,8 +110,12 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
     };
     let Some(lock) = lock.map_err(io("lock the stack's folder"))? else { return Ok(None) };
     places.create_runtime()?;
-    // A read-only folder or a full disk keeps no service from running; the logs will say so.
-    let _read_only = places.create_state();
+    match places.create_state() {
+        // What runs already goes on, whatever has become of the folder.
+        Err(error @ PlacesError::Unsafe { .. }) if resume.is_none() => return Err(error.into()),
+        // A read-only folder or a full disk keeps no service from running; the logs will say so.
+        Ok(()) | Err(_) => {}
+    }
     platform::become_subreaper().map_err(io("become the parent of orphans"))?;
     let control = match resume {
         Some(resume) => platform::inherited(resume.control),

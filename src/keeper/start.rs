@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{
+    limits::Limited,
     logs::Output,
     notify::{self, Notify},
     protocol::{SpawnSpec, UnitId},
@@ -17,8 +18,11 @@ use super::{
     unit::{OutputPipe, Unit},
 };
 use crate::{
-    event::Tick,
-    platform::{self, Fifo, FileId, Launch, MARK, Places, Pty, SpawnError, Stage},
+    event::{Place, Tick},
+    logs::files,
+    platform::{
+        self, Cgroup, CgroupLimits, Fifo, FileId, Launch, MARK, Places, Pty, SpawnError, Stage,
+    },
 };
 
 /// What a start brings: the unit, and the outputs for the log thread.
@@ -68,7 +72,10 @@ pub(super) struct Prepared<'a> {
     notify: Option<Notify>,
     stdin: OwnedFd,
     input: Option<OwnedFd>,
-    log_offset: u64,
+    log: Place,
+    group: Option<Cgroup>,
+    /// Limits that are not in force, and why.
+    pub(super) refusals: Vec<String>,
 }
 
 impl Starts<'_> {
@@ -83,8 +90,12 @@ impl Starts<'_> {
         let input = input.map(|text| platform::input_file(text, &self.place("in"))).transpose();
         let input = input.map_err(said("cannot make its descriptor 3"))?;
         let made = self.outputs(spec)?;
-        let log_offset = std::fs::metadata(&spec.log).map_or(0, |file| file.len());
-        Ok(Prepared { spec, mark, texts, made, notify, stdin, input, log_offset })
+        let log = files::end(&spec.log);
+        let limited = spec.limits.as_ref().map(|limits| self.limited(&spec.unit, limits));
+        let Limited { group, refusals } = limited.unwrap_or_default();
+        let prepared =
+            Prepared { spec, mark, texts, made, notify, stdin, input, log, group, refusals };
+        Ok(prepared)
     }
 
     /// What is known of it before it runs.
@@ -93,11 +104,12 @@ impl Starts<'_> {
             unit: prepared.spec.unit.clone(),
             main: None,
             started: self.now,
-            log_offset: prepared.log_offset,
+            log: prepared.log,
             log_policy: prepared.spec.log_policy.clone(),
             outputs: prepared.made.iter().map(Made::pipe).collect(),
             mark: String::from_utf8_lossy(&prepared.mark).into_owned(),
             notify: prepared.notify.as_ref().map(Notify::record),
+            cgroup: prepared.group.as_ref().map(|group| group.folder().to_owned()),
             known: Vec::new(),
             exit: None,
             told: false,
@@ -107,7 +119,9 @@ impl Starts<'_> {
 
     /// Starts it, or says in one line for a person what failed.
     pub(super) fn start(&self, prepared: Prepared<'_>) -> Result<Started, String> {
-        let Prepared { spec, texts, made, stdin, input, .. } = &prepared;
+        let Prepared { spec, texts, made, stdin, input, group, .. } = &prepared;
+        let entrance = group.as_ref().map(Cgroup::entrance).transpose();
+        let entrance = entrance.map_err(said("cannot enter its cgroup"))?;
         let mut fds: Vec<(BorrowedFd<'_>, i32)> = vec![
             (if spec.tty { made[0].writer.as_fd() } else { stdin.as_fd() }, 0),
             (made[0].writer.as_fd(), 1),
@@ -122,6 +136,7 @@ impl Starts<'_> {
             fds: &fds,
             open_files: spec.open_files.map(|limit| (limit, limit)).or(self.open_files),
             terminal: spec.tty,
+            cgroup: entrance.as_ref().map(AsFd::as_fd),
             user: spec.user.as_ref(),
         };
         match platform::spawn(&launch) {
@@ -130,13 +145,14 @@ impl Starts<'_> {
                 for made in made {
                     let _gone_already = std::fs::remove_file(&made.path);
                 }
+                group.iter().for_each(Cgroup::remove);
                 Err(explain(&failed, spec))
             }
         }
     }
 
     fn started(&self, prepared: Prepared<'_>, main: platform::Process) -> Started {
-        let Prepared { spec, mark, made, notify, log_offset, .. } = prepared;
+        let Prepared { spec, mark, made, notify, log, group, .. } = prepared;
         let unit = Unit {
             id: spec.unit.clone(),
             main: main.id(),
@@ -144,11 +160,12 @@ impl Starts<'_> {
             process: Some(main),
             child: true,
             started: self.now,
-            log_offset,
+            log,
             outputs: made.iter().map(Made::pipe).collect(),
             log_policy: spec.log_policy.clone(),
             mark,
             notify,
+            group,
             end: None,
             kill: None,
             killed: HashSet::new(),
@@ -198,6 +215,11 @@ impl Starts<'_> {
             key: self.stamp,
             terminal: Some(pty.master),
         })
+    }
+
+    fn limited(&self, unit: &UnitId, limits: &CgroupLimits) -> Limited {
+        let stack = self.places.runtime.file_name().unwrap_or_default().to_string_lossy();
+        Limited::make(&stack, unit, limits)
     }
 
     fn notify(&self) -> io::Result<Notify> {
@@ -278,6 +300,7 @@ fn explain(failed: &SpawnError, spec: &SpawnSpec) -> String {
         Stage::Fork => format!("cannot make a process: {error}"),
         Stage::Session => format!("cannot make a session: {error}"),
         Stage::Descriptors => format!("cannot arrange its descriptors: {error}"),
+        Stage::Cgroup => format!("cannot enter its cgroup: {error}"),
         Stage::Limits => format!("cannot set its limit of open files: {error}"),
         Stage::User => {
             let name = spec.user.as_ref().map_or("?", |person| &person.name);

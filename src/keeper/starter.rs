@@ -90,6 +90,7 @@ pub(super) fn run_supervisor(places: &Places, control: &OwnedFd, offer: &Offer) 
             (control.as_fd(), CONTROL),
         ],
         open_files: None,
+        cgroup: None,
         terminal: false,
         user: None,
     };

@@ -14,9 +14,9 @@ use super::{
     protocol::{UnitId, UnitReport},
 };
 use crate::{
-    event::Tick,
+    event::{Place, Tick},
     model::{Exit, LogPolicy},
-    platform::{FileId, ProcId, Process, Tree},
+    platform::{Cgroup, FileId, ProcId, Process, Table, Tree},
 };
 
 /// How long an end waits for the log thread, so that the last lines are there to be shown.
@@ -45,7 +45,8 @@ pub(super) struct Unit {
     /// Whether it is a child of this keeper, not one taken over.
     pub(super) child: bool,
     pub(super) started: Tick,
-    pub(super) log_offset: u64,
+    /// Where in the log its output begins.
+    pub(super) log: Place,
     pub(super) outputs: Vec<OutputPipe>,
     pub(super) log_policy: LogPolicy,
     /// `STACKRUN_ID=…`.
@@ -54,6 +55,8 @@ pub(super) struct Unit {
     pub(super) known: Vec<ProcId>,
     /// Where its processes may say that they are ready.
     pub(super) notify: Option<Notify>,
+    /// The cgroup that it runs in, where it has one.
+    pub(super) group: Option<Cgroup>,
     pub(super) end: Option<End>,
     pub(super) kill: Option<Kill>,
     /// Everybody but the main process who was sent SIGKILL.
@@ -109,8 +112,15 @@ pub(super) struct Kill {
 
 impl Unit {
     /// What the process table is searched for.
-    pub(super) fn tree<'a>(&'a self, pipes: &'a [FileId]) -> Tree<'a> {
-        Tree { main: self.main, known: &self.known, pipes, mark: &self.mark }
+    pub(super) fn tree<'a>(&'a self, pipes: &'a [FileId], known: &'a [ProcId]) -> Tree<'a> {
+        Tree { main: self.main, known, pipes, mark: &self.mark }
+    }
+
+    /// Every process that the last look found, and those that its cgroup has now.
+    pub(super) fn known_and_grouped(&self, table: &Table) -> Vec<ProcId> {
+        let grouped = self.group.iter().flat_map(Cgroup::pids);
+        let grouped = grouped.filter_map(|pid| table.get(pid).map(|entry| entry.id));
+        self.known.iter().copied().chain(grouped).collect()
     }
 
     /// What a new supervisor is told: exactly what the old one was, and what it missed.
@@ -119,7 +129,7 @@ impl Unit {
             unit: self.id.clone(),
             pid: self.main.pid,
             started: self.started,
-            log_offset: self.log_offset,
+            log: self.log,
             notified: self.notify.as_ref().is_some_and(|notify| notify.heard),
             exit: self.end.as_ref().filter(|end| end.told).map(|end| end.exit),
             gone: self.gone,
@@ -215,6 +225,11 @@ impl End {
 }
 
 impl Kill {
+    /// The next look is soon again.
+    pub(super) fn hurry(&mut self) {
+        self.pause = FIRST_PAUSE;
+    }
+
     /// When to look again.
     pub(super) fn next_look(&mut self, now: Tick) -> Tick {
         let pause = self.pause;

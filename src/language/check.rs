@@ -9,6 +9,7 @@ use super::{
     layers::{Item, Layered},
     problem::{PortProblem, Problems, Warning, WholeProblem},
     source::Spanned,
+    unsupported,
 };
 use crate::model::{Port, RestartWhen, Service};
 
@@ -19,10 +20,11 @@ pub(super) fn check(built: &Built, layered: &Layered, problems: &mut Problems) {
     }
     ports(built, problems);
     windows(built, layered, problems);
-    uses(built, problems);
+    uses(built, layered, problems);
     let services = built.stack.services.iter().zip(&layered.services);
     for (service, item) in services {
         alive_without_restart(service, item, problems);
+        without_effect(service, item, problems);
     }
 }
 
@@ -94,7 +96,10 @@ fn place(task: &Decl, service: &str) -> Option<super::source::Span> {
 }
 
 /// A port of one that it does not need.
-fn uses(built: &Built, problems: &mut Problems) {
+fn uses(built: &Built, layered: &Layered, problems: &mut Problems) {
+    // What could not be read of one may be its `needs`.
+    let damaged = layered.services.iter().chain(&layered.tasks).filter(|item| item.decl.damaged);
+    let damaged: HashSet<&str> = damaged.map(|item| item.name.value.as_str()).collect();
     let mut needs: HashMap<&str, Vec<&str>> = HashMap::new();
     for edge in &built.edges {
         needs.entry(&edge.from).or_default().push(&edge.to);
@@ -102,7 +107,8 @@ fn uses(built: &Built, problems: &mut Problems) {
     let mut closures: HashMap<&str, HashSet<&str>> = HashMap::new();
     for use_ in &built.uses {
         let closure = closures.entry(&use_.user).or_insert_with(|| closure(&needs, &use_.user));
-        if !closure.contains(use_.owner.as_str()) {
+        let unsure = damaged.contains(use_.user.as_str()) || !closure.is_disjoint(&damaged);
+        if !unsure && !closure.contains(use_.owner.as_str()) {
             let (user, owner) = (use_.user.clone(), use_.owner.clone());
             let (text, at) = (use_.text.clone(), use_.at);
             problems.add(Warning::PortWithoutNeed { user, owner, text, at });
@@ -120,6 +126,26 @@ fn closure<'e>(needs: &HashMap<&str, Vec<&'e str>>, name: &str) -> HashSet<&'e s
         }
     }
     seen
+}
+
+/// What has no effect yet, where it stands.
+fn without_effect(service: &Service, item: &Item, problems: &mut Problems) {
+    for key in unsupported::of_service(service) {
+        let (node, prop) =
+            key.split_once('.').map_or((key, None), |(node, prop)| (node, Some(prop)));
+        let nodes = item.decl.children().iter().filter(|child| child.name.value == node);
+        let place = |node: &Decl| match prop {
+            None => Some(node.span()),
+            Some(name) => {
+                let mut props = node.props.iter();
+                props.find(|prop| prop.name.value == name).map(|prop| prop.name.span)
+            }
+        };
+        for at in nodes.filter_map(place) {
+            let path = format!("{}.{key}", service.name);
+            problems.add(Warning::NoEffect { path, at });
+        }
+    }
 }
 
 fn alive_without_restart(service: &Service, item: &Item, problems: &mut Problems) {

@@ -48,6 +48,11 @@ impl Decl {
         self.name.span
     }
 
+    /// Whether its first value is a name for others to use.
+    pub(super) fn declares(&self) -> bool {
+        matches!(self.spec.name.as_str(), "service" | "task" | "group" | "template" | "profile")
+    }
+
     /// Its children.
     pub(super) fn children(&self) -> &[Decl] {
         self.children.as_deref().unwrap_or_default()

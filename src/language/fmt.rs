@@ -7,35 +7,53 @@ use super::scan::{self, Kind};
 
 /// The text with every line indented by the braces around it (four spaces each), space at the
 /// ends of lines taken off, no two empty lines in a row, and one newline at its end. Lines within
-/// strings and comments stay as they are.
+/// strings and comments stay as they are, and so does the way in which lines end.
 pub fn fmt(text: &str) -> String {
-    let lines = lines(text);
+    formatted(text).0
+}
+
+/// The lines (from 1) that [`fmt`] would change or take out.
+pub fn unformatted(text: &str) -> Vec<usize> {
+    formatted(text).1
+}
+
+fn formatted(text: &str) -> (String, Vec<usize>) {
+    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut out = String::with_capacity(text.len());
-    let mut empty = 0;
-    for line in lines {
+    let (mut changed, mut empty) = (Vec::new(), Vec::new());
+    for (number, line) in (1..).zip(lines(text)) {
+        let mut new = String::new();
         if line.kept {
-            out.push_str(line.text);
-            empty = 0;
+            new.push_str(line.text);
         } else if line.text.trim().is_empty() {
-            empty += 1;
+            empty.push((number, line.written));
             continue;
         } else {
-            if empty > 0 && !out.is_empty() && !line.closes && !out.ends_with("{\n") {
-                out.push('\n');
-            }
-            empty = 0;
-            out.push_str(&"    ".repeat(line.depth));
+            new.push_str(&"    ".repeat(line.depth));
             let trimmed = line.text.trim_start_matches(is_space);
-            out.push_str(if line.open_end { trimmed } else { trimmed.trim_end() });
+            new.push_str(if line.open_end { trimmed } else { trimmed.trim_end() });
         }
-        out.push('\n');
+        new.push_str(newline);
+        let opens = out.trim_end_matches(['\r', '\n']).ends_with('{');
+        // Of empty lines the first stays, if there is something on both its sides.
+        if !empty.is_empty() && !line.kept && !out.is_empty() && !line.closes && !opens {
+            let (first, written) = empty.remove(0);
+            changed.extend((written != newline).then_some(first));
+            out.push_str(newline);
+        }
+        changed.extend(empty.drain(..).map(|(number, _)| number));
+        changed.extend((new != line.written).then_some(number));
+        out.push_str(&new);
     }
-    out
+    changed.extend(empty.into_iter().map(|(number, _)| number));
+    (out, changed)
 }
 
 /// A line and how it is to be indented.
 struct Line<'a> {
     text: &'a str,
+    /// With its end.
+    written: &'a str,
     depth: usize,
     /// It begins inside a string or comment.
     kept: bool,
@@ -82,7 +100,14 @@ fn lines(text: &str) -> Vec<Line<'_>> {
         }
         let open_end = is_inner(end - 1);
         let content = piece.trim_end_matches(['\n', '\r']);
-        lines.push(Line { text: content, depth: line_depth, kept, open_end, closes });
+        lines.push(Line {
+            text: content,
+            written: piece,
+            depth: line_depth,
+            kept,
+            open_end,
+            closes,
+        });
         kept = open_end;
         start = end;
     }
@@ -106,6 +131,14 @@ mod tests {
         let text = "a {\nb \"\"\"\n      x  \n\n\n      y {\n      \"\"\"\nc\n}\n";
         let expected = "a {\n    b \"\"\"\n      x  \n\n\n      y {\n      \"\"\"\n    c\n}\n";
         assert_eq!(fmt(text), expected);
+    }
+
+    #[test]
+    fn lines_that_would_change_are_known() {
+        assert_eq!(unformatted("a {\n b\n    c\n\n\n    d \n\n}\n\n"), [2, 5, 6, 7, 9]);
+        assert_eq!(unformatted("\na {\r\n    b\r\n}"), [1, 4]);
+        assert_eq!(fmt("a {\r\nb\r\n}"), "a {\r\n    b\r\n}\r\n");
+        assert!(unformatted("a {\r\n    b\r\n}\r\n").is_empty());
     }
 
     #[test]

@@ -211,9 +211,9 @@ impl<'a> Sorter<'a> {
                 lay_over(&mut item.decl, under);
             }
             None => {
-                let known = self.templates.iter().map(|template| template.name.value.as_str());
-                let near = name::nearest(&name.value, known).map(str::to_owned);
-                self.problems.add(NameProblem::UnknownName { name, wanted: "template", near });
+                let known = self.templates.iter().map(|template| template.name.value.clone());
+                let known = known.collect();
+                self.problems.add(NameProblem::UnknownName { name, wanted: "template", known });
             }
         }
     }
@@ -274,15 +274,19 @@ pub(super) fn lay_over(base: &mut Decl, over: Decl) {
         matches!(over.spec.name.as_str(), "service" | "task" | "template" | "env" | "defaults");
     base.spec = over.spec;
     base.damaged |= over.damaged;
-    if !over.values.is_empty() {
+    let over_has_values = !over.values.is_empty();
+    if over_has_values {
         base.values = over.values;
     }
     for prop in over.props {
         base.props.retain(|known| known.name.value != prop.name.value);
         base.props.push(prop);
     }
-    base.name = over.name;
-    base.via = over.via;
+    // The place of a node is that of its value, where it has one.
+    if over_has_values || base.values.is_empty() {
+        base.name = over.name;
+        base.via = over.via;
+    }
     match (over.children, &mut base.children) {
         (Some(over), Some(base)) if by_key => lay_nodes(base, over),
         (Some(over), base) => *base = Some(over),

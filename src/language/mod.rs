@@ -5,6 +5,7 @@
 //! layers    defaults, template, service, profile → one declaration each
 //! build     strings' {{values}}, paths, names → the model
 //! check     what no node shows by itself: cycles, ports, windows
+//! unused    what is not in force, as if it were
 //! ```
 //!
 //! Every stage goes on with what is right and adds what is wrong to one list, so that all
@@ -21,6 +22,7 @@ mod layers;
 mod name;
 mod problem;
 mod read;
+mod recover;
 mod report;
 mod scan;
 mod schema;
@@ -28,6 +30,7 @@ mod source;
 mod syntax;
 mod template;
 mod unsupported;
+mod unused;
 mod value;
 mod values;
 mod words;
@@ -43,7 +46,7 @@ use std::{
 use self::problem::Problems;
 pub use self::{
     explain::{UnknownKey, explain, keys, schema_text},
-    fmt::fmt,
+    fmt::{fmt, unformatted},
     report::{Label, Look, ProblemData, data, render},
     unsupported::{Unsupported, unsupported},
 };
@@ -75,6 +78,16 @@ pub fn is_plain_command(text: &str) -> bool {
     words::split(text).is_ok()
 }
 
+/// What is wrong with a file's syntax alone: what it includes and names is not looked at.
+pub fn syntax_problems(file: &Path, text: &str) -> Vec<miette::Report> {
+    let mut sources = source::Sources::default();
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+    let index = sources.add(file.to_path_buf(), name.into_owned(), text.to_owned());
+    let mut problems = Problems::default();
+    recover::parse(text, index).problems.into_iter().for_each(|problem| problems.add(problem));
+    report::reports(problems, &sources).0
+}
+
 /// Reads and checks a stack file and everything it includes.
 ///
 /// # Errors
@@ -83,9 +96,11 @@ pub fn load(file: &Path, options: &Options) -> Result<Loaded, Vec<miette::Report
     let file = source::canonical(file);
     let mut problems = Problems::default();
     let read::Read { sources, decls, incomplete } = read::read(&file, &mut problems);
+    let trials = unused::trials(&decls, &options.profiles);
     let layered = layers::merge(decls, &options.profiles, &mut problems);
     let built = build::build(&layered, &sources, options, &mut problems);
     check::check(&built, &layered, &mut problems);
+    trials.into_iter().for_each(|trial| trial.check(&sources, options, &mut problems));
     if incomplete {
         problems.forget_what_follows_from_missing_files();
     }

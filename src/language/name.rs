@@ -28,6 +28,13 @@ pub(super) fn is_variable(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
+/// What a variable's name may have been meant to be: `my-key` → `my_key`.
+pub(super) fn variable(name: &str) -> String {
+    let valid = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let mapped: String = name.chars().map(valid).collect();
+    if is_variable(&mapped) { mapped } else { format!("_{mapped}") }
+}
+
 /// The one of `known` that `name` was probably meant to be.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
@@ -35,7 +42,8 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
         let longest = lower.chars().count().max(candidate.chars().count());
         // One slip in four letters is a near miss; more is another word.
-        (distance * 3 <= longest.max(3)).then_some(distance)
+        // A name of one letter has no near misses.
+        (distance * 3 <= longest.max(3) && distance < longest).then_some(distance)
     };
     let scored = known.into_iter().filter(|candidate| *candidate != name);
     scored.filter_map(|candidate| Some((score(candidate)?, candidate))).min().map(|(_, near)| near)

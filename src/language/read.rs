@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::{
     decl::Decl,
-    problem::{self, FileProblem, Problems},
-    schema,
+    problem::{FileProblem, Problems},
+    recover, schema,
     source::{self, Sources, Span},
     syntax::Syntax,
 };
@@ -61,19 +61,16 @@ impl Reader<'_> {
         let name = root.and_then(|root| path.strip_prefix(root).ok()).unwrap_or(path);
         let name = name.display().to_string();
         let file = self.read.sources.add(path.to_path_buf(), name, text.to_owned());
-        let document = match problem::parse(text, file) {
-            Ok(document) => document,
-            Err(problems) => {
-                problems.into_iter().for_each(|problem| self.problems.add(problem));
-                self.read.incomplete = true;
-                return;
-            }
-        };
+        let recover::Parsed { document, problems, missing } = recover::parse(text, file);
+        problems.into_iter().for_each(|problem| self.problems.add(problem));
+        self.read.incomplete |= missing.names;
         let place = Span { file, start: 0, end: 0 };
-        let mut syntax = Syntax { file, problems: self.problems };
-        let (decls, _) = syntax.children(&document, schema::document(), place);
+        let mut syntax = Syntax { file, missing: &missing, problems: self.problems };
+        let (decls, _) = syntax.children(&document, schema::document(), place, false);
         self.open.push((path.to_path_buf(), None));
         for decl in decls {
+            // A name that is wrong may be the one that others speak of.
+            self.read.incomplete |= decl.damaged && decl.declares() && decl.text().is_none();
             if decl.name.value == "include" {
                 self.include(path, &decl);
             } else {

@@ -8,6 +8,7 @@ use super::{
     decl::{Decl, Prop},
     name,
     problem::{NodeProblem, Problems},
+    recover::Missing,
     schema::{NodeSpec, ValueSpec},
     source::{Span, Spanned},
     value::{self, Value},
@@ -17,6 +18,8 @@ use super::{
 pub(super) struct Syntax<'a> {
     /// Which file they stand in.
     pub(super) file: usize,
+    /// What of the file could not be read.
+    pub(super) missing: &'a Missing,
     /// Where problems go.
     pub(super) problems: &'a mut Problems,
 }
@@ -29,6 +32,7 @@ impl Syntax<'_> {
         document: &KdlDocument,
         parent: &'static NodeSpec,
         place: Span,
+        damaged: bool,
     ) -> (Vec<Decl>, bool) {
         let mut decls: Vec<Decl> = Vec::new();
         let mut unknown = false;
@@ -55,7 +59,8 @@ impl Syntax<'_> {
         }
         for child in parent.children.iter().flat_map(|children| children.iter()) {
             let count = document.nodes().iter().filter(|node| node.name().value() == child.name);
-            if count.count() < child.min {
+            // An unknown node may be the one that is missing.
+            if count.count() < child.min && !damaged && !unknown {
                 let (parent, child) = (parent.name.clone(), child.name.clone());
                 self.problems.add(NodeProblem::MissingNode { parent, child, at: place });
             }
@@ -87,9 +92,11 @@ impl Syntax<'_> {
         let before = self.problems.len();
         let (values, props) = self.entries(node, &name, spec, parent);
         let mut damaged = self.problems.len() > before;
+        let whole = self.span(node.span());
+        damaged |= self.missing.is_within(&(whole.start..whole.end));
         let children = node.children().map(|document| match &spec.children {
             Some(_) => {
-                let (children, unknown) = self.children(document, spec, name.span);
+                let (children, unknown) = self.children(document, spec, name.span, damaged);
                 damaged |= unknown;
                 children
             }
@@ -98,7 +105,7 @@ impl Syntax<'_> {
                 Vec::new()
             }
         });
-        if children.is_none() {
+        if children.is_none() && !damaged {
             self.missing_children(spec, name.span);
         }
         Decl { spec, name, values, props, children, damaged, via: None }
@@ -260,15 +267,20 @@ impl Syntax<'_> {
     }
 
     fn span(&self, span: miette::SourceSpan) -> Span {
-        let start = span.offset();
-        Span { file: self.file, start, end: start + span.len() }
+        self.place(span.offset()..span.offset() + span.len())
+    }
+
+    /// The place of bytes of the text that KDL read.
+    fn place(&self, range: std::ops::Range<usize>) -> Span {
+        let range = self.missing.original(range);
+        Span { file: self.file, start: range.start, end: range.end }
     }
 
     /// The place of an entry's value, without its name.
     fn value_span(&self, entry: &KdlEntry) -> Span {
-        let span = self.span(entry.span());
-        let length = entry.format().map_or(span.end - span.start, |f| f.value_repr.len());
-        Span { start: span.end.saturating_sub(length), ..span }
+        let (start, length) = (entry.span().offset(), entry.span().len());
+        let value = entry.format().map_or(length, |format| format.value_repr.len());
+        self.place((start + length).saturating_sub(value)..start + length)
     }
 }
 

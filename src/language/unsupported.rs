@@ -19,8 +19,6 @@ type Feature = (&'static str, fn(&Service) -> bool);
 const OF_SERVICES: &[Feature] = &[
     ("replicas", |service| service.replicas > 1),
     ("port.share", |service| service.ports.iter().any(|port| port.share)),
-    ("limit.cpu", |service| service.limits.cpu.is_some()),
-    ("limit.processes", |service| service.limits.processes.is_some()),
 ];
 
 /// Everything in the stack that has no effect yet.
@@ -29,9 +27,14 @@ pub fn unsupported(stack: &Stack) -> Vec<Unsupported> {
         let path = format!("{name}.{key}");
         Unsupported { origin: stack.origins.get(&path).cloned(), path }
     };
-    let services = stack.services.iter().flat_map(|service| {
-        let asked = OF_SERVICES.iter().filter(move |(_, asks)| asks(service));
-        asked.map(move |(key, _)| entry(&service.name, key))
-    });
+    let services = stack
+        .services
+        .iter()
+        .flat_map(|service| of_service(service).map(move |key| entry(&service.name, key)));
     services.collect()
+}
+
+/// What a service asks for that has no effect yet.
+pub(super) fn of_service(service: &Service) -> impl Iterator<Item = &'static str> {
+    OF_SERVICES.iter().filter(move |(_, asks)| asks(service)).map(|(key, _)| *key)
 }

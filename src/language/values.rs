@@ -240,10 +240,18 @@ impl Scope<'_, '_> {
         if self.early {
             return Err(BadExpression::TooLate);
         }
+        if port == Some("") {
+            return Err(self.unknown(expression));
+        }
         match self.world.services.get(service) {
             Some(ports) => self.port(service, ports, port, own),
             None if own => Err(BadExpression::NoPort { of: service.to_owned(), own }),
-            None => Err(self.unknown(expression)),
+            None if service.is_empty() => Err(self.unknown(expression)),
+            None => {
+                let known = self.world.services.keys().map(String::as_str);
+                let near = name::nearest(service, known).map(str::to_owned);
+                Err(BadExpression::NoService(service.to_owned(), near))
+            }
         }
     }
 

@@ -20,6 +20,8 @@ pub enum Ending {
     Unhealthy(String),
     /// Its tree used this many bytes.
     Memory(u64),
+    /// The kernel killed it because memory ran out.
+    OutOfMemory,
     /// Somebody else holds a port. Trying again would not help.
     Busy {
         /// The port.
@@ -36,7 +38,7 @@ impl Ending {
             Self::Exit(_) => Cause::Exit,
             Self::Start(_) | Self::Busy { .. } => Cause::Start,
             Self::Unhealthy(_) => Cause::Check,
-            Self::Memory(_) => Cause::Memory,
+            Self::Memory(_) | Self::OutOfMemory => Cause::Memory,
         }
     }
 }
@@ -48,6 +50,7 @@ impl std::fmt::Display for Ending {
             Self::Start(reason) => f.write_str(reason),
             Self::Unhealthy(reason) => write!(f, "unhealthy ({reason})"),
             Self::Memory(bytes) => write!(f, "memory at {} MiB", bytes >> 20),
+            Self::OutOfMemory => f.write_str("killed by the kernel: out of memory"),
             Self::Busy { port, holder } => write!(f, "port {port} is held by {holder}"),
         }
     }
@@ -67,7 +70,11 @@ impl Life {
             {
                 self.enter(Phase::Exited { was_ready: self.ready_at.is_some() }, step.now);
             }
-            Ending::Exit(_) | Ending::Start(_) | Ending::Unhealthy(_) | Ending::Memory(_) => {
+            Ending::Exit(_)
+            | Ending::Start(_)
+            | Ending::Unhealthy(_)
+            | Ending::Memory(_)
+            | Ending::OutOfMemory => {
                 if when == RestartWhen::Never {
                     self.fail(ending.to_string(), None, step);
                 } else {
@@ -87,7 +94,12 @@ impl Life {
                 let event = Event::Backoff { delay_ms: millis(delay), attempt, of: policy.tries };
                 self.publish(event, step);
             }
-            Verdict::Enough(reason) => self.fail(reason, None, step),
+            Verdict::Enough(mut reason) => {
+                if let Some(line) = &self.last_line {
+                    reason.push_str(&format!(", last line: {line}"));
+                }
+                self.fail(reason, None, step);
+            }
         }
     }
 
@@ -99,6 +111,7 @@ impl Life {
             | Ending::Start(_)
             | Ending::Unhealthy(_)
             | Ending::Memory(_)
+            | Ending::OutOfMemory
             | Ending::Busy { .. } => ending.to_string(),
         }
     }

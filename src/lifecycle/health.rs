@@ -21,6 +21,9 @@ impl Life {
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::Unchanged(_)
+            | Input::LastLine(_)
+            | Input::Stepped { .. }
+            | Input::OutOfMemory
             | Input::Stuck(_) => {}
         }
     }

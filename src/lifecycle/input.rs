@@ -36,6 +36,22 @@ pub enum Input {
     /// A task's `inputs` have not changed since its last success and its `outputs` exist
     /// (answers [`super::Effect::CheckInputs`]).
     Unchanged(bool),
+    /// The last line that it has printed; its end is told next.
+    LastLine(String),
+    /// A step of a task began or ended. What a generation's steps have to tell is numbered from
+    /// 0, so that it can be told again after a supervisor's death.
+    Stepped {
+        /// Which of the things to tell this is.
+        line: u32,
+        /// The step.
+        step: String,
+        /// Whether it is one of `on-failure`.
+        on_failure: bool,
+        /// What happened.
+        news: StepNews,
+    },
+    /// The kernel has killed it because memory ran out; its end is told next.
+    OutOfMemory,
     /// The main process ended; `left` other processes of the tree still live.
     Exited {
         /// How.
@@ -50,6 +66,23 @@ pub enum Input {
     },
     /// The tree's processes could not be ended (yet): each with its pid and what it does.
     Stuck(Vec<String>),
+}
+
+/// What happened to a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepNews {
+    /// It began.
+    Began,
+    /// It ended.
+    Ended {
+        /// How; of a pipe, the last member that failed.
+        exit: Exit,
+        /// How long it took.
+        after_ms: u64,
+        /// Why it failed, in a few words; none after a success.
+        failed: Option<String>,
+    },
 }
 
 /// The answer to "are its ports free?".

@@ -18,7 +18,7 @@ mod task;
 
 pub use effect::{Effect, Effects, Hook};
 pub use ending::Ending;
-pub use input::{Input, PortsAnswer, ProbeAnswer};
+pub use input::{Input, PortsAnswer, ProbeAnswer, StepNews};
 pub use service::{Life, Phase, StartStage, Step};
 pub use stop::{StopStage, Stopping, Then};
 pub use task::{Run, RunPhase, TaskStep};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Effect, Hook, Input, KILL_WITHIN, Run, RunPhase, TaskStep, millis};
+use super::{Effect, Hook, Input, KILL_WITHIN, Run, RunPhase, StepNews, TaskStep, millis};
 use crate::{
     event::{Cause, Event, Tick},
     model::{Exit, time},
@@ -19,19 +19,32 @@ impl Run {
         if self.is_live() {
             return;
         }
-        self.generation += 1;
         self.retried = 0;
         self.args = args;
         self.cancelled = false;
         self.cause = cause;
         self.began = step.now;
         self.exit = None;
-        self.publish(Event::Starting, step);
+        self.begin_generation(step);
         if step.task.inputs.is_empty() || force {
-            self.spawn(step);
+            self.has_to_run(step);
         } else {
             self.enter(RunPhase::Inputs, step.now);
             self.emit(Effect::CheckInputs, step);
+        }
+    }
+
+    /// Everything that it runs `without` is down.
+    pub fn go(&mut self, step: &mut TaskStep<'_>) {
+        if self.phase == RunPhase::Window {
+            self.spawn(step);
+        }
+    }
+
+    /// What it runs `without` cannot be stopped, or what it needs is gone: it does not run.
+    pub fn refuse(&mut self, reason: String, step: &mut TaskStep<'_>) {
+        if self.phase == RunPhase::Window {
+            self.fail(reason, step);
         }
     }
 
@@ -45,7 +58,7 @@ impl Run {
         self.publish(Event::Stopping, step);
         let failed = Some("cancelled".to_owned());
         match &mut self.phase {
-            RunPhase::Inputs => self.fail("cancelled".to_owned(), step),
+            RunPhase::Inputs | RunPhase::Window => self.fail("cancelled".to_owned(), step),
             RunPhase::Spawn => self.end(failed, false, CANCEL_GRACE, step),
             RunPhase::Running { .. } => {
                 self.end(failed, false, CANCEL_GRACE, step);
@@ -56,11 +69,12 @@ impl Run {
                 // It is ending anyway; but there will be no retry.
                 failed.get_or_insert_with(|| "cancelled".to_owned());
             }
-            RunPhase::Rescue { until, .. } => {
+            RunPhase::Rescue { until, killed: false, .. } => {
                 let within = step.task.timeout.unwrap_or(RESCUE_WITHIN);
                 until.get_or_insert(step.now + within);
             }
-            RunPhase::Idle
+            RunPhase::Rescue { .. }
+            | RunPhase::Idle
             | RunPhase::Done { .. }
             | RunPhase::Skipped
             | RunPhase::Failed { .. } => {}
@@ -82,12 +96,17 @@ impl Run {
                 let reason = "its inputs have not changed".to_owned();
                 self.publish(Event::Skipped { reason }, step);
             }
-            (RunPhase::Inputs, Input::Unchanged(false)) => self.spawn(step),
+            (RunPhase::Inputs, Input::Unchanged(false)) => self.has_to_run(step),
+            // Before its process is known to run this comes too early: it is told again.
+            (
+                RunPhase::Running { .. } | RunPhase::Ending { .. } | RunPhase::Rescue { .. },
+                Input::Stepped { line, step: name, on_failure, news },
+            ) => self.stepped(line, name, on_failure, news, step),
             (RunPhase::Spawn, Input::Spawned { pid }) => {
                 let until = step.task.timeout.map(|timeout| step.now + timeout);
                 self.enter(RunPhase::Running { until }, step.now);
                 self.pid = Some(pid);
-                self.publish(Event::Running { pid }, step);
+                self.publish(Event::Running { pid, log: None }, step);
             }
             (RunPhase::Spawn, Input::SpawnFailed(error)) => self.conclude(Some(error), step),
             (RunPhase::Spawn | RunPhase::Running { .. }, Input::Exited { exit, .. }) => {
@@ -100,7 +119,7 @@ impl Run {
             // Cancelled before it was seen to run.
             (RunPhase::Ending { .. }, Input::Spawned { pid }) => {
                 self.pid = Some(pid);
-                self.publish(Event::Running { pid }, step);
+                self.publish(Event::Running { pid, log: None }, step);
                 self.kill(step);
             }
             (RunPhase::Ending { failed, .. }, Input::SpawnFailed(_)) => {
@@ -119,15 +138,14 @@ impl Run {
                 stuck.clone_from(&processes);
                 self.publish(Event::Stuck { processes }, step);
             }
-            (RunPhase::Rescue { reason, .. }, Input::HookEnded { hook: Hook::OnFailure, exit }) => {
-                let reason = reason.clone();
-                self.publish_rescue(exit, step);
-                self.fail(reason, step);
+            (RunPhase::Rescue { .. }, Input::HookEnded { hook: Hook::OnFailure, exit }) => {
+                self.rescued(exit, step);
             }
             // Answers that this phase did not ask for: they belong to an earlier one.
             (
                 RunPhase::Idle
                 | RunPhase::Inputs
+                | RunPhase::Window
                 | RunPhase::Spawn
                 | RunPhase::Running { .. }
                 | RunPhase::Ending { .. }
@@ -148,19 +166,26 @@ impl Run {
         match &mut self.phase {
             RunPhase::Running { .. } => {
                 let timeout = step.task.timeout.unwrap_or_default();
-                let failed = Some(format!("not done within {}", time::setting(timeout)));
+                let at = self.step.as_ref().map(|name| format!(", in step `{name}`"));
+                let at = at.unwrap_or_default();
+                let failed = Some(format!("not done within {}{at}", time::setting(timeout)));
                 self.end(failed, false, KILL_WITHIN, step);
                 self.kill(step);
             }
             RunPhase::Ending { killed: false, .. } => self.kill(step),
             RunPhase::Ending { until, .. } => *until = None,
-            RunPhase::Rescue { reason, .. } => {
-                let reason = reason.clone();
+            // What it does must be over before the window closes: its end is waited for.
+            RunPhase::Rescue { killed: killed @ false, until, .. } => {
+                *killed = true;
+                *until = Some(step.now + KILL_WITHIN);
                 self.emit(Effect::KillHook(Hook::OnFailure), step);
-                self.fail(reason, step);
+            }
+            RunPhase::Rescue { .. } => {
+                self.rescued(Err("it could not be ended".to_owned()), step);
             }
             RunPhase::Idle
             | RunPhase::Inputs
+            | RunPhase::Window
             | RunPhase::Spawn
             | RunPhase::Done { .. }
             | RunPhase::Skipped
@@ -175,8 +200,10 @@ impl Run {
             RunPhase::Inputs => Some(Effect::CheckInputs),
             RunPhase::Spawn => Some(Effect::Spawn { args: self.args.clone() }),
             RunPhase::Ending { killed: true, .. } => Some(Effect::KillTree),
-            RunPhase::Rescue { .. } => Some(Effect::RunHook(Hook::OnFailure)),
-            RunPhase::Running { .. }
+            RunPhase::Rescue { killed: false, .. } => Some(Effect::RunHook(Hook::OnFailure)),
+            RunPhase::Rescue { killed: true, .. } => Some(Effect::KillHook(Hook::OnFailure)),
+            RunPhase::Window
+            | RunPhase::Running { .. }
             | RunPhase::Ending { killed: false, .. }
             | RunPhase::Idle
             | RunPhase::Done { .. }
@@ -186,6 +213,51 @@ impl Run {
         if let Some(effect) = lost {
             self.emit(effect, step);
         }
+    }
+
+    /// A new run, or a new try of it.
+    fn begin_generation(&mut self, step: &mut TaskStep<'_>) {
+        self.generation += 1;
+        self.told = 0;
+        self.step = None;
+        self.failure = None;
+        self.publish(Event::Starting, step);
+    }
+
+    fn has_to_run(&mut self, step: &mut TaskStep<'_>) {
+        if step.task.without.is_empty() {
+            self.spawn(step);
+        } else {
+            self.enter(RunPhase::Window, step.now);
+        }
+    }
+
+    /// Takes in what a step has to tell, once.
+    fn stepped(
+        &mut self,
+        line: u32,
+        name: String,
+        on_failure: bool,
+        news: StepNews,
+        step: &mut TaskStep<'_>,
+    ) {
+        if line < self.told {
+            return;
+        }
+        self.told = line + 1;
+        let event = match news {
+            StepNews::Began => {
+                self.step = Some(name.clone());
+                Event::Step { step: name, on_failure }
+            }
+            StepNews::Ended { exit, after_ms, failed } => {
+                if let (Some(failed), false) = (&failed, on_failure) {
+                    self.failure = Some(format!("step `{name}`: {failed}"));
+                }
+                Event::StepEnded { step: name, on_failure, exit, after_ms, failed }
+            }
+        };
+        self.publish(event, step);
     }
 
     fn spawn(&mut self, step: &mut TaskStep<'_>) {
@@ -199,7 +271,7 @@ impl Run {
         self.pid = None;
         self.exit = Some(exit);
         self.publish(Event::Exited { exit, expected: good, tail: Vec::new() }, step);
-        let failed = (!good).then(|| exit.to_string());
+        let failed = (!good).then(|| self.failure.take().unwrap_or_else(|| exit.to_string()));
         self.end(failed, false, KILL_WITHIN, step);
         self.kill(step);
     }
@@ -239,15 +311,14 @@ impl Run {
         };
         if self.retried < step.task.retries && !self.cancelled {
             self.retried += 1;
-            self.generation += 1;
-            self.publish(Event::Starting, step);
+            self.begin_generation(step);
             self.spawn(step);
         } else if step.task.on_failure.is_empty() {
             self.fail(reason, step);
         } else {
             let within = step.task.timeout.or(self.cancelled.then_some(RESCUE_WITHIN));
             let until = within.map(|within| step.now + within);
-            self.enter(RunPhase::Rescue { reason, until }, step.now);
+            self.enter(RunPhase::Rescue { reason, until, killed: false }, step.now);
             self.emit(Effect::RunHook(Hook::OnFailure), step);
         }
     }
@@ -257,13 +328,24 @@ impl Run {
         self.publish(Event::Failed { reason, tail: Vec::new() }, step);
     }
 
-    fn publish_rescue(&self, exit: Result<Exit, String>, step: &mut TaskStep<'_>) {
-        let hook = Hook::OnFailure.key().to_owned();
-        let event = match exit {
-            Ok(exit) => Event::Hook { hook, exit },
-            Err(error) => Event::Notice { text: format!("{hook}: {error}") },
+    /// `on-failure` is over, or given up: its own failure is told too.
+    fn rescued(&mut self, exit: Result<Exit, String>, step: &mut TaskStep<'_>) {
+        let RunPhase::Rescue { reason, killed, .. } = &self.phase else { return };
+        let how = match &exit {
+            Ok(_) if *killed => Some("it took too long and was killed".to_owned()),
+            Ok(exit) if *exit == Exit::SUCCESS => None,
+            Ok(exit) => Some(exit.to_string()),
+            Err(error) => Some(error.clone()),
         };
-        self.publish(event, step);
+        let hook = Hook::OnFailure.key();
+        let reason = match how {
+            None => reason.clone(),
+            Some(how) => format!("{reason}; {hook} failed too: {how}"),
+        };
+        if let Ok(exit) = exit {
+            self.publish(Event::Hook { hook: hook.to_owned(), exit }, step);
+        }
+        self.fail(reason, step);
     }
 
     fn enter(&mut self, phase: RunPhase, now: Tick) {

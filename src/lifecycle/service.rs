@@ -58,6 +58,12 @@ pub struct Life {
     pub cause: Cause,
     /// The check that failed last, and its answer.
     pub answer: Option<(String, String)>,
+    /// The last line that it printed before its end.
+    #[serde(default)]
+    pub(super) last_line: Option<String>,
+    /// Whether the kernel has killed it because memory ran out.
+    #[serde(default)]
+    pub(super) out_of_memory: bool,
     /// Liveness failures in a row.
     pub(super) failures: u32,
     /// When it last was restarted for being unhealthy.
@@ -154,6 +160,8 @@ impl Life {
             again: false,
             cause: Cause::Supervisor,
             answer: None,
+            last_line: None,
+            out_of_memory: false,
             failures: 0,
             mended: None,
             beside: Vec::new(),
@@ -274,12 +282,17 @@ impl Life {
                 return;
             }
         }
-        match &self.phase {
-            Phase::Starting(stage) => self.while_starting(*stage, input, step),
-            Phase::Ready | Phase::Unhealthy { .. } => self.while_up(input, step),
-            Phase::Stopping(_) => self.while_stopping(input, step),
+        match (&self.phase, input) {
+            (_, Input::LastLine(line)) => self.last_line = Some(line),
+            (_, Input::OutOfMemory) => self.out_of_memory = true,
+            (Phase::Starting(stage), input) => self.while_starting(*stage, input, step),
+            (Phase::Ready | Phase::Unhealthy { .. }, input) => self.while_up(input, step),
+            (Phase::Stopping(_), input) => self.while_stopping(input, step),
             // Nothing runs and nothing was asked: a late answer of this generation.
-            Phase::Idle | Phase::Backoff { .. } | Phase::Exited { .. } | Phase::Failed { .. } => {}
+            (
+                Phase::Idle | Phase::Backoff { .. } | Phase::Exited { .. } | Phase::Failed { .. },
+                _,
+            ) => {}
         }
     }
 

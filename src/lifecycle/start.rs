@@ -29,6 +29,8 @@ impl Life {
         self.began = step.now;
         self.ready_at = None;
         self.answer = None;
+        self.last_line = None;
+        self.out_of_memory = false;
         self.failures = 0;
         self.stage(StartStage::Ports, step);
         self.publish(Event::Starting, step);
@@ -123,7 +125,7 @@ impl Life {
     pub(super) fn spawned(&mut self, pid: u32, step: &mut Step<'_>) {
         self.pid = Some(pid);
         self.started = Some(step.now);
-        self.publish(Event::Spawned { pid }, step);
+        self.publish(Event::Spawned { pid, log: None }, step);
     }
 
     fn clean(&mut self, step: &mut Step<'_>) {

@@ -183,11 +183,19 @@ impl Life {
     pub(super) fn main_ended(&mut self, exit: Exit, step: &mut Step<'_>) {
         let expected = exit.is_success(&step.service.succeeds_with);
         self.forgive(step);
-        self.cause = Cause::Exit;
+        let ending = match self.out_of_memory && !expected {
+            true => Ending::OutOfMemory,
+            false => Ending::Exit(exit),
+        };
+        self.cause = ending.cause();
+        if ending == Ending::OutOfMemory {
+            let text = "the kernel killed it, because memory ran out".to_owned();
+            self.publish(Event::Notice { text }, step);
+        }
         self.note_exit(exit, expected, step);
         self.end_beside(step);
         self.emit(Effect::StopProbes, step);
-        self.kill(Then::Judge(Ending::Exit(exit)), step);
+        self.kill(Then::Judge(ending), step);
     }
 
     /// The whole tree went without an exit having been seen.

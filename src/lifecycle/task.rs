@@ -3,14 +3,16 @@
 //! | phase     | what runs           | leaves it                                              |
 //! |-----------|---------------------|--------------------------------------------------------|
 //! | Idle      | nothing             | `start`                                                |
-//! | Inputs    | nothing             | unchanged → Skipped; changed → Spawn; `cancel` → Failed |
+//! | Inputs    | nothing             | unchanged → Skipped; changed → Window; `cancel` → Failed |
+//! | Window    | nothing             | `go` → Spawn; `refuse`, `cancel` → Failed              |
 //! | Spawn     | maybe the process   | spawned → Running; not → Ending; `cancel` → Ending     |
 //! | Running   | the process         | ended or too long → Ending; `cancel` → Ending          |
 //! | Ending    | what is left of it  | tree gone → Done; → Spawn for a retry; → Rescue, Failed |
-//! | Rescue    | `on-failure`        | ended → Failed                                         |
+//! | Rescue    | `on-failure`        | ended, or killed and gone → Failed                     |
 //! | Done, Skipped, Failed | nothing | `start`, `reset`                                       |
 //!
-//! Each run and each retry is a new generation. The steps are told in [`super::run`].
+//! A task that runs `without` nothing has no Window. Each run and each retry is a new generation.
+//! The steps are told in [`super::run`].
 
 use serde::{Deserialize, Serialize};
 
@@ -38,9 +40,16 @@ pub struct Run {
     pub exit: Option<Exit>,
     /// Why it runs.
     pub cause: Cause,
+    /// The step that runs, or the one that ended the run; of a task of one command, and before
+    /// the first step, none.
+    pub step: Option<String>,
     pub(super) retried: u32,
     pub(super) args: Vec<String>,
     pub(super) cancelled: bool,
+    /// How much of what its steps have to tell was taken in, in this generation.
+    pub(super) told: u32,
+    /// How the step that failed did so.
+    pub(super) failure: Option<String>,
 }
 
 /// What a task is doing.
@@ -51,6 +60,8 @@ pub enum RunPhase {
     Idle,
     /// Seeing whether its inputs changed.
     Inputs,
+    /// It has to run: what it runs `without` is to be down first.
+    Window,
     /// Asked for its process.
     Spawn,
     /// Its process runs.
@@ -75,6 +86,8 @@ pub enum RunPhase {
         reason: String,
         /// Until when it may.
         until: Option<Tick>,
+        /// Whether it took too long and was killed.
+        killed: bool,
     },
     /// Ended well.
     Done {
@@ -111,18 +124,22 @@ impl Default for Run {
             began: Tick::default(),
             exit: None,
             cause: Cause::Supervisor,
+            step: None,
             retried: 0,
             args: Vec::new(),
             cancelled: false,
+            told: 0,
+            failure: None,
         }
     }
 }
 
 impl Run {
-    /// The state that people see; a task that waits is at rest here.
+    /// The state that people see; a task that waits for its needs is at rest here.
     pub fn state(&self) -> TaskState {
         match &self.phase {
             RunPhase::Idle => TaskState::Idle,
+            RunPhase::Window => TaskState::Waiting,
             RunPhase::Inputs
             | RunPhase::Spawn
             | RunPhase::Running { .. }
@@ -134,9 +151,9 @@ impl Run {
         }
     }
 
-    /// Whether anything of it may run.
+    /// Whether a run is on its way.
     pub fn is_live(&self) -> bool {
-        self.state() == TaskState::Running
+        matches!(self.state(), TaskState::Running | TaskState::Waiting)
     }
 
     /// Whether its process has started, or the run is over and was good.
@@ -145,6 +162,7 @@ impl Run {
             RunPhase::Running { .. } | RunPhase::Done { .. } | RunPhase::Skipped => true,
             RunPhase::Idle
             | RunPhase::Inputs
+            | RunPhase::Window
             | RunPhase::Spawn
             | RunPhase::Ending { .. }
             | RunPhase::Rescue { .. }
@@ -169,6 +187,7 @@ impl Run {
             RunPhase::Ending { .. }
             | RunPhase::Idle
             | RunPhase::Inputs
+            | RunPhase::Window
             | RunPhase::Spawn
             | RunPhase::Running { .. }
             | RunPhase::Rescue { .. }
@@ -186,6 +205,7 @@ impl Run {
             | RunPhase::Rescue { until, .. } => *until,
             RunPhase::Idle
             | RunPhase::Inputs
+            | RunPhase::Window
             | RunPhase::Spawn
             | RunPhase::Done { .. }
             | RunPhase::Skipped

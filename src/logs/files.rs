@@ -11,6 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::event::Place;
+
 /// The log that was rotated away with that number.
 pub fn numbered(log: &Path, number: u64) -> PathBuf {
     with(log, &format!(".{number}"))
@@ -47,6 +49,17 @@ fn number_of(rest: &str) -> Option<u64> {
     let digits = rest.strip_suffix(".gz").unwrap_or(rest);
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
     if plain { digits.parse().ok() } else { None }
+}
+
+/// Where the next byte of a log will be.
+pub fn end(log: &Path) -> Place {
+    let offset = fs::metadata(log).map_or(0, |file| file.len());
+    Place { file: next_number(log), offset }
+}
+
+/// The number that a log will get when it is rotated away.
+pub fn next_number(log: &Path) -> u64 {
+    numbers(log).last().map_or(1, |last| last + 1)
 }
 
 /// Removes a rotated file, in whatever form it is there.

@@ -43,9 +43,11 @@ impl Finder {
     pub(super) fn find(&self, lines: &[u8]) -> Option<usize> {
         let mut from = 0;
         while from < lines.len() {
-            let candidate = match &self.block {
-                Some(block) => block.find_at(lines, from)?.start(),
-                None => from,
+            let (candidate, until) = match &self.block {
+                Some(block) => {
+                    block.find_at(lines, from).map(|found| (found.start(), found.end()))?
+                }
+                None => (from, lines.len()),
             };
             // An empty match behind the last newline is in no line.
             if candidate >= lines.len() {
@@ -55,6 +57,10 @@ impl Finder {
                 memchr::memrchr(b'\n', &lines[from..candidate]).map_or(from, |at| from + at + 1);
             let end =
                 memchr::memchr(b'\n', &lines[candidate..]).map_or(lines.len(), |at| candidate + at);
+            // A match within a line is one of the line.
+            if self.block.is_some() && until <= end {
+                return Some(start);
+            }
             if self.line.is_match(&lines[start..end]) {
                 return Some(start);
             }

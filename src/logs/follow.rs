@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{LONGEST_LINE, Line, Log, Place, files::numbered, index::Index, source::Source, tail};
@@ -41,9 +42,14 @@ pub struct Follower {
     open: Option<Open>,
     /// The number that the open file has, or will have once it is rotated away.
     number: u64,
-    /// A line whose newline has not come yet, and since when it has not grown.
+    /// A line whose newline has not come yet, where it begins, and since when it has not grown.
     partial: Vec<u8>,
+    partial_place: Place,
     quiet_since: Option<Timestamp>,
+    /// A piece of the line has been given already.
+    inside: bool,
+    /// Somebody has shortened the file: it begins anew.
+    anew: bool,
     looked: Timestamp,
     /// Lines and files.
     spared: (u64, u64),
@@ -84,7 +90,10 @@ impl Follower {
             open: None,
             number: 0,
             partial: Vec::new(),
+            partial_place: Place::default(),
             quiet_since: None,
+            inside: false,
+            anew: false,
             looked: Timestamp::default(),
             spared: (0, 0),
         }
@@ -101,6 +110,11 @@ impl Follower {
         Place { file: self.number, offset }
     }
 
+    /// Whether there was nothing more to be read.
+    pub fn is_at_end(&self) -> bool {
+        self.open.as_ref().is_none_or(|open| open.source.length() <= open.offset)
+    }
+
     /// The bytes that have come since the last time, as they came.
     pub fn bytes(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -108,7 +122,9 @@ impl Follower {
             let Some(open) = self.current() else { return bytes };
             if open.source.length() < open.offset {
                 open.offset = 0;
+                self.anew = true;
             }
+            let Some(open) = &mut self.open else { return bytes };
             // What cannot be read comes the next time.
             let grown = open.source.append(open.offset, CHUNK, &mut bytes).unwrap_or(0);
             open.offset += grown as u64;
@@ -134,6 +150,7 @@ impl Follower {
             self.spared.0 += memchr::memchr_iter(b'\n', &chunk).count() as u64;
             open.offset += count as u64;
         }
+        self.anew = true;
         self.partial.clear();
     }
 
@@ -152,21 +169,36 @@ impl Follower {
             return self.prompt(now).into_iter().collect();
         }
         self.quiet_since = Some(now);
-        let Some(open) = &mut self.open else { return Vec::new() };
-        open.index.refresh();
-        let mut offset = open.offset - bytes.len() as u64;
         let mut lines = Vec::new();
-        let mut rest = bytes.as_slice();
-        while let Some(end) = memchr::memchr(b'\n', rest) {
-            let mut text = std::mem::take(&mut self.partial);
-            text.extend(&rest[..end]);
-            // Where the index is behind, this much is known: it came after the last look.
-            let at = open.index.at(offset).clamp(looked.min(now), now);
-            lines.push(Line { name: Arc::clone(&self.name), at, text });
-            rest = &rest[end + 1..];
-            offset += end as u64 + 1;
+        if std::mem::take(&mut self.anew) {
+            lines.extend(self.rest(now));
+            self.inside = false;
         }
-        self.partial.extend(rest);
+        let Some(open) = &mut self.open else { return lines };
+        open.index.refresh();
+        let mut place = Place { file: self.number, offset: open.offset - bytes.len() as u64 };
+        let bytes = Bytes::from(bytes);
+        let mut start = 0;
+        while let Some(end) = memchr::memchr(b'\n', &bytes[start..]).map(|end| start + end) {
+            let mut text = bytes.slice(start..end);
+            let mut begin = place;
+            if !self.partial.is_empty() {
+                self.partial.extend_from_slice(&text);
+                text = std::mem::take(&mut self.partial).into();
+                begin = self.partial_place;
+            }
+            // Where the index is behind, this much is known: it came after the last look.
+            let at = open.index.at(place.offset).clamp(looked.min(now), now);
+            let begins = !std::mem::take(&mut self.inside);
+            let name = Arc::clone(&self.name);
+            lines.push(Line { name, at, text, place: begin, begins, ends: true });
+            place.offset += (end + 1 - start) as u64;
+            start = end + 1;
+        }
+        if self.partial.is_empty() {
+            self.partial_place = place;
+        }
+        self.partial.extend_from_slice(&bytes[start..]);
         if self.partial.len() >= LONGEST_LINE {
             lines.extend(self.rest(now));
         }
@@ -175,8 +207,13 @@ impl Follower {
 
     /// The line whose newline has not come: the stream is at its end.
     pub fn rest(&mut self, at: Timestamp) -> Option<Line> {
-        let text = std::mem::take(&mut self.partial);
-        (!text.is_empty()).then(|| Line { name: Arc::clone(&self.name), at, text })
+        let text = Bytes::from(std::mem::take(&mut self.partial));
+        if text.is_empty() {
+            return None;
+        }
+        let begins = !std::mem::replace(&mut self.inside, true);
+        let (name, place) = (Arc::clone(&self.name), self.partial_place);
+        Some(Line { name, at, text, place, begins, ends: false })
     }
 
     fn prompt(&mut self, now: Timestamp) -> Option<Line> {

@@ -7,6 +7,7 @@
 use std::{
     fs::{self, File},
     io::{Read, Seek, SeekFrom},
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -34,6 +35,8 @@ pub(super) struct Index {
     last: u64,
     /// When the file was last changed.
     changed: Timestamp,
+    /// The offsets that were asked about last have this time.
+    span: Option<(Range<u64>, Timestamp)>,
 }
 
 impl Index {
@@ -57,23 +60,38 @@ impl Index {
         }
         let changed = fs::metadata(&self.log).or_else(|_| fs::metadata(compressed(&self.log)));
         let changed = changed.and_then(|file| file.modified()).ok();
+        self.span = None;
         self.changed =
             changed.and_then(|time| Timestamp::try_from(time).ok()).unwrap_or(self.changed);
     }
 
     /// When the byte at this offset arrived.
     pub(super) fn at(&mut self, offset: u64) -> Timestamp {
+        if let Some((span, time)) = &self.span
+            && span.contains(&offset)
+        {
+            return *time;
+        }
+        let number = self.number(offset);
+        let time = self.time(number);
+        let start = if number == 0 { 0 } else { self.offset(number).unwrap_or(offset) };
+        self.span = Some((start..self.offset(number + 1).unwrap_or(u64::MAX), time));
+        time
+    }
+
+    /// The number of the record that says when the byte at this offset arrived.
+    fn number(&mut self, offset: u64) -> u64 {
         for number in [self.last, self.last + 1] {
             if self.offset(number).is_some_and(|start| start <= offset)
                 && self.offset(number + 1).is_none_or(|end| offset < end)
             {
                 self.last = number;
-                return self.time(number);
+                return number;
             }
         }
         let after = self.search(|stamp| stamp.offset <= offset);
         self.last = after.saturating_sub(1);
-        self.time(self.last)
+        self.last
     }
 
     /// The first offset whose bytes arrived at or after this time; `None` if that is not known.

@@ -4,7 +4,7 @@
 //! read from its end, as far back as is asked for.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
@@ -13,7 +13,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Follower, Log};
+use super::{Follower, Log, Since};
 use crate::{
     event::{Event, Record},
     platform,
@@ -21,9 +21,6 @@ use crate::{
 
 /// So many bytes of the ledger are read at once.
 const CHUNK: u64 = 256 << 10;
-/// A start is written down when it has been reported: what the service wrote at once may have
-/// come before. It is shown so much earlier, but not before the last end.
-const REPORTED: Duration = Duration::from_millis(50);
 /// The start of a service is looked for so long before its first line.
 const BEFORE: Duration = Duration::from_secs(2);
 
@@ -50,52 +47,44 @@ impl Marks {
             older.append(&mut records);
             records = older;
         }
-        let mut marks = Vec::new();
-        let mut last = BTreeMap::new();
-        for record in records {
-            marks.extend(self.mark(record, &mut last));
-        }
-        marks.retain(|mark| mark.at >= since);
-        marks.sort_by_key(|mark| mark.at);
-        marks
+        records.retain(|record| record.at >= since && self.is_mark(record));
+        records
     }
 
-    /// When each service and task was started last.
-    pub fn last_starts(&self) -> BTreeMap<String, Timestamp> {
+    /// Where in its log, and when, each service and task was started last.
+    pub fn last_starts(&self) -> BTreeMap<String, Since> {
         let started = |mark: Record| match mark.event {
-            Event::Spawned { .. } | Event::Running { .. } => Some((mark.name?, mark.at)),
+            Event::Spawned { log: place, .. } | Event::Running { log: place, .. } => {
+                Some((mark.name?, Since { at: mark.at, place }))
+            }
             _ => None,
         };
         self.since(None).into_iter().filter_map(started).collect()
     }
 
-    /// The mark that a record makes, if it makes one; `last` are the latest moments of each name.
-    fn mark(&self, mut record: Record, last: &mut BTreeMap<String, Timestamp>) -> Option<Record> {
-        let name = record.name.as_ref()?;
-        if !self.names.is_empty() && !self.names.contains(name) {
-            return None;
+    /// Whether a record is shown between the lines.
+    fn is_mark(&self, record: &Record) -> bool {
+        let Some(name) = &record.name else { return false };
+        let owner = name.split('.').next().unwrap_or(name);
+        let is_wanted = |wanted: &String| wanted == name || wanted == owner;
+        if !self.names.is_empty() && !self.names.iter().any(is_wanted) {
+            return false;
         }
-        match record.event {
-            Event::Spawned { .. } | Event::Running { .. } => {
-                let shown = earlier(record.at, REPORTED);
-                record.at = last.get(name).map_or(shown, |end| shown.max(*end));
-            }
-            Event::Ready { .. } | Event::Stopping | Event::Exited { .. } | Event::Failed { .. } => {
-            }
-            _ => return None,
-        }
-        last.insert(name.clone(), record.at);
-        Some(record)
+        matches!(
+            record.event,
+            Event::Spawned { .. }
+                | Event::Running { .. }
+                | Event::Ready { .. }
+                | Event::Stopping
+                | Event::Exited { .. }
+                | Event::Failed { .. }
+        )
     }
 }
 
 /// A little before that moment: when the mark of the start may stand that a line followed.
 pub(super) fn about(at: Timestamp) -> Timestamp {
-    earlier(at, BEFORE)
-}
-
-fn earlier(at: Timestamp, by: Duration) -> Timestamp {
-    at.checked_sub(by).unwrap_or(at)
+    at.checked_sub(BEFORE).unwrap_or(at)
 }
 
 /// The records of a ledger since a moment, and perhaps some before.
@@ -146,7 +135,8 @@ pub struct MarkFollower {
     marks: Marks,
     follower: Follower,
     partial: Vec<u8>,
-    last: BTreeMap<String, Timestamp>,
+    /// What is being started, but does not run yet as far as it was told.
+    starting: BTreeSet<String>,
 }
 
 impl MarkFollower {
@@ -154,7 +144,7 @@ impl MarkFollower {
     pub fn new(marks: Marks) -> Self {
         let log = Log { name: "ledger".to_owned(), path: marks.ledger.clone() };
         let follower = Follower::from_end(&log);
-        Self { marks, follower, partial: Vec::new(), last: BTreeMap::new() }
+        Self { marks, follower, partial: Vec::new(), starting: BTreeSet::new() }
     }
 
     /// Those that have come since the last time.
@@ -162,7 +152,27 @@ impl MarkFollower {
         self.partial.extend(self.follower.bytes());
         let whole = memchr::memrchr(b'\n', &self.partial).map_or(0, |end| end + 1);
         let lines: Vec<u8> = self.partial.drain(..whole).collect();
-        let records = parse(&lines).into_iter();
-        records.filter_map(|record| self.marks.mark(record, &mut self.last)).collect()
+        let mut records = parse(&lines);
+        records.iter().for_each(|record| self.note(record));
+        records.retain(|record| self.marks.is_mark(record));
+        records
+    }
+
+    /// Whether that service is being started: what it writes may be there before its mark.
+    pub fn is_starting(&self, name: &str) -> bool {
+        self.starting.contains(name)
+    }
+
+    fn note(&mut self, record: &Record) {
+        let Some(name) = &record.name else { return };
+        match record.event {
+            Event::Starting => drop(self.starting.insert(name.clone())),
+            Event::Spawned { .. }
+            | Event::Running { .. }
+            | Event::Exited { .. }
+            | Event::Failed { .. }
+            | Event::Stopped => drop(self.starting.remove(name)),
+            _ => {}
+        }
     }
 }

@@ -19,6 +19,9 @@ pub fn merge<T, I: Iterator<Item = T>>(
         items.push(item);
     }
     std::iter::from_fn(move || {
+        if let [log] = logs.as_mut_slice() {
+            return items[0].take().or_else(|| log.next());
+        }
         let mut head = heads.peek_mut()?;
         let Reverse((time, number)) = *head;
         let item = items[number].take();

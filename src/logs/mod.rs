@@ -16,6 +16,7 @@ mod reader;
 mod select;
 mod source;
 pub mod stamp;
+mod strand;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -26,8 +27,10 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
+pub use crate::event::Place;
 use crate::event::Record;
 
 pub use find::Finder;
@@ -35,13 +38,14 @@ pub use follow::{Follower, Spared};
 pub use marks::{MarkFollower, Marks};
 pub use merge::merge;
 pub use packed::pack;
-pub use reader::{Lines, Place};
-pub use select::{Select, select};
+pub use reader::Lines;
+pub use select::{Select, Since, select};
+pub use strand::{Marks as MarkQueue, Turn};
 
 /// A line longer than this comes in pieces, so that nothing is ever read into memory whole.
 const LONGEST_LINE: usize = 1 << 20;
 
-/// A line of a log, without its newline.
+/// A line of a log, without its newline; or a piece of a long one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// Whose: the name of the log.
@@ -49,13 +53,28 @@ pub struct Line {
     /// When it arrived, as well as that is known.
     pub at: Timestamp,
     /// Its bytes.
-    pub text: Vec<u8>,
+    pub text: Bytes,
+    /// Where in its log it begins.
+    pub place: Place,
+    /// Whether it is the beginning of a line; what goes on with one follows that at once.
+    pub begins: bool,
+    /// Whether a newline ended it.
+    pub ends: bool,
 }
 
 impl Line {
     /// The service or task whose line it is.
     pub fn owner(&self) -> &str {
         owner(&self.name)
+    }
+
+    /// Cuts off what comes after so many bytes, which was the beginning of another line.
+    pub fn cut(&mut self, at: usize) -> Self {
+        let mut rest = self.clone();
+        rest.text = self.text.split_off(at);
+        rest.place.offset += at as u64;
+        (self.ends, rest.begins) = (false, true);
+        rest
     }
 }
 

@@ -8,10 +8,11 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    LONGEST_LINE, Line, Log,
+    LONGEST_LINE, Line, Log, Place,
     files::numbered,
     find::Finder,
     index::Index,
@@ -37,6 +38,10 @@ pub struct Lines {
     open: Option<Open>,
     /// No line's time is before that of the one before it.
     latest: Timestamp,
+    /// The length of the next line, newline included, if it has been looked for.
+    ahead: Option<usize>,
+    /// The last piece had no newline: the next one goes on with its line.
+    inside: bool,
 }
 
 /// An open file and the part of it in memory.
@@ -45,7 +50,7 @@ struct Open {
     index: Index,
     /// Not read further.
     end: u64,
-    block: Vec<u8>,
+    block: Bytes,
     /// Where in the file the block begins, and where in the block the next line.
     start: u64,
     next: usize,
@@ -69,6 +74,8 @@ impl Lines {
             end: Place { file: u64::MAX, offset: u64::MAX },
             open: None,
             latest: Timestamp::MIN,
+            ahead: None,
+            inside: false,
         }
     }
 
@@ -106,6 +113,22 @@ impl Lines {
         self
     }
 
+    /// From that place on; `None` if the log has been removed or shortened since.
+    #[must_use]
+    pub fn from(mut self, place: Place) -> Option<Self> {
+        if self.older.back().map_or(1, |last| last + 1) < place.file {
+            return None;
+        }
+        let old = self.older.iter().take_while(|number| **number < place.file).count();
+        self.number = self.older.drain(..old).next_back().unwrap_or(0);
+        if self.current().is_some() && self.number == place.file {
+            let open = self.current()?;
+            open.start = place.offset;
+            return (place.offset <= open.source.length()).then_some(self);
+        }
+        Some(self)
+    }
+
     /// The lines that arrived since a moment.
     #[must_use]
     pub fn since(mut self, time: Timestamp) -> Self {
@@ -129,7 +152,11 @@ impl Lines {
     pub(super) fn peek_time(&mut self) -> Option<Timestamp> {
         self.line_ahead()?;
         let open = self.open.as_mut()?;
-        let at = open.index.at(open.start + open.next as u64).max(self.latest);
+        // A piece has the time of its line.
+        if self.inside {
+            return Some(self.latest);
+        }
+        let at = open.index.at(open.offset()).max(self.latest);
         self.latest = at;
         Some(at)
     }
@@ -139,6 +166,7 @@ impl Lines {
     pub(super) fn skip_to(&mut self, finder: &Finder) -> Option<Place> {
         loop {
             self.line_ahead()?;
+            self.ahead = None;
             let open = self.open.as_mut()?;
             let lines = &open.block[open.next..];
             // The last line may go on: it is looked at once it is whole, or nothing comes.
@@ -146,9 +174,13 @@ impl Lines {
             match finder.find(&lines[..whole]) {
                 Some(start) => {
                     open.next += start;
+                    self.inside &= start == 0;
                     return Some(Place { file: self.number, offset: open.offset() });
                 }
-                None => open.next += whole,
+                None => {
+                    self.inside = !lines[..whole].ends_with(b"\n");
+                    open.next += whole;
+                }
             }
         }
     }
@@ -157,6 +189,10 @@ impl Lines {
     pub(super) fn back(&mut self, count: usize, floor: Place) {
         let number = self.number;
         let Some(open) = &mut self.open else { return };
+        if count == 0 {
+            return;
+        }
+        self.ahead = None;
         let here = open.offset();
         let floor = if floor.file == number { floor.offset } else { 0 };
         let start = match tail::last_lines(&mut open.source, here, count) {
@@ -165,11 +201,12 @@ impl Lines {
             Err(_) => here,
         };
         let start = start.max(floor);
+        self.inside &= start == here;
         if start >= open.start {
             open.next = usize::try_from(start - open.start).unwrap_or(open.next);
         } else {
             (open.start, open.next) = (start, 0);
-            open.block.clear();
+            open.block = Bytes::new();
         }
     }
 
@@ -180,19 +217,18 @@ impl Lines {
     }
 
     fn skip_line(&mut self) {
-        if let (Some(length), Some(open)) = (self.line_ahead(), &mut self.open) {
-            open.next += length;
-        }
+        let _line = self.next();
     }
 
     /// Sees to it that a line is in the block, and gives its length, newline included.
     fn line_ahead(&mut self) -> Option<usize> {
-        loop {
-            match self.current()?.line() {
-                Some(length) => return Some(length),
-                None => self.open = None,
+        while self.ahead.is_none() {
+            self.ahead = self.current()?.line();
+            if self.ahead.is_none() {
+                self.open = None;
             }
         }
+        self.ahead
     }
 
     /// The file that is being read, else the next one.
@@ -233,17 +269,8 @@ impl Lines {
         };
         let source = Source::open(path).ok()?;
         let end = source.length().min(end);
-        Some(Open { source, index: Index::of(path), end, block: Vec::new(), start: 0, next: 0 })
+        Some(Open { source, index: Index::of(path), end, block: Bytes::new(), start: 0, next: 0 })
     }
-}
-
-/// A place in a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Place {
-    /// The number of the file; that of the present one is the one it will get.
-    pub file: u64,
-    /// The offset.
-    pub offset: u64,
 }
 
 impl Open {
@@ -271,13 +298,17 @@ impl Open {
 
     /// Reads on; how much there was.
     fn read(&mut self) -> usize {
-        self.block.drain(..self.next);
+        let rest = &self.block[self.next..];
         self.start += self.next as u64;
-        self.next = 0;
-        let from = self.start + self.block.len() as u64;
-        let room = usize::try_from(self.end.saturating_sub(from)).unwrap_or(BLOCK);
+        let from = self.start + rest.len() as u64;
+        let room = usize::try_from(self.end.saturating_sub(from)).unwrap_or(BLOCK).min(BLOCK);
+        // A new block: lines may still hold the old one.
+        let mut block = Vec::with_capacity(rest.len() + room);
+        block.extend_from_slice(rest);
         // What cannot be read is as good as the end.
-        self.source.append(from, room.min(BLOCK), &mut self.block).unwrap_or(0)
+        let count = self.source.append(from, room, &mut block).unwrap_or(0);
+        (self.block, self.next) = (block.into(), 0);
+        count
     }
 }
 
@@ -286,11 +317,14 @@ impl Iterator for Lines {
 
     fn next(&mut self) -> Option<Line> {
         let at = self.peek_time()?;
-        let length = self.line_ahead()?;
+        let length = self.ahead.take()?;
         let open = self.open.as_mut()?;
-        let text = &open.block[open.next..open.next + length];
-        let text = text.strip_suffix(b"\n").unwrap_or(text).to_vec();
+        let place = Place { file: self.number, offset: open.offset() };
+        let mut text = open.block.slice(open.next..open.next + length);
+        let ends = text.ends_with(b"\n");
+        text.truncate(length - usize::from(ends));
         open.next += length;
-        Some(Line { name: Arc::clone(&self.name), at, text })
+        let begins = !std::mem::replace(&mut self.inside, !ends);
+        Some(Line { name: Arc::clone(&self.name), at, text, place, begins, ends })
     }
 }

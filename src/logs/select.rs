@@ -2,15 +2,24 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    Item, Line, Lines, Log,
+    Item, Line, Lines, Log, MarkQueue, Place, Turn,
     find::Finder,
     marks::{self, Marks},
-    merge,
-    reader::Place,
+    merge, owner,
 };
+
+/// A start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since {
+    /// When it was written down.
+    pub at: Timestamp,
+    /// Where in the log its output begins.
+    pub place: Option<Place>,
+}
 
 /// What was asked for.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +29,7 @@ pub struct Select {
     /// From this moment on.
     pub since: Option<Timestamp>,
     /// From these on, for each service and task; instead of `since`.
-    pub starts: BTreeMap<String, Timestamp>,
+    pub starts: BTreeMap<String, Since>,
     /// Up to this moment.
     pub until: Option<Timestamp>,
     /// Those that match.
@@ -32,18 +41,26 @@ pub struct Select {
 impl Select {
     /// Whether a line is one of those asked for, but for `last` and `context`.
     pub fn holds(&self, line: &Line) -> bool {
-        self.in_time(line.owner(), line.at)
+        self.since.is_none_or(|since| line.at >= since)
+            && self.until.is_none_or(|until| line.at <= until)
             && self.grep.as_ref().is_none_or(|grep| grep.is_match(&line.text))
     }
 
     /// Whether a moment in the life of that service or task is.
-    pub fn in_time(&self, owner: &str, at: Timestamp) -> bool {
-        self.since_of(owner).is_none_or(|since| at >= since)
+    pub fn in_time(&self, name: &str, at: Timestamp) -> bool {
+        self.since_of(name).is_none_or(|since| at >= since)
             && self.until.is_none_or(|until| at <= until)
     }
 
-    fn since_of(&self, owner: &str) -> Option<Timestamp> {
-        self.starts.get(owner).copied().or(self.since)
+    fn since_of(&self, name: &str) -> Option<Timestamp> {
+        let start = self.starts.get(name).or_else(|| self.starts.get(owner(name)));
+        start.map(|start| start.at).or(self.since)
+    }
+
+    /// Whether nothing but their number decides which lines are shown.
+    fn decides_by_number(&self) -> bool {
+        let by_time = self.since.is_some() || self.until.is_some() || !self.starts.is_empty();
+        self.last.is_some() && self.grep.is_none() && !by_time
     }
 
     /// The lines of one log that were asked for.
@@ -52,17 +69,17 @@ impl Select {
         log: &Log,
         end: Option<Place>,
     ) -> Box<dyn Iterator<Item = Line> + 'a> {
-        let lines = Lines::all(log);
-        let lines = match end {
-            Some(end) => lines.up_to(end),
-            None => lines,
+        let all = || match end {
+            Some(end) => Lines::all(log).up_to(end),
+            None => Lines::all(log),
         };
-        let since = self.since_of(log.owner());
-        let lines = match (self.last, since, &self.grep, self.until) {
-            // Nothing but their number decides: from the end.
-            (Some(count), None, None, None) => lines.last(count),
-            (_, Some(since), _, _) => lines.since(since),
-            (_, None, _, _) => lines,
+        let place = self.starts.get(&log.name).and_then(|start| start.place);
+        let from_place = place.and_then(|place| all().from(place));
+        let lines = match (from_place, self.since_of(&log.name), self.last) {
+            (Some(lines), _, _) => lines,
+            (None, Some(since), _) => all().since(since),
+            (None, None, Some(count)) if self.decides_by_number() => all().last(count),
+            (None, None, _) => all(),
         };
         let until = self.until;
         let in_time = move |line: &Line| until.is_none_or(|until| line.at <= until);
@@ -81,36 +98,97 @@ pub fn select<'a>(
     marks: Option<&Marks>,
     select: &'a Select,
 ) -> Box<dyn Iterator<Item = Item> + 'a> {
-    let chosen = logs.iter().map(|log| select.lines_of(log, ends(log))).collect();
-    let mut lines: Box<dyn Iterator<Item = Line>> = match select.last {
-        None => Box::new(merge(chosen, |line: &Line| line.at)),
-        Some(count) => Box::new(last(merge(chosen, |line: &Line| line.at), count).into_iter()),
-    };
-    let Some(marks) = marks else { return Box::new(lines.map(Item::Line)) };
-    let first = lines.next();
-    let from = first.as_ref().map(|line| marks::about(line.at));
-    let marks = match (&first, select.last) {
-        (None, Some(_)) => Vec::new(),
-        _ => marks.since(select.since.max(from)),
-    };
-    let marks = marks
-        .into_iter()
-        .filter(|mark| select.in_time(mark.name.as_deref().unwrap_or_default(), mark.at))
-        .map(|mark| Item::Mark(Box::new(mark)));
-    let lines = first.into_iter().chain(lines).map(Item::Line);
-    let both: Vec<Box<dyn Iterator<Item = Item> + 'a>> = vec![Box::new(marks), Box::new(lines)];
-    Box::new(merge(both, Item::at))
-}
-
-fn last(lines: impl Iterator<Item = Line>, count: usize) -> VecDeque<Line> {
-    let mut last = VecDeque::new();
-    for line in lines {
-        last.push_back(line);
-        if last.len() > count {
-            last.pop_front();
+    let mut chosen: Vec<Strand<'a>> =
+        logs.iter().map(|log| Strand::new(&log.name, select.lines_of(log, ends(log)))).collect();
+    if let Some(count) = select.last
+        && (chosen.len() > 1 || !select.decides_by_number())
+    {
+        chosen = last(chosen, count);
+    }
+    if let Some(marks) = marks {
+        let first = chosen.iter_mut().filter_map(|strand| strand.peek().map(|line| line.at)).min();
+        let from = first.map(marks::about);
+        let marks = match (first, select.last) {
+            (None, Some(_)) => Vec::new(),
+            _ => marks.since(select.since.max(from)),
+        };
+        for mark in marks {
+            let name = mark.name.clone().unwrap_or_default();
+            if !select.in_time(&name, mark.at) {
+                continue;
+            }
+            let known = chosen.iter().position(|strand| strand.name == name);
+            let number = known.unwrap_or(chosen.len());
+            if number == chosen.len() {
+                chosen.push(Strand::new(&name, Box::new(std::iter::empty())));
+            }
+            chosen[number].marks.push(mark);
         }
     }
-    last
+    Box::new(merge(chosen, Item::at))
+}
+
+/// The lines of one log, and the marks between them.
+struct Strand<'a> {
+    name: String,
+    lines: Box<dyn Iterator<Item = Line> + 'a>,
+    /// The next line, and what was cut off from it.
+    ahead: [Option<Line>; 2],
+    marks: MarkQueue,
+}
+
+impl<'a> Strand<'a> {
+    fn new(name: &str, lines: Box<dyn Iterator<Item = Line> + 'a>) -> Self {
+        Self { name: name.to_owned(), lines, ahead: [None, None], marks: MarkQueue::default() }
+    }
+
+    fn peek(&mut self) -> Option<&mut Line> {
+        if self.ahead[0].is_none() {
+            self.ahead[0] = self.ahead[1].take().or_else(|| self.lines.next());
+        }
+        self.ahead[0].as_mut()
+    }
+}
+
+impl Iterator for Strand<'_> {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        self.peek();
+        let [Some(line), rest] = &mut self.ahead else {
+            return self.marks.take(None).map(Box::new).map(Item::Mark);
+        };
+        match self.marks.turn(line) {
+            Turn::Line => {}
+            Turn::Part(length) => *rest = Some(line.cut(length)),
+            Turn::Mark => {
+                return self.marks.take(Some(line.at)).map(Box::new).map(Item::Mark);
+            }
+        }
+        self.ahead[0].take().map(Item::Line)
+    }
+}
+
+/// The last lines of all these; a piece belongs to its line.
+fn last(logs: Vec<Strand<'_>>, count: usize) -> Vec<Strand<'_>> {
+    let names: Vec<String> = logs.iter().map(|log| log.name.clone()).collect();
+    let logs = logs.into_iter().map(|log| log.lines).collect();
+    let mut last: VecDeque<Line> = VecDeque::new();
+    let mut held = 0;
+    for mut line in merge(logs, |line: &Line| line.at) {
+        // What is kept keeps no block of the file.
+        line.text = Bytes::copy_from_slice(&line.text);
+        held += usize::from(line.begins || last.is_empty());
+        last.push_back(line);
+        while held > count && last.pop_front().is_some() {
+            let line_is_over = last.front().is_none_or(|next| next.begins);
+            held -= usize::from(line_is_over);
+        }
+    }
+    let of = |name: &String| -> Vec<Line> {
+        last.iter().filter(|line| *line.name == **name).cloned().collect()
+    };
+    names.iter().map(|name| Strand::new(name, Box::new(of(name).into_iter()))).collect()
 }
 
 /// The lines of one log that match, each with those around it.

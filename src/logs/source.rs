@@ -52,6 +52,11 @@ impl Source {
         bytes: &mut Vec<u8>,
     ) -> io::Result<usize> {
         let before = bytes.len();
+        if let Self::Plain(file) = self {
+            file.seek(SeekFrom::Start(offset))?;
+            bytes.reserve_exact(most);
+            return file.take(most as u64).read_to_end(bytes);
+        }
         bytes.resize(before + most, 0);
         let mut filled = before;
         while filled < bytes.len() {

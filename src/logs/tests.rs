@@ -150,7 +150,10 @@ fn what_was_asked_for() {
     assert_eq!(chosen(&last), ["db b", "api c"]);
     let between = Select { since: Some(at(20)), until: Some(at(40)), ..Select::default() };
     assert_eq!(chosen(&between), ["db a", "api b", "db b"]);
-    let starts = [("api".to_owned(), at(30)), ("db".to_owned(), at(40))].into();
+    let place = Some(Place { file: 1, offset: 6 });
+    let api = Since { at: at(31), place };
+    let db = Since { at: at(40), place: Some(Place { file: 7, offset: 0 }) };
+    let starts = [("api".to_owned(), api), ("db".to_owned(), db)].into();
     let of_each = Select { starts, ..Select::default() };
     assert_eq!(chosen(&of_each), ["api b", "db b", "api c"]);
     let grep = Select { grep: Some(Finder::new("b$").expect("a regex")), ..Select::default() };
@@ -218,7 +221,7 @@ fn marks_stand_between_the_lines() {
     let events = [
         (5, Event::Ready { after_ms: 5 }),
         (9, Event::Starting),
-        (9, Event::Spawned { pid: 7 }),
+        (9, Event::Spawned { pid: 7, log: None }),
         (15, Event::Ready { after_ms: 5 }),
         (16, Event::Signalled { signal: "TERM".into(), tree: true }),
         (35, Event::Exited { exit, expected: false, tail: Vec::new() }),
@@ -245,8 +248,7 @@ fn marks_stand_between_the_lines() {
     assert_eq!(shown(&Select { last: Some(1), ..all.clone() }, &marks), "cE");
     assert_eq!(shown(&Select { since: Some(at(12)), ..all.clone() }, &marks), "bcE");
     assert_eq!(shown(&all, &Marks::new(folder.path(), &["db".to_owned()])), "abc");
-    // A start is reported a little after it was made.
-    let started = at(9).checked_sub(std::time::Duration::from_millis(50)).expect("a moment");
+    let started = Since { at: at(9), place: None };
     assert_eq!(marks.last_starts(), [("api".to_owned(), started)].into());
 
     // A long ledger is read from its end; a new one follows an old one.
@@ -269,7 +271,7 @@ fn bytes_that_are_no_text_are_kept() {
     let log = Log::new(folder.path(), "api");
     fs::write(&log.path, b"\xff\xfe\n").expect("written");
     let lines: Vec<Line> = Lines::all(&log).collect();
-    assert_eq!(lines[0].text, b"\xff\xfe");
+    assert_eq!(&lines[0].text[..], b"\xff\xfe");
 }
 
 #[test]
@@ -279,6 +281,84 @@ fn a_line_without_end_comes_in_pieces() {
     fs::write(&log.path, vec![b'x'; 3 << 20]).expect("written");
     let lengths: Vec<usize> = Lines::all(&log).map(|line| line.text.len()).collect();
     assert_eq!(lengths, [1 << 20; 3]);
+}
+
+#[test]
+fn a_long_line_is_one_over_pieces_and_files() {
+    let folder = folder();
+    let log = Log::new(folder.path(), "api");
+    let other = Log::new(folder.path(), "db");
+    fs::write(numbered(&log.path, 1), vec![b'x'; 3 << 20]).expect("written");
+    fs::write(numbered(&log.path, 2), vec![b'y'; 5]).expect("written");
+    fs::write(&log.path, "z\nlast\nwords").expect("written");
+    fs::write(&other.path, "a\nb\n").expect("written");
+    let lines: Vec<Line> = Lines::all(&log).collect();
+    let ends: Vec<(bool, bool)> = lines.iter().map(|line| (line.begins, line.ends)).collect();
+    let middle = [(false, false); 3];
+    let last = [(false, true), (true, true), (true, false)];
+    assert_eq!(ends, [&[(true, false)], &middle[..], &last].concat());
+    // Nothing comes between its pieces.
+    let logs = [log.clone(), other];
+    let shown = |choice: &Select| -> String {
+        let items = select(&logs, |_| None, None, choice);
+        let letter = |item: Item| match item {
+            Item::Line(line) => String::from_utf8_lossy(&line.text[..1]).into_owned(),
+            other => panic!("{other:?}"),
+        };
+        items.map(letter).collect()
+    };
+    assert!(shown(&Select::default()).contains("xxxyz"));
+    assert!(shown(&Select { last: Some(5), ..Select::default() }).contains("xxxyz"));
+    // The same when it is followed.
+    let mut follower = Follower::from_start(&Log::new(folder.path(), "web"));
+    let path = &follower.log().path.clone();
+    let mut pieces = Vec::new();
+    for (second, text) in [(1, vec![b'x'; 1 << 20]), (2, vec![b'x'; 10]), (3, b"\nb\n".to_vec())] {
+        append(path, std::str::from_utf8(&text).expect("text"));
+        for _ in 0..8 {
+            pieces.extend(follower.lines(at(second)));
+        }
+    }
+    let ends: Vec<(bool, bool)> = pieces.iter().map(|line| (line.begins, line.ends)).collect();
+    assert_eq!(ends, [(true, false), (false, true), (true, true)]);
+    assert_eq!(pieces[1].place.offset, 1 << 20);
+}
+
+#[test]
+fn a_start_is_shown_where_its_output_begins() {
+    let folder = folder();
+    let log = Log::new(folder.path(), "api");
+    write(&numbered(&log.path, 1), &[(10, "a")]);
+    // The last words of one generation, and what the next one wrote, in one batch.
+    fs::write(&log.path, "b\nlast wordsc\nd\n").expect("written");
+    let exit = crate::model::Exit::Code(1);
+    let second = Place { file: 2, offset: 12 };
+    let started = |log| Event::Spawned { pid: 7, log: Some(log) };
+    ledger(
+        folder.path(),
+        &[
+            (10, started(Place { file: 1, offset: 0 })),
+            (4_000_000_000, Event::Exited { exit, expected: false, tail: Vec::new() }),
+            (4_000_000_000, started(second)),
+        ],
+    );
+    let marks = Marks::new(folder.path(), &[]);
+    let show = |choice: &Select| -> Vec<String> {
+        let items = select(std::slice::from_ref(&log), |_| None, Some(&marks), choice);
+        let shown = items.map(|item| match item {
+            Item::Line(line) => String::from_utf8_lossy(&line.text).into_owned(),
+            Item::Mark(mark) if matches!(mark.event, Event::Spawned { .. }) => "S".to_owned(),
+            Item::Mark(_) => "E".to_owned(),
+            Item::Spared(spared) => panic!("{spared:?}"),
+        });
+        shown.collect()
+    };
+    let all = Select::default();
+    assert_eq!(show(&all), ["S", "a", "b", "last words", "E", "S", "c", "d"]);
+    let starts = marks.last_starts();
+    assert_eq!(starts["api"].place, Some(second));
+    assert_eq!(texts(Lines::all(&log).from(second).expect("there")), ["c", "d"]);
+    assert!(Lines::all(&log).from(Place { file: 2, offset: 99 }).is_none());
 }
 
 #[test]

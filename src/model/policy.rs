@@ -51,6 +51,8 @@ impl Signal {
     pub const TERM: Self = Self(15);
     /// The end that cannot be refused.
     pub const KILL: Self = Self(9);
+    /// Sent to who writes to a pipe that nobody reads.
+    pub const PIPE: Self = Self(13);
 
     /// The signal of that number.
     pub const fn from_number(number: i32) -> Self {

@@ -19,6 +19,13 @@ pub struct Port {
     pub any_owner: bool,
 }
 
+impl Port {
+    /// Whether another number would do where somebody else holds this one.
+    pub fn may_move(&self) -> bool {
+        self.number == PortNumber::Auto || self.busy == Busy::Next
+    }
+}
+
 /// A port's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -127,10 +127,10 @@ impl std::fmt::Display for Description {
         if let Some(dir) = dir {
             write!(f, ", in {}", dir.display())?;
         }
-        let minutes = super::now().since(self.started).as_secs() / 60;
-        match (minutes / 1440, minutes / 60, minutes) {
-            (_, _, 0) => Ok(()),
-            (_, 0, minutes) => write!(f, ", for {minutes}m"),
+        let seconds = super::now().since(self.started).as_secs();
+        match (seconds / 86_400, seconds / 3600, seconds / 60) {
+            (0, 0, 0) => write!(f, ", for {seconds}s"),
+            (0, 0, minutes) => write!(f, ", for {minutes}m"),
             (0, hours, _) => write!(f, ", for {hours}h"),
             (days, _, _) => write!(f, ", for {days}d"),
         }

@@ -20,6 +20,7 @@ mod own;
 mod peer;
 mod places;
 mod pty;
+mod reserve;
 mod signals;
 mod tree;
 mod types;
@@ -34,20 +35,23 @@ pub use holder::{Holder, Mark};
 pub use lock::{FolderLock, lock_folder, lock_holder};
 pub use notify::NotifySocket;
 pub use os::{
-    Description, Entry, FolderWatch, Poller, ProcId, Process, Readiness, Table, become_subreaper,
-    children, command_line, describe, held_pipe, holders, keep_descriptors_from, listeners,
-    lower_own_priority, oom_kills, peek_bytes, predicament, raise_open_files, restore_open_files,
-    spawn, stats, transfer,
+    Cgroup, Cgroups, Description, Entry, FolderWatch, Poller, ProcId, Process, Readiness, Table,
+    become_subreaper, children, command_line, descendants, describe, held_pipe, holders,
+    keep_descriptors_from, listeners, lower_own_priority, oom_killed, oom_kills, peek_bytes,
+    predicament, raise_open_files, restore_open_files, spawn, stats, transfer,
 };
 pub use own::{
     MARK, detach, environment, execute, inheritable, inherited, null, own_program,
     own_program_file, parent,
 };
 pub use peer::peer_uid;
-pub use places::{Places, PlacesError, fnv1a};
+pub use places::{Places, PlacesError, fnv1a, make_folders};
 pub use pty::{Pty, keep_open, receive_descriptor, send_descriptor};
+pub use reserve::{Reserved, ephemeral_ports, reserve};
 pub use signals::{SignalPipe, kill_group, kill_process, reset_signals};
 pub use tree::{Family, Tree, members, relatives};
-pub use types::{Launch, Listener, Moved, SpawnError, Spawned, Stage, TreeStats};
+pub use types::{
+    CgroupLimits, Controller, Launch, Listener, Moved, SpawnError, Spawned, Stage, TreeStats,
+};
 pub use users::{Person, find_user, own_uid, user_name};
 pub use watched::Watched;

@@ -7,12 +7,12 @@
 use std::{
     ffi::OsString,
     io,
-    os::unix::ffi::OsStringExt,
+    os::unix::{ffi::OsStringExt, fs::DirBuilderExt},
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{FileType, Mode},
+    fs::{FileType, Mode, Stat},
     process::geteuid,
 };
 
@@ -61,6 +61,13 @@ impl Places {
         let folder = folder.canonicalize().map_err(at(folder))?;
         let runtime = Self::runtime_of(&folder);
         Ok(Self { state: folder.join(".stackrun"), folder, runtime })
+    }
+
+    /// A number for something of this stack: the same at every start, another one in a copy of
+    /// its folder.
+    pub fn hash_of(&self, what: &str) -> u64 {
+        let folder = self.folder.as_os_str().as_encoded_bytes();
+        fnv1a(&[folder, b"\0", what.as_bytes()].concat())
     }
 
     /// The control socket.
@@ -125,6 +132,11 @@ impl Places {
         self.state.join("data").join(name)
     }
 
+    /// What the latest run of a task has written down as it went.
+    pub fn journal(&self, task: &str) -> PathBuf {
+        self.state.join("runs").join(task)
+    }
+
     /// The ledger of events.
     pub fn ledger(&self) -> PathBuf {
         self.state.join("ledger")
@@ -139,10 +151,16 @@ impl Places {
     ///
     /// # Errors
     ///
-    /// Those of making folders: a read-only one, a full disk.
+    /// [`PlacesError::Unsafe`] if one is there that others may change; those of making folders: a
+    /// read-only one, a full disk.
     pub fn create_state(&self) -> Result<(), PlacesError> {
-        let logs = self.logs();
-        std::fs::create_dir_all(&logs).map_err(at(&logs))?;
+        for folder in [&self.state, &self.logs()] {
+            let made = make_folders(folder);
+            match rustix::fs::lstat(folder) {
+                Ok(stat) => check_own(folder, &stat)?,
+                Err(_) => made.map_err(at(folder))?,
+            }
+        }
         let ignore = self.state.join(".gitignore");
         if !ignore.exists() {
             std::fs::write(&ignore, "*\n").map_err(at(&ignore))?;
@@ -195,17 +213,39 @@ fn base(uid: u32) -> PathBuf {
     }
 }
 
+/// Makes a folder and those above it, which nobody else may write to, whatever the umask says.
+///
+/// # Errors
+///
+/// Those of mkdir(2); none if it is there.
+pub fn make_folders(folder: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)
+}
+
+/// A folder that nobody else may look into.
 fn check_private(folder: &Path) -> Result<(), PlacesError> {
     let stat = rustix::fs::lstat(folder).map_err(|error| at(folder)(error.into()))?;
+    check_own(folder, &stat)?;
+    if Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO) {
+        let why = "is open to other users (`chmod 700` mends that)";
+        return Err(PlacesError::Unsafe { path: folder.to_owned(), why });
+    }
+    Ok(())
+}
+
+/// A folder that nobody else may have made, or may write to.
+fn check_own(folder: &Path, stat: &Stat) -> Result<(), PlacesError> {
     let refuse = |why| Err(PlacesError::Unsafe { path: folder.to_owned(), why });
-    if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-        return refuse("is no folder");
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => {}
+        FileType::Symlink => return refuse("is a link, which may lead anywhere (remove it)"),
+        _ => return refuse("is no folder (remove it)"),
     }
     if stat.st_uid != geteuid().as_raw() {
-        return refuse("belongs to another user");
+        return refuse("belongs to another user (be that user, or remove it)");
     }
-    if Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO) {
-        return refuse("is open to other users (it should have mode 0700)");
+    if Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH) {
+        return refuse("can be written to by other users (`chmod go-w` mends that)");
     }
     Ok(())
 }
@@ -246,5 +286,30 @@ mod tests {
         let link = dir.path().join("link");
         std::os::unix::fs::symlink("/", &link).unwrap();
         assert!(matches!(check_private(&link), Err(PlacesError::Unsafe { .. })));
+    }
+
+    #[test]
+    fn a_state_folder_that_others_may_change_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let places = Places::of(dir.path()).unwrap();
+        places.create_state().unwrap();
+        let set = |folder: &Path, mode| {
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        for folder in [&places.state, &places.logs()] {
+            set(folder, 0o775);
+            let error = places.create_state().unwrap_err().to_string();
+            assert!(error.contains("chmod go-w"), "{error}");
+            set(folder, 0o755);
+            places.create_state().unwrap();
+        }
+        let elsewhere = dir.path().join("elsewhere");
+        std::fs::rename(&places.state, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &places.state).unwrap();
+        assert!(matches!(places.create_state(), Err(PlacesError::Unsafe { .. })));
+        std::fs::remove_file(&places.state).unwrap();
+        std::fs::write(&places.state, "").unwrap();
+        assert!(matches!(places.create_state(), Err(PlacesError::Unsafe { .. })));
     }
 }

@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{Person, Process};
 
 /// A socket that listens.
@@ -52,6 +54,8 @@ pub struct Launch<'a> {
     pub open_files: Option<(u64, u64)>,
     /// Whether descriptor 0 becomes the terminal of its session.
     pub terminal: bool,
+    /// The `cgroup.procs` of the cgroup that it is to run in.
+    pub cgroup: Option<BorrowedFd<'a>>,
     /// Whom to become.
     pub user: Option<&'a Person>,
 }
@@ -63,6 +67,37 @@ pub struct Spawned {
     pub process: Process,
 }
 
+/// What a cgroup holds a tree to.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct CgroupLimits {
+    /// Processors' worth of time, such as 1.5.
+    pub cpu: Option<f64>,
+    /// Processes and threads together.
+    pub processes: Option<u64>,
+}
+
+/// What a cgroup can limit or count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Controller {
+    /// Time of processors.
+    Cpu,
+    /// Memory.
+    Memory,
+    /// Processes.
+    Pids,
+}
+
+impl Controller {
+    /// Its name in `cgroup.controllers`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+            Self::Pids => "pids",
+        }
+    }
+}
+
 /// How far a start got before it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -72,6 +107,8 @@ pub enum Stage {
     Session,
     /// Its descriptors.
     Descriptors,
+    /// Its cgroup.
+    Cgroup,
     /// Its limits.
     Limits,
     /// Becoming the user.

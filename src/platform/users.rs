@@ -1,4 +1,4 @@
-//! Names of users, for people.
+//! Users: their names, and how to be one.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,30 @@ pub struct Person {
     pub name: String,
     /// The user's folder.
     pub home: String,
+}
+
+impl Person {
+    /// Has a command run as this person, who it may be already.
+    pub fn runs(self, command: &mut std::process::Command) {
+        use std::os::unix::process::CommandExt;
+        let become_it = move || self.become_it();
+        // SAFETY: it runs in the child between fork and exec, and makes system calls alone, on
+        // memory that the closure has brought along.
+        unsafe { command.pre_exec(become_it) };
+    }
+
+    /// Groups first, the user last. For a process that is about to execute its program.
+    fn become_it(&self) -> std::io::Result<()> {
+        let Self { uid, gid, groups, .. } = self;
+        // SAFETY: system calls; the groups outlive them.
+        let became = unsafe {
+            (libc::geteuid() == *uid && libc::getegid() == *gid)
+                || (libc::setgroups(groups.len().try_into().unwrap_or(0), groups.as_ptr()) == 0
+                    && libc::setgid(*gid) == 0
+                    && libc::setuid(*uid) == 0)
+        };
+        if became { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    }
 }
 
 /// A user as `/etc/passwd` and `/etc/group` have it (passwd(5), group(5)), with every group that

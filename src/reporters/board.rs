@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 pub use super::phase::{End, Move, Phase};
+use super::steps::{StepState, Steps};
 use crate::{
     event::{Event, Record},
     model::{Exit, Signal, Stack},
@@ -47,6 +48,10 @@ pub struct Row {
     pub declared: bool,
     /// Whether its output is shown already, so that its last lines need not be.
     pub streamed: bool,
+    /// The steps of a task.
+    pub steps: Steps,
+    /// Whether each of its steps has a line of its own: it is what the command is about.
+    pub expanded: bool,
     /// The last lines of its output before its latest failure.
     tail: Vec<String>,
     /// How its process ended last, while something else is still to come.
@@ -60,6 +65,13 @@ pub enum Change {
     Moved(usize),
     /// The row ended up somewhere.
     Settled(usize),
+    /// A step of the row ended.
+    StepEnded {
+        /// The row.
+        row: usize,
+        /// The step.
+        step: usize,
+    },
     /// Something that a person should know.
     Notice {
         /// About which service or task.
@@ -96,7 +108,10 @@ impl Board {
             address: super::address::of_service(service),
             ..Row::new(&service.name, Kind::Service)
         });
-        let tasks = stack.tasks.iter().map(|task| Row::new(&task.name, Kind::Task));
+        let tasks = stack
+            .tasks
+            .iter()
+            .map(|task| Row { steps: Steps::of(task), ..Row::new(&task.name, Kind::Task) });
         Self { goal, rows: services.chain(tasks).collect() }
     }
 
@@ -129,6 +144,15 @@ impl Board {
         let goal = self.goal;
         let row = &mut self.rows[index];
         let before = row.phase.clone();
+        if let Event::StepEnded { step, on_failure, after_ms, failed, .. } = &record.event {
+            let after_ms = *after_ms;
+            let state = match failed.clone() {
+                None => StepState::Done { after_ms },
+                Some(why) => StepState::Failed { after_ms, why },
+            };
+            let step = row.steps.set(step, *on_failure, state);
+            return Some(Change::StepEnded { row: index, step });
+        }
         row.take(&record.event, record.at, goal);
         if row.phase == before {
             return None;
@@ -180,7 +204,11 @@ impl Board {
         // Not in the file any more: it is being stopped because of that.
         let task = matches!(
             event,
-            Event::Running { .. } | Event::Step { .. } | Event::Done { .. } | Event::Skipped { .. }
+            Event::Running { .. }
+                | Event::Step { .. }
+                | Event::StepEnded { .. }
+                | Event::Done { .. }
+                | Event::Skipped { .. }
         );
         let kind = if task { Kind::Task } else { Kind::Service };
         self.rows.push(Row { declared: false, ..Row::new(name, kind) });
@@ -198,6 +226,8 @@ impl Row {
             address: None,
             declared: true,
             streamed: false,
+            steps: Steps::default(),
+            expanded: false,
             tail: Vec::new(),
             exit: None,
         }
@@ -208,9 +238,12 @@ impl Row {
             Event::Waiting { on } => self.go(Move::Waiting(on.clone()), at),
             Event::Starting | Event::Running { .. } => {
                 self.began = Some(at);
-                self.phase = Phase::Moving(match self.kind {
-                    Kind::Service => Move::Starting,
-                    Kind::Task => Move::Running { step: None },
+                if *event == Event::Starting {
+                    self.steps.begin();
+                }
+                self.phase = Phase::Moving(match (self.kind, event) {
+                    (Kind::Service, _) | (Kind::Task, Event::Starting) => Move::Starting,
+                    (Kind::Task, _) => Move::Running { step: None },
                 });
             }
             Event::Spawned { .. } => self.go(Move::Starting, at),
@@ -250,10 +283,14 @@ impl Row {
                 };
                 self.settle(End::Failed { reason: reason.clone(), tail });
             }
-            Event::Step { step } => self.go(Move::Running { step: Some(step.clone()) }, at),
+            Event::Step { step, on_failure } => {
+                let place = self.steps.set(step, *on_failure, StepState::Running { since: at });
+                self.go(Move::Running { step: Some(self.steps.placed(place)) }, at);
+            }
             Event::Done { after_ms } => self.settle(End::Done { after_ms: *after_ms }),
             Event::Skipped { reason } => self.settle(End::Skipped(reason.clone())),
             Event::SupervisorStarted { .. }
+            | Event::StepEnded { .. }
             | Event::Applied { .. }
             | Event::Swept { .. }
             | Event::Hook { .. }

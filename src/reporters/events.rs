@@ -32,7 +32,7 @@ fn text_of(event: &Event) -> (String, Option<Tone>) {
         },
         Event::Waiting { on } => format!("waits for {}", words::list(on)),
         Event::Starting => "starts".into(),
-        Event::Spawned { pid } | Event::Running { pid } => format!("runs, pid {pid}"),
+        Event::Spawned { pid, .. } | Event::Running { pid, .. } => format!("runs, pid {pid}"),
         Event::Checked { check, answer } => format!("{check} → {answer}"),
         Event::Ready { after_ms } => {
             return (format!("ready in {}", words::millis(*after_ms)), Some(Tone::Good));
@@ -63,13 +63,26 @@ fn text_of(event: &Event) -> (String, Option<Tone>) {
             format!("again in {} ({attempt} of {of})", words::millis(*delay_ms))
         }
         Event::Failed { reason, .. } => return (format!("failed: {reason}"), Some(Tone::Bad)),
-        Event::Step { step } => format!("step {step}"),
+        Event::Step { step, on_failure } => format!("step {step}{}", undo(*on_failure)),
+        Event::StepEnded { step, on_failure, after_ms, failed: None, .. } => {
+            let after = words::millis(*after_ms);
+            format!("step {step}{} done in {after}", undo(*on_failure))
+        }
+        Event::StepEnded { step, on_failure, after_ms, failed: Some(failed), .. } => {
+            let after = words::millis(*after_ms);
+            let text = format!("step {step}{} failed after {after}: {failed}", undo(*on_failure));
+            return (text, Some(Tone::Warn));
+        }
         Event::Skipped { reason } => format!("skipped: {reason}"),
         Event::Hook { hook, exit } => format!("{hook}: {exit}"),
         Event::Notice { text } => return (text.clone(), Some(Tone::Warn)),
         Event::Down => "the stack is down".into(),
     };
     (text, None)
+}
+
+fn undo(on_failure: bool) -> &'static str {
+    if on_failure { " (on-failure)" } else { "" }
 }
 
 pub(super) fn cause_of(cause: &Cause) -> String {

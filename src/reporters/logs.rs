@@ -8,6 +8,7 @@ use regex::bytes::Regex;
 
 use super::{
     events, structured,
+    tame::{is_plain, tame},
     theme::{Symbol, Theme, Tone, pad},
     words,
 };
@@ -40,6 +41,37 @@ pub struct LogPrinter {
     width: usize,
     /// The prefixes that were made, at this width.
     prefixes: BTreeMap<String, String>,
+    /// Whose line has no end yet.
+    unfinished: Option<String>,
+}
+
+/// A line, without its newline; or a piece of a long one.
+#[derive(Debug, Clone, Copy)]
+pub struct Piece<'a> {
+    /// The log's name.
+    pub name: &'a str,
+    /// When it arrived.
+    pub at: Timestamp,
+    /// Its bytes.
+    pub text: &'a [u8],
+    /// Whether it is the beginning of a line.
+    pub begins: bool,
+    /// Whether a newline ended it.
+    pub ends: bool,
+}
+
+/// A piece as an object of JSON.
+#[derive(serde::Serialize)]
+struct Object<'a> {
+    name: &'a str,
+    at: Timestamp,
+    line: Cow<'a, str>,
+    /// It goes on with the line of the object before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    continued: bool,
+    /// No newline ended it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    partial: bool,
 }
 
 impl LogPrinter {
@@ -51,7 +83,9 @@ impl LogPrinter {
         names: impl Iterator<Item = &'a str>,
     ) -> Self {
         let (colors, prefixes) = (BTreeMap::new(), BTreeMap::new());
-        let mut printer = Self { style, theme, zone, highlight: None, colors, width: 0, prefixes };
+        let (highlight, width, unfinished) = (None, 0, None);
+        let mut printer =
+            Self { style, theme, zone, highlight, colors, width, prefixes, unfinished };
         names.for_each(|name| printer.meet(name));
         printer
     }
@@ -63,21 +97,49 @@ impl LogPrinter {
         self
     }
 
-    /// Adds a line, its newline included.
-    pub fn line(&mut self, out: &mut Vec<u8>, name: &str, at: Timestamp, text: &[u8]) {
+    /// Adds a line, its newline included; or a piece of one, which what goes on with it follows.
+    pub fn piece(&mut self, out: &mut Vec<u8>, piece: &Piece<'_>) {
+        let Piece { name, at, text, begins, ends } = *piece;
+        let goes_on = !begins && self.unfinished.as_deref() == Some(name);
+        if !goes_on {
+            self.end_line(out);
+        }
         match self.style {
             Style::Raw => out.extend_from_slice(text),
             Style::Json => {
-                let text = String::from_utf8_lossy(text);
-                let line = serde_json::json!({ "name": name, "at": at, "line": text });
-                out.extend(line.to_string().into_bytes());
+                let line = String::from_utf8_lossy(text);
+                let object = Object { name, at, line, continued: !begins, partial: !ends };
+                // Writing to memory does not fail.
+                let _written = serde_json::to_writer(&mut *out, &object);
+                out.push(b'\n');
+                return;
             }
             Style::Prefixed { .. } => {
-                self.before(out, name, at);
-                out.extend_from_slice(self.words(&String::from_utf8_lossy(text)).as_bytes());
+                if !goes_on {
+                    self.before(out, name, at);
+                }
+                self.words(out, text);
             }
         }
-        out.push(b'\n');
+        if ends {
+            out.push(b'\n');
+            self.unfinished = None;
+        } else if !goes_on {
+            self.unfinished = Some(name.to_owned());
+        }
+    }
+
+    /// Ends what is printed: for people with a whole line.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if self.style != Style::Raw {
+            self.end_line(out);
+        }
+    }
+
+    fn end_line(&mut self, out: &mut Vec<u8>) {
+        if self.unfinished.take().is_some() {
+            out.push(b'\n');
+        }
     }
 
     /// Adds what happened to a service between its lines. Raw bytes have nothing between them.
@@ -118,6 +180,7 @@ impl LogPrinter {
         if self.style == Style::Raw {
             return;
         }
+        self.end_line(out);
         self.before(out, name, at);
         let text = self.theme.plain_words(text);
         let text = format!("{} {text}", self.theme.bare(Symbol::Rule));
@@ -154,29 +217,30 @@ impl LogPrinter {
 
     /// The text of a line: JSON readable, what was searched for visible, a service's own colours
     /// only where there are colours at all, and never beyond the end of the line.
-    fn words<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    fn words(&self, out: &mut Vec<u8>, text: &[u8]) {
+        let is_json = text.first().is_some_and(|byte| matches!(byte, b'{' | b' '));
+        if !is_json && !self.highlights() && is_plain(text) {
+            return out.extend_from_slice(text);
+        }
+        let text = String::from_utf8_lossy(text);
         let text = text.trim_end_matches('\r');
         // What was overwritten on a terminal is not shown.
         let text = text.rsplit('\r').next().unwrap_or(text);
-        let found = |text: &str| self.highlighted(&console::strip_ansi_codes(text)).map(Cow::Owned);
-        match structured::readable(text, self.theme) {
-            Some(readable) => found(&readable).unwrap_or(Cow::Owned(readable)),
-            None => found(text).unwrap_or_else(|| self.own_colors(text)),
+        let readable = structured::readable(text, self.theme);
+        let own =
+            || readable.as_deref().map_or_else(|| tame(text, self.theme.color), Cow::Borrowed);
+        let bare = || match &readable {
+            Some(readable) => console::strip_ansi_codes(readable),
+            None => tame(text, false),
+        };
+        match self.highlights().then(|| self.highlighted(&bare())).flatten() {
+            Some(found) => out.extend(found.into_bytes()),
+            None => out.extend_from_slice(own().as_bytes()),
         }
     }
 
-    fn own_colors<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match (text.contains('\u{1b}'), self.theme.color) {
-            (false, _) => Cow::Borrowed(text),
-            (true, false) => console::strip_ansi_codes(text),
-            // Colours, and nothing else that a terminal would do.
-            (true, true) => {
-                let parts = console::AnsiCodeIterator::new(text);
-                let kept = parts.filter(|(part, is_code)| !is_code || part.ends_with('m'));
-                let kept: String = kept.map(|(part, _)| part).collect();
-                Cow::Owned(format!("{kept}\u{1b}[0m"))
-            }
-        }
+    fn highlights(&self) -> bool {
+        self.highlight.is_some() && self.theme.color
     }
 
     /// What was searched for made visible; `None` if there is nothing of it, or are no colours.
@@ -207,7 +271,7 @@ impl LogPrinter {
 fn text_of(mark: &Record) -> (String, Tone) {
     let generation = mark.generation.map(|number| format!(" (generation {number})"));
     match &mark.event {
-        Event::Spawned { pid } | Event::Running { pid } => {
+        Event::Spawned { pid, .. } | Event::Running { pid, .. } => {
             (format!("started{}, pid {pid}", generation.unwrap_or_default()), Tone::Strong)
         }
         Event::Ready { after_ms } => {

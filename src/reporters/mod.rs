@@ -16,9 +16,11 @@ pub mod plan;
 pub mod progress;
 mod reporter;
 pub mod show;
+mod steps;
 mod structured;
 pub mod summary;
 pub mod table;
+mod tame;
 pub mod terminal;
 #[cfg(test)]
 mod tests;

@@ -63,6 +63,11 @@ impl Progress {
         self.bar.println(lines.join("\n"));
     }
 
+    /// Takes the live lines away while somebody else writes.
+    pub fn suspended<R>(&self, write: impl FnOnce() -> R) -> R {
+        self.bar.suspend(write)
+    }
+
     /// Shows the board as it is now.
     pub fn draw(&self, board: &Board, now: Timestamp) {
         let step = words::between(self.began, now).as_millis() / TICK.as_millis();

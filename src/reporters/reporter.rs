@@ -56,10 +56,25 @@ impl Reporter {
         &self.board
     }
 
-    /// The output of this task is shown by somebody else.
-    pub fn output_is_shown(&mut self, name: &str) {
+    /// This task is what the command is about: each of its steps gets a line, and its output may
+    /// be shown by somebody else.
+    pub fn expand(&mut self, name: &str, output_is_shown: bool) {
         if let Some(row) = self.board.rows.iter_mut().find(|row| row.name == name) {
-            row.streamed = true;
+            row.streamed = output_is_shown;
+            row.expanded = true;
+        }
+    }
+
+    /// Whether something moves at the bottom of the terminal.
+    pub fn is_live(&self) -> bool {
+        matches!(self.view, View::Bars(_))
+    }
+
+    /// Lets somebody else write to the terminal, above whatever moves.
+    pub fn beside<R>(&self, write: impl FnOnce() -> R) -> R {
+        match &self.view {
+            View::Bars(progress) => progress.suspended(write),
+            View::Lines | View::Quiet => write(),
         }
     }
 
@@ -119,6 +134,13 @@ impl Reporter {
                 self.theme,
             )],
             (Change::Moved(_), View::Bars(_) | View::Quiet) => Vec::new(),
+            (Change::StepEnded { row, step }, View::Lines) => super::lines::stepped(
+                &self.board.rows[*row],
+                *step,
+                self.board.name_width(),
+                self.theme,
+            ),
+            (Change::StepEnded { .. }, View::Bars(_) | View::Quiet) => Vec::new(),
             (Change::Settled(index), view) => {
                 let row = &self.board.rows[*index];
                 let bad = matches!(&row.phase, Phase::Settled(end) if end.is_bad());

@@ -57,7 +57,9 @@ pub fn show(
     let changes: Vec<String> = start
         .rows
         .iter()
-        .map(|row| before.row_ms(&row.name).map_or_else(String::new, |ms| change(row.took_ms(), ms)))
+        .map(|row| {
+            before.row_ms(&row.name).map_or_else(String::new, |ms| change(row.took_ms(), ms))
+        })
         .collect();
     let widest = changes.iter().map(String::len).max().unwrap_or(0);
     let used = 2 + names + 2 + 2 + times;
@@ -90,7 +92,9 @@ pub fn show(
         let parts = parts(row);
         let head = format!("  {}  ", pad(&theme.fit(&row.name, names), names));
         let room = columns.saturating_sub(names + 4).max(16);
-        for (number, part) in super::theme::wrap(&theme.plain_words(&parts), room).iter().enumerate() {
+        for (number, part) in
+            super::theme::wrap(&theme.plain_words(&parts), room).iter().enumerate()
+        {
             let head = if number == 0 { head.clone() } else { " ".repeat(names + 4) };
             text.push_str(&format!("{head}{}\n", theme.paint(Tone::Faint, part)));
         }
@@ -102,9 +106,9 @@ fn title(start: &Start, before: Before<'_>, zone: &TimeZone, theme: Theme) -> St
     let when = start.began.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string();
     let took = words::millis(start.took_ms);
     let took = if start.unfinished { format!("{took} so far") } else { took };
-    let before = before.total_ms(start).map(|ms| {
-        format!(", {} (before: {})", change(start.took_ms, ms), words::millis(ms))
-    });
+    let before = before
+        .total_ms(start)
+        .map(|ms| format!(", {} (before: {})", change(start.took_ms, ms), words::millis(ms)));
     let head = theme.paint(Tone::Strong, format!("{}: {took}", start.command));
     let rest = format!("{}  {when}", before.unwrap_or_default());
     format!("{head}{}\n", theme.paint(Tone::Faint, rest))
@@ -165,9 +169,8 @@ fn picture(what: Option<&What>, end: End, is_critical: bool, theme: Theme) -> (&
 }
 
 fn legend(bar: usize, names: usize, theme: Theme) -> String {
-    let part = |symbol, ascii, text| {
-        format!("{} {text}", if theme.unicode { symbol } else { ascii })
-    };
+    let part =
+        |symbol, ascii, text| format!("{} {text}", if theme.unicode { symbol } else { ascii });
     let mut parts = vec![
         part("·", ".", "waiting"),
         part("░", "-", "starting"),
@@ -212,7 +215,9 @@ fn parts(row: &Row) -> String {
             What::Starting => facts.push(format!("started in {took}")),
             What::Running => facts.push(format!("ran {took}")),
             What::Pausing => facts.push(format!("paused {took}")),
-            What::Checking { check: Some(check) } => facts.push(format!("{check} held after {took}")),
+            What::Checking { check: Some(check) } => {
+                facts.push(format!("{check} held after {took}"))
+            }
             What::Checking { check: None } => facts.push(format!("ready after {took}")),
         }
     }

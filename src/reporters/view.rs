@@ -56,8 +56,14 @@ pub fn live(board: &Board, frame: &Frame) -> Vec<String> {
     let names = board.name_width().min(NAMES).min(frame.size.columns / 3);
     let times = moving.iter().map(|(row, _)| elapsed(row, frame).len()).max().unwrap_or(0);
     let widths = Widths { names, times: times.max(5) };
-    let mut lines: Vec<String> =
-        moving.iter().map(|(row, what)| moving_line(row, what, widths, frame)).collect();
+    let steps_room = room.saturating_sub(moving.len());
+    let lines_of = |(row, what): &(&Row, &Move)| match what {
+        Move::Running { .. } if row.expanded && !row.steps.0.is_empty() => {
+            row.steps.live(steps_room, frame)
+        }
+        _ => vec![moving_line(row, what, widths, frame)],
+    };
+    let mut lines: Vec<String> = moving.iter().flat_map(lines_of).collect();
     lines.push(total(board, hidden, frame));
     lines
 }
@@ -108,7 +114,11 @@ fn total(board: &Board, hidden: usize, frame: &Frame) -> String {
         Goal::Up => "ready",
         Goal::Down => "stopped",
     };
-    let mut facts = vec![format!("{} of {} {word}", count.good, count.all)];
+    let steps = board.moving().find_map(|(row, _)| row.steps.running().filter(|_| row.expanded));
+    let mut facts = vec![match steps {
+        Some(step) => format!("step {step}"),
+        None => format!("{} of {} {word}", count.good, count.all),
+    }];
     if count.bad > 0 {
         facts.push(format!("{} failed", count.bad));
     }
@@ -136,16 +146,21 @@ pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) ->
     let start = format!("{} {}  ", theme.symbol(symbol), pad(&name, names));
     let words = end.text();
     let words = theme.plain_words(&words);
+    let mut lines = Vec::new();
+    // Where nothing is live, the steps have had their lines as they ended.
+    if row.expanded && columns.is_some() {
+        lines = row.steps.settled(columns, theme);
+    }
     if !end.is_bad() {
         let address = row.address.as_deref().filter(|_| matches!(end, End::Ready { .. }));
         let address = address.map(|address| format!("  {}", theme.paint(Tone::Busy, address)));
         let line = format!("{start}{words}{}", address.unwrap_or_default());
-        return match columns {
-            Some(columns) => vec![theme.fit(&line, columns).into_owned()],
-            None => vec![line],
-        };
+        lines.push(match columns {
+            Some(columns) => theme.fit(&line, columns).into_owned(),
+            None => line,
+        });
+        return lines;
     }
-    let mut lines = Vec::new();
     let indent = console::measure_text_width(&start);
     // A reason is worth more than a column: it is broken, never cut.
     let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(indent).max(8));
@@ -155,6 +170,12 @@ pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) ->
             0 => format!("{start}{part}"),
             _ => format!("{}{part}", " ".repeat(indent)),
         });
+    }
+    let left_out = row.steps.left_out();
+    if !left_out.is_empty() && !(row.expanded && columns.is_some()) {
+        let text = wrap(&format!("not run: {}", left_out.join(", ")), room);
+        let text = text.into_iter().map(|part| theme.paint(Tone::Faint, part));
+        lines.extend(text.map(|part| format!("{}{part}", " ".repeat(indent))));
     }
     lines.extend(end.evidence().iter().map(|line| {
         let line = console::strip_ansi_codes(line);

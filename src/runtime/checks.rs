@@ -92,7 +92,8 @@ impl Attempt {
             | Self::Notified(_)
             | Self::Delay { .. }
             | Self::Broken { .. } => {
-                let late = |_| Err(format!("no answer within {}", crate::model::time::setting(timeout)));
+                let late =
+                    |_| Err(format!("no answer within {}", crate::model::time::setting(timeout)));
                 tokio::time::timeout(timeout, self.ask_unbounded()).await.unwrap_or_else(late)
             }
         };

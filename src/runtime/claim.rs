@@ -56,14 +56,16 @@ impl World {
     pub(super) fn claim(&self, name: &str, generation: u64, port: u16, claimed: Vec<u16>) {
         let service = self.service(name);
         let declared = service.and_then(|service| {
-            self.ports.all(service).find(|(_, number)| *number == port).map(|(port, _)| port.busy)
+            self.ports.all(service).find(|(_, number)| *number == port).map(|(port, _)| port)
         });
         let may_take = match declared {
             // Once is enough: whoever comes back at once would come back for ever.
             _ if claimed.contains(&port) => MayTake::Nobody,
+            // It gives way.
+            Some(port) if port.may_move() => MayTake::Nobody,
             _ if self.clients.takes_ports() => MayTake::Anybody,
-            Some(Busy::Take) => MayTake::Strangers,
-            Some(Busy::Ask | Busy::Next | Busy::Fail) | None => MayTake::Nobody,
+            Some(port) if port.busy == Busy::Take => MayTake::Strangers,
+            Some(_) | None => MayTake::Nobody,
         };
         let units = self.units.values().map(|unit| unit.owner.main).collect();
         let claim = Claim { port, places: self.places.clone(), units, may_take };
@@ -92,7 +94,10 @@ impl World {
             let text = format!("port {port} was held by {holder}: it was stopped");
             self.publish(Some(name), Some(generation), Event::Notice { text }, Cause::Supervisor);
         }
-        if let Some(holder) = held {
+        let may_move = self.service(name).is_some_and(|service| {
+            self.ports.all(service).any(|(declared, number)| number == port && declared.may_move())
+        });
+        if let Some(holder) = held.filter(|_| !may_move) {
             let answer = PortsAnswer::Busy { port, holder };
             self.tell(name, generation, lifecycle::Input::Ports(answer));
         } else if self.is_starting(name, generation) {

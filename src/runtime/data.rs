@@ -5,6 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 use serde::Serialize;
 
 use super::world::World;
+use crate::platform;
 
 impl World {
     /// Makes the folder, where anything that is declared names it. Its owner's alone: databases
@@ -14,7 +15,7 @@ impl World {
         let path = folder.to_string_lossy();
         let named = self.service(name).is_some_and(|service| mentions(service, &path))
             || self.task(name).is_some_and(|task| mentions(task, &path));
-        if named && !folder.exists() && fs::create_dir_all(&folder).is_ok() {
+        if named && !folder.exists() && platform::make_folders(&folder).is_ok() {
             // Where this cannot be done, what needs it says so better than we could.
             let _ = fs::set_permissions(&folder, fs::Permissions::from_mode(0o700));
         }

@@ -8,10 +8,10 @@ use super::{
     world::{World, hook_unit, main_unit},
 };
 use crate::{
-    event::{Cause, Event},
+    event::{Cause, Event, Place},
     keeper::protocol::{SpawnSpec, ToKeeper, UnitId, UnitReport},
     lifecycle::{self, Hook, PortsAnswer},
-    model::{Service, StopTo, WatchThen},
+    model::{Service, Signal, StopTo, WatchThen},
     platform,
     supervisor::{Command, Effect, Input, OpId, Outcome},
 };
@@ -66,6 +66,7 @@ impl World {
             }
             lifecycle::Effect::Spawn { args } => {
                 self.make_data_folder(name);
+                self.ports.give(name);
                 self.spawn(name, generation, &args);
             }
             lifecycle::Effect::CheckInputs => self.check_inputs(name, generation),
@@ -79,6 +80,9 @@ impl World {
                 self.link.send(ToKeeper::Kill { unit });
             }
             lifecycle::Effect::Publish(event, cause) => {
+                if matches!(event, Event::Failed { .. }) && self.task(name).is_some() {
+                    self.sweep_after_run(name);
+                }
                 let event = self.with_evidence(name, generation, event);
                 self.publish(Some(name), Some(generation), event, cause);
             }
@@ -97,7 +101,14 @@ impl World {
     pub(super) fn find_ports(&mut self, name: &str, generation: u64, claimed: Vec<u16>) {
         let Some(service) = self.service(name).cloned() else { return };
         match self.ports.find(&service) {
-            Some(busy) => self.claim(name, generation, busy, claimed),
+            // What an earlier run has left is swept; for whoever else it is, it gives way.
+            Some(busy) if busy.may_move && claimed.contains(&busy.number) => {
+                match self.ports.move_on(&service, busy.number) {
+                    true => self.find_ports(name, generation, claimed),
+                    false => self.claim(name, generation, busy.number, claimed),
+                }
+            }
+            Some(busy) => self.claim(name, generation, busy.number, claimed),
             None => self.tell(name, generation, lifecycle::Input::Ports(PortsAnswer::Free)),
         }
     }
@@ -135,10 +146,14 @@ impl World {
 
     fn run_hook(&mut self, name: &str, generation: u64, hook: Hook) {
         let unit = hook_unit(name, hook, generation);
-        let stamp = platform::stamp();
-        let spec = match self.service(name) {
-            Some(service) => self.launcher(&stamp).hook(service, hook, unit),
-            None => Ok(None),
+        let stamp = match self.task(name) {
+            Some(_) => self.stamp_of_run(name),
+            None => platform::stamp(),
+        };
+        let spec = match (self.service(name), self.task(name)) {
+            (Some(service), _) => self.launcher(&stamp).hook(service, hook, unit),
+            (None, Some(task)) => self.launcher(&stamp).on_failure(task, unit).map(Some),
+            (None, None) => Ok(None),
         };
         let failed = |exit| lifecycle::Input::HookEnded { hook, exit };
         match spec {
@@ -156,9 +171,12 @@ impl World {
         }
     }
 
-    fn spec(&self, name: &str, generation: u64, args: &[String]) -> Result<SpawnSpec, String> {
+    fn spec(&mut self, name: &str, generation: u64, args: &[String]) -> Result<SpawnSpec, String> {
         let unit = main_unit(name, generation);
-        let stamp = platform::stamp();
+        let stamp = match self.task(name) {
+            Some(_) => self.stamp_of_run(name),
+            None => platform::stamp(),
+        };
         let launcher = self.launcher(&stamp);
         match (self.service(name), self.task(name)) {
             (Some(service), _) => launcher.service(service, unit),
@@ -193,37 +211,56 @@ impl World {
     }
 
     fn signal_stop(&mut self, name: &str, generation: u64) {
-        let Some(stop) = self.service(name).map(|service: &Service| service.stop.clone()) else {
-            return;
-        };
-        let tree = match stop.to {
-            StopTo::Tree => true,
-            StopTo::Main => false,
+        let (signal, tree) = match self.service(name) {
+            Some(Service { stop, .. }) => (stop.signal, stop.to == StopTo::Tree),
+            None => (Signal::TERM, true),
         };
         let unit = main_unit(name, generation);
-        self.link.send(ToKeeper::Signal { unit, signal: stop.signal, tree });
+        self.link.send(ToKeeper::Signal { unit, signal, tree });
     }
 
-    /// Adds the last lines of the log to what tells of a failure.
+    /// Adds what the log has to say of it: where a start begins, and the last lines to what tells
+    /// of a failure.
     fn with_evidence(&self, name: &str, generation: u64, mut event: Event) -> Event {
-        if let Event::Exited { expected: false, tail, .. } | Event::Failed { tail, .. } = &mut event
-            && tail.is_empty()
-        {
-            *tail = self.last_lines(name, generation);
+        match &mut event {
+            Event::Exited { expected: false, tail, .. } | Event::Failed { tail, .. }
+                if tail.is_empty() =>
+            {
+                *tail = self.last_lines(name, generation);
+            }
+            Event::Spawned { log, .. } | Event::Running { log, .. } => {
+                *log = self.log_of(&main_unit(name, generation));
+            }
+            _ => {}
         }
         event
+    }
+
+    /// Tells the core what a service said last, which is often why it ended.
+    pub(super) fn note_last_line(&mut self, unit: &UnitId, exit: crate::model::Exit) {
+        let UnitId { name, generation } = unit.clone();
+        let failed = self.service(&name).is_some_and(|s| !exit.is_success(&s.succeeds_with));
+        if failed && let Some(line) = self.last_lines(&name, generation).pop() {
+            let input = lifecycle::Input::LastLine(excerpt::short(&line));
+            self.feed(Input::Unit { name, generation, input });
+        }
+    }
+
+    /// Where in its log the output of a unit begins. A tree that is gone is forgotten; its lines
+    /// are still there.
+    fn log_of(&self, unit: &UnitId) -> Option<Place> {
+        let (latest, place) = *self.log_places.get(&unit.name)?;
+        (latest == unit.generation).then_some(place)
     }
 
     /// The last lines that a generation wrote; of its `before-start`, if it got no further.
     pub(super) fn last_lines(&self, name: &str, generation: u64) -> Vec<String> {
         let before = hook_unit(name, Hook::BeforeStart, generation);
-        // A tree that is gone is forgotten; its lines are still the last ones.
-        let latest = [main_unit(name, generation), before].into_iter().find_map(|unit| {
-            let (latest, offset) = *self.log_offsets.get(&unit.name)?;
-            (latest == generation).then_some((unit.name, offset))
-        });
-        let Some((unit, offset)) = latest else { return Vec::new() };
-        let lines = excerpt::last_lines(&self.places.log(&unit.replace(':', ".")), offset);
+        let latest = [main_unit(name, generation), before]
+            .into_iter()
+            .find_map(|unit| self.log_of(&unit).map(|place| (unit.name, place)));
+        let Some((unit, place)) = latest else { return Vec::new() };
+        let lines = excerpt::last_lines(&self.places.log(&unit.replace(':', ".")), place.offset);
         lines.into_iter().map(|line| self.desk.conceal(line)).collect()
     }
 
@@ -250,12 +287,17 @@ impl World {
         let (generation, started) = view.map_or((0, None), |view| (view.generation, view.started));
         let shown = path.strip_prefix(&self.places.folder).unwrap_or(path).display().to_string();
         let cause = Cause::Watch { path: shown.clone() };
+        if let Some(task) = self.core.held_by(&name) {
+            let text = format!("{shown} changed; not acted upon: held by task {task}");
+            self.publish(Some(&name), None, Event::Notice { text }, cause);
+            return;
+        }
         let command = match self.watches.react(watch, started) {
             Reaction::Nothing => return,
             Reaction::Paused => {
                 let text = format!(
-                    "{name} changes what it watches ({shown}): it is not restarted for that any \
-                     more; leave the file out with `ignore`"
+                    "{name} changes what it watches ({shown}): it is left alone until that has been \
+                     quiet for a while; leave the file out with `ignore`"
                 );
                 self.publish(Some(&name), None, Event::Notice { text }, cause);
                 return;

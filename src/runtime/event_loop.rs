@@ -101,6 +101,7 @@ async fn supervise(dir: &Path) -> io::Result<End> {
     }
     let mut world = World::new(places, link, pid, internal_sender)?;
     world.take_over(units, papers);
+    world.hear_of_ends(&mut news).await;
     world.after_turn();
 
     let listener = std::os::unix::net::UnixListener::from(listener);
@@ -183,8 +184,12 @@ impl World {
             }
             Internal::Clock => self.run_scheduled(),
             Internal::Sample => self.sample_memory(),
-            Internal::Changed { paths } => self.watches.changed(&paths, &self.internal),
+            Internal::Changed(change) => self.watches.changed(&change, &self.internal),
             Internal::Quiet { watch, path } => self.watched(watch, &path),
+            Internal::Stepped { journals } => {
+                let of = |name: &str| journals.iter().any(|path| path.ends_with(name));
+                self.hear_steps(of);
+            }
             Internal::Inputs { name, generation, fingerprint, unchanged } => {
                 if let Some(fingerprint) = fingerprint {
                     self.inputs.insert(name.clone(), fingerprint);
@@ -199,10 +204,12 @@ impl World {
     pub(super) fn keeper_says(&mut self, message: FromKeeper) {
         match message {
             FromKeeper::Hello { .. } => {}
-            FromKeeper::Spawned { unit, pid, log_offset, at } => {
-                self.remember(&unit, pid, log_offset, at);
+            FromKeeper::Spawned { unit, pid, log, at } => {
+                self.remember(&unit, pid, log, at);
                 if is_main(&unit) {
+                    let name = unit.name.clone();
                     self.unit_input(unit, lifecycle::Input::Spawned { pid });
+                    self.hear_steps(|task| task == name);
                 }
             }
             FromKeeper::SpawnFailed { unit, error } => match hook_of(&unit) {
@@ -216,9 +223,12 @@ impl World {
                     known.notified.set(true);
                 }
             }
-            FromKeeper::Exited { unit, exit, left, at: _ } => {
+            FromKeeper::Exited { unit, exit, left, out_of_memory, at: _ } => {
                 if is_main(&unit) {
-                    self.note_oom(&unit, exit);
+                    self.note_oom(&unit, exit, out_of_memory);
+                    self.hear_steps(|name| name == unit.name);
+                    let exit = self.end_of_run(&unit.name, unit.generation, false, exit);
+                    self.note_last_line(&unit, exit);
                     self.unit_input(unit, lifecycle::Input::Exited { exit, left });
                 } else {
                     if let Some(known) = self.units.get_mut(&unit) {
@@ -253,6 +263,8 @@ impl World {
         match hook_of(&unit) {
             Some((name, hook)) => {
                 let exit = known.and_then(|known| known.exit).unwrap_or(Exit::UNKNOWN);
+                self.hear_steps(|task| task == name);
+                let exit = self.end_of_run(&name, unit.generation, true, exit);
                 self.hook_ended(name, unit.generation, hook, Ok(exit));
             }
             None => self.unit_input(unit.clone(), lifecycle::Input::TreeGone { swept }),

@@ -10,10 +10,22 @@ use std::{
 const LINES: usize = 12;
 /// How far back they are looked for, in bytes.
 const BYTES: u64 = 16 << 10;
+/// How long a line may be among other things, in characters.
+const SHORT: usize = 120;
 
 /// The last lines that were written to `log` after `offset`; none if it cannot be read.
 pub(super) fn last_lines(log: &Path, offset: u64) -> Vec<String> {
     read_end(log, offset).map(|bytes| lines(&bytes)).unwrap_or_default()
+}
+
+/// A line for a place where it stands among other things: no control characters, and cut.
+pub(super) fn short(line: &str) -> String {
+    let mut plain = line.trim().chars().filter(|letter| !letter.is_control());
+    let mut short: String = plain.by_ref().take(SHORT).collect();
+    if plain.next().is_some() {
+        short.push('…');
+    }
+    short
 }
 
 fn read_end(log: &Path, offset: u64) -> std::io::Result<Vec<u8>> {

@@ -11,7 +11,7 @@ use crate::{
     keeper::protocol::{SpawnSpec, UnitId},
     lifecycle::Hook,
     model::{Check, Command, EnvValue, LogPolicy, Service, Task, TaskBody, Text, Values},
-    platform::{self, Places},
+    platform::{self, CgroupLimits, Person, Places},
 };
 
 /// Everything that commands are filled in with.
@@ -53,6 +53,7 @@ impl Launcher<'_> {
     pub(super) fn service(&self, service: &Service, unit: UnitId) -> Result<SpawnSpec, String> {
         let command = service.command.as_ref().ok_or("it has nothing to run")?;
         let mut env = self.environment(&service.env)?;
+        let user = person_of(service, &mut env)?;
         if service.color {
             env.entry("CLICOLOR_FORCE".into()).or_insert_with(|| "1".into());
             env.entry("FORCE_COLOR".into()).or_insert_with(|| "1".into());
@@ -65,7 +66,8 @@ impl Launcher<'_> {
         spec.tty = service.tty;
         spec.notify = service.ready.checks.contains(&Check::Notify);
         spec.open_files = service.limits.open_files;
-        become_user(&mut spec, service)?;
+        spec.limits = cgroup_limits(service);
+        spec.user = user;
         Ok(spec)
     }
 
@@ -78,23 +80,43 @@ impl Launcher<'_> {
     ) -> Result<SpawnSpec, String> {
         let env = self.environment(&task.env)?;
         let mut spec = match &task.body {
-            TaskBody::Command(command) if task.on_failure.is_empty() => {
+            TaskBody::Command(command) => {
                 let resolved = self.resolve(command, &env, &task.dir, args)?;
                 self.spec(unit, resolved, env, &task.dir)
             }
-            TaskBody::Command(command) => {
-                let resolved = self.resolve(command, &env, &task.dir, args)?;
-                let only = step::Step::plain("run", resolved, &env, &task.dir);
-                self.helper(unit, &[only], &self.steps(&task.on_failure, &env)?, env, &task.dir)
-            }
-            TaskBody::Steps(steps) => {
-                let steps = self.steps(steps, &env)?;
-                self.helper(unit, &steps, &self.steps(&task.on_failure, &env)?, env, &task.dir)
-            }
+            TaskBody::Steps(steps) => self.steps(task, steps, false, unit, env)?,
         };
         spec.log = self.places.log(&task.name);
         spec.log_policy = task.log.clone();
         Ok(spec)
+    }
+
+    /// The `on-failure` of a task. Its output follows that of the run, which has ended.
+    pub(super) fn on_failure(&self, task: &Task, unit: UnitId) -> Result<SpawnSpec, String> {
+        let env = self.environment(&task.env)?;
+        let mut spec = self.steps(task, &task.on_failure, true, unit, env)?;
+        spec.log = self.places.log(&task.name);
+        spec.log_policy = task.log.clone();
+        Ok(spec)
+    }
+
+    fn steps(
+        &self,
+        task: &Task,
+        steps: &[crate::model::Step],
+        on_failure: bool,
+        unit: UnitId,
+        env: BTreeMap<String, String>,
+    ) -> Result<SpawnSpec, String> {
+        let resolved = steps.iter().map(|step| step::Step::resolve(self, step, &env));
+        let work = step::Work {
+            steps: resolved.collect::<Result<_, _>>()?,
+            succeeds_with: task.succeeds_with.clone(),
+            journal: Some(self.places.journal(&task.name)),
+            generation: unit.generation,
+            on_failure,
+        };
+        Ok(self.helper(unit, &work, env, &task.dir))
     }
 
     /// A hook of a service: its commands one after the other.
@@ -111,7 +133,8 @@ impl Launcher<'_> {
             Hook::OnFailure => &service.hooks.on_failure,
             Hook::Stop => service.stop.command.as_slice(),
         };
-        let env = self.environment(&service.env)?;
+        let mut env = self.environment(&service.env)?;
+        let user = person_of(service, &mut env)?;
         let resolve = |command| self.resolve(command, &env, &service.dir, &[]);
         let mut resolved = commands.iter().map(resolve).collect::<Result<Vec<_>, _>>()?;
         let mut spec = match (resolved.pop(), resolved.is_empty()) {
@@ -120,19 +143,21 @@ impl Launcher<'_> {
             (Some(last), false) => {
                 resolved.push(last);
                 let plain = |command| step::Step::plain(hook.key(), command, &env, &service.dir);
-                let steps: Vec<_> = resolved.into_iter().map(plain).collect();
-                self.helper(unit, &steps, &[], env.clone(), &service.dir)
+                let steps = resolved.into_iter().map(plain).collect();
+                let work = step::Work { steps, ..step::Work::default() };
+                self.helper(unit, &work, env.clone(), &service.dir)
             }
         };
         // A file of its own: two writers would overwrite each other's lines.
         spec.log = self.places.log(&format!("{}.{}", service.name, hook.key()));
-        become_user(&mut spec, service)?;
+        spec.user = user;
         Ok(Some(spec))
     }
 
     /// The command of a check.
     pub(super) fn oneshot(&self, service: &Service, command: &Command) -> Result<Oneshot, String> {
-        let env = self.environment(&service.env)?;
+        let mut env = self.environment(&service.env)?;
+        let user = person_of(service, &mut env)?;
         let resolved = self.resolve(command, &env, &service.dir, &[])?;
         let label = match command {
             Command::Run(_) => format!("run {}", resolved.argv.join(" ")),
@@ -142,7 +167,8 @@ impl Launcher<'_> {
             }
         };
         let args = resolved.argv[1..].to_vec();
-        Ok(Oneshot { program: resolved.program, args, env, dir: service.dir.clone(), label })
+        let dir = service.dir.clone();
+        Ok(Oneshot { program: resolved.program, args, env, dir, user, label })
     }
 
     /// The caller's environment with what the file says laid over it.
@@ -182,6 +208,13 @@ impl Launcher<'_> {
         dir: &Path,
         args: &[String],
     ) -> Result<Resolved, String> {
+        let argv = self.argv(command, args);
+        let program = find_program(&argv[0], env, dir)?;
+        Ok(Resolved { program, argv })
+    }
+
+    /// Fills in a command: its words, the program's name first.
+    pub(super) fn argv(&self, command: &Command, args: &[String]) -> Vec<String> {
         let mut argv: Vec<String> = match command {
             Command::Run(words) => words.iter().map(|word| word.render(self)).collect(),
             Command::Shell { script, with } => {
@@ -192,24 +225,14 @@ impl Launcher<'_> {
             }
         };
         argv.extend_from_slice(args);
-        let program = find_program(&argv[0], env, dir)?;
-        Ok(Resolved { program, argv })
-    }
-
-    fn steps(
-        &self,
-        steps: &[crate::model::Step],
-        env: &BTreeMap<String, String>,
-    ) -> Result<Vec<step::Step>, String> {
-        steps.iter().map(|declared| step::Step::resolve(self, declared, env)).collect()
+        argv
     }
 
     /// A run of this program that carries out steps one after the other.
     fn helper(
         &self,
         unit: UnitId,
-        steps: &[step::Step],
-        on_failure: &[step::Step],
+        work: &step::Work,
         env: BTreeMap<String, String>,
         dir: &Path,
     ) -> SpawnSpec {
@@ -218,7 +241,7 @@ impl Launcher<'_> {
             argv: vec!["stackrun".into(), "step".into()],
         };
         let mut spec = self.spec(unit, resolved, env, dir);
-        spec.input = Some(step::encode(steps, on_failure));
+        spec.input = Some(work.encode());
         spec
     }
 
@@ -240,6 +263,7 @@ impl Launcher<'_> {
             stdin_open: false,
             tty: false,
             open_files: None,
+            limits: None,
             user: None,
             notify: false,
             input: None,
@@ -252,18 +276,26 @@ impl Launcher<'_> {
     }
 }
 
-/// Has a process of a service run as the user that the file names.
-fn become_user(spec: &mut SpawnSpec, service: &Service) -> Result<(), String> {
-    let Some(user) = &service.user else { return Ok(()) };
+/// The limits of a service's cgroup. Without any it has none: to enter one holds up a start for
+/// some twenty milliseconds.
+fn cgroup_limits(service: &Service) -> Option<CgroupLimits> {
+    let limits = CgroupLimits { cpu: service.limits.cpu, processes: service.limits.processes };
+    (limits != CgroupLimits::default()).then_some(limits)
+}
+
+/// The user that the file names for a service; its environment then is that of a login, where the
+/// file says nothing else.
+fn person_of(
+    service: &Service,
+    env: &mut BTreeMap<String, String>,
+) -> Result<Option<Person>, String> {
+    let Some(user) = &service.user else { return Ok(None) };
     let person = platform::find_user(&user.user, user.group.as_deref())?;
-    // As a login would have it, where the file says nothing else.
     let own = [("USER", &person.name), ("LOGNAME", &person.name), ("HOME", &person.home)];
     for (key, value) in own.into_iter().filter(|(key, _)| !service.env.contains_key(*key)) {
-        spec.env.retain(|(name, _)| name != key);
-        spec.env.push((key.to_owned(), value.clone()));
+        env.insert(key.to_owned(), value.clone());
     }
-    spec.user = Some(person);
-    Ok(())
+    Ok(Some(person))
 }
 
 /// Finds a program in the PATH of an environment, or by its path from a folder.

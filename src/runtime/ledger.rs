@@ -108,7 +108,7 @@ impl Ledger {
 
     fn reopen(&mut self) -> io::Result<()> {
         if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder)?;
+            platform::make_folders(folder)?;
         }
         let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
         self.length = file.metadata()?.len();
@@ -188,6 +188,27 @@ mod tests {
             assert_eq!(torn.since(0).count(), 1, "cut at {length}");
             assert_eq!(append(&mut torn).seq, 2);
             assert_eq!(Ledger::open(&path).since(0).count(), 2, "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn a_byte_that_went_wrong_costs_its_record_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let mut ledger = Ledger::open(&path);
+        let written: Vec<Record> = (0..3).map(|_| append(&mut ledger)).collect();
+        let whole = std::fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut spoilt = whole.clone();
+            spoilt[at] ^= 0x55;
+            std::fs::write(&path, &spoilt).unwrap();
+            let line = whole[..at].iter().filter(|byte| **byte == b'\n').count();
+            let kept: Vec<Record> = Ledger::open(&path).since(0).cloned().collect();
+            // Without its end a line takes the next one with it.
+            let lost = if whole[at] == b'\n' { line..line + 2 } else { line..line + 1 };
+            let expected = (0..3).filter(|number| !lost.contains(number));
+            let expected: Vec<Record> = expected.map(|number| written[number].clone()).collect();
+            assert_eq!(kept, expected, "byte {at}");
         }
     }
 

@@ -36,19 +36,29 @@ impl World {
         self.sampling = Some(task.abort_handle());
     }
 
-    /// Says so if the kernel may have ended a service because memory ran out: all that it tells
-    /// others is how often it did so, and SIGKILL is how.
-    pub(super) fn note_oom(&mut self, unit: &UnitId, exit: Exit) {
+    /// Finds out whether the kernel has ended a service because memory ran out. Its cgroup tells
+    /// for certain, and so does the kernel's log; without both there is only the count of all
+    /// such kills.
+    pub(super) fn note_oom(&mut self, unit: &UnitId, exit: Exit, by_cgroup: bool) {
         let kills = platform::oom_kills();
         let more = kills > std::mem::replace(&mut self.oom_kills, kills);
-        if more && exit == Exit::Signal(Signal::KILL) {
+        // A shell reports the end of its child as its own.
+        let killed = exit.shell_status() == Exit::Signal(Signal::KILL).shell_status();
+        if !killed || !(more || by_cgroup) {
+            return;
+        }
+        let main = self.units.get(unit).map(|unit| unit.owner.main);
+        let proved = by_cgroup || main.and_then(platform::oom_killed) == Some(true);
+        let UnitId { name, generation } = unit.clone();
+        if proved {
+            let input = lifecycle::Input::OutOfMemory;
+            self.feed(Input::Unit { name, generation, input });
+        } else {
             let text = format!(
                 "the machine ran out of memory, and the kernel killed a process just now: most \
-                 likely this one ({})",
-                unit.name
+                 likely this one ({name})"
             );
-            let generation = Some(unit.generation);
-            self.publish(Some(&unit.name), generation, Event::Notice { text }, Cause::Memory);
+            self.publish(Some(&name), Some(generation), Event::Notice { text }, Cause::Memory);
         }
     }
 

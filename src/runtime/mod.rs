@@ -8,7 +8,8 @@
 //! - [`takeover`]: a supervisor that comes after another one;
 //! - [`effects`]: what each effect of the core means in the world;
 //! - [`requests`]: what each request of a client means;
-//! - [`launch`], [`step`]: from the stack to a process;
+//! - [`launch`], [`step`], [`redirect`], [`journal`]: from the stack to a process, and what the
+//!   steps of a task do there;
 //! - [`probe`], [`checks`], [`http`], [`tls`], [`oneshot`], [`owner`]: readiness and liveness;
 //! - [`ports`], [`claim`], [`cleanup`], [`data`], [`tasks`], [`excerpt`]: what is looked at around
 //!   a start;
@@ -26,6 +27,7 @@ mod excerpt;
 mod files;
 mod globs;
 mod http;
+mod journal;
 mod keeper_link;
 mod launch;
 mod ledger;
@@ -36,6 +38,7 @@ mod papers;
 mod ports;
 mod probe;
 mod prober;
+mod redirect;
 mod requests;
 mod schedule;
 mod secrets;
@@ -80,9 +83,11 @@ enum Internal {
     /// It is time to look at the memory of services that have a limit.
     Sample,
     /// Files have changed, as the system tells.
-    Changed {
-        /// Which.
-        paths: Vec<std::path::PathBuf>,
+    Changed(watch::Change),
+    /// The steps of these tasks have something to tell.
+    Stepped {
+        /// Their journals.
+        journals: Vec<std::path::PathBuf>,
     },
     /// The files of a `watch` have changed, and been quiet since.
     Quiet {

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-#[cfg(unix)]
 use std::os::unix::process::CommandExt as _;
 
 use tokio::io::{Interest, unix::AsyncFd};
@@ -17,7 +16,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 use super::checks::Environment;
 use crate::{
     model::Signal,
-    platform::{self, Watched},
+    platform::{self, Person, Process, Watched},
 };
 
 /// How much of a command's output is looked at for its last line, in bytes.
@@ -30,10 +29,12 @@ pub(super) struct Oneshot {
     pub(super) args: Vec<String>,
     pub(super) env: Environment,
     pub(super) dir: PathBuf,
+    /// Whom to run as, where not our own user.
+    pub(super) user: Option<Person>,
     pub(super) label: String,
 }
 
-/// A command that runs; dropping it ends the command and everything in its group.
+/// A command that runs; dropping it ends the command and its whole tree.
 struct Running {
     handle: Option<duct::Handle>,
 }
@@ -49,6 +50,9 @@ impl Oneshot {
         let mut output = tempfile::tempfile().map_err(|error| error.to_string())?;
         let running = self.start(&output)?;
         let ended = running.ended(timeout).await?;
+        if !ended {
+            running.kill_escapees();
+        }
         let status = running.finish().await;
         if !ended {
             return Err(format!("no answer within {}", crate::model::time::setting(timeout)));
@@ -68,10 +72,13 @@ impl Oneshot {
             .stdout_file(file)
             .stderr_to_stdout()
             .unchecked()
-            .before_spawn(|command| {
-                #[cfg(unix)]
-                command.process_group(0);
-                Ok(())
+            .before_spawn({
+                let user = self.user.clone();
+                move |command| {
+                    command.process_group(0);
+                    user.clone().into_iter().for_each(|user| user.runs(command));
+                    Ok(())
+                }
             })
             .start();
         match handle {
@@ -100,6 +107,15 @@ impl Running {
         Ok(true)
     }
 
+    /// Kills the descendants, be they in sessions of their own. They are found as long as their
+    /// parents live.
+    fn kill_escapees(&self) {
+        let pids = self.handle.iter().flat_map(duct::Handle::pids);
+        for process in pids.flat_map(platform::descendants).filter_map(Process::open) {
+            let _ended = process.signal(Signal::KILL);
+        }
+    }
+
     /// Kills what is left of the group, then reaps the command.
     async fn finish(mut self) -> Result<std::process::ExitStatus, String> {
         let Some(handle) = self.handle.take() else { return Err("it ran twice".into()) };
@@ -114,6 +130,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.kill_escapees();
         if let Some(handle) = self.handle.take() {
             kill_groups(&handle);
             // SIGKILL was sent: this waits for the kernel alone.

@@ -116,7 +116,7 @@ impl Maker<'_> {
             Check::Prints(pattern) => match regex::bytes::Regex::new(pattern) {
                 Ok(regex) => Attempt::Prints(LogSearch {
                     log: self.launcher.places.log(&self.service.name),
-                    offset: self.unit.map_or(0, |unit| unit.log_offset),
+                    offset: self.unit.map_or(0, |unit| unit.log.offset),
                     regex,
                     partial: Vec::new(),
                     found: false,

@@ -26,14 +26,15 @@ impl Schedules {
         self.tasks.get(task)?.1
     }
 
-    /// The tasks whose time has come. However many times were missed, each runs once.
+    /// The tasks whose time has come. However many times were missed, each runs once; and a clock
+    /// that was set back has none waited for longer than its schedule says.
     fn due(&mut self, now: &Zoned) -> Vec<String> {
         let mut due = Vec::new();
         for (task, (cron, next)) in &mut self.tasks {
             if next.is_some_and(|next| next <= now.timestamp()) {
                 due.push(task.clone());
-                *next = after(cron, now);
             }
+            *next = after(cron, now);
         }
         due
     }
@@ -82,7 +83,8 @@ impl World {
         let due = self.schedules.due(&local_now());
         let views = self.core.tasks(platform::now());
         let runs = |task: &String| {
-            views.iter().any(|view| view.name == *task && view.state == TaskState::Running)
+            let on_its_way = |state| matches!(state, TaskState::Running | TaskState::Waiting);
+            views.iter().any(|view| view.name == *task && on_its_way(view.state))
         };
         for task in due.into_iter().filter(|task| !runs(task)) {
             let stack = Box::new(self.core.stack().clone());
@@ -114,8 +116,12 @@ fn after(cron: &Cron, now: &Zoned) -> Option<Timestamp> {
             at = at.checked_add(1.minute()).ok()?;
         } else {
             // A time that the clocks leave out comes when they go on; one that they repeat is
-            // its first.
-            return Some(at.to_zoned(now.time_zone().clone()).ok()?.timestamp());
+            // its first, which may be over.
+            let found = at.to_zoned(now.time_zone().clone()).ok()?.timestamp();
+            if found > now.timestamp() {
+                return Some(found);
+            }
+            at = at.checked_add(1.minute()).ok()?;
         }
     }
     None
@@ -163,6 +169,36 @@ mod tests {
             times("0 0 13 * 5", "2024-09-12T12:00:00", 2),
             ["2024-09-13 00:00", "2024-09-20 00:00"]
         );
+    }
+
+    fn schedules(cron: &str, at: &Zoned) -> Schedules {
+        let cron: Cron = cron.parse().unwrap();
+        let next = after(&cron, at);
+        Schedules { tasks: [("job".to_owned(), (cron, next))].into(), timer: None }
+    }
+
+    fn utc(at: &str) -> Zoned {
+        at.parse::<civil::DateTime>().unwrap().to_zoned(jiff::tz::TimeZone::UTC).unwrap()
+    }
+
+    #[test]
+    fn a_clock_that_is_set_by_days_costs_one_run_at_most() {
+        // Forward, be it by a person or because the machine slept: what was missed runs once.
+        let mut schedules = schedules("*/10 * * * *", &utc("2024-05-01T10:15:00"));
+        assert_eq!(schedules.due(&utc("2024-05-04T10:15:00")), ["job"]);
+        assert_eq!(schedules.due(&utc("2024-05-04T10:15:20")), [""; 0]);
+        // Back: it is not waited for until the days have passed again.
+        assert_eq!(schedules.due(&utc("2024-05-01T10:16:00")), [""; 0]);
+        assert_eq!(schedules.due(&utc("2024-05-01T10:20:00")), ["job"]);
+    }
+
+    #[test]
+    fn an_hour_that_the_clocks_repeat_is_no_storm() {
+        let zone = jiff::tz::TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        // The second 02:10 of that night.
+        let now = "2024-10-27T01:10:00Z".parse::<Timestamp>().unwrap().to_zoned(zone);
+        let next = after(&"*/20 * * * *".parse().unwrap(), &now).unwrap();
+        assert_eq!(next.to_string(), "2024-10-27T02:00:00Z");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //! other, as a process of its own that outlives the supervisor.
 //!
 //! It reads what to do from descriptor 3, writes to its own stdout and stderr, and exits with the
-//! status of the step that failed. duct runs the pipes and redirections.
+//! status of the step that failed. What it does it also writes to the run's [`super::journal`].
+//! duct starts the programs. SIGTERM goes to the whole tree: the step that runs may end in its
+//! own way, and no other one begins.
 
 #![expect(clippy::print_stderr, reason = "its stderr is the task's log")]
 
@@ -10,26 +12,40 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, Read},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::launch::{Launcher, Resolved};
+use super::{
+    journal::{Entry, Writer},
+    launch::{self, Launcher, Resolved},
+    redirect::Target,
+};
 use crate::{
-    model::{self, StepCommand},
-    platform,
+    model::{self, Exit, ExitPattern, StepCommand},
+    platform::{self, SignalPipe},
 };
 
-/// The exit status of a step that could not be run at all, as `env` and `timeout` have it.
+/// Statuses of a step that could not be run at all, as `env` and `timeout` have them.
 const CANNOT_RUN: u8 = 126;
+const NOT_FOUND: u8 = 127;
+/// A file that could not be read or written, as a shell has it.
+const NO_FILE: u8 = 1;
 
 /// Everything to do.
-#[derive(Debug, Serialize, Deserialize)]
-struct Work {
-    steps: Vec<Step>,
-    on_failure: Vec<Step>,
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Work {
+    pub(super) steps: Vec<Step>,
+    /// Ends of a step that are no failure, besides status 0.
+    pub(super) succeeds_with: Vec<ExitPattern>,
+    /// Where to write down what happens; a hook of a service has no journal.
+    pub(super) journal: Option<PathBuf>,
+    pub(super) generation: u64,
+    pub(super) on_failure: bool,
 }
 
 /// One step, with everything filled in.
@@ -37,11 +53,26 @@ struct Work {
 pub(super) struct Step {
     name: String,
     /// Programs and their arguments, each one's output the next one's input.
-    pipe: Vec<(PathBuf, Vec<String>)>,
+    pipe: Vec<Member>,
     dir: PathBuf,
     env: BTreeMap<String, String>,
     stdin: Option<PathBuf>,
     stdout: Option<PathBuf>,
+}
+
+/// One program of a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Member {
+    /// Where it is; none if it was not there before the first step (which may make it).
+    program: Option<PathBuf>,
+    argv: Vec<String>,
+}
+
+/// How a step failed.
+struct Failure {
+    exit: Exit,
+    /// In a few words.
+    text: String,
 }
 
 impl Step {
@@ -54,7 +85,7 @@ impl Step {
     ) -> Self {
         Self {
             name: name.into(),
-            pipe: vec![(command.program, command.argv)],
+            pipe: vec![Member { program: Some(command.program), argv: command.argv }],
             dir: dir.to_owned(),
             env: env.clone(),
             stdin: None,
@@ -73,14 +104,13 @@ impl Step {
             StepCommand::Command(command) => std::slice::from_ref(command),
             StepCommand::Pipe(commands) => commands.as_slice(),
         };
-        let resolve = |command| {
-            let resolved = launcher.resolve(command, &env, &step.dir, &[]);
-            resolved.map(|found| (found.program, found.argv))
+        let member = |command| {
+            let argv = launcher.argv(command, &[]);
+            Member { program: launch::find_program(&argv[0], &env, &step.dir).ok(), argv }
         };
-        let pipe = commands.iter().map(resolve).collect::<Result<Vec<_>, _>>();
         Ok(Self {
             name: step.name.clone(),
-            pipe: pipe.map_err(|error| format!("step `{}`: {error}", step.name))?,
+            pipe: commands.iter().map(member).collect(),
             dir: step.dir.clone(),
             stdin: step.stdin.as_ref().map(|text| launcher.render(text).into()),
             stdout: step.stdout.as_ref().map(|text| launcher.render(text).into()),
@@ -88,73 +118,173 @@ impl Step {
         })
     }
 
-    /// Runs the step; an `Err` is the exit status to end with.
-    fn run(&self) -> Result<(), u8> {
-        let (output, target) = match &self.stdout {
-            None => (None, None),
-            Some(path) => {
-                let aside = aside(path).map_err(|error| self.report(path, &error))?;
-                let file = aside.reopen().map_err(|error| self.report(path, &error))?;
-                (Some(file), Some((aside, path)))
+    /// Runs the step.
+    fn run(&self, good: &[ExitPattern], journal: &mut Writer) -> Result<(), Failure> {
+        let mut input = match &self.stdin {
+            Some(path) => Some(File::open(path).map_err(|error| Failure::file(path, &error))?),
+            None => None,
+        };
+        let target = self.stdout.as_deref().map(|path| {
+            let open = Target::open(path, |path| journal.write(Entry::Aside { path }));
+            open.map_err(|error| Failure::file(path, &error))
+        });
+        let target = target.transpose()?;
+        let mut output = match &target {
+            Some(target) => Some(target.writer().map_err(|error| target.failure(&error))?),
+            None => None,
+        };
+        let mut members = Vec::new();
+        let mut trouble = None;
+        for (place, member) in self.pipe.iter().enumerate() {
+            let last = place + 1 == self.pipe.len();
+            let started = if last {
+                self.start(member, input.take(), output.take()).map(|handle| (handle, None))
+            } else {
+                io::pipe().map_err(|error| Failure::own(CANNOT_RUN, error.to_string())).and_then(
+                    |(reader, writer)| {
+                        let writer = File::from(OwnedFd::from(writer));
+                        let handle = self.start(member, input.take(), Some(writer))?;
+                        Ok((handle, Some(File::from(OwnedFd::from(reader)))))
+                    },
+                )
+            };
+            match started {
+                Ok((handle, reader)) => {
+                    members.push((member, handle));
+                    input = reader;
+                }
+                Err(failure) => {
+                    // Those before it find nobody to write to.
+                    input = None;
+                    trouble = Some(failure);
+                    break;
+                }
             }
-        };
-        let result = self
-            .expression(output)
-            .map_err(|error| self.report(self.stdin.as_deref().unwrap_or(&self.dir), &error))?;
-        let status = match result.run() {
-            Ok(output) => output.status,
-            Err(error) => return Err(self.report(&self.pipe[0].0, &error)),
-        };
-        if !status.success() {
-            return Err(u8::try_from(platform::exit_of(status).shell_status()).unwrap_or(1));
         }
-        if let Some((aside, path)) = target {
-            let kept = aside
-                .as_file()
-                .sync_all()
-                .and_then(|()| aside.persist(path).map(drop).map_err(|error| error.error));
-            kept.map_err(|error| self.report(path, &error))?;
+        drop(input);
+        let mut ends = Vec::new();
+        for (member, handle) in members {
+            let exit = match handle.wait() {
+                Ok(output) => platform::exit_of(output.status),
+                Err(error) => return Err(Failure::own(CANNOT_RUN, error.to_string())),
+            };
+            ends.push((member, exit));
         }
-        Ok(())
+        if let Some(failure) = trouble.or_else(|| failure_of(&ends, good)) {
+            return Err(failure);
+        }
+        match target {
+            Some(target) => target.keep().map_err(|(path, error)| Failure::file(&path, &error)),
+            None => Ok(()),
+        }
     }
 
-    fn expression(&self, output: Option<File>) -> io::Result<duct::Expression> {
-        let mut commands = self.pipe.iter().map(|(program, argv)| {
-            // `argv[0]` is not kept: duct names the program by its path.
-            duct::cmd(program, &argv[1..]).dir(&self.dir).full_env(&self.env)
-        });
-        let first = commands.next().ok_or(io::ErrorKind::InvalidInput)?;
-        let mut whole = commands.fold(first, |pipe, next| pipe.pipe(next)).unchecked();
-        whole = match &self.stdin {
-            Some(path) => whole.stdin_file(File::open(path)?),
-            None => whole.stdin_null(),
+    fn start(
+        &self,
+        member: &Member,
+        input: Option<File>,
+        output: Option<File>,
+    ) -> Result<duct::Handle, Failure> {
+        let program = match &member.program {
+            Some(program) => program.clone(),
+            None => launch::find_program(&member.argv[0], &self.env, &self.dir)
+                .map_err(|error| Failure::own(NOT_FOUND, error))?,
         };
-        Ok(match output {
-            Some(file) => whole.stdout_file(file),
-            None => whole,
+        // `argv[0]` is not kept: duct names the program by its path.
+        let mut command =
+            duct::cmd(&program, &member.argv[1..]).dir(&self.dir).full_env(&self.env).unchecked();
+        command = match input {
+            Some(file) => command.stdin_file(file),
+            None => command.stdin_null(),
+        };
+        if let Some(file) = output {
+            command = command.stdout_file(file);
+        }
+        command.start().map_err(|error| {
+            let error = super::text::os_error(&error);
+            Failure::own(CANNOT_RUN, format!("{}: {error}", program.display()))
         })
     }
+}
 
-    fn report(&self, path: &Path, error: &io::Error) -> u8 {
+/// The failure of a pipe: every member that failed, but for those that only lost their reader;
+/// the last one's status counts.
+fn failure_of(ends: &[(&Member, Exit)], good: &[ExitPattern]) -> Option<Failure> {
+    let failed: Vec<_> = ends.iter().filter(|(_, exit)| !exit.is_success(good)).collect();
+    let (_, exit) = *failed.last()?;
+    let lost_reader = |exit: &Exit| *exit == Exit::Signal(model::Signal::PIPE);
+    let told = failed.iter().filter(|(_, end)| failed.len() == 1 || !lost_reader(end));
+    let told: Vec<String> = match ends.len() {
+        1 => vec![exit.to_string()],
+        _ => told.map(|(member, exit)| format!("`{}` {exit}", name_of(&member.argv[0]))).collect(),
+    };
+    let text = if told.is_empty() { exit.to_string() } else { told.join(", ") };
+    Some(Failure { exit: *exit, text })
+}
+
+fn name_of(program: &str) -> &str {
+    Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or(program)
+}
+
+impl Failure {
+    fn own(status: u8, text: String) -> Self {
+        Self { exit: Exit::Code(i32::from(status)), text }
+    }
+
+    fn file(path: &Path, error: &io::Error) -> Self {
         let error = super::text::os_error(error);
-        eprintln!("stackrun: step `{}`: {}: {error}", self.name, path.display());
-        CANNOT_RUN
+        Self::own(NO_FILE, format!("{}: {error}", path.display()))
     }
 }
 
-/// A file beside `path`, to be renamed into its place.
-fn aside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    std::fs::create_dir_all(folder)?;
-    tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
-        .tempfile_in(folder)
+impl Target {
+    fn failure(&self, error: &io::Error) -> Failure {
+        Failure::file(self.path(), error)
+    }
 }
 
-/// What the helper reads from its descriptor 3.
-pub(super) fn encode(steps: &[Step], on_failure: &[Step]) -> String {
-    let work = Work { steps: steps.to_vec(), on_failure: on_failure.to_vec() };
-    serde_json::to_string(&work).unwrap_or_default()
+impl Work {
+    /// What the helper reads from its descriptor 3.
+    pub(super) fn encode(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Runs the steps; an `Err` is the exit status to end with.
+    fn run(&self, signals: &SignalPipe, journal: &mut Writer) -> Result<(), u8> {
+        let told = self.steps.len() > 1 || self.on_failure;
+        for step in &self.steps {
+            if let Some(signal) = signals.take().first() {
+                return Err(128 + u8::try_from(*signal).unwrap_or(0));
+            }
+            if told {
+                let of = if self.on_failure { " (on-failure)" } else { "" };
+                eprintln!("── {}{of}", step.name);
+            }
+            journal.write(Entry::Began { step: step.name.clone() });
+            let began = platform::now();
+            let result = step.run(&self.succeeds_with, journal);
+            let took = platform::now().since(began);
+            let (exit, failed) = match result {
+                Ok(()) => (Exit::SUCCESS, None),
+                Err(Failure { exit, text }) => (exit, Some(text)),
+            };
+            if let Some(text) = &failed {
+                eprintln!("── {} failed: {text}", step.name);
+            }
+            let stop = failed.is_some();
+            let (step, after_ms) = (step.name.clone(), millis(took));
+            journal.write(Entry::Ended { step, exit, after_ms, failed });
+            if stop {
+                return Err(u8::try_from(exit.shell_status()).unwrap_or(1).max(1));
+            }
+        }
+        // The last step went well although it was asked to end: then all is done.
+        Ok(())
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The role itself: `stackrun step`.
@@ -165,33 +295,17 @@ pub fn run() -> ExitCode {
         file.read_to_string(&mut json)?;
         Ok(serde_json::from_str::<Work>(&json)?)
     });
-    let work = match work {
-        Ok(work) => work,
-        Err(error) => {
+    let signals = SignalPipe::catch(&[libc::SIGTERM, libc::SIGINT, libc::SIGHUP]);
+    let (work, signals) = match (work, signals) {
+        (Ok(work), Ok(signals)) => (work, signals),
+        (Err(error), _) | (_, Err(error)) => {
             eprintln!("stackrun step: this is run by stackrun itself: {error}");
             return ExitCode::from(2);
         }
     };
-    match run_all(&work.steps) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(status) => {
-            // The first failure is the one that counts, whatever becomes of the roll-back.
-            let _ = run_all(&work.on_failure);
-            ExitCode::from(status)
-        }
-    }
-}
-
-fn run_all(steps: &[Step]) -> Result<(), u8> {
-    for step in steps {
-        if steps.len() > 1 {
-            eprintln!("── {}", step.name);
-        }
-        step.run().inspect_err(|status| {
-            if steps.len() > 1 {
-                eprintln!("── {} failed (exit {status})", step.name);
-            }
-        })?;
-    }
-    Ok(())
+    let path = work.journal.as_deref().unwrap_or(Path::new(""));
+    let mut journal = Writer::open(path, work.generation, work.on_failure);
+    let status = work.run(&signals, &mut journal).err().unwrap_or(0);
+    journal.write(Entry::Over { status });
+    ExitCode::from(status)
 }

@@ -1,12 +1,19 @@
 //! Taking up where the supervisor before left off.
 
+use std::{collections::HashSet, time::Duration};
+
+use tokio::sync::mpsc;
+
 use super::world::World;
 use crate::{
     event::{Cause, Event},
-    keeper::protocol::{FromKeeper, Papers, UnitReport},
+    keeper::protocol::{FromKeeper, Papers, UnitId, UnitReport},
     platform,
     supervisor::Supervisor,
 };
+
+/// How long the keeper may take to tell of an end that it has found.
+const HEARING: Duration = Duration::from_millis(500);
 
 impl World {
     /// Takes up where the supervisor before left off, if there was one.
@@ -34,12 +41,38 @@ impl World {
             self.used = true;
         }
         for report in &units {
-            self.remember(&report.unit, report.pid, report.log_offset, report.started);
+            self.remember(&report.unit, report.pid, report.log, report.started);
+            self.ports.give(&report.unit.name);
         }
         let effects = self.core.resume(now);
         self.carry_out_missing(effects, &units);
         for report in units {
             self.catch_up(report);
+        }
+        self.hear_steps(|_| true);
+        if !self.core.running_tasks().is_empty() {
+            self.watch_journals();
+        }
+    }
+
+    /// Hears of the ends that nobody has been told of yet, before anybody may ask: what has ended
+    /// while there was no keeper must not be said to be up.
+    pub(super) async fn hear_of_ends(&mut self, news: &mut mpsc::UnboundedReceiver<FromKeeper>) {
+        let has_ended = |pid| platform::Entry::read(pid).is_none_or(|entry| entry.is_dead());
+        let untold = self.units.iter().filter(|(_, unit)| unit.exit.is_none());
+        let mut untold: HashSet<UnitId> = untold
+            .filter(|(_, unit)| has_ended(unit.owner.main))
+            .map(|(id, _)| id.clone())
+            .collect();
+        let until = tokio::time::Instant::now() + HEARING;
+        while !untold.is_empty() {
+            let Ok(Some(message)) = tokio::time::timeout_at(until, news.recv()).await else {
+                return;
+            };
+            if let FromKeeper::Exited { unit, .. } | FromKeeper::Gone { unit, .. } = &message {
+                untold.remove(unit);
+            }
+            self.keeper_says(message);
         }
     }
 
@@ -59,8 +92,8 @@ impl World {
 
     /// What became of a process tree while nobody was there to be told.
     fn catch_up(&mut self, report: UnitReport) {
-        let UnitReport { unit, pid, log_offset, started, notified, exit, gone } = report;
-        self.keeper_says(FromKeeper::Spawned { unit: unit.clone(), pid, log_offset, at: started });
+        let UnitReport { unit, pid, log, started, notified, exit, gone } = report;
+        self.keeper_says(FromKeeper::Spawned { unit: unit.clone(), pid, log, at: started });
         if notified {
             self.keeper_says(FromKeeper::Notified { unit: unit.clone() });
         }
@@ -70,6 +103,7 @@ impl World {
                 unit: unit.clone(),
                 exit,
                 left: usize::from(!gone),
+                out_of_memory: false,
                 at,
             });
         }

@@ -1,19 +1,137 @@
-//! What tasks leave behind: the fingerprint of their inputs, and files of earlier runs.
+//! The runs of tasks: what their steps tell, and what they leave behind: the fingerprint of their
+//! inputs, and files of earlier runs.
 
 use std::{
+    collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use super::{Internal, files, globs, world::World};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+
+use super::{
+    Internal, files, globs,
+    journal::{Entry, Head, Journal},
+    world::World,
+};
 use crate::{
-    event::{Cause, Event},
-    model::{Keep, Task},
+    event::{Cause, Event, Tick},
+    lifecycle::{self, StepNews},
+    model::{Exit, Keep, Task, TaskBody},
     platform,
 };
 
+/// What is known of the runs of tasks besides the core.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    /// The `{{now}}` of each task's run, and when that run began.
+    stamps: HashMap<String, (Tick, String)>,
+    /// Tells when a step has written something down.
+    watcher: Option<RecommendedWatcher>,
+}
+
 impl World {
+    /// The `{{now}}` of a task's present run: one value from its first try to its `on-failure`,
+    /// whichever supervisor asks.
+    pub(super) fn stamp_of_run(&mut self, name: &str) -> String {
+        let began = self.core.began(name).unwrap_or_default();
+        if let Some((_, stamp)) = self.runs.stamps.get(name).filter(|(of, _)| *of == began) {
+            return stamp.clone();
+        }
+        let stamp = self.begin_journal(name, began).unwrap_or_else(platform::stamp);
+        self.runs.stamps.insert(name.to_owned(), (began, stamp.clone()));
+        stamp
+    }
+
+    /// Begins the journal of a run, unless that was done already, or nothing would stand in it.
+    fn begin_journal(&mut self, name: &str, began: Tick) -> Option<String> {
+        let task = self.task(name)?;
+        let is_plain = matches!(task.body, TaskBody::Command(_))
+            && task.on_failure.is_empty()
+            && task.retries == 0;
+        if is_plain {
+            return None;
+        }
+        let path = self.places.journal(name);
+        let before = Journal::read(&path);
+        if let Some(head) = before.head.as_ref().filter(|head| head.began == began) {
+            self.watch_journals();
+            return Some(head.stamp.clone());
+        }
+        before.sweep();
+        let head = Head { began, stamp: platform::stamp() };
+        if let Err(error) = Journal::begin(&path, &head) {
+            tracing::warn!(%error, "the steps of a run are not written down");
+        }
+        self.watch_journals();
+        Some(head.stamp)
+    }
+
+    /// Has the loop told when a step has written something. Without that its news is read when
+    /// the run ends.
+    pub(super) fn watch_journals(&mut self) {
+        let internal = self.internal.clone();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if let Ok(event) = event {
+                let _ = internal.send(Internal::Stepped { journals: event.paths });
+            }
+        });
+        let folder = self.places.state.join("runs");
+        // Anew each time: the folder may be another one by now.
+        self.runs.watcher = watcher.ok().and_then(|mut watcher| {
+            watcher.watch(&folder, RecursiveMode::NonRecursive).ok().map(|()| watcher)
+        });
+    }
+
+    /// Tells the core what the steps of these tasks have written down.
+    pub(super) fn hear_steps(&mut self, is_meant: impl Fn(&str) -> bool) {
+        for (name, generation) in self.core.running_tasks() {
+            if !is_meant(&name) {
+                continue;
+            }
+            let journal = Journal::read(&self.places.journal(&name));
+            if journal.head.as_ref().map(|head| head.began) != self.core.began(&name) {
+                continue;
+            }
+            for (number, line) in journal.of(generation) {
+                let (step, news) = match &line.entry {
+                    Entry::Began { step } => (step.clone(), StepNews::Began),
+                    Entry::Ended { step, exit, after_ms, failed } => {
+                        let (exit, after_ms, failed) = (*exit, *after_ms, failed.clone());
+                        (step.clone(), StepNews::Ended { exit, after_ms, failed })
+                    }
+                    Entry::Aside { .. } | Entry::Over { .. } => continue,
+                };
+                let on_failure = line.on_failure;
+                let input = lifecycle::Input::Stepped { line: number, step, on_failure, news };
+                self.feed(crate::supervisor::Input::Unit { name: name.clone(), generation, input });
+            }
+        }
+    }
+
+    /// How a run, or its `on-failure`, ended: where nobody saw it, what it wrote down itself.
+    pub(super) fn end_of_run(
+        &self,
+        name: &str,
+        generation: u64,
+        on_failure: bool,
+        seen: Exit,
+    ) -> Exit {
+        match seen {
+            Exit::Unknown(_) if self.task(name).is_some() => {
+                let journal = Journal::read(&self.places.journal(name));
+                journal.end(generation, on_failure).unwrap_or(seen)
+            }
+            Exit::Unknown(_) | Exit::Code(_) | Exit::Signal(_) => seen,
+        }
+    }
+
+    /// Deletes what a run that was killed left half written.
+    pub(super) fn sweep_after_run(&self, name: &str) {
+        Journal::read(&self.places.journal(name)).sweep();
+    }
+
     /// Compares a task's inputs with those of its last success; the answer comes later.
     pub(super) fn check_inputs(&mut self, name: &str, generation: u64) {
         let Some(task) = self.task(name).cloned() else { return };

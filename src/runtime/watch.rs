@@ -26,6 +26,8 @@ use crate::{
 const SOON: Duration = Duration::from_secs(3);
 /// This many of them in a row are.
 const LOOP: u32 = 4;
+/// A `watch` that was left alone for that counts again after it was quiet for so long.
+const QUIET: Duration = Duration::from_secs(30);
 
 /// All watched files of a stack.
 #[derive(Debug, Default)]
@@ -44,14 +46,28 @@ struct Entry {
     ignored: GlobSet,
     /// The stack's folder, above which no `.gitignore` counts.
     root: PathBuf,
+    /// The folders in which matches may appear.
+    roots: Vec<PathBuf>,
     /// Paths without wildcards: watched whatever `.gitignore` says.
     literal: BTreeSet<PathBuf>,
     /// The end of the debounce that is running.
     pending: Option<AbortHandle>,
     /// How many changes in a row came right after a start.
     soon: u32,
-    /// The service changes what it watches: enough.
-    paused: bool,
+    /// The service changes what it watches: enough, since then.
+    paused: Option<Tick>,
+    /// The change before this one.
+    last: Option<Tick>,
+}
+
+/// Something that happened to files.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) paths: Vec<PathBuf>,
+    /// Whether there is something new of these names: what was watched under them is gone.
+    pub(super) is_new: bool,
+    /// Whether so much happened at once that the system could not tell all of it.
+    pub(super) is_lossy: bool,
 }
 
 /// What is to be done about a change.
@@ -90,19 +106,35 @@ impl Watches {
         let changes = changes.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if let Ok(event) = event
-                && counts(event.kind)
+                && (counts(event.kind) || event.need_rescan())
             {
+                let is_new = matches!(
+                    event.kind,
+                    EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_))
+                );
+                let is_lossy = event.need_rescan();
+                let change = Change { paths: event.paths, is_new, is_lossy };
                 // The loop has ended if this fails.
-                let _ = changes.send(Internal::Changed { paths: event.paths });
+                let _ = changes.send(Internal::Changed(change));
             }
         });
         self.watcher = Some(watcher.map_err(|error| error.to_string())?);
         for (service, watch) in declared {
             self.entries.push(Entry::new(service, watch, &stack.dir)?);
         }
-        let roots: Vec<PathBuf> = self.entries.iter().flat_map(Entry::roots).collect();
+        self.watch_all()
+    }
+
+    fn watch_all(&mut self) -> Result<(), String> {
+        let roots: Vec<PathBuf> =
+            self.entries.iter().flat_map(|entry| entry.roots.clone()).collect();
         for root in roots {
-            self.watch_below(&root)?;
+            match root.ancestors().find(|folder| folder.is_dir()) {
+                Some(folder) if folder == root => self.watch_below(&root)?,
+                // It may be made later: the nearest folder that is there tells.
+                Some(folder) => self.watch_folder(&folder.to_owned())?,
+                None => {}
+            }
         }
         Ok(())
     }
@@ -128,22 +160,71 @@ impl Watches {
         let Some(watcher) = &mut self.watcher else { return Ok(()) };
         if self.folders.insert(folder.to_owned()) {
             let watched = watcher.watch(folder, RecursiveMode::NonRecursive);
-            watched.map_err(|error| format!("{}: {error}", folder.display()))?;
+            watched.map_err(|error| match error.kind {
+                notify::ErrorKind::MaxFilesWatch => format!(
+                    "{}: there are too many folders (raise the limit \
+                     fs.inotify.max_user_watches, or leave some out in .gitignore)",
+                    folder.display()
+                ),
+                _ => format!("{}: {error}", folder.display()),
+            })?;
         }
         Ok(())
     }
 
-    /// Takes in changed paths: each `watch` that is concerned waits until it has been quiet.
-    pub(super) fn changed(&mut self, paths: &[PathBuf], quiet: &mpsc::UnboundedSender<Internal>) {
-        for path in paths.iter().filter(|path| path.is_dir()) {
+    /// Takes in a change: each `watch` that is concerned waits until it has been quiet.
+    pub(super) fn changed(&mut self, change: &Change, quiet: &mpsc::UnboundedSender<Internal>) {
+        if change.is_lossy {
+            // Nobody knows what it was: anything may be new.
+            self.folders.clear();
+            let _told_before = self.watch_all();
+            let all: Vec<PathBuf> = self.entries.iter().filter_map(Entry::example).collect();
+            self.note(&all, quiet);
+        }
+        for path in &change.paths {
+            if change.is_new || !path.is_dir() {
+                self.forget(path);
+            }
+            if !path.is_dir() || self.folders.contains(path) || !self.may_hold(path) {
+                continue;
+            }
             // A new folder may have been filled before it was watched; its files count as new.
-            if !self.folders.contains(path) && self.watch_below(path).is_ok() {
-                let files = WalkBuilder::new(path).hidden(false).build().flatten();
-                let files: Vec<_> = files.map(ignore::DirEntry::into_path).collect();
-                self.note(&files, quiet);
+            let _too_many =
+                if self.is_above_a_root(path) { self.watch_all() } else { self.watch_below(path) };
+            let files = WalkBuilder::new(path).hidden(false).build().flatten();
+            let files: Vec<_> = files.map(ignore::DirEntry::into_path).collect();
+            self.note(&files, quiet);
+        }
+        self.note(&change.paths, quiet);
+    }
+
+    /// Whether matches may lie in a folder, or in one that is made there later.
+    fn may_hold(&self, folder: &Path) -> bool {
+        self.is_above_a_root(folder)
+            || self.entries.iter().any(|entry| {
+                entry.roots.iter().any(|root| folder.starts_with(root))
+                    && folder.file_name().is_none_or(|name| name != ".git" && name != ".stackrun")
+                    && !ignored_by_git(folder, true, &entry.root)
+            })
+    }
+
+    fn is_above_a_root(&self, folder: &Path) -> bool {
+        let mut roots = self.entries.iter().flat_map(|entry| &entry.roots);
+        roots.any(|root| root.starts_with(folder))
+    }
+
+    /// A folder that is gone, or that is another one by now, is watched no more.
+    fn forget(&mut self, path: &Path) {
+        let (gone, kept) = std::mem::take(&mut self.folders)
+            .into_iter()
+            .partition::<BTreeSet<_>, _>(|folder| folder.starts_with(path));
+        self.folders = kept;
+        if let Some(watcher) = &mut self.watcher {
+            for folder in gone {
+                // The system has mostly done so by itself.
+                let _gone_already = watcher.unwatch(&folder);
             }
         }
-        self.note(paths, quiet);
     }
 
     fn note(&mut self, paths: &[PathBuf], quiet: &mpsc::UnboundedSender<Internal>) {
@@ -171,13 +252,20 @@ impl Watches {
         let Some(entry) = self.entries.get_mut(watch) else { return Reaction::Nothing };
         entry.pending = None;
         let Some(started) = started else { return Reaction::Nothing };
-        if entry.paused {
+        let now = platform::now();
+        let quiet = entry.last.replace(now).is_none_or(|last| now.since(last) >= QUIET);
+        // Somebody has started it since, or whatever it was is over.
+        if quiet || entry.paused.is_some_and(|paused| started > paused) {
+            entry.paused = None;
+            entry.soon = 0;
+        }
+        if entry.paused.is_some() {
             return Reaction::Nothing;
         }
-        let soon = platform::now().since(started) < SOON + entry.watch.debounce;
+        let soon = now.since(started) < SOON + entry.watch.debounce;
         entry.soon = if soon { entry.soon + 1 } else { 0 };
         if entry.soon > LOOP {
-            entry.paused = true;
+            entry.paused = Some(now);
             return Reaction::Paused;
         }
         Reaction::Do(entry.watch.then.clone())
@@ -188,6 +276,11 @@ impl Entry {
     fn new(service: String, watch: Watch, root: &Path) -> Result<Self, String> {
         let literal = watch.globs.iter().filter(|glob| !has_wildcards(glob));
         let literal = literal.map(PathBuf::from).collect();
+        let roots = watch.globs.iter().map(|glob| {
+            let fixed = glob.split(['*', '?', '[', '{']).next().unwrap_or("");
+            PathBuf::from(&fixed[..fixed.rfind('/').unwrap_or(0)])
+        });
+        let roots = roots.collect();
         let wanted = glob_set(&watch.globs)?;
         let ignored = glob_set(&watch.ignore)?;
         Ok(Self {
@@ -197,19 +290,17 @@ impl Entry {
             ignored,
             root: root.to_owned(),
             literal,
+            roots,
             pending: None,
             soon: 0,
-            paused: false,
+            paused: None,
+            last: None,
         })
     }
 
-    /// The folders in which matches may appear.
-    fn roots(&self) -> Vec<PathBuf> {
-        let roots = self.watch.globs.iter().map(|glob| {
-            let fixed = glob.split(['*', '?', '[', '{']).next().unwrap_or("");
-            PathBuf::from(&fixed[..fixed.rfind('/').unwrap_or(0)])
-        });
-        roots.filter(|root| root.is_dir()).collect()
+    /// A path that it may stand for.
+    fn example(&self) -> Option<PathBuf> {
+        self.watch.globs.first().map(PathBuf::from)
     }
 
     fn concerns(&self, path: &Path) -> bool {
@@ -219,16 +310,16 @@ impl Entry {
         self.literal.contains(path)
             || (self.wanted.is_match(path)
                 && !self.ignored.is_match(path)
-                && !ignored_by_git(path, &self.root))
+                && !ignored_by_git(path, false, &self.root))
     }
 }
 
 /// Whether a `.gitignore` between the file and `root` leaves it out; the nearest has the say.
-fn ignored_by_git(path: &Path, root: &Path) -> bool {
+fn ignored_by_git(path: &Path, is_folder: bool, root: &Path) -> bool {
     let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
     for folder in folders {
         let (rules, _) = Gitignore::new(folder.join(".gitignore"));
-        match rules.matched_path_or_any_parents(path, false) {
+        match rules.matched_path_or_any_parents(path, is_folder) {
             ignore::Match::None => {}
             ignore::Match::Ignore(_) => return true,
             ignore::Match::Whitelist(_) => return false,
@@ -310,10 +401,14 @@ mod tests {
         let mut watches = Watches { entries, ..Watches::default() };
         assert_eq!(watches.react(0, None), Reaction::Nothing, "it is down");
         let just_now = Some(platform::now());
-        for _ in 0..LOOP {
+        // Whatever came before is long ago.
+        assert_eq!(watches.react(0, just_now), Reaction::Do(WatchThen::Restart));
+        for _ in 1..LOOP {
             assert_eq!(watches.react(0, just_now), Reaction::Do(WatchThen::Restart));
         }
         assert_eq!(watches.react(0, just_now), Reaction::Paused);
         assert_eq!(watches.react(0, just_now), Reaction::Nothing);
+        let by_hand = Some(platform::now());
+        assert_eq!(watches.react(0, by_hand), Reaction::Do(WatchThen::Restart));
     }
 }

@@ -13,11 +13,11 @@ use tokio::{sync::mpsc, task::AbortHandle};
 use super::{
     Internal, keeper_link::KeeperLink, launch::Launcher, ledger::Ledger, owner::Owner,
     papers::Desk, ports::PortTable, prober::Prober, requests::Clients, schedule::Schedules,
-    view::Statistics, watch::Watches,
+    tasks::Runs, view::Statistics, watch::Watches,
 };
 use crate::{
     control::protocol::Left,
-    event::{Cause, Event, Tick},
+    event::{Cause, Event, Place, Tick},
     keeper::protocol::UnitId,
     lifecycle::Hook,
     model::{Exit, Service, Stack, Task},
@@ -47,10 +47,12 @@ pub(super) struct World {
     pub(super) units: HashMap<UnitId, Unit>,
     /// The fingerprints of tasks' inputs when their runs began.
     pub(super) inputs: HashMap<String, String>,
+    /// The runs of tasks.
+    pub(super) runs: Runs,
     /// What the keeper keeps for the next supervisor.
     pub(super) desk: Desk,
-    /// Where in its log the latest start of each service, task and hook began, and which that was.
-    pub(super) log_offsets: HashMap<String, (u64, u64)>,
+    /// The latest start of each service, task and hook, and where in its log that began.
+    pub(super) log_places: HashMap<String, (u64, Place)>,
     pub(super) last_op: u64,
     /// Whether anything was ever asked for.
     pub(super) used: bool,
@@ -70,7 +72,7 @@ pub(super) struct World {
 #[derive(Debug, Clone)]
 pub(super) struct Unit {
     pub(super) started: Tick,
-    pub(super) log_offset: u64,
+    pub(super) log: Place,
     pub(super) owner: Owner,
     /// Whether it has said that it is ready; its probe looks at the same place.
     pub(super) notified: Rc<Cell<bool>>,
@@ -93,7 +95,7 @@ impl World {
             keeper_pid,
             since: platform::wall_clock(),
             link,
-            ports: PortTable::load(&places.state.join("ports")),
+            ports: PortTable::load(&places),
             caller: BTreeMap::new(),
             ledger: Ledger::open(&places.ledger()),
             places,
@@ -106,10 +108,11 @@ impl World {
             internal,
             units: HashMap::new(),
             inputs: HashMap::new(),
+            runs: Runs::default(),
             desk: Desk::default(),
             put_off: None,
             lost: false,
-            log_offsets: HashMap::new(),
+            log_places: HashMap::new(),
             last_op: 0,
             used: false,
             finishing: false,
@@ -119,13 +122,13 @@ impl World {
     }
 
     /// Takes note of a process tree that the keeper has.
-    pub(super) fn remember(&mut self, unit: &UnitId, pid: u32, log_offset: u64, started: Tick) {
+    pub(super) fn remember(&mut self, unit: &UnitId, pid: u32, log: Place, started: Tick) {
         let owner = Owner::new(pid);
         // A probe may be looking already.
         let known = self.units.get(unit).map(|known| Rc::clone(&known.notified));
         let notified = known.unwrap_or_default();
-        let known = Unit { started, log_offset, owner, notified, exit: None };
-        self.log_offsets.insert(unit.name.clone(), (unit.generation, log_offset));
+        let known = Unit { started, log, owner, notified, exit: None };
+        self.log_places.insert(unit.name.clone(), (unit.generation, log));
         self.units.insert(unit.clone(), known);
     }
 

@@ -35,7 +35,10 @@ impl Supervisor {
         if let Some(holder) = standing.held.as_ref().filter(|_| !self.nodes[id].is_live()) {
             return self.graph.id(holder);
         }
-        standing.due?;
+        let in_window = |unit: &TaskUnit| unit.run.phase == RunPhase::Window;
+        if standing.due.is_none() && !self.nodes[id].as_task().is_some_and(in_window) {
+            return None;
+        }
         let failed = self.graph.edges(id).find(|(to, edge)| match edge {
             Edge::Need(need) => matches!(self.stand(id, *to, need), Stand::Failed(_)),
             Edge::After => false,
@@ -159,7 +162,7 @@ fn setting_of_service(node: &Node, unit: &ServiceUnit) -> Option<&'static str> {
             Some(Ending::Exit(_)) | None => Some(key_of_command(unit)),
             Some(Ending::Start(_)) => Some("ready"),
             Some(Ending::Unhealthy(_)) => Some("alive"),
-            Some(Ending::Memory(_)) => Some("memory"),
+            Some(Ending::Memory(_) | Ending::OutOfMemory) => Some("memory"),
             Some(Ending::Busy { .. }) => Some("port"),
         },
     }

@@ -262,6 +262,23 @@ impl Supervisor {
         node.as_task().map(|unit| &*unit.now)
     }
 
+    /// The task whose exclusive window holds a service down.
+    pub fn held_by(&self, name: &str) -> Option<&str> {
+        self.nodes[self.graph.id(name)?].standing.held.as_deref()
+    }
+
+    /// When the present run of a task began, or its last one.
+    pub fn began(&self, name: &str) -> Option<Tick> {
+        let node = &self.nodes[self.graph.id(name)?];
+        node.as_task().map(|unit| unit.run.began)
+    }
+
+    /// The generations of the tasks that run.
+    pub fn running_tasks(&self) -> Vec<(String, u64)> {
+        let live = self.nodes.iter().filter(|node| node.as_task().is_some() && node.is_live());
+        live.map(|node| (node.name.clone(), node.generation())).collect()
+    }
+
     /// Whether nothing runs, nothing is wanted and no request is open.
     pub fn is_idle(&self) -> bool {
         self.intent.roots.is_empty()
@@ -373,6 +390,7 @@ impl Supervisor {
         unit.orders.asked = false;
         unit.orders.cancel = None;
         let op = unit.orders.finished;
+        node.rest();
         let back = self.close_window(id);
         self.await_return(op, &back);
     }

@@ -93,6 +93,7 @@ impl Supervisor {
         match &task.run.phase {
             RunPhase::Running { .. } if need.until == NeedUntil::Started => Stand::Holds,
             RunPhase::Inputs
+            | RunPhase::Window
             | RunPhase::Spawn
             | RunPhase::Running { .. }
             | RunPhase::Ending { .. }
@@ -130,6 +131,7 @@ impl Supervisor {
             RunPhase::Failed { .. } => self.has_run_for(id, task),
             RunPhase::Idle
             | RunPhase::Inputs
+            | RunPhase::Window
             | RunPhase::Spawn
             | RunPhase::Running { .. }
             | RunPhase::Ending { .. }

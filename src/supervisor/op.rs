@@ -12,7 +12,7 @@ use super::{
 use crate::{
     event::{Cause, Event},
     graph::Id,
-    lifecycle::{Ending, Phase, RunPhase},
+    lifecycle::{Ending, Phase, Run, RunPhase},
 };
 
 /// An open request.
@@ -289,6 +289,7 @@ fn failed(unit: &ServiceUnit) -> Option<How> {
     // The exit of an earlier start is no part of this story.
     let exit = match &unit.life.ending {
         Some(Ending::Exit(exit)) => Some(*exit),
+        Some(Ending::OutOfMemory) => unit.life.exit,
         Some(Ending::Start(_) | Ending::Unhealthy(_) | Ending::Memory(_) | Ending::Busy { .. })
         | None => None,
     };
@@ -328,19 +329,7 @@ fn fate_of_run(op: &Op, node: &Node, unit: &TaskUnit) -> Option<How> {
     if !over {
         return if unit.run.is_live() { None } else { blocked(node) };
     }
-    match &unit.run.phase {
-        RunPhase::Done { after_ms } => Some(How::Ready { after_ms: *after_ms }),
-        RunPhase::Skipped => Some(How::Skipped),
-        RunPhase::Failed { reason } => {
-            Some(How::Failed { reason: reason.clone(), exit: unit.run.exit, port: None })
-        }
-        RunPhase::Idle
-        | RunPhase::Inputs
-        | RunPhase::Spawn
-        | RunPhase::Running { .. }
-        | RunPhase::Ending { .. }
-        | RunPhase::Rescue { .. } => None,
-    }
+    end_of(&unit.run)
 }
 
 fn fate_of_wait(node: &Node, until: Until) -> Option<How> {
@@ -362,18 +351,26 @@ fn fate_of_wait(node: &Node, until: Until) -> Option<How> {
             | Phase::Stopping(_)
             | Phase::Backoff { .. } => None,
         },
-        (Until::Ready | Until::Done, Unit::Task(unit)) => match &unit.run.phase {
-            RunPhase::Done { after_ms } => Some(How::Ready { after_ms: *after_ms }),
-            RunPhase::Skipped => Some(How::Skipped),
-            RunPhase::Failed { reason } => {
-                Some(How::Failed { reason: reason.clone(), exit: unit.run.exit, port: None })
-            }
-            RunPhase::Idle
-            | RunPhase::Inputs
-            | RunPhase::Spawn
-            | RunPhase::Running { .. }
-            | RunPhase::Ending { .. }
-            | RunPhase::Rescue { .. } => None,
-        },
+        // A run that is still to come is the one that counts.
+        (Until::Ready | Until::Done, Unit::Task(unit)) if unit.is_asked() => blocked(node),
+        (Until::Ready | Until::Done, Unit::Task(unit)) => end_of(&unit.run),
+    }
+}
+
+/// How a task's run ended, if it is over.
+fn end_of(run: &Run) -> Option<How> {
+    match &run.phase {
+        RunPhase::Done { after_ms } => Some(How::Ready { after_ms: *after_ms }),
+        RunPhase::Skipped => Some(How::Skipped),
+        RunPhase::Failed { reason } => {
+            Some(How::Failed { reason: reason.clone(), exit: run.exit, port: None })
+        }
+        RunPhase::Idle
+        | RunPhase::Inputs
+        | RunPhase::Window
+        | RunPhase::Spawn
+        | RunPhase::Running { .. }
+        | RunPhase::Ending { .. }
+        | RunPhase::Rescue { .. } => None,
     }
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     event::{Cause, Event},
     graph::Id,
-    lifecycle::{self, Phase, Then},
+    lifecycle::{self, Phase, Run, RunPhase, Then},
 };
 
 /// The next step of one node.
@@ -34,6 +34,10 @@ pub(super) enum Move {
     Wait(Hold),
     /// Open a task's exclusive window.
     Open,
+    /// Its window is open and empty: run.
+    Go,
+    /// Its window will not be empty, because of this one: it does not run.
+    Refuse(String),
     /// Start.
     Start,
     /// An external service is to be looked at again, for the start of this one.
@@ -54,6 +58,8 @@ impl Supervisor {
                 | Move::Rest
                 | Move::Wait(_)
                 | Move::Open
+                | Move::Go
+                | Move::Refuse(_)
                 | Move::Start
                 | Move::Recheck(_)) => {
                     left = left.saturating_sub(1);
@@ -155,7 +161,18 @@ impl Supervisor {
                 let cause = task.orders.cancel.as_ref();
                 return Move::Stop(cause.unwrap_or(&node.standing.stop_because).clone());
             }
-            return Move::Stay;
+            return match &task.run.phase {
+                RunPhase::Window => self.next_in_window(id, task),
+                RunPhase::Idle
+                | RunPhase::Inputs
+                | RunPhase::Spawn
+                | RunPhase::Running { .. }
+                | RunPhase::Ending { .. }
+                | RunPhase::Rescue { .. }
+                | RunPhase::Done { .. }
+                | RunPhase::Skipped
+                | RunPhase::Failed { .. } => Move::Stay,
+            };
         }
         let revision = match self.demand(id) {
             Some((revision, _)) if node.wanted => Some(revision),
@@ -165,21 +182,13 @@ impl Supervisor {
         match (revision.max(asked), node.standing.due) {
             (None, _) => self.next_at_rest(id),
             (Some(revision), None) => Move::Due(revision),
-            (Some(_), Some(_)) => self.next_run(id, task),
+            (Some(_), Some(_)) => self.next_start(id),
         }
     }
 
-    fn next_run(&self, id: Id, task: &TaskUnit) -> Move {
-        let hold = self.hold(id);
-        if hold.on.is_empty() && !task.next.without.is_empty() {
-            return self.next_in_window(id, task);
-        }
-        if hold.on.is_empty() { Move::Start } else { self.next_wait(id, hold) }
-    }
-
-    /// Opens the window, and runs once everything in it is down.
+    /// Opens the window, and runs once everything in it is down and the needs (still) hold.
     fn next_in_window(&self, id: Id, task: &TaskUnit) -> Move {
-        let mut hold = Hold::default();
+        let mut hold = self.hold(id);
         for inside in self.window(id) {
             let node = &self.nodes[inside];
             match &node.standing.held {
@@ -195,9 +204,12 @@ impl Supervisor {
         }
         hold.on.dedup();
         match (hold.on.is_empty(), task.orders.window) {
-            (true, true) => Move::Start,
+            (true, true) => Move::Go,
             (true, false) => Move::Open,
-            (false, _) => self.next_wait(id, hold),
+            (false, _) => match hold.blocked {
+                Some(by) => Move::Refuse(by),
+                None => self.next_wait(id, hold),
+            },
         }
     }
 
@@ -226,12 +238,21 @@ impl Supervisor {
                     standing.because = Cause::Need { of };
                 }
             }
-            Move::Rest => {
-                self.nodes[id].rest();
-                self.close_window(id);
-            }
+            Move::Rest => self.nodes[id].rest(),
             Move::Wait(hold) => self.wait(id, hold, turn),
             Move::Open => self.open_window(id),
+            Move::Go => {
+                self.nodes[id].rest();
+                self.drive_task(id, turn, Run::go);
+            }
+            Move::Refuse(by) => {
+                let reason = match self.graph.id(&by).map(|by| &self.nodes[by]) {
+                    Some(node) if node.stuck().is_some() => format!("{by} could not be stopped"),
+                    Some(_) | None => format!("it needs {by}"),
+                };
+                self.nodes[id].rest();
+                self.drive_task(id, turn, |run, step| run.refuse(reason, step));
+            }
             Move::Start => self.start(id, turn),
             Move::Recheck(asker) => {
                 let of = self.nodes[asker].name.clone();

@@ -331,7 +331,10 @@ impl Supervisor {
     ) -> Result<Accepted, Refusal> {
         let name = task_only(&stack, task)?;
         let needs: Vec<String> = stack.needs(&name).iter().map(|need| need.name.clone()).collect();
-        self.refuse_held(&needs, Root::Whole)?;
+        // Nobody would ask again for a run that its schedule asked for: that one waits.
+        if order.cause != Cause::Schedule {
+            self.refuse_held(&needs, Root::Whole)?;
+        }
         turn.effects.push(Effect::Save);
         let cause = order.cause.clone();
         let applied = self.take_on(stack);

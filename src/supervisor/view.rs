@@ -7,7 +7,7 @@ use super::{
 use crate::{
     event::Tick,
     lifecycle::{Phase, RunPhase, StartStage, StopStage, Stopping, Then},
-    model::Exit,
+    model::{Exit, TaskBody},
     status::{ServiceState, TaskState},
 };
 
@@ -125,9 +125,10 @@ impl Supervisor {
             Phase::Ready => None,
             Phase::Unhealthy { reason, .. } => Some(reason.clone()),
             Phase::Stopping(stopping) => Some(stopping_reason(stopping)),
-            Phase::Backoff { until, reason } => {
-                Some(format!("{reason}; again in {}", crate::model::time::elapsed(until.since(now))))
-            }
+            Phase::Backoff { until, reason } => Some(format!(
+                "{reason}; again in {}",
+                crate::model::time::elapsed(until.since(now))
+            )),
             Phase::Exited { was_ready: true } => unit.life.exit.map(|exit| exit.to_string()),
             Phase::Exited { was_ready: false } => {
                 unit.life.exit.map(|exit| format!("{exit} before it was ready"))
@@ -146,11 +147,9 @@ impl Supervisor {
             RunPhase::Ending { failed, .. } => failed.clone(),
             RunPhase::Rescue { reason, .. } => Some(format!("{reason}; on-failure runs")),
             RunPhase::Skipped => Some("its inputs have not changed".to_owned()),
-            RunPhase::Idle
-            | RunPhase::Inputs
-            | RunPhase::Spawn
-            | RunPhase::Running { .. }
-            | RunPhase::Done { .. } => None,
+            RunPhase::Window => waiting(node),
+            RunPhase::Running { .. } => running(unit),
+            RunPhase::Idle | RunPhase::Inputs | RunPhase::Spawn | RunPhase::Done { .. } => None,
         }
     }
 }
@@ -158,11 +157,20 @@ impl Supervisor {
 fn waiting(node: &Node) -> Option<String> {
     let standing = &node.standing;
     match (&standing.held, &standing.blocked) {
-        (Some(task), _) => Some(format!("held down while {task} runs")),
+        (Some(task), _) => Some(format!("held by task {task}")),
         (None, Some(root)) => Some(format!("blocked by {root}")),
         (None, None) if standing.waiting.is_empty() => None,
         (None, None) => Some(format!("waiting for {}", standing.waiting.join(", "))),
     }
+}
+
+/// `step apply (2 of 3)`.
+fn running(unit: &TaskUnit) -> Option<String> {
+    let (step, TaskBody::Steps(steps)) = (unit.run.step.as_ref()?, &unit.now.body) else {
+        return None;
+    };
+    let place = steps.iter().position(|declared| declared.name == *step)? + 1;
+    Some(format!("step {step} ({place} of {})", steps.len()))
 }
 
 fn starting(stage: StartStage, unit: &ServiceUnit) -> String {

@@ -5,14 +5,20 @@
 use std::collections::BTreeSet;
 
 use super::{Supervisor, node::Unit};
-use crate::{event::Cause, graph::Id, lifecycle::Phase};
+use crate::{
+    event::Cause,
+    graph::Id,
+    lifecycle::{Phase, RunPhase},
+};
 
 impl Supervisor {
     /// The services inside the window of a task. What it needs, and what waits for it, cannot be:
     /// neither would ever come.
     pub(super) fn window(&self, task: Id) -> BTreeSet<Id> {
         let Some(unit) = self.nodes[task].as_task() else { return BTreeSet::new() };
-        let without = unit.next.without.iter().filter_map(|name| self.graph.id(name));
+        // What runs keeps the window that it was started with.
+        let task_now = if unit.run.is_live() { &unit.now } else { &unit.next };
+        let without = task_now.without.iter().filter_map(|name| self.graph.id(name));
         let mut inside = self.graph.dependents(without);
         let outside = self.graph.closure([task]);
         let waiting = self.graph.dependents([task]);
@@ -50,7 +56,7 @@ impl Supervisor {
                     back.push(id);
                 }
                 self.touch(id);
-            } else if node.as_task().is_some_and(|unit| !unit.next.without.is_empty()) {
+            } else if node.as_task().is_some_and(|unit| unit.run.phase == RunPhase::Window) {
                 // It may have waited for this window to close.
                 self.mark(id);
             }

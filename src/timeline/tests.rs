@@ -59,7 +59,8 @@ fn the_chain_that_took_longest_is_found_by_who_waited_for_whom() {
     assert_eq!(names, ["db", "cache", "slow", "migrate", "api"]);
     let api = start.row("api").expect("a row");
     assert_eq!((api.end, api.took_ms(), api.to_ms()), (End::Ready, 500, 1300));
-    let whats: Vec<(&What, u64)> = api.parts.iter().map(|part| (&part.what, part.took_ms())).collect();
+    let whats: Vec<(&What, u64)> =
+        api.parts.iter().map(|part| (&part.what, part.took_ms())).collect();
     assert_eq!(whats.len(), 5, "{whats:?}");
     assert_eq!(whats[2], (&What::Waiting { on: vec!["migrate".into()] }, 300));
     let db = start.row("db").expect("a row");
@@ -108,10 +109,7 @@ fn what_is_on_the_way_ends_now_and_a_down_ends_all() {
 #[test]
 fn crashes_later_on_are_no_part_of_the_start() {
     let mut records = up();
-    let crash = |millis, event| Record {
-        cause: Cause::Exit,
-        ..record(millis, "", "api", event)
-    };
+    let crash = |millis, event| Record { cause: Cause::Exit, ..record(millis, "", "api", event) };
     records.extend([
         crash(9000, Event::Backoff { delay_ms: 200, attempt: 1, of: 5 }),
         crash(9200, Event::Starting),

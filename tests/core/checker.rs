@@ -9,6 +9,7 @@ use stackrun::{
     event::{Cause, Event, Tick},
     graph::Graph,
     model::{NeedUntil, Stack},
+    status::{ServiceState, TaskState},
 };
 
 use crate::world::{Seen, World};
@@ -44,8 +45,24 @@ pub(crate) struct Checker {
     stopping: BTreeMap<String, Tick>,
     stuck: BTreeSet<String>,
     pub(crate) backoffs: BTreeMap<String, Vec<Tick>>,
-    pub(crate) downs: BTreeSet<String>,
+    downs: BTreeSet<String>,
+    /// The last `down` that each name was in.
+    called_off: BTreeMap<String, u64>,
+    /// The tasks whose process runs, with what their windows hold down.
+    windows: BTreeMap<String, BTreeSet<String>>,
+    /// What was stopped for a window, and for which task's.
+    stopped_for: BTreeMap<String, String>,
+    /// What has come back from the latest window of a task.
+    came_back: BTreeSet<(String, String)>,
     read: usize,
+}
+
+/// The number of a request, where one is the cause.
+fn request_of(cause: &Cause) -> Option<u64> {
+    match cause {
+        Cause::Command { command, .. } => command.strip_prefix("request ")?.parse().ok(),
+        _ => None,
+    }
 }
 
 impl Checker {
@@ -58,6 +75,10 @@ impl Checker {
             stuck: BTreeSet::new(),
             backoffs: BTreeMap::new(),
             downs: BTreeSet::new(),
+            called_off: BTreeMap::new(),
+            windows: BTreeMap::new(),
+            stopped_for: BTreeMap::new(),
+            came_back: BTreeSet::new(),
             read: 0,
         }
     }
@@ -68,10 +89,109 @@ impl Checker {
             self.starts_only_when_needs_hold(seen, stack);
             self.no_need_stops_before_its_dependents(seen, stack);
             self.restarts_bounded_in_window(seen, stack);
+            self.nothing_starts_for_what_was_called_off(seen);
+            self.nothing_runs_inside_a_window(seen, world);
+            self.what_was_up_comes_back_once(seen);
             self.fold(seen, stack);
         }
         self.read = world.seen.len();
         self.every_stop_ends_by_its_deadline(world);
+    }
+
+    /// This request is a `down` of these (none: of everything).
+    pub(crate) fn call_off(&mut self, world: &World, request: String, names: &[String]) {
+        let graph = Graph::of(world.core.stack());
+        let named = names.iter().filter_map(|name| graph.id(name));
+        let ids = match names {
+            [] => graph.start_order().into_iter().collect(),
+            _ => graph.dependents(named),
+        };
+        let number = request_of(&Cause::Command { command: request.clone(), pid: 1 });
+        for name in ids.into_iter().map(|id| graph.name(id).to_owned()) {
+            self.stopped_for.remove(&name);
+            self.called_off.insert(name, number.expect("a number"));
+        }
+        self.downs.insert(request);
+    }
+
+    /// A start that somebody asked for is not made once it was called off.
+    fn nothing_starts_for_what_was_called_off(&self, seen: &Seen) {
+        let (Event::Starting, Some(request)) = (&seen.event, request_of(&seen.cause)) else {
+            return;
+        };
+        let down = self.called_off.get(&seen.name).copied().unwrap_or(0);
+        assert!(request >= down, "{seen:?}, though request {down} was a `down` of it");
+    }
+
+    /// While a task runs, nothing that it runs `without` is up or started.
+    fn nothing_runs_inside_a_window(&mut self, seen: &Seen, world: &World) {
+        match &seen.event {
+            Event::Running { .. } => {
+                let Some(task) = world.core.task(&seen.name) else { return };
+                let graph = Graph::of(world.core.stack());
+                let without = task.without.iter().filter_map(|name| graph.id(name));
+                let without: Vec<_> = without.collect();
+                // What an edit makes need it, or wait for the task, meanwhile is another story.
+                let inside = task.without.iter().filter(|name| graph.id(name).is_some());
+                let inside: BTreeSet<String> = inside.cloned().collect();
+                for name in &inside {
+                    let shown = self.shown(name);
+                    let up = matches!(
+                        shown,
+                        Shown::Started | Shown::Ready | Shown::Unhealthy | Shown::Stopping
+                    );
+                    assert!(!up, "{seen:?} though {name} is {shown:?} ({} in all)", without.len());
+                }
+                self.windows.insert(seen.name.clone(), inside);
+            }
+            Event::Done { .. } | Event::Failed { .. } => _ = self.windows.remove(&seen.name),
+            Event::Starting => {
+                let holder = self.windows.iter().find(|(_, inside)| inside.contains(&seen.name));
+                assert!(holder.is_none(), "{seen:?} inside the window of {holder:?}");
+            }
+            _ => {}
+        }
+    }
+
+    fn what_was_up_comes_back_once(&mut self, seen: &Seen) {
+        let name = &seen.name;
+        match (&seen.event, &seen.cause) {
+            (Event::Stopping, Cause::Window { task }) => {
+                self.came_back.remove(&(task.clone(), name.clone()));
+                self.stopped_for.insert(name.clone(), task.clone());
+            }
+            (Event::Starting, Cause::Window { task }) => {
+                self.stopped_for.remove(name);
+                let first = self.came_back.insert((task.clone(), name.clone()));
+                assert!(first, "{seen:?} for the second time");
+            }
+            (Event::Starting, _) => {
+                _ = self.stopped_for.remove(name);
+                self.came_back.retain(|(task, _)| task != name);
+            }
+            _ => {}
+        }
+    }
+
+    /// Who says that a task holds it down is held by one that has not ended; and who was stopped
+    /// for a window is wanted again once that is closed.
+    pub(crate) fn windows_are_held_by_runs(&mut self, world: &World) {
+        let tasks = world.core.tasks(world.now);
+        let on_its_way = |task: &str| {
+            let states = [TaskState::Running, TaskState::Waiting];
+            tasks.iter().any(|view| view.name == task && states.contains(&view.state))
+        };
+        let stack = world.core.stack();
+        self.stopped_for.retain(|name, _| stack.service(name).is_some());
+        for view in world.core.services(world.now) {
+            let reason = view.reason.as_deref().unwrap_or_default();
+            if let Some(task) = reason.strip_prefix("held by task ") {
+                assert!(on_its_way(task), "{view:?}, and that is over");
+            }
+            if let Some(task) = self.stopped_for.get(&view.name) {
+                assert!(view.state != ServiceState::Idle, "{view:?} after the window of {task}");
+            }
+        }
     }
 
     fn shown(&self, name: &str) -> Shown {

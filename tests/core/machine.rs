@@ -82,6 +82,11 @@ fn play(history: &History, world: &mut World) {
         pass(world, &mut checker, Duration::from_millis(u64::from(*pause) / 4));
         let names: Vec<String> = history.stack.0.names().map(str::to_owned).collect();
         let pick = |place: u8| names[usize::from(place) % names.len()].clone();
+        let tasks = &history.stack.0.tasks;
+        let pick_task = |place: u8| match tasks.len() {
+            0 => pick(place),
+            count => tasks[usize::from(place) % count].name.clone(),
+        };
         let command = match act {
             Act::Up { names, no_deps } => {
                 let names: Vec<String> = names.iter().map(|name| pick(*name)).collect();
@@ -100,7 +105,7 @@ fn play(history: &History, world: &mut World) {
             },
             Act::Run { task, force } => Command::Run {
                 stack: Box::new(file.clone()),
-                task: pick(*task),
+                task: pick_task(*task),
                 args: vec![],
                 force: *force,
             },
@@ -147,15 +152,19 @@ fn play(history: &History, world: &mut World) {
         };
         // A command resets what it is about.
         checker.backoffs.clear();
-        let (is_run, is_down) = (matches!(act, Act::Run { .. }), matches!(act, Act::Down { .. }));
+        let is_run = matches!(act, Act::Run { .. });
         let is_wait = matches!(act, Act::Wait { .. });
-        if is_down {
-            checker.downs.insert(world.next_request());
-        }
+        let called_off = match &command {
+            Command::Down { names } => Some((world.next_request(), names.clone())),
+            _ => None,
+        };
         let planned = world.core.plan(&command, world.now);
         let op = world.ask(command);
         let refused = world.settled.get(&op).is_some_and(|outcomes| outcomes[0].refused.is_some());
         assert_eq!(planned.is_err(), refused, "the plan of {act:?}");
+        if let Some((request, names)) = called_off.filter(|_| !refused) {
+            checker.call_off(world, request, &names);
+        }
         if is_run {
             last_run = Some(op);
         }
@@ -163,10 +172,12 @@ fn play(history: &History, world: &mut World) {
             open.insert(op);
         }
         checker.observe(world);
+        checker.windows_are_held_by_runs(world);
         nothing_happens_when_idle(world);
     }
     pass(world, &mut checker, Duration::from_secs(20));
-    checker.downs.insert(world.next_request());
+    checker.windows_are_held_by_runs(world);
+    checker.call_off(world, world.next_request(), &[]);
     open.insert(world.ask(Command::Down { names: vec![] }));
     checker.observe(world);
     pass(world, &mut checker, Duration::from_secs(3600));

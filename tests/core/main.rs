@@ -7,5 +7,6 @@ mod checker;
 mod machine;
 mod scenarios;
 mod shapes;
+mod tasks;
 mod telling;
 mod world;

@@ -160,6 +160,44 @@ fn root_may_run_a_service_as_somebody_else_with_all_groups() {
     assert_ne!(lines[2], "home /root");
 }
 
+#[test]
+fn checks_and_hooks_run_where_the_service_runs_and_as_whom_it_does() {
+    let root = rustix::process::geteuid().is_root();
+    let user = if root { r#"user "nobody""# } else { "" };
+    let stack = Stack::new(&format!(
+        r#"
+        service "a" {{
+            {user}
+            dir "inner"
+            env {{ WORD "own" }}
+            before-start {{ shell "echo before $(id -un) $(pwd) $WORD >> said.txt" }}
+            shell "echo main $(id -un) $(pwd) $WORD >> said.txt; exec @testbed"
+            ready {{ shell "echo ready $(id -un) $(pwd) $WORD >> said.txt" }}
+            alive every="50ms" {{ shell "echo alive $(id -un) $(pwd) $WORD $HOME >> said.txt" }}
+            after-ready {{ shell "echo after $(id -un) $(pwd) $WORD >> said.txt" }}
+        }}
+        "#
+    ));
+    stack.put("inner/said.txt", "");
+    open_to_all(&stack);
+    for path in ["inner", "inner/said.txt"] {
+        use std::os::unix::fs::PermissionsExt;
+        let all = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(stack.path(path), all).expect("its permissions");
+    }
+    stack.up();
+    let said = || stack.read("inner/said.txt");
+    eventually("all of them", || said().contains("alive ") && said().contains("after "));
+    let me = stackrun::platform::user_name(rustix::process::geteuid().as_raw());
+    let me = if root { "nobody" } else { &me };
+    let folder = stack.path("inner").display().to_string();
+    for line in said().lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        assert_eq!(words[1..4], [me, &folder, "own"], "{line}");
+        assert!(words.get(4).is_none_or(|home| *home != "/root"), "{line}");
+    }
+}
+
 fn open_to_all(stack: &Stack) {
     use std::os::unix::fs::PermissionsExt;
     let all = std::fs::Permissions::from_mode(0o755);

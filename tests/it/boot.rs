@@ -67,7 +67,8 @@ fn without_systemd_it_is_a_marked_line_of_the_crontab() {
     let json: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!((&json["enabled"], &json["by"]["every"]), (&true.into(), &"*/5 * * * *".into()));
 
-    let reboot = lines(&stack).into_iter().find(|line| line.starts_with("@reboot")).expect("a line");
+    let reboot =
+        lines(&stack).into_iter().find(|line| line.starts_with("@reboot")).expect("a line");
     as_cron(&stack, &reboot).exits(0);
     assert_eq!(stack.state("a"), "ready");
 
@@ -110,14 +111,15 @@ fn with_systemd_it_is_a_unit_of_the_user() {
     program(&stack, "bin/crontab", CRONTAB);
     run(&stack, "boot enable --every 90s").exits(0).says("loginctl enable-linger");
     let units = stack.path("config/systemd/user");
-    let files: Vec<_> = fs::read_dir(&units).expect("units").flatten().map(|file| file.path()).collect();
+    let files: Vec<_> =
+        fs::read_dir(&units).expect("units").flatten().map(|file| file.path()).collect();
     assert_eq!(files.len(), 3, "{files:?}");
     let log = stack.read("cron.txt.log");
     assert!(log.contains("--user enable stackrun-") && log.contains("daemon-reload"), "{log}");
     verify(&stack, &files);
-    let main = files.iter().find(|file| {
-        fs::read_to_string(file).is_ok_and(|text| text.contains("ExecStop="))
-    });
+    let main = files
+        .iter()
+        .find(|file| fs::read_to_string(file).is_ok_and(|text| text.contains("ExecStop=")));
     let unit = fs::read_to_string(main.expect("the unit")).expect("text");
     for (key, state) in [("ExecStart=", "ready"), ("ExecStop=", "idle")] {
         let line = unit.lines().find_map(|line| line.strip_prefix(key)).expect("a command");

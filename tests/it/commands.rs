@@ -155,8 +155,12 @@ fn the_file_is_found_from_a_folder_below_and_by_name() {
 
 #[test]
 fn what_has_no_effect_yet_is_told_with_its_place() {
-    let stack = Stack::new("service \"a\" {\n    run \"@testbed\"\n    limit cpu=1.5\n}\n");
-    stack.up().says("`a.limit.cpu` has no effect yet").says("stack.kdl:3");
+    let stack = Stack::new("service \"a\" {\n    run \"@testbed\"\n    port @0 share=#true\n}\n");
+    stack
+        .start("up --timeout 1s")
+        .ends()
+        .says("`a.port.share` has no effect yet")
+        .says("stack.kdl:3");
 }
 
 #[test]

@@ -53,7 +53,9 @@ fn what_another_stack_has_left_is_named() {
     keeper.signal(rustix::process::Signal::STOP);
     supervisor.kill();
     keeper.kill();
-    eventually("both being gone", || Process::get(supervisor.pid).is_none() && Process::get(keeper.pid).is_none());
+    eventually("both being gone", || {
+        Process::get(supervisor.pid).is_none() && Process::get(keeper.pid).is_none()
+    });
     let ran = here.run("doctor").exits(0);
     let folder = left.folder().display().to_string();
     assert!(ran.out.contains(&folder) && ran.out.contains(&pid.to_string()), "{ran:#?}");

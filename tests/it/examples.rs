@@ -1,4 +1,11 @@
-//! The stacks in `examples` run as they are, with their real servers.
+//! The stacks in `examples` run as they are, with their real servers, by the commands that their
+//! READMEs show.
+
+mod always_on;
+mod flask_waitress;
+mod nextjs_postgres;
+mod sync_mysql;
+mod three_services;
 
 use rustix::process::Signal;
 
@@ -6,7 +13,7 @@ use crate::support::{Stack, eventually, get, have, listening, ordinary_user, pos
 
 #[test]
 fn hello() {
-    let stack = Stack::copy_of("examples/hello", &["main.rs", "greeting.txt"]);
+    let stack = Stack::example("hello");
     stack.up().says(&format!("http://127.0.0.1:{}", stack.port(0)));
     let (status, body) = get(stack.port(0), "/").expect("an answer");
     assert_eq!(status, 200);
@@ -16,13 +23,7 @@ fn hello() {
 
 fn shop() -> Option<Stack> {
     let servers = ["postgres", "initdb", "psql", "redis-server", "nginx", "node", "npm"];
-    if !have(&servers) || !ordinary_user() {
-        return None;
-    }
-    let api = ["package.json", "package-lock.json", "server.js"].map(|file| format!("api/{file}"));
-    let files = ["nginx.conf", "migrations.sql"];
-    let files: Vec<&str> = files.into_iter().chain(api.iter().map(String::as_str)).collect();
-    Some(Stack::copy_of("examples/shop", &files))
+    (have(&servers) && ordinary_user()).then(|| Stack::example("shop"))
 }
 
 #[test]

@@ -26,7 +26,10 @@ fn folder() -> Stack {
 #[test]
 fn a_procfile_becomes_a_stack_that_runs() {
     let stack = folder();
-    stack.put("Procfile", "# two\nweb: sleep 600\nclock: while true; do sleep 600; done\nodd line\n");
+    stack.put(
+        "Procfile",
+        "# two\nweb: sleep 600\nclock: while true; do sleep 600; done\nodd line\n",
+    );
     let ran = stack.run("import Procfile").exits(0);
     assert!(ran.out.is_empty(), "messages are no data: {ran:#?}");
     assert!(ran.err.contains("Procfile:4") && ran.err.contains("odd line"), "{ran:#?}");
@@ -99,7 +102,10 @@ fn files_that_are_no_such_thing_are_refused() {
 #[test]
 fn init_takes_what_is_here() {
     let stack = folder();
-    stack.put("web/package.json", r#"{"scripts": {"dev": "vite"}, "devDependencies": {"vite": "5"}}"#);
+    stack.put(
+        "web/package.json",
+        r#"{"scripts": {"dev": "vite"}, "devDependencies": {"vite": "5"}}"#,
+    );
     stack.put("api/manage.py", "");
     stack.put("api/requirements.txt", "django\n");
     stack.put("tool/Cargo.toml", "[package]\nname = \"tool\"\n");
@@ -110,7 +116,10 @@ fn init_takes_what_is_here() {
     stack.run("check").exits(0).says("4 services, 2 tasks");
     stack.run("fmt --check").exits(0);
     let text = stack.read("stack.kdl");
-    assert!(text.contains("needs \"db\"") && text.contains("manage.py runserver {{port}}"), "{text}");
+    assert!(
+        text.contains("needs \"db\"") && text.contains("manage.py runserver {{port}}"),
+        "{text}"
+    );
     stack.run("init").exits(1).says("is there already");
     assert_eq!(stack.read("stack.kdl"), text);
 }

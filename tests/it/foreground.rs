@@ -43,9 +43,7 @@ fn a_ctrl_c_as_the_start_completes_is_not_lost() {
 
 #[test]
 fn a_second_ctrl_c_kills_what_ignores_the_first() {
-    let stack = Stack::new(
-        r#"service "a" { run "@testbed stubborn"; stop grace="60s" }"#,
-    );
+    let stack = Stack::new(r#"service "a" { run "@testbed stubborn"; stop grace="60s" }"#);
     let mut up = stack.start("up --foreground");
     eventually("the start", || up.err().contains("is up"));
     up.signal(Signal::INT);

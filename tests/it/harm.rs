@@ -1,5 +1,8 @@
 //! What has hurt users of other runners, each thing once.
 
+mod needs;
+mod stops;
+
 use std::{fs, os::unix::fs::MetadataExt, process::Command};
 
 use rustix::process::Signal;

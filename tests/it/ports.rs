@@ -1,6 +1,8 @@
 //! Ports that somebody else holds: who it is, who may be stopped for it, and what moves.
 
-use crate::support::{Process, Stack, Stranger, alive, eventually, get, listening};
+use std::process::Command;
+
+use crate::support::{Process, Stack, Stranger, alive, eventually, get, have, listening};
 
 const LISTENER: &str = r#"service "a" { run "@testbed listen {{port}}"; port @0 }"#;
 
@@ -202,4 +204,133 @@ fn a_port_can_be_freed_by_hand_after_a_question() {
     stack.up();
     stack.run(&format!("ports --free {port} --yes")).exits(1).says("stackrun down a");
     assert_eq!(stack.state("a"), "ready");
+}
+
+#[test]
+fn an_open_port_is_kept_from_others_until_its_service_starts() {
+    let stack = Stack::new(
+        r#"
+        service "gate" { run "@testbed"; ready { shell "test -e go" } }
+        service "a" { needs "gate"; run "@testbed listen {{port}}"; port "auto" }
+        "#,
+    );
+    let up = stack.start("up");
+    stack.reaches("a", "waiting");
+    let port = stack.node("a")["ports"][0]["port"].as_u64().and_then(|port| port.try_into().ok());
+    let port: u16 = port.expect("a port");
+    assert!(!listening(port));
+    for address in ["127.0.0.1", "0.0.0.0", "::1"] {
+        let taken = std::net::TcpListener::bind((address, port));
+        assert!(taken.is_err(), "{address} could be taken meanwhile");
+    }
+    stack.put("go", "");
+    up.ends().exits(0);
+    assert_eq!(get(port, "/"), Some((200, "fine\n".to_owned())));
+}
+
+#[test]
+fn an_open_port_is_the_same_though_the_state_folder_is_deleted() {
+    let stack = Stack::new(r#"service "a" { run "@testbed listen {{port}}"; port "auto" }"#);
+    let port = |stack: &Stack| stack.node("a")["ports"][0]["port"].as_u64();
+    stack.up();
+    let first = port(&stack);
+    stack.down();
+    std::fs::remove_dir_all(stack.path(".stackrun")).expect("the state folder");
+    stack.up();
+    assert_eq!(port(&stack), first);
+}
+
+#[test]
+fn an_open_port_that_an_earlier_run_has_left_busy_is_swept_and_stays_the_same() {
+    let stack = Stack::new(r#"service "a" { run "@testbed listen {{port}}"; port "auto" }"#);
+    stack.up();
+    let (mark, port) = (mark_of(&stack, "a"), stack.node("a")["ports"][0]["port"].clone());
+    stack.down();
+    let left = stack.stranger(&["listen", &port.to_string()], &[("STACKRUN_ID", &mark)]);
+    let number = port.as_u64().and_then(|port| port.try_into().ok()).expect("a port");
+    eventually("the leftover listening", || listening(number));
+    stack.up();
+    assert!(!alive(left.pid()));
+    assert_eq!(stack.node("a")["ports"][0]["port"], port);
+}
+
+#[test]
+fn an_open_port_that_a_stranger_holds_moves_and_the_stranger_stays() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed listen {{port}}"; port "auto" }
+        service "b" { needs "a"; run "@testbed expect {{a.port}}" }
+        "#,
+    );
+    stack.up();
+    let port = |stack: &Stack| stack.node("a")["ports"][0]["port"].to_string();
+    let before = port(&stack);
+    stack.down();
+    let stranger = stack.stranger(&["listen", &before], &[]);
+    eventually("the stranger listening", || listening(before.parse().expect("a port")));
+    stack.run("up --take-ports").exits(0);
+    assert!(alive(stranger.pid()), "another number does as well");
+    assert_ne!(port(&stack), before);
+    assert_eq!(stack.read("violations.txt"), "");
+}
+
+#[test]
+fn the_numbers_of_ports_reach_whoever_asks_for_them() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed env PORT env PORT_HTTP env PORT_ADMIN listen {{port}} listen {{port.admin}}"
+            port @0 name="http"
+            port "auto" name="admin"
+        }
+        service "b" {
+            needs "a"
+            env { A_URL "http://localhost:{{a.port}}/" }
+            run "@testbed env A_URL env PORT expect {{a.port.admin}}"
+        }
+        task "t" { run "echo task {{a.port.http}}" }
+        "#,
+    );
+    stack.up();
+    let ports = stack.node("a")["ports"].clone();
+    let (http, admin) = (ports[0]["port"].to_string(), ports[1]["port"].to_string());
+    assert_eq!(http, stack.port(0).to_string());
+    let log = stack.run("logs --raw").exits(0).out;
+    for line in [
+        format!("PORT={http}"),
+        format!("PORT_HTTP={http}"),
+        format!("PORT_ADMIN={admin}"),
+        format!("A_URL=http://localhost:{http}/"),
+        "PORT=".to_owned(),
+    ] {
+        assert!(log.lines().any(|own| own.ends_with(&line)), "no `{line}` in {log}");
+    }
+    stack.run("run t").exits(0).says(&format!("task {http}"));
+    assert_eq!(stack.read("violations.txt"), "");
+}
+
+#[test]
+fn netcat_on_the_port_is_named_in_full_and_with_take_ports_replaced() {
+    if !have(&["nc"]) {
+        return;
+    }
+    let stack = Stack::new(LISTENER);
+    let port = stack.port(0).to_string();
+    let folder = stack.folder().display().to_string();
+    let netcat = stack.foreign(Command::new("nc").args(["-l", "127.0.0.1", &port]));
+    eventually("netcat listening", || listening(stack.port(0)));
+    let user = stackrun::platform::user_name(rustix::process::geteuid().as_raw());
+    stack
+        .run("up")
+        .exits(4)
+        .says(&format!("pid {}", netcat.pid()))
+        .says(&format!("nc -l 127.0.0.1 {port}"))
+        .says(&format!("user {user}"))
+        .says(&format!("in {folder}"))
+        .says(", for ")
+        .says("--take-ports");
+    assert!(alive(netcat.pid()));
+    stack.run("up --take-ports").exits(0);
+    assert!(!alive(netcat.pid()));
+    assert_eq!(get(stack.port(0), "/"), Some((200, "fine\n".to_owned())));
 }

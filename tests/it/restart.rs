@@ -35,8 +35,13 @@ fn a_crash_loop_ends_with_a_reason() {
     assert_eq!(stack.node("a")["exit"]["code"], 7);
     let starts = stack.read("starts.txt").len();
     assert!((3..=4).contains(&starts), "{starts} starts for 3 tries");
-    stack.run("status").exits(3).says("failed");
-    stack.run("why a").exits(0).says("cannot open the door");
+    stack
+        .run("status")
+        .exits(3)
+        .says("4 times exit 7 before it was ready within")
+        .says("last line: cannot open the door");
+    let why = stack.run("why a").exits(0);
+    why.says("4 times exit 7").says("cannot open the door").says("stackrun restart a");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::support::{Stack, alive, eventually, get, listening};
 
 fn root_stack() -> Stack {
-    Stack::copy_of(".", &["examples/hello/main.rs"])
+    Stack::copy_of(&["stack.kdl", "examples/hello/main.rs"])
 }
 
 #[test]

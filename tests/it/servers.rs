@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::support::{Stack, alive, eventually, get, have, listening};
+use crate::support::{Process, Stack, alive, eventually, get, have, listening};
 
 /// PostgreSQL on `@0`; as root by another user, since it refuses root.
 fn postgres() -> Option<(Stack, String)> {
@@ -92,6 +92,45 @@ fn a_leftover_of_a_wrapper_is_cleared_by_the_next_start() {
     assert_eq!(get(stack.port(0), "/"), Some((200, "fine\n".to_owned())));
     stack.down();
     assert!(!listening(stack.port(0)));
+}
+
+#[test]
+fn a_leftover_node_of_npx_holds_the_port_and_the_next_up_clears_it() {
+    if !have(&["node", "npx"]) {
+        return;
+    }
+    // As `npx vite` does: npx starts a shell, which starts the program's own wrapper, which starts
+    // what serves.
+    let stack = Stack::new(r#"service "web" { run "npx --no-install devserver"; port @0 }"#);
+    stack.put("package.json", r#"{"name":"web","private":true}"#);
+    stack.put(
+        "node_modules/.bin/devserver",
+        "#!/usr/bin/env node\n\
+         require('child_process').spawn('node', ['server.js'], { stdio: 'inherit' })\n\
+         setInterval(() => {}, 1000)\n",
+    );
+    let program = stack.path("node_modules/.bin/devserver");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(program, executable).expect("its permissions");
+    stack.put(
+        "server.js",
+        "process.on('SIGTERM', () => {})\n\
+         require('http').createServer((_, answer) => answer.end('fine\\n'))\
+         .listen(process.env.PORT, '127.0.0.1')",
+    );
+    stack.start("up").patience(120).ends().exits(0);
+    // Everything dies at once but the one that serves: the stack's own processes, too.
+    let keeper = stack.keeper_by_lock().and_then(Process::get).expect("a keeper");
+    let (supervisor, all) = (stack.supervisor(), stack.left());
+    let is_server = |process: &&Process| process.command == "node server.js";
+    let server = all.iter().find(is_server).expect("what serves").clone();
+    keeper.kill();
+    supervisor.kill();
+    all.iter().filter(|process| !is_server(process)).for_each(Process::kill);
+    assert!(server.lives() && listening(stack.port(0)));
+    stack.start("up").patience(120).ends().exits(0);
+    assert!(!server.lives());
+    assert_eq!(get(stack.port(0), "/"), Some((200, "fine\n".to_owned())));
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! The services live on: without the terminal, without the command, without the supervisor.
 
+mod clock;
 mod secrets;
+mod strangers;
 mod takeover;
+mod terminal;
 mod upgrade;
 mod world;
 

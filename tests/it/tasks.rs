@@ -1,5 +1,8 @@
 //! Commands that end: when they run, what they pass on, what they need to be down.
 
+mod steps;
+mod windows;
+
 use crate::support::{Stack, eventually};
 
 #[test]
@@ -156,11 +159,58 @@ fn a_question_needs_a_person_or_a_yes() {
     let stack = Stack::new(
         r#"task "wipe" { confirm "This deletes everything."; run "@testbed counted wiped.txt exit 0" }"#,
     );
-    let refused = stack.run("run wipe");
-    assert_ne!(refused.code, 0);
+    stack.run("run wipe").exits(125).says("This deletes everything.").says("--yes");
     assert_eq!(stack.read("wiped.txt"), "");
+    let mut terminal = stack.on_terminal("run wipe");
+    terminal.has_shown("This deletes everything. [y/N]");
+    terminal.press(b"n\r");
+    assert_eq!(terminal.ends(), Some(125));
+    assert_eq!(stack.read("wiped.txt"), "");
+    let mut terminal = stack.on_terminal("run wipe");
+    terminal.has_shown("[y/N]");
+    terminal.press(b"y\r");
+    assert_eq!(terminal.ends(), Some(0));
     stack.run("run wipe --yes").exits(0);
-    assert_eq!(stack.read("wiped.txt"), ".");
+    assert_eq!(stack.read("wiped.txt"), "..");
+}
+
+#[test]
+fn the_same_task_asked_for_twice_runs_twice_one_after_the_other() {
+    let stack = Stack::new(
+        r#"
+        task "once" { run "@testbed lock once.lock counted began.txt after 300 exit 0" }
+        "#,
+    );
+    let first = stack.start("run once");
+    eventually("its first run", || stack.read("began.txt") == ".");
+    stack.run("run once").exits(0).says("this run follows that one");
+    first.ends().exits(0);
+    assert_eq!(stack.read("began.txt"), "..");
+    assert_eq!(stack.read("once.lock.violations"), "");
+}
+
+#[test]
+fn a_task_with_inputs_runs_again_for_a_restart_when_they_changed() {
+    let stack = Stack::new(
+        r#"
+        task "build" { inputs "src.txt"; run "@testbed counted built.txt exit 0" }
+        task "flaky" { run "@testbed counted tried.txt fail-until 2 tried.txt exit 0" }
+        service "api" { needs "build" "flaky"; run "@testbed" }
+        "#,
+    );
+    stack.put("src.txt", "1");
+    stack.run("up").exits(1);
+    stack.up();
+    assert_eq!((stack.read("built.txt"), stack.read("tried.txt")), (".".into(), "..".into()));
+    stack.run("restart api").exits(0);
+    assert_eq!((stack.read("built.txt"), stack.read("tried.txt")), (".".into(), "..".into()));
+    stack.put("src.txt", "2");
+    stack.run("restart api").exits(0);
+    assert_eq!((stack.read("built.txt"), stack.read("tried.txt")), ("..".into(), "..".into()));
+    stack.put("src.txt", "3");
+    stack.process("api").kill();
+    eventually("a build", || stack.read("built.txt") == "...");
+    stack.reaches("api", "ready");
 }
 
 #[test]

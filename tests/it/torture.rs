@@ -6,7 +6,11 @@
 #![expect(clippy::print_stdout, reason = "what was done at random, for when it fails")]
 
 mod clients;
+mod flood;
 mod killing;
+mod trees;
+mod window;
+mod writes;
 
 use std::env;
 

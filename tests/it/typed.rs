@@ -43,14 +43,19 @@ fn a_running_stack_is_found_by_its_name_from_anywhere() {
     let name = format!("typed-{}", std::process::id());
     let stack = Stack::new(&TWO.replace("typed", &name));
     stack.up();
-    for verb in ["status", "why api", "wait", "restart api", "logs", "events", "timeline", "show api"] {
+    for verb in
+        ["status", "why api", "wait", "restart api", "logs", "events", "timeline", "show api"]
+    {
         let mut command = stack.command(&format!("--stack {name} {verb}"));
         command.current_dir("/");
         Running::start(format!("--stack {verb}"), command).ends().exits(0);
     }
     let mut command = stack.command(&format!("--stack {name}x status"));
     command.current_dir("/");
-    Running::start("--stack".into(), command).ends().exits(2).says(&format!("did you mean `{name}`?"));
+    Running::start("--stack".into(), command)
+        .ends()
+        .exits(2)
+        .says(&format!("did you mean `{name}`?"));
     let ran = stack.run("ls --json").exits(0);
     let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
     let mut all = json["stacks"].as_array().expect("stacks").iter();
@@ -75,11 +80,14 @@ fn into_head(stack: &Stack, line: &str) -> i32 {
 
 #[test]
 fn a_reader_that_goes_away_changes_nothing() {
-    let many: String = (0..12).map(|n| format!("service \"s{n}\" {{ run \"@testbed print hello\" }}\n")).collect();
+    let many: String =
+        (0..12).map(|n| format!("service \"s{n}\" {{ run \"@testbed print hello\" }}\n")).collect();
     let stack = Stack::new(&many);
     assert_eq!(into_head(&stack, "up"), 0);
     assert_eq!(stack.state("s11"), "ready");
-    for line in ["status", "logs", "events", "ls", "timeline", "graph", "schema", "doctor", "restart"] {
+    for line in
+        ["status", "logs", "events", "ls", "timeline", "graph", "schema", "doctor", "restart"]
+    {
         assert_eq!(into_head(&stack, line), 0, "{line}");
     }
     assert_eq!(into_head(&stack, "down"), 0);
@@ -93,7 +101,18 @@ fn a_broken_file_stops_no_question_about_what_runs() {
     let text = stack.read("stack.kdl");
     for broken in ["service \"x\" { runn }", "service {{{"] {
         stack.write(broken);
-        for line in ["status", "why api", "logs", "events", "timeline", "wait", "ports", "show api", "ls", "exec api true"] {
+        for line in [
+            "status",
+            "why api",
+            "logs",
+            "events",
+            "timeline",
+            "wait",
+            "ports",
+            "show api",
+            "ls",
+            "exec api true",
+        ] {
             stack.run(line).exits(0);
         }
         stack.run("up").exits(2);

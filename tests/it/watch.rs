@@ -90,3 +90,80 @@ fn a_change_may_send_a_signal_or_run_a_task_instead() {
     eventually("the task", || stack.read("runs.txt") == ".");
     assert_eq!((stack.pid("nginx"), stack.pid("api")), pids);
 }
+
+#[test]
+fn what_git_ignores_does_not_count_though_it_is_made_later() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed counted .starts"; watch "**/*.js" debounce="20ms" }
+        "#,
+    );
+    stack.put(".gitignore", "node_modules/\n*.gen.js\n");
+    stack.up();
+    eventually("the start", || starts(&stack) == 1);
+    for number in 0..50 {
+        stack.put(&format!("node_modules/{number}/index.js"), "");
+    }
+    stack.put("src/made.gen.js", "");
+    stack.run("wait a --for down --timeout 500ms").exits(124);
+    assert_eq!(starts(&stack), 1);
+    stack.put("src/a.js", "");
+    eventually("a restart", || starts(&stack) == 2);
+}
+
+#[test]
+fn a_folder_that_is_deleted_and_made_anew_is_watched_again() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed counted .starts"; watch "src/**/*.js" debounce="20ms" }
+        "#,
+    );
+    stack.put("src/deep/a.js", "1");
+    stack.up();
+    eventually("the start", || starts(&stack) == 1);
+    // As a change of branches does.
+    fs::remove_dir_all(stack.path("src/deep")).expect("the folder");
+    eventually("a restart for what is gone", || starts(&stack) == 2);
+    stack.reaches("a", "ready");
+    stack.put("src/deep/a.js", "2");
+    eventually("a restart for what is new", || starts(&stack) == 3);
+    stack.reaches("a", "ready");
+    stack.put("src/deep/a.js", "3");
+    eventually("a restart for what has changed in it", || starts(&stack) == 4);
+}
+
+#[test]
+fn a_folder_that_is_not_there_yet_is_watched_once_it_is_made() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed counted .starts"
+            watch "later/conf/app.toml" "other/**/*.js" debounce="20ms"
+        }
+        "#,
+    );
+    stack.up();
+    eventually("the start", || starts(&stack) == 1);
+    stack.put("later/conf/app.toml", "1");
+    eventually("a restart", || starts(&stack) == 2);
+    stack.reaches("a", "ready");
+    stack.put("later/conf/app.toml", "2");
+    eventually("another restart", || starts(&stack) == 3);
+    stack.reaches("a", "ready");
+    stack.put("other/deep/a.js", "1");
+    eventually("a third restart", || starts(&stack) == 4);
+}
+
+#[test]
+fn a_change_of_the_stack_file_is_told_by_status_and_not_applied() {
+    let stack = Stack::new(r#"service "a" { run "@testbed env WORD"; env { WORD "one" } }"#);
+    stack.up();
+    let pid = stack.pid("a");
+    stack.edit("one", "two");
+    let ran = stack.run("status").exits(0);
+    ran.says("stack.kdl has changed since it was applied").says("`stackrun up` applies it");
+    assert_eq!(stack.pid("a"), pid);
+    stack.up();
+    assert_ne!(stack.pid("a"), pid);
+    assert!(!stack.run("status").exits(0).err.contains("has changed"));
+}

@@ -122,7 +122,7 @@ pub(crate) fn what_was_rotated_is_compressed_in_the_end() {
     let (unit, _) = world.spawn(spec);
     world.gone(&unit);
     let log = Log::new(&world.places.logs(), "a");
-    let text = || -> Vec<Vec<u8>> { Lines::all(&log).map(|line| line.text).collect() };
+    let text = || -> Vec<Vec<u8>> { Lines::all(&log).map(|line| line.text.to_vec()).collect() };
     let before = text();
     assert!(before.len() > 5_000 && before.last().unwrap() == b"w 20000");
     let old = numbers(&log.path);

@@ -47,7 +47,7 @@ const TESTS: &[Test] = tests! {
         a_signal_reaches_those_who_left_the_group,
         orphans_of_a_killed_database_are_found,
         a_thousand_ends_cost_little,
-        who_survives_is_named,
+        as_root_who_survives_is_named,
         an_idle_keeper_sleeps,
     }
     logs {

@@ -305,6 +305,7 @@ pub(crate) fn spec(places: &Places, name: &str, script: &str) -> SpawnSpec {
         stdin_open: false,
         tty: false,
         open_files: None,
+        limits: None,
         user: None,
         notify: false,
         input: None,

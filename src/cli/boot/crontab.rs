@@ -59,7 +59,8 @@ pub(super) fn known(folder: &Path) -> Result<Option<Known>, Error> {
     let every = every.map(|line| line.splitn(6, ' ').take(5).collect::<Vec<_>>().join(" "));
     // The word before `--file`.
     let program = first.split(" --file ").next().and_then(|head| head.rsplit_once(" '"));
-    let program = program.map(|(_, word)| PathBuf::from(word.trim_end_matches('\'').replace("\\%", "%")));
+    let program =
+        program.map(|(_, word)| PathBuf::from(word.trim_end_matches('\'').replace("\\%", "%")));
     Ok(Some(Known { by: "crontab", place: "crontab -l".into(), every, program }))
 }
 
@@ -87,7 +88,8 @@ fn with(text: &str, job: &Job, when: Option<&str>) -> String {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    let lines = std::iter::once(("@reboot", "--quiet up")).chain(when.map(|when| (when, "--quiet boot mend")));
+    let lines = std::iter::once(("@reboot", "--quiet up"))
+        .chain(when.map(|when| (when, "--quiet boot mend")));
     for (when, verb) in lines {
         text.push_str(&format!("{when} {} {}\n", command(job, verb), end_mark(&job.folder)));
     }

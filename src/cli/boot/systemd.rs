@@ -93,9 +93,10 @@ fn timer(every: Duration) -> String {
 }
 
 fn environment(job: &Job) -> String {
-    let lines = job.env.iter().map(|(name, value)| {
-        format!("Environment={}\n", setting(&format!("{name}={value}")))
-    });
+    let lines = job
+        .env
+        .iter()
+        .map(|(name, value)| format!("Environment={}\n", setting(&format!("{name}={value}"))));
     lines.collect()
 }
 
@@ -120,13 +121,15 @@ pub(super) fn enable(job: &Job) -> Result<Done, Error> {
     let unit = unit(&job.folder);
     fs::create_dir_all(&units).map_err(|error| Error::Io { path: units.clone(), error })?;
     // An earlier timer may not be wanted any more.
-    let _may_not_be_there = run("systemctl", &["--user", "disable", "--now", &format!("{unit}.timer")], None);
+    let _may_not_be_there =
+        run("systemctl", &["--user", "disable", "--now", &format!("{unit}.timer")], None);
     remove_files(&units, &unit, &["look.service", "timer"])?;
     write(&units.join(format!("{unit}.service")), &service(job))?;
     let mut done = Done::default();
     if let Some(every) = job.every {
         write(&units.join(format!("{unit}.look.service")), &look(job))?;
-        let timer = timer(every).replace("[Timer]\n", &format!("[Timer]\nUnit={unit}.look.service\n"));
+        let timer =
+            timer(every).replace("[Timer]\n", &format!("[Timer]\nUnit={unit}.look.service\n"));
         write(&units.join(format!("{unit}.timer")), &timer)?;
     }
     systemctl(&["daemon-reload"])?;
@@ -147,7 +150,8 @@ fn linger(done: &mut Done) {
     let user = platform::user_name(platform::own_uid());
     let lingers = run("loginctl", &["enable-linger"], None).is_ok_and(|out| out.status.success());
     if !lingers {
-        let text = "it starts when you log in, not before: lingering could not be enabled".to_owned();
+        let text =
+            "it starts when you log in, not before: lingering could not be enabled".to_owned();
         done.warnings.push((text, Some(format!("sudo loginctl enable-linger {user}"))));
     }
 }
@@ -176,7 +180,8 @@ pub(super) fn known(folder: &Path) -> Option<Known> {
     let place = units.join(format!("{unit}.service"));
     let text = fs::read_to_string(&place).ok()?;
     let program = text.lines().find_map(|line| line.strip_prefix("ExecStart=\""));
-    let program = program.and_then(|rest| Some(PathBuf::from(rest.split_once('"')?.0.replace("%%", "%"))));
+    let program =
+        program.and_then(|rest| Some(PathBuf::from(rest.split_once('"')?.0.replace("%%", "%"))));
     let timer = fs::read_to_string(units.join(format!("{unit}.timer"))).ok();
     let every = timer.and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("OnUnitActiveSec="))?;
@@ -233,7 +238,7 @@ mod tests {
         let start = "ExecStart=\"/opt/bin/stackrun\" --file \"/home/me/my shop/100%%/stack.kdl\" \
                      --color never up";
         assert!(unit.lines().any(|line| line == start), "{unit}");
-        assert!(unit.contains("Environment=\"PATH=/opt/$x/bin:/usr/bin\"") , "{unit}");
+        assert!(unit.contains("Environment=\"PATH=/opt/$x/bin:/usr/bin\""), "{unit}");
         assert!(unit.contains("(/home/me/my shop/100%%/stack.kdl)"), "{unit}");
     }
 

@@ -32,7 +32,8 @@ fn processes() -> Vec<Finding> {
     let mut stray: BTreeMap<String, Vec<(String, u32)>> = BTreeMap::new();
     for entry in table.entries().iter().filter(|entry| !entry.is_dead()) {
         let pid = entry.id.pid;
-        let is_ours = platform::describe(pid).is_some_and(|process| process.user == platform::user_name(own));
+        let is_ours =
+            platform::describe(pid).is_some_and(|process| process.user == platform::user_name(own));
         let Some(mark) = Mark::of(pid).filter(|_| is_ours) else { continue };
         if !mark.folder().is_some_and(|folder| is_held(&folder)) {
             stray.entry(mark.stack).or_default().push((mark.name, pid));
@@ -52,7 +53,10 @@ fn of_stack(stack: &str, processes: &[(String, u32)]) -> Finding {
         Some(folder) => Finding::warning(
             TOPIC,
             format!("{shown} in {}: nobody looks after them", folder.display()),
-            format!("stackrun --file {} down (or up: it takes them over)", file_of(&folder).display()),
+            format!(
+                "stackrun --file {} down (or up: it takes them over)",
+                file_of(&folder).display()
+            ),
         ),
         None => Finding::warning(
             TOPIC,

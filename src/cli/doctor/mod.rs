@@ -55,7 +55,11 @@ impl Finding {
         Self { topic, state: State::Warning, text: text.into(), mend: Some(mend.into()) }
     }
 
-    pub(super) fn bad(topic: &'static str, text: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub(super) fn bad(
+        topic: &'static str,
+        text: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
         Self { topic, state: State::Bad, text: text.into(), mend: Some(mend.into()) }
     }
 }

@@ -76,7 +76,8 @@ pub(in crate::cli) fn programs(stack: &Stack) -> Vec<Finding> {
 /// `node 20.11.1`: of what the file names as a tool. No other program is asked, since nobody has
 /// said that `--version` does no harm.
 fn tools(stack: &Stack) -> Vec<String> {
-    let services = stack.services.iter().map(|service| (&service.tools, &service.dir, &service.env));
+    let services =
+        stack.services.iter().map(|service| (&service.tools, &service.dir, &service.env));
     let tasks = stack.tasks.iter().map(|task| (&task.tools, &task.dir, &task.env));
     let mut shown: Vec<String> = Vec::new();
     for (tools, dir, env) in services.chain(tasks) {
@@ -137,7 +138,10 @@ pub(in crate::cli) fn supervisor(context: &Context) -> Finding {
             }
             Ok(_) => {
                 let (pid, version) = (client.supervisor(), client.version());
-                Finding::good(TOPIC, format!("the supervisor answers: pid {pid}, version {version}"))
+                Finding::good(
+                    TOPIC,
+                    format!("the supervisor answers: pid {pid}, version {version}"),
+                )
             }
             Err(error) => Finding::bad(TOPIC, error.to_string(), mend),
         },

@@ -19,9 +19,8 @@ const ROOM: u64 = 200 << 20;
 
 /// Everything that the system limits.
 pub(in crate::cli) fn limits(stack: Option<&Stack>, folder: &Path) -> Vec<Finding> {
-    let watches = stack.is_some_and(|stack| {
-        stack.services.iter().any(|service| !service.watch.is_empty())
-    });
+    let watches =
+        stack.is_some_and(|stack| stack.services.iter().any(|service| !service.watch.is_empty()));
     let findings = [Some(open_files()), inotify(watches), processes(), room(folder)];
     findings.into_iter().flatten().collect()
 }
@@ -56,13 +55,18 @@ fn processes() -> Option<Finding> {
     let entries = std::fs::read_dir("/proc").ok()?.flatten();
     let mine = entries.filter(|entry| {
         use std::os::unix::fs::MetadataExt;
-        let is_process = entry.file_name().to_string_lossy().starts_with(|c: char| c.is_ascii_digit());
+        let is_process =
+            entry.file_name().to_string_lossy().starts_with(|c: char| c.is_ascii_digit());
         is_process && entry.metadata().is_ok_and(|data| data.uid() == own)
     });
     let left = limit.saturating_sub(u64::try_from(mine.count()).unwrap_or(u64::MAX));
     let said = format!("{left} more processes may be started");
     Some(match left < PROCESSES {
-        true => Finding::warning(TOPIC, said, "ulimit -u (for good: nproc in /etc/security/limits.conf)"),
+        true => Finding::warning(
+            TOPIC,
+            said,
+            "ulimit -u (for good: nproc in /etc/security/limits.conf)",
+        ),
         false => Finding::good(TOPIC, said),
     })
 }

@@ -86,7 +86,8 @@ fn enable(every: Option<Duration>, context: &Context) -> Result<u8, Error> {
     context.say("  with PATH and LANG as they are here; other variables belong in an `env-file`");
     for (text, mend) in &done.warnings {
         context.say(&headline(Symbol::Warn, text, context.err));
-        context.say_all(&mend.iter().map(|mend| summary::hint(mend, context.err)).collect::<Vec<_>>());
+        context
+            .say_all(&mend.iter().map(|mend| summary::hint(mend, context.err)).collect::<Vec<_>>());
     }
     Ok(status::OK)
 }
@@ -108,7 +109,8 @@ fn show(json: bool, context: &Context) -> Result<u8, Error> {
         return Ok(exit);
     }
     let Some(known) = known else {
-        context.print("not enabled: `stackrun boot enable` starts this stack with the machine\n")?;
+        context
+            .print("not enabled: `stackrun boot enable` starts this stack with the machine\n")?;
         return Ok(exit);
     };
     let every = known.every.map(|every| format!(", looks in: {every}")).unwrap_or_default();

@@ -26,7 +26,8 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let mut findings = vec![Finding::good("version", format!("stackrun {}", env!("CARGO_PKG_VERSION")))];
+    let mut findings =
+        vec![Finding::good("version", format!("stackrun {}", env!("CARGO_PKG_VERSION")))];
     let stack = stack::file(context, &mut findings);
     if let Some(stack) = &stack {
         findings.extend(stack::programs(stack));

@@ -8,13 +8,16 @@ use crate::{
         error::{Error, status},
     },
     language,
-    reporters::{Symbol, headline},
+    reporters::{Symbol, headline, words},
 };
 
 const EXAMPLES: &str = "\
 Examples:
   stackrun fmt            rewrites the file
-  stackrun fmt --check    exit 1 if it would";
+  stackrun fmt --check    names the lines that would change; exit 1 if there are any";
+
+/// More lines than this are counted, not shown.
+const LINES: usize = 20;
 
 /// Indent the stack file; comments and values stay as they are
 #[derive(Debug, clap::Args)]
@@ -29,6 +32,11 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let file = context.file()?;
     let io = |error| Error::Io { path: file.clone(), error };
     let before = std::fs::read_to_string(&file).map_err(io)?;
+    // Whose braces are which is a guess in a file that is no KDL.
+    let problems = language::syntax_problems(&file, &before);
+    if !problems.is_empty() {
+        return Err(Error::Problems(problems));
+    }
     let after = language::fmt(&before);
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
     if before == after {
@@ -36,7 +44,17 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         return Ok(status::OK);
     }
     if args.check {
-        let text = format!("{name} is not formatted: `stackrun fmt` does it");
+        let lines = language::unformatted(&before);
+        for line in lines.iter().take(LINES) {
+            let text = before.lines().nth(line - 1).unwrap_or_default().trim();
+            context.print(&format!("{}\n", format!("{name}:{line}: {text}").trim_end()))?;
+        }
+        let more = match lines.len().saturating_sub(LINES) {
+            0 => String::new(),
+            more => format!(", {more} more than are shown"),
+        };
+        let count = words::count(lines.len(), "line");
+        let text = format!("{name} is not formatted ({count}{more}): `stackrun fmt` does it");
         context.say(&headline(Symbol::Bad, &text, context.err));
         return Ok(status::FAILED);
     }

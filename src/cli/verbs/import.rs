@@ -54,9 +54,10 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         context.say(&headline(Symbol::Good, &text, context.err));
     }
     if args.json {
-        let carried = report.carried.iter().map(|(name, settings)| {
-            serde_json::json!({ "name": name, "settings": settings })
-        });
+        let carried = report
+            .carried
+            .iter()
+            .map(|(name, settings)| serde_json::json!({ "name": name, "settings": settings }));
         let json = serde_json::json!({
             "format": 1,
             "file": file,

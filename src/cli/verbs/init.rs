@@ -6,7 +6,9 @@ use crate::{
     cli::{
         context::Context,
         error::{Error, status},
-        first_file::{counts, folder_of, import, must_be_new, name_of, settle, target, tell, write},
+        first_file::{
+            counts, folder_of, import, must_be_new, name_of, settle, target, tell, write,
+        },
     },
     import::{self, Format, Report},
     reporters::{Symbol, headline, summary},
@@ -33,7 +35,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     }
     let folder = folder_of(&file);
     let (guessed, found) = import::guess(folder, &name_of(folder));
-    let other = import::others(folder).and_then(|other| Some((import(&other, folder).ok()?, other)));
+    let other =
+        import::others(folder).and_then(|other| Some((import(&other, folder).ok()?, other)));
     let (draft, told) = match other {
         // A compose file of databases goes well with the programs beside it.
         Some(((Format::Compose, mut draft, mut report), other)) => {

@@ -108,6 +108,7 @@ fn print_past(
             bytes.clear();
         }
     }
+    printer.finish(&mut bytes);
     write_out(&bytes)
 }
 
@@ -129,6 +130,7 @@ fn follow(context: &Context, following: &mut Following, client: Client) -> Resul
                 Some(next) => client = next,
                 None => {
                     following.print_new()?;
+                    following.finish()?;
                     context.say("the stack is down");
                     return Ok(status::OK);
                 }
@@ -136,6 +138,7 @@ fn follow(context: &Context, following: &mut Following, client: Client) -> Resul
             Err(error) => return Err(error.into()),
         }
     }
+    following.finish()?;
     Ok(status::INTERRUPTED)
 }
 

@@ -55,7 +55,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let widths: [usize; 4] = std::array::from_fn(width);
     let mut text = String::new();
     for (row, stack) in rows.iter().zip(&running) {
-        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| pad(cell, width)).collect();
+        let cells: Vec<String> =
+            row.iter().zip(widths).map(|(cell, width)| pad(cell, width)).collect();
         text.push_str(&format!("{}  {}\n", cells.join("  "), stack.folder.display()));
     }
     context.print(&text)?;

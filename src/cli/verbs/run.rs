@@ -1,26 +1,29 @@
 //! `run`: a task with its needs, its output on the terminal.
 
-use std::path::Path;
+mod lost;
+mod output;
 
 use clap_complete::engine::ArgValueCandidates;
+use lost::Lost;
+use output::Output;
 
 use crate::{
     cli::{
         ask, caller,
-        context::{Context, status_of, write_out},
+        context::{Context, status_of},
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
         interrupt, names, programs,
         verbs::completions::stack_names,
     },
     control::{Client, Request},
-    logs::{Follower, Log},
-    model::{Stack, Task},
+    model::{Stack, Task, TaskBody},
     reporters::{
-        Reporter, Symbol,
-        board::{Board, Goal, Move, Phase},
+        Symbol,
+        board::{Board, Goal, Phase},
         headline, words,
     },
+    status::TaskState,
     supervisor::{Command, How, Outcome, Refusal},
 };
 
@@ -58,6 +61,10 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         let is = if stack.service(&args.task).is_some() { "service" } else { "group" };
         return Err(Refusal::WrongKind { name: args.task.clone(), is: is.into() }.into());
     };
+    if !args.arguments.is_empty() && matches!(task.body, TaskBody::Steps(_)) {
+        let message = format!("{} is a task of steps: it takes no arguments", task.name);
+        return Err(Error::Argument(message));
+    }
     confirm(task, args.yes)?;
     if let Some(status) = missing_programs(&stack, task, context) {
         return Ok(status);
@@ -68,8 +75,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut board = Board::of_stack(&stack, Goal::Up);
     board.add_undeclared(&before);
     let mut reporter = context.reporter(board, began);
-    reporter.output_is_shown(&task.name);
-    let mut output = Output::of(&stack.dir, &task.name);
+    let mut output = Output::of(&stack.dir, task);
+    reporter.expand(&task.name, output.is_seen());
+    if before.tasks.iter().any(|known| known.name == task.name && known.state == TaskState::Running)
+    {
+        let text = format!("{} runs already; this run follows that one", task.name);
+        reporter.print(&[headline(Symbol::Warn, &text, context.err)]);
+    }
     let request = Request::Do {
         command: Command::Run {
             task: task.name.clone(),
@@ -83,18 +95,29 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         foreground: false,
         take_ports: false,
     };
-    let ended =
-        carry_out(&mut client, request, (None, OnInterrupt::Cancel), &mut reporter, |reporter| {
-            output.show(reporter)
-        });
+    let ended = carry_out(
+        &mut client,
+        request,
+        (None, OnInterrupt::Cancel),
+        &mut reporter,
+        |reporter, record| output.show(reporter, record),
+    );
+    let ended = match ended {
+        Err(Error::Client(_)) => {
+            Lost::new(task, &before, &mut output).rejoin(&stack.dir, &mut reporter)
+        }
+        ended => ended,
+    };
     reporter.finish();
     match ended? {
         Ended::Outcome { outcome, .. } => {
-            output.finish()?;
+            output.finish(&reporter)?;
             if let Some(refusal) = outcome.refused {
                 return Err(refusal.into());
             }
-            let passed_on = passed_on(&task.name, &outcome, context);
+            let row = reporter.board().row(&task.name);
+            let told = row.is_some_and(|row| matches!(row.phase, Phase::Settled(_)));
+            let passed_on = passed_on(&task.name, &outcome, told, context);
             Ok(if interrupt::count() > 0 { status::INTERRUPTED } else { passed_on })
         }
         Ended::Early(_) => {
@@ -106,7 +129,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
 }
 
 /// The exit status of the task itself.
-fn passed_on(task: &str, outcome: &Outcome, context: &Context) -> u8 {
+fn passed_on(task: &str, outcome: &Outcome, told: bool, context: &Context) -> u8 {
     let of_task = outcome.results.iter().find(|settled| settled.name == task);
     let (text, status) = match of_task.map(|settled| &settled.how) {
         Some(How::Ready { .. } | How::Unchanged | How::Skipped | How::Stopped) => {
@@ -123,9 +146,10 @@ fn passed_on(task: &str, outcome: &Outcome, context: &Context) -> u8 {
                 }
             };
         }
-        Some(How::Failed { exit: Some(exit), .. }) => {
+        Some(How::Failed { exit: Some(exit), reason, .. }) => {
             let code = u8::try_from(exit.shell_status()).ok().filter(|code| *code != 0);
-            (None, code.unwrap_or(status::FAILED))
+            let text = (!told).then(|| format!("{task} failed: {reason}"));
+            (text, code.unwrap_or(status::FAILED))
         }
         Some(How::Failed { reason, .. }) => (Some(reason.clone()), status::OWN),
         Some(How::Blocked { by }) => {
@@ -162,44 +186,4 @@ fn missing_programs(stack: &Stack, task: &Task, context: &Context) -> Option<u8>
     let own = missing.iter().any(|missing| missing.owner == task.name);
     context.complain(&Error::MissingPrograms(missing));
     Some(if own { status::NOT_FOUND } else { status::OWN })
-}
-
-/// The task's output, from its log to standard output, byte by byte.
-struct Output {
-    task: String,
-    follower: Follower,
-}
-
-impl Output {
-    fn of(dir: &Path, task: &str) -> Self {
-        let log = Log::new(&dir.join(".stackrun").join("logs"), task);
-        Self { task: task.to_owned(), follower: Follower::from_end(&log) }
-    }
-
-    /// Shows what has come. Once the task itself runs the screen is its own.
-    fn show(&mut self, reporter: &mut Reporter) -> Result<(), Error> {
-        let row = reporter.board().row(&self.task);
-        let runs = row.is_some_and(|row| matches!(row.phase, Phase::Moving(Move::Running { .. })));
-        if runs {
-            reporter.finish();
-        }
-        self.copy().map(|_| ())
-    }
-
-    fn copy(&mut self) -> Result<bool, Error> {
-        let bytes = self.follower.bytes();
-        if bytes.is_empty() {
-            return Ok(false);
-        }
-        write_out(&bytes)?;
-        Ok(true)
-    }
-
-    /// The rest: what the task wrote last may be on its way to the log still.
-    fn finish(&mut self) -> Result<(), Error> {
-        while self.copy()? {}
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        while self.copy()? {}
-        Ok(())
-    }
 }

@@ -35,7 +35,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     names::check(&stack, std::slice::from_ref(&args.name))?;
     let text = match args.json {
         true => reporters::show::json(&stack, &args.name),
-        false => reporters::show::show(&stack, &args.name, context.out),
+        false => reporters::show::show(&stack, &args.name, context.columns(), context.out),
     };
     let text = text.ok_or_else(|| Error::Argument(format!("`{}` is a group", args.name)))?;
     context.print(&text)?;

@@ -103,7 +103,11 @@ fn unmet(client: &mut Client, args: &Args) -> Result<String, Error> {
     let tasks = now.tasks.iter().filter(|task| {
         let done = matches!(task.state, TaskState::Done | TaskState::Skipped);
         let is_idle = task.state == TaskState::Idle;
-        if down { task.state == TaskState::Running } else { !done && !(is_idle && asked.is_empty()) }
+        if down {
+            task.state == TaskState::Running
+        } else {
+            !done && !(is_idle && asked.is_empty())
+        }
     });
     let services = services.map(|service| (&service.name, service.state.word()));
     let all = services.chain(tasks.map(|task| (&task.name, task.state.word())));

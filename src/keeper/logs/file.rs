@@ -88,12 +88,16 @@ impl LogFile {
 
     fn store(&mut self, pipe: impl AsFd, most: usize) -> io::Result<Moved> {
         let most = self.rotate_if_due(&pipe, most)?;
-        let open = self.at_end()?;
+        let max_size = self.policy.max_size;
+        let open = match &mut self.open {
+            Some(open) => open,
+            None => self.at_end()?,
+        };
         let moved = transfer(pipe, &open.file, most)?;
         if let Moved::Bytes(count @ 1..) = moved {
             if let Some(index) = &mut open.index {
                 // A log without times is better than none.
-                let _disk_full = index.note(open.end, wall_nanos());
+                let _disk_full = index.note(open.end, wall_nanos(), max_size);
             }
             open.end += count as u64;
         }
@@ -127,14 +131,19 @@ impl LogFile {
     /// The file, positioned at its end: opened again if somebody removed it, sought if somebody
     /// shortened it. (With O_APPEND the system would do so, but splice(2) refuses that.)
     fn at_end(&mut self) -> io::Result<&mut Open> {
-        let mut open = match self.open.take() {
-            Some(open) if open.file.metadata()?.nlink() > 0 => open,
-            _ => Open { file: open(&self.path)?, end: u64::MAX, index: None },
+        let known = self.open.take().map(|open| open.file.metadata().map(|found| (open, found)));
+        let (mut open, metadata) = match known.transpose()? {
+            Some((open, metadata)) if metadata.nlink() > 0 => (open, metadata),
+            _ => {
+                let file = open(&self.path)?;
+                let metadata = file.metadata()?;
+                (Open { file, end: u64::MAX, index: None }, metadata)
+            }
         };
-        let length = open.file.metadata()?.len();
+        let length = metadata.len();
         if length != open.end {
             open.end = open.file.seek(SeekFrom::End(0))?;
-            let changed = open.file.metadata()?.modified()?.duration_since(UNIX_EPOCH);
+            let changed = metadata.modified()?.duration_since(UNIX_EPOCH);
             let changed = changed.map_or(0, |time| time.as_nanos());
             let changed = u64::try_from(changed).unwrap_or(u64::MAX);
             open.index = Index::open(&self.path, open.end, changed).ok();
@@ -166,7 +175,7 @@ fn open(path: &Path) -> io::Result<File> {
     how.read(true).write(true).create(true).truncate(false);
     match (how.open(path), path.parent()) {
         (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
-            std::fs::create_dir_all(folder)?;
+            platform::make_folders(folder)?;
             how.open(path)
         }
         (result, _) => result,

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, Read, Write},
     path::Path,
     time::Duration,
 };
@@ -14,6 +14,8 @@ use crate::logs::{
 
 /// Two batches closer than this share a record.
 const COARSE: Duration = Duration::from_millis(10);
+/// An index with so many records takes no more than as many again for the largest log.
+const MANY: u64 = 32 << 10;
 
 /// The writer of one index.
 #[derive(Debug)]
@@ -21,6 +23,10 @@ pub(super) struct Index {
     file: File,
     /// The last time that was noted: none is before it.
     last: u64,
+    /// Where the last one is.
+    offset: u64,
+    /// How many there are.
+    count: u64,
     /// Whether the next batch gets a record in any case.
     anew: bool,
 }
@@ -32,36 +38,35 @@ impl Index {
     pub(super) fn open(log: &Path, length: u64, changed: u64) -> io::Result<Self> {
         let path = index_path(log);
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
-        let mut count = file.metadata()?.len() / RECORD as u64;
-        let mut last = None;
-        while count > 0 && length > 0 {
-            let stamp = read(&mut file, count - 1)?;
-            if stamp.offset < length && stamp.nanos <= changed.saturating_add(1_000_000_000) {
-                last = Some(stamp);
-                break;
-            }
-            count -= 1;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let good = plausible(&bytes, length, changed.saturating_add(1_000_000_000));
+        if good.len() * RECORD != bytes.len() {
+            file.set_len(0)?;
+            let good: Vec<u8> = good.iter().flat_map(|stamp| stamp.to_bytes()).collect();
+            file.write_all(&good)?;
         }
-        if length == 0 {
-            count = 0;
-        }
-        file.set_len(count * RECORD as u64)?;
-        let mut index = Self { file, last: last.map_or(0, |last| last.nanos), anew: true };
-        if length > 0 && last.is_none() {
-            index.note(0, changed)?;
+        let last = good.last().copied().unwrap_or(Stamp { offset: 0, nanos: 0 });
+        let count = good.len() as u64;
+        let mut index = Self { file, last: last.nanos, offset: last.offset, count, anew: true };
+        if length > 0 && count == 0 {
+            index.note(0, changed, length)?;
             index.anew = true;
         }
         Ok(index)
     }
 
-    /// Notes that bytes came at `offset`, unless the last record will do.
-    pub(super) fn note(&mut self, offset: u64, nanos: u64) -> io::Result<()> {
+    /// Notes that bytes came at `offset`, unless the last record will do; the log will be no
+    /// longer than `most` bytes, or not much.
+    pub(super) fn note(&mut self, offset: u64, nanos: u64, most: u64) -> io::Result<()> {
         let passed = nanos.saturating_sub(self.last);
-        if !self.anew && u128::from(passed) < COARSE.as_nanos() {
+        let is_near = offset.saturating_sub(self.offset) < most / MANY;
+        if !self.anew && (u128::from(passed) < COARSE.as_nanos() || self.count >= MANY && is_near) {
             return Ok(());
         }
         self.anew = false;
         self.last = self.last.max(nanos);
+        (self.offset, self.count) = (offset, self.count + 1);
         self.file.write_all(&Stamp { offset, nanos: self.last }.to_bytes())
     }
 
@@ -71,11 +76,16 @@ impl Index {
     }
 }
 
-fn read(file: &mut File, number: u64) -> io::Result<Stamp> {
-    let mut record = [0; RECORD];
-    file.seek(SeekFrom::Start(number * RECORD as u64))?;
-    file.read_exact(&mut record)?;
-    Ok(Stamp::from_bytes(record))
+/// The records that can be true of a log of that length, which was not changed after `latest`.
+fn plausible(bytes: &[u8], length: u64, latest: u64) -> Vec<Stamp> {
+    let mut good: Vec<Stamp> = Vec::new();
+    for stamp in Stamp::all(bytes) {
+        let goes_on = |last: &Stamp| last.offset <= stamp.offset && last.nanos <= stamp.nanos;
+        if stamp.offset < length && stamp.nanos <= latest && good.last().is_none_or(goes_on) {
+            good.push(stamp);
+        }
+    }
+    good
 }
 
 #[cfg(test)]
@@ -94,11 +104,11 @@ mod tests {
         let log = dir.path().join("a.log");
         let mut index = Index::open(&log, 0, 0).unwrap();
         for (offset, nanos) in [(0, SECOND), (4, SECOND + 1_000_000), (7, SECOND + 10_000_000)] {
-            index.note(offset, nanos).unwrap();
+            index.note(offset, nanos, 1000).unwrap();
         }
         assert_eq!(offsets(&log), [0, 7]);
         index.begin();
-        index.note(9, SECOND + 11_000_000).unwrap();
+        index.note(9, SECOND + 11_000_000, 1000).unwrap();
         assert_eq!(offsets(&log), [0, 7, 9], "another writer");
     }
 
@@ -108,18 +118,37 @@ mod tests {
         let log = dir.path().join("a.log");
         let stamp = |offset, nanos| Stamp { offset, nanos }.to_bytes().to_vec();
         let torn = vec![7; 5];
-        let parts =
-            [stamp(0, SECOND), stamp(50, 2 * SECOND), stamp(900, SECOND), stamp(60, !0), torn];
+        let parts = [
+            stamp(0, SECOND),
+            vec![0xff; 16],
+            stamp(50, 2 * SECOND),
+            stamp(900, SECOND),
+            stamp(60, !0),
+            torn,
+        ];
         std::fs::write(index_path(&log), parts.concat()).unwrap();
-        Index::open(&log, 100, 3 * SECOND).unwrap().note(100, 4 * SECOND).unwrap();
+        Index::open(&log, 100, 3 * SECOND).unwrap().note(100, 4 * SECOND, 1000).unwrap();
         assert_eq!(offsets(&log), [0, 50, 100]);
+    }
+
+    #[test]
+    fn it_is_bounded_whatever_comes() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("a.log");
+        let mut index = Index::open(&log, 0, 0).unwrap();
+        let most = 10 << 20;
+        for offset in (0..most).step_by(64) {
+            index.note(offset, (offset + 1) * SECOND, most).unwrap();
+        }
+        let count = offsets(&log).len() as u64;
+        assert!((MANY..2 * MANY).contains(&count), "{count}");
     }
 
     #[test]
     fn a_missing_one_begins_with_what_is_known() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("a.log");
-        Index::open(&log, 100, 3 * SECOND).unwrap().note(100, 3 * SECOND + 1).unwrap();
+        Index::open(&log, 100, 3 * SECOND).unwrap().note(100, 3 * SECOND + 1, 1000).unwrap();
         let bytes = std::fs::read(index_path(&log)).unwrap();
         let first = Stamp { offset: 0, nanos: 3 * SECOND };
         assert_eq!(Stamp::all(&bytes).next(), Some(first));

@@ -188,7 +188,15 @@ impl Builder<'_> {
         let early = services.iter().chain(tasks);
         let items = layered.services.iter().chain(&layered.tasks);
         for (item, early) in items.zip(early) {
-            origin::record(&mut stack, world.sources, layered, item, &self.files, &early.files);
+            origin::record(
+                &mut stack,
+                world.sources,
+                layered,
+                self.names,
+                item,
+                &self.files,
+                &early.files,
+            );
         }
         stack
     }

@@ -91,8 +91,11 @@ impl Names {
         problems.add(match self.elsewhere.get(name.value) {
             Some(profile) => NameProblem::OnlyInProfile { name: owned, profile: profile.clone() },
             None => {
-                let near = name::nearest(name.value, self.kinds.keys().map(String::as_str));
-                NameProblem::UnknownName { name: owned, wanted, near: near.map(str::to_owned) }
+                let fits = |kind: &Kind| wanted.contains(kind.name());
+                let known = self.kinds.iter();
+                let known = known.filter(|(name, kind)| fits(kind) && name::is_valid(name));
+                let known = known.map(|(name, _)| name.clone()).collect();
+                NameProblem::UnknownName { name: owned, wanted, known }
             }
         });
         None

@@ -1,8 +1,11 @@
 //! Where values were set.
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
-use super::env::{self, EnvFile};
+use super::{
+    env::{self, EnvFile},
+    names::Names,
+};
 use crate::{
     language::{
         decl::{Decl, Via},
@@ -13,16 +16,18 @@ use crate::{
 };
 
 /// Records the places of everything that `item` says: `name`, `name.node`, `name.node.property`,
-/// `name.node.child`, and `name.env.KEY` of its whole environment.
+/// `name.node.child`, `name.node#2` of the second node of that name, and `name.env.KEY` of its whole
+/// environment.
 pub(super) fn record(
     stack: &mut Stack,
     sources: &Sources,
     layered: &Layered,
+    names: &Names,
     item: &Item,
     stack_files: &[EnvFile],
     own_files: &[EnvFile],
 ) {
-    let mut recorder = Recorder { stack, sources, name: &item.name.value };
+    let mut recorder = Recorder { stack, sources, names, name: &item.name.value };
     recorder.add("", item.name.span, &None);
     recorder.files(stack_files);
     for variable in layered.env.iter().flat_map(Decl::children) {
@@ -37,16 +42,26 @@ pub(super) fn record(
 struct Recorder<'a> {
     stack: &'a mut Stack,
     sources: &'a Sources,
+    names: &'a Names,
     name: &'a str,
 }
 
 impl Recorder<'_> {
     fn nodes(&mut self, nodes: &[Decl]) {
+        let mut seen: HashMap<&str, usize> = HashMap::new();
         for node in nodes {
             let key = format!(".{}", node.name.value);
             self.add_first(&key, node.span(), &node.via);
+            let count = seen.entry(&node.name.value).or_default();
+            *count += 1;
+            if *count > 1 {
+                self.add(&format!("{key}#{count}"), node.span(), &node.via);
+            }
             if matches!(node.name.value.as_str(), "needs" | "after") {
                 for name in node.texts() {
+                    for member in self.names.members(name.value) {
+                        self.add_first(&format!("{key}.{member}"), name.span, &node.via);
+                    }
                     self.add(&format!("{key}.{}", name.value), name.span, &node.via);
                 }
             }
@@ -89,7 +104,7 @@ impl Recorder<'_> {
         }
     }
 
-    /// Of nodes that repeat, the first counts.
+    /// Of nodes that repeat, the first counts; the others are known by their number.
     fn add_first(&mut self, key: &str, at: Span, via: &Via) {
         if !self.stack.origins.contains_key(&format!("{}{key}", self.name)) {
             self.add(key, at, via);

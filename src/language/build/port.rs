@@ -16,7 +16,7 @@ use crate::{
 /// The ports of a service.
 pub(super) fn ports(service: &Decl, scope: &mut Scope<'_, '_>) -> Ports {
     let replicas = service.one("replicas").and_then(Decl::number::<u32>).unwrap_or(1);
-    let mut out = Ports { replicated: replicas > 1, ..Ports::default() };
+    let mut out = Ports { replicated: replicas > 1, damaged: service.damaged, ..Ports::default() };
     let mut names: HashMap<&str, Span> = HashMap::new();
     for node in service.all("port") {
         out.damaged |= node.damaged;

@@ -9,7 +9,7 @@ use crate::{
         value::Value,
         values::{Owner, Scope},
     },
-    model::{Alive, Check, HttpCheck, HttpTarget, Part, PortRef, Ready, Text},
+    model::{Alive, Check, HttpCheck, HttpTarget, Part, Port, PortRef, Ready, Text},
 };
 
 /// When a service is ready.
@@ -64,7 +64,9 @@ fn tcp(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<Option<PortRef>> {
             Some(None)
         }
         Some(Spanned { value: Value::Int(number), .. }) => {
-            Some(Some(PortRef::Number(u16::try_from(*number).ok()?)))
+            let number = u16::try_from(*number).ok()?;
+            known_number(Spanned::new(number, node.values.first()?.span), scope);
+            Some(Some(PortRef::Number(number)))
         }
         Some(_) => {
             let name = node.text()?;
@@ -136,6 +138,22 @@ fn needs_a_port(check: &Decl, scope: &mut Scope<'_, '_>) {
     if ports.is_some_and(|ports| ports.ports.is_empty() && !ports.damaged) {
         let (check, of) = (check.name.clone(), service.to_owned());
         scope.problems.add(PortProblem::CheckWithoutPort { check, of });
+    }
+}
+
+/// A service that declares ports means one of them. Without any, the number is that of something
+/// else: a database elsewhere.
+fn known_number(number: Spanned<u16>, scope: &mut Scope<'_, '_>) {
+    let Owner::Service(service) = scope.owner else { return };
+    let Some(ports) = scope.world.services.get(service).filter(|ports| !ports.damaged) else {
+        return;
+    };
+    let is_known = |port: &Port| port.number.fixed() == Some(number.value);
+    if !ports.ports.is_empty() && !ports.ports.iter().any(is_known) {
+        let known = ports.ports.iter().filter_map(|port| port.number.fixed());
+        let known = known.map(|number| number.to_string()).collect();
+        let name = Spanned::new(number.value.to_string(), number.span);
+        scope.problems.add(PortProblem::UnknownPort { name, of: service.to_owned(), known });
     }
 }
 

@@ -29,7 +29,10 @@ impl Builder<'_> {
         let node = &item.decl;
         let mut service = Service::new(&item.name.value, &early.dir);
         let bodies: Vec<&Decl> = command::commands(node)
-            .chain(node.one("external").filter(|external| external.bool() == Some(true)))
+            .chain(
+                node.one("external")
+                    .filter(|external| external.damaged || external.bool() == Some(true)),
+            )
             .collect();
         let body = command::exactly_one(&bodies, node, &item.name, scope);
         let body = body.filter(|body| body.name.value != "external");

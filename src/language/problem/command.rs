@@ -27,14 +27,16 @@ impl CommandProblem {
     pub(super) fn describe(&self) -> Description {
         match self {
             Self::NoCommand { of, what } => {
-                let ways = match *what {
-                    "service" => "`run`, `shell` or `external #true`",
-                    "task" => "`run`, `shell` or `step`s",
-                    "step" => "`run`, `shell` or `pipe`",
-                    _ => "`run` or `shell`",
+                let (ways, example) = match *what {
+                    "service" => ("`run`, `shell` or `external #true`", "run \"node server.js\""),
+                    "task" => ("`run`, `shell` or `step`s", "run \"npm run build\""),
+                    "step" => ("`run`, `shell` or `pipe`", "run \"npm run build\""),
+                    _ => ("`run` or `shell`", "run \"make\""),
                 };
                 let message = format!("the {what} `{}` has nothing to run", of.value);
-                Description::new("no-command", message).at(of.span, format!("needs {ways}"))
+                Description::new("no-command", message)
+                    .at(of.span, format!("needs {ways}"))
+                    .help(format!("for example: `{example}`"))
             }
             Self::TwoCommands { first, second } => {
                 let (one, other) = (&first.value, &second.value);
@@ -46,6 +48,7 @@ impl CommandProblem {
             Self::EmptyBlock { node, wants } => {
                 Description::new("missing", format!("`{}` is empty", node.value))
                     .at(node.span, format!("needs {wants}"))
+                    .help(format!("write {wants}, or take it out"))
             }
             Self::Words { kind, at } => words(kind, *at),
             Self::TwoActions { first, second } => {
@@ -58,6 +61,7 @@ impl CommandProblem {
             Self::UselessKeep { at } => {
                 Description::new("missing", "`keep` does not say how many or how long")
                     .at(*at, "needs `newest=…` or `max-age=…`")
+                    .help("for example: `keep \"backups/*.sql\" newest=5`")
             }
         }
     }
@@ -92,16 +96,20 @@ fn words(kind: &Word, at: Span) -> Description {
                 .help(format!("write `env {{ {name} \"{value}\" }}` beside `run`, or use `shell`"))
         }
         Word::Unclosed(quote) => {
-            let help = "an apostrophe that means itself stands in double quotes";
+            let help = match quote {
+                '\'' => "an apostrophe that means itself stands in double quotes",
+                _ => "close it, or write `\\` before it if it means itself",
+            };
             Description::new("unclosed-quote", format!("the `{quote}` is never closed"))
                 .at(at, "opened here")
-                .maybe_help((*quote == '\'').then(|| help.to_owned()))
+                .help(help)
         }
         Word::Backslash => Description::new("unclosed-quote", "a backslash with nothing after it")
-            .at(at, "ends the string"),
+            .at(at, "ends the string")
+            .help("a backslash that means itself is written twice, or in single quotes"),
         Word::Braces => super::text::unclosed(at),
-        Word::Empty => {
-            Description::new("missing", "there is no program to run").at(at, "nothing in it")
-        }
+        Word::Empty => Description::new("missing", "there is no program to run")
+            .at(at, "nothing in it")
+            .help("for example: `run \"node server.js\"`"),
     }
 }

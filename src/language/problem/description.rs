@@ -48,8 +48,11 @@ pub(super) fn near<T: AsRef<str>>(name: &str, known: &[T]) -> Option<String> {
 
 /// All of `known`, if there are any.
 pub(super) fn list<T: AsRef<str>>(before: &str, known: &[T]) -> Option<String> {
-    let names: Vec<String> = known.iter().map(|name| format!("`{}`", name.as_ref())).collect();
-    (!names.is_empty()).then(|| format!("{before} {}", names.join(", ")))
+    const MANY: usize = 40;
+    let names = known.iter().take(MANY).map(|name| format!("`{}`", name.as_ref()));
+    let names: Vec<String> = names.collect();
+    let more = if known.len() > MANY { ", …" } else { "" };
+    (!names.is_empty()).then(|| format!("{before} {}{more}", names.join(", ")))
 }
 
 /// `a`, `a or b`, `a, b or c`.

@@ -14,13 +14,7 @@ pub(in crate::language) enum FileProblem {
     /// It is there but cannot be read, or it is the stack file itself.
     Unreadable { path: PathBuf, reason: String, at: Option<Span> },
     /// It is no KDL.
-    Syntax {
-        at: Span,
-        also: Option<(Span, String)>,
-        message: String,
-        label: String,
-        help: Option<String>,
-    },
+    Syntax { at: Span, also: Option<(Span, String)>, message: String, label: String, help: String },
     /// It includes itself, by way of these.
     IncludeLoop { edges: Vec<(Span, String)> },
     /// No file has the profile that was asked for.
@@ -38,13 +32,14 @@ impl FileProblem {
         match self {
             Self::Unreadable { path, reason, at } => {
                 let message = format!("cannot read `{}`: {reason}", path.display());
-                let description = Description::new("unreadable", message);
+                let help = "look at its permissions, and whether it is a text file";
+                let description = Description::new("unreadable", message).help(help);
                 at.iter().fold(description, |description, at| description.at(*at, "named here"))
             }
             Self::Syntax { at, also, message, label, help } => {
                 let mut description = Description::new("syntax", message).at(*at, label);
                 description.labels.extend(also.clone());
-                description.maybe_help(help.clone())
+                description.help(help.clone())
             }
             Self::IncludeLoop { edges } => {
                 let description = Description::new("include-loop", "a loop of includes");
@@ -57,16 +52,21 @@ impl FileProblem {
                 Description::new("unknown-profile", format!("there is no profile `{name}`"))
                     .maybe_help(near(name, known))
                     .maybe_help(list("the profiles are", known))
+                    .help(format!("declare it: `profile \"{name}\" {{ … }}`"))
             }
             Self::NotThere { what, path, at } => {
-                let optional =
-                    (*what == "env file").then(|| "`optional=#true` lets it be missing".to_owned());
+                let help = match *what {
+                    "env file" => "`optional=#true` lets it be missing",
+                    "folder" => "make the folder, or mend the path: it is relative to this file",
+                    _ => "mend the path: it is relative to this file, and no `{{…}}` is filled in",
+                };
                 Description::new("not-there", format!("this {what} is not there"))
                     .at(*at, format!("no {what} at `{}`", path.display()))
-                    .maybe_help(optional)
+                    .help(help)
             }
             Self::NotADirectory { path, at } => Description::new("not-there", "this is no folder")
-                .at(*at, format!("`{}` is a file", path.display())),
+                .at(*at, format!("`{}` is a file", path.display()))
+                .help("`dir` names a folder"),
             Self::BadEnvFile { path, line, reason, at } => {
                 let message =
                     format!("line {line} of `{}` is no variable: {reason}", path.display());

@@ -7,7 +7,6 @@ mod file;
 mod name;
 mod node;
 mod port;
-mod syntax_hint;
 mod text;
 mod value;
 mod warning;
@@ -15,8 +14,8 @@ mod whole;
 
 pub(super) use self::{
     command::CommandProblem, description::Description, file::FileProblem, name::NameProblem,
-    node::NodeProblem, port::PortProblem, syntax_hint::parse, text::BadExpression,
-    text::TextProblem, warning::Warning, whole::Edge, whole::WholeProblem,
+    node::NodeProblem, port::PortProblem, text::BadExpression, text::TextProblem, warning::Warning,
+    whole::Edge, whole::WholeProblem,
 };
 
 /// A problem.
@@ -62,12 +61,20 @@ impl Problem {
 
     /// Whether it may only be there because a file could not be read.
     fn may_follow_from_a_missing_file(&self) -> bool {
-        let unknown = |bad: &BadExpression| matches!(bad, BadExpression::Unknown(_));
+        let unknown = |bad: &BadExpression| {
+            matches!(
+                bad,
+                BadExpression::Unknown(_) | BadExpression::NoService(..) | BadExpression::Unset(_)
+            )
+        };
         match self {
             Self::Name(problem) => matches!(problem, NameProblem::UnknownName { .. }),
-            Self::Text(TextProblem::Expression { bad, .. }) => unknown(bad),
+            Self::Text(problem) => {
+                matches!(problem, TextProblem::Expression { bad, .. } if unknown(bad))
+            }
             Self::File(problem) => matches!(problem, FileProblem::UnknownProfile { .. }),
-            _ => false,
+            Self::Warning(problem) => matches!(problem, Warning::PortWithoutNeed { .. }),
+            Self::Node(_) | Self::Command(_) | Self::Port(_) | Self::Whole(_) => false,
         }
     }
 }

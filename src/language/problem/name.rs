@@ -1,6 +1,9 @@
 //! Names: taken, reserved, of nothing.
 
-use super::Description;
+use super::{
+    Description,
+    description::{list, near},
+};
 use crate::language::source::{Span, Spanned};
 
 /// A problem of a name.
@@ -11,7 +14,7 @@ pub(in crate::language) enum NameProblem {
     /// Something else has it.
     TwiceName { name: String, what: &'static str, first: Span, second: Span },
     /// Nothing has it.
-    UnknownName { name: Spanned<String>, wanted: &'static str, near: Option<String> },
+    UnknownName { name: Spanned<String>, wanted: &'static str, known: Vec<String> },
     /// Another kind of thing has it.
     WrongKind { name: Spanned<String>, wanted: &'static str, is: &'static str },
     /// Only a profile that is not in force has it.
@@ -34,16 +37,20 @@ impl NameProblem {
                     .at(*second, "again here")
                     .at(*first, "first here")
                     .maybe_help(shared)
+                    .help("give one of them another name")
             }
-            Self::UnknownName { name, wanted, near } => {
+            Self::UnknownName { name, wanted, known } => {
                 Description::new("unknown-name", format!("there is no {wanted} `{}`", name.value))
                     .at(name.span, "names nothing")
-                    .maybe_help(near.as_ref().map(|near| format!("did you mean `{near}`?")))
+                    .maybe_help(near(&name.value, known))
+                    .maybe_help(list("there is", known))
+                    .help(format!("declare it: `{} \"{}\" {{ … }}`", first(wanted), name.value))
             }
             Self::WrongKind { name, wanted, is } => {
                 let message = format!("`{}` is a {is}, not a {wanted}", name.value);
                 Description::new("wrong-kind", message)
                     .at(name.span, format!("a {wanted} belongs here"))
+                    .help(format!("name a {wanted} of this stack"))
             }
             Self::OnlyInProfile { name, profile } => {
                 let message = format!("`{}` is only there in the profile `{profile}`", name.value);
@@ -55,4 +62,9 @@ impl NameProblem {
             }
         }
     }
+}
+
+/// The first of `service, task or group`.
+fn first(wanted: &str) -> &str {
+    wanted.split(',').next().unwrap_or(wanted)
 }

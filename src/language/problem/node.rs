@@ -6,6 +6,7 @@ use super::{
     value,
 };
 use crate::language::{
+    name,
     schema::ValueSpec,
     source::{Span, Spanned},
     value::BadValue,
@@ -66,6 +67,7 @@ impl NodeProblem {
                     .maybe_help(is_child.then_some(child))
                     .maybe_help(near(name, known))
                     .maybe_help(list(&format!("the properties of `{node}` are"), known))
+                    .help(format!("`{node}` takes no properties"))
             }
             Self::TwiceNode { node, first, second } => {
                 Description::new("twice", format!("`{node}` stands twice"))
@@ -82,6 +84,7 @@ impl NodeProblem {
             Self::MissingNode { parent, child, at } => {
                 Description::new("missing", format!("`{parent}` has no `{child}`"))
                     .at(*at, format!("needs a `{child}` in braces"))
+                    .help(format!("write `{parent} {{ {child} … }}`"))
             }
             Self::MissingValue { node, spec, example } => {
                 let what = match (spec.min, spec.format.as_deref()) {
@@ -104,11 +107,14 @@ impl NodeProblem {
                     1 => "one value".to_owned(),
                     max => format!("{max} values"),
                 };
-                Description::new("too-many", format!("`{node}` takes {takes}")).at(*at, "too many")
+                Description::new("too-many", format!("`{node}` takes {takes}"))
+                    .at(*at, "too many")
+                    .help("take it out; two nodes on one line stand with a `;` between them")
             }
             Self::NoBraces { node } => {
                 Description::new("no-braces", format!("`{}` takes nothing in braces", node.value))
                     .at(node.span, "has braces")
+                    .help("take the braces out, or write what is in them after it")
             }
             Self::SingleQuotes { at } => {
                 Description::new("syntax", "strings stand in double quotes")
@@ -123,6 +129,7 @@ impl NodeProblem {
             Self::BadVariable { name } => {
                 Description::new("bad-name", format!("no variable can be called `{}`", name.value))
                     .at(name.span, "letters, digits and `_`, no digit first")
+                    .help(format!("for example `{}`", name::variable(&name.value)))
             }
             Self::BadValue { of, spec, value, bad, at } => {
                 value::describe(of, spec, value, bad, *at)

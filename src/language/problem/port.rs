@@ -29,7 +29,8 @@ impl PortProblem {
     pub(super) fn describe(&self) -> Description {
         match self {
             Self::BadPort { text, at } => Description::new("bad-port", "this is no port")
-                .at(*at, format!("`{text}` is neither a number from 1 to 65535 nor `auto`")),
+                .at(*at, format!("`{text}` is neither a number from 1 to 65535 nor `auto`"))
+                .help("write `port 8000`, `port \"auto\"` or `port \"{{env.PORT:-8000}}\"`"),
             Self::SamePort { number, first, second } => {
                 let (one, other) = (&first.value, &second.value);
                 let message = match one == other {
@@ -44,13 +45,19 @@ impl PortProblem {
             Self::PortRange { last, at } => {
                 Description::new("bad-port", "there are not enough ports for all copies")
                     .at(*at, format!("the last copy would have {last}; 65535 is the end"))
+                    .help("begin lower, or take `port \"auto\"`")
             }
             Self::UnknownPort { name, of, known } => {
+                let is_number = name.value.parse::<u16>().is_ok();
+                let declare = match is_number {
+                    true => format!("declare it: `port {}`", name.value),
+                    false => format!("name one: `port 8000 name=\"{}\"`", name.value),
+                };
                 Description::new("unknown-port", format!("`{of}` has no port `{}`", name.value))
                     .at(name.span, "names no port")
-                    .maybe_help(near(&name.value, known))
+                    .maybe_help(if is_number { None } else { near(&name.value, known) })
                     .maybe_help(list("its ports are", known))
-                    .help(format!("name one: `port 8000 name=\"{}\"`", name.value))
+                    .help(declare)
             }
             Self::CheckWithoutPort { check, of } => {
                 let message = format!("`{}` checks a port, but `{of}` has none", check.value);
@@ -61,10 +68,11 @@ impl PortProblem {
             Self::BadUrl { text, at } => {
                 Description::new("bad-url", format!("`{text}` is neither a path nor a URL"))
                     .at(*at, "begins with neither `/` nor `http://`")
+                    .help(format!("a path begins with `/`: `/{text}`"))
             }
-            Self::PortOfUrl { at } => {
-                Description::new("bad-url", "a URL has its own port").at(*at, "only for a path")
-            }
+            Self::PortOfUrl { at } => Description::new("bad-url", "a URL has its own port")
+                .at(*at, "only for a path")
+                .help("take `port=…` out, or write the path alone: `http \"/health\"`"),
         }
     }
 }

@@ -26,6 +26,8 @@ pub(in crate::language) enum TextProblem {
 pub(in crate::language) enum BadExpression {
     /// It names nothing; what it may have been meant to name.
     Unknown(Option<String>),
+    /// `{{NAME.port}}` of a name that is no service; the service that it may have been meant to be.
+    NoService(String, Option<String>),
     /// `{{port}}` where there is no port: whose, and whether it is that one's own string.
     NoPort { of: String, own: bool },
     /// `{{port.NAME}}` of a name that no port has: whose, and the names that there are.
@@ -41,6 +43,12 @@ pub(in crate::language) enum BadExpression {
 }
 
 impl TextProblem {
+    /// Whether only a variable or a service is missing, that another machine or profile may have.
+    pub(in crate::language) fn may_hold_elsewhere(&self) -> bool {
+        use BadExpression::{NoService, Unset};
+        matches!(self, Self::Expression { bad: Unset(_) | NoService(..), .. })
+    }
+
     pub(super) fn describe(&self) -> Description {
         match self {
             Self::Unclosed { at } => unclosed(*at),
@@ -52,10 +60,14 @@ impl TextProblem {
                     .help("the stack's folder is the one of the stack file")
             }
             Self::BadRegex { reason, at } => {
-                Description::new("bad-regex", "this is no regular expression").at(*at, reason)
+                Description::new("bad-regex", "this is no regular expression")
+                    .at(*at, reason)
+                    .help("what has a meaning in patterns stands behind a `\\`: `#\"\\(\"#`")
             }
             Self::BadGlob { reason, at } => {
-                Description::new("bad-glob", "this is no pattern of paths").at(*at, reason)
+                Description::new("bad-glob", "this is no pattern of paths")
+                    .at(*at, reason)
+                    .help("`*` is within a folder, `**` any depth, `{a,b}` one of, `[x]` itself")
             }
         }
     }
@@ -93,11 +105,18 @@ fn expression(text: &str, bad: &BadExpression, at: Span) -> Description {
         BadExpression::Unset(key) => Description::new("unset", format!("`{key}` is not set"))
             .at(at, "neither in your environment nor in an env file")
             .help(format!("`{{{{env.{key}:-default}}}}` has a value without it")),
-        BadExpression::OnlyInTasks => new(format!("{whole} is for tasks")).at(at, "not in a task"),
-        BadExpression::OnlyInServices => {
-            new(format!("{whole} is for services")).at(at, "not in a service")
-        }
+        BadExpression::NoService(name, near) => new(format!("there is no service `{name}`"))
+            .at(at, "names no service's port")
+            .maybe_help(near.as_ref().map(|near| format!("did you mean `{near}`?")))
+            .help("`{{SERVICE.port}}` is a port of a service of this stack"),
+        BadExpression::OnlyInTasks => new(format!("{whole} is for tasks"))
+            .at(at, "not in a task")
+            .help("a service that wants the time of its start asks `date` in a `shell`"),
+        BadExpression::OnlyInServices => new(format!("{whole} is for services"))
+            .at(at, "not in a service")
+            .help("only services have copies"),
         BadExpression::TooLate => new(format!("{whole} is not known yet"))
-            .at(at, "this must be known before anything is started"),
+            .at(at, "this must be known before anything is started")
+            .help("`{{env.KEY}}`, `{{name}}` and `{{stack.dir}}` are known at once"),
     }
 }

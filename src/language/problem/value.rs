@@ -27,6 +27,7 @@ pub(super) fn describe(
             Description::new("bad-value", format!("`{of}` cannot be `{text}`"))
                 .at(at, format!("{} will do", or(&all)))
                 .maybe_help(near(text, &spec.choices))
+                .help(format!("write {}", or(&all)))
         }
         BadValue::Duration => {
             Description::new("bad-time", format!("`{}` is no time", shown(value)))
@@ -41,6 +42,7 @@ pub(super) fn describe(
             Description::new("bad-signal", format!("there is no signal `{text}`"))
                 .at(at, "a name such as `SIGTERM`")
                 .maybe_help(near(text, &names))
+                .help("names are those of `kill -l`: `SIGTERM`, `SIGINT`, `SIGHUP`")
         }
         BadValue::Name => {
             let suggestion = name::suggestion(text);
@@ -48,21 +50,24 @@ pub(super) fn describe(
             Description::new("bad-name", format!("`{text}` cannot be a name"))
                 .at(at, "small letters, digits, `-` and `_`")
                 .maybe_help(help)
+                .help("for example `api-2`")
         }
-        BadValue::Empty => {
-            Description::new("bad-value", format!("`{of}` cannot be empty")).at(at, "nothing in it")
-        }
+        BadValue::Empty => Description::new("bad-value", format!("`{of}` cannot be empty"))
+            .at(at, "nothing in it")
+            .help("give it a value, or take it out"),
         BadValue::Range(range) => {
             let shown = shown(value);
             Description::new("bad-value", format!("`{of}` cannot be {shown}"))
                 .at(at, format!("{range} will do"))
+                .help(format!("write a number: {range}"))
         }
         BadValue::Schedule(reason) => Description::new("bad-schedule", "this is no schedule")
             .at(at, reason)
             .help("minute, hour, day of month, month, day of week: `*/5 * * * *`"),
         BadValue::Version => {
             Description::new("bad-version", format!("`{text}` is no version requirement"))
-                .at(at, "such as `>=18` or `>=1.2, <2`")
+                .at(at, "no number to compare with")
+                .help("such as `>=18` or `>=1.2, <2`")
         }
     }
 }
@@ -92,11 +97,15 @@ fn wrong_type(of: &str, spec: &ValueSpec, value: &KdlValue, at: Span) -> Descrip
         KdlValue::Integer(_) | KdlValue::Float(_) | KdlValue::Bool(_) if takes("string") => {
             Some(format!("in quotes: `\"{}\"`", shown(value).trim_start_matches('#')))
         }
+        KdlValue::Integer(number @ (0 | 1)) if takes("boolean") => {
+            Some(format!("write `{}`", if *number == 1 { "#true" } else { "#false" }))
+        }
         _ => None,
     };
     Description::new("wrong-type", format!("`{of}` takes {}, not {is}", or(&wanted)))
         .at(at, is)
         .maybe_help(help)
+        .help(format!("write {}", or(&wanted)))
 }
 
 fn is_boolean(text: &str) -> bool {

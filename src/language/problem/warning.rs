@@ -10,6 +10,8 @@ pub(in crate::language) enum Warning {
     PortWithoutNeed { user: String, owner: String, text: String, at: Span },
     /// `alive` with `restart "never"`.
     AliveWithoutRestart { alive: Span, never: Span },
+    /// Something that nothing carries out yet: `api.replicas`.
+    NoEffect { path: String, at: Span },
     /// A port under 1024.
     LowPort { number: u16, at: Span },
 }
@@ -27,10 +29,17 @@ impl Warning {
                 Description::new("alive-never", "`alive` restarts, `restart \"never\"` does not")
                     .at(*alive, "an unhealthy service stays as it is")
                     .at(*never, "because of this")
+                    .help("take one of them out")
             }
             Self::LowPort { number, at } => {
                 Description::new("low-port", format!("port {number} is privileged"))
                     .at(*at, "under 1024: for root only on most systems")
+                    .help(format!("take one from 1024 on, say {}", u32::from(*number) + 8000))
+            }
+            Self::NoEffect { path, at } => {
+                Description::new("no-effect", format!("`{path}` has no effect yet"))
+                    .at(*at, "read and checked, and not carried out")
+                    .help("leave it out, or do without it for now")
             }
         }
     }

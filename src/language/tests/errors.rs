@@ -1,7 +1,7 @@
 //! Every problem as its user sees it: plain, 80 columns.
 
 use super::{folder, load_in, options};
-use crate::language::{Look, Options, render};
+use crate::language::{Look, Options, data, render};
 
 /// What a stack of these files is told, warnings included.
 fn told(files: &[(&str, &str)], options: &Options) -> String {
@@ -10,6 +10,9 @@ fn told(files: &[(&str, &str)], options: &Options) -> String {
         Ok(loaded) => loaded.warnings,
         Err(reports) => reports,
     };
+    for data in reports.iter().filter_map(data) {
+        assert!(data.help.is_some_and(|help| !help.is_empty()), "no mend: {}", data.message);
+    }
     let look = Look { width: 80, color: false };
     let rendered: Vec<String> = reports.iter().map(|report| render(report, look)).collect();
     let root = dir.path().canonicalize().expect("there").display().to_string();
@@ -48,7 +51,7 @@ told! {
     values: "service \"a\" {\n    run \"x {{prot}} {{b.prt}} {{c.port}} {{port.htp}} {{now}} {{b}}\"\n    port 8000 name=\"http\"\n    dir \"{{port}}\"\n    describe \"{{env.NO}} {{env.EMPTY}}\"\n    url \"{{ open\"\n}\nservice \"b\" { run \"y {{port}} {{ replica }}\"; port 81; port 9000 }\nservice \"c\" { run \"z {{port}}\" }\ntask \"t\" { run \"x {{replica}} {{port}}\" }\n";
     open_values: "service \"a\" { run \"x\"; port \"auto\"; cleanup \"{{port}}.pid\"; ready { prints \"on {{port}}\" } }\n";
     ports: "service \"a\" { run \"x\"; port 8000; port \"{{env.HOME}}\" }\nservice \"b\" { run \"x\"; port 8000 }\nservice \"c\" { run \"x\"; port 9000; port 9000 name=\"again\" }\nservice \"d\" { run \"x\"; port 65535; replicas 2 }\n";
-    checks: "service \"a\" { run \"x\"; ready { tcp; http \"/\"; tcp \"web\" } }\nservice \"b\" { run \"x\"; port 8000 name=\"http\"; ready { tcp \"htp\"; http \"health\"; http \"http://x/\" port=\"http\"; prints \"(\" } }\n";
+    checks: "service \"a\" { run \"x\"; ready { tcp; http \"/\"; tcp \"web\" } }\nservice \"c\" { run \"x\"; port 9000; ready { tcp 9001 }; alive { tcp 9000 } }\nservice \"d\" { external #true; ready { tcp 5432 } }\nservice \"b\" { run \"x\"; port 8000 name=\"http\"; ready { tcp \"htp\"; http \"health\"; http \"http://x/\" port=\"http\"; prints \"(\" } }\n";
     cycle: "service \"api\" {\n    needs \"worker\"\n    run \"x\"\n}\nservice \"worker\" {\n    needs \"db\" \"migrate\"\n    run \"x\"\n}\ntask \"migrate\" {\n    needs \"api\"\n    run \"x\"\n}\nservice \"db\" { run \"x\" }\n";
     cycle_of_one: "service \"a\" { needs \"a\"; run \"x\" }\nservice \"b\" { needs \"g\"; run \"x\" }\ngroup \"g\" \"a\" \"b\"\n";
     cycle_of_groups: "service \"a\" { run \"x\" }\ngroup \"g\" \"a\" \"h\"\ngroup \"h\" \"g\"\n";
@@ -57,6 +60,8 @@ told! {
     outside: "service \"a\" { run \"x\"; cleanup \"../x\" \"/tmp/y\" \"in/../..\" \".\" \"ok\" }\ntask \"t\" { run \"x\"; keep \"../*.sql\" newest=1; keep \"x\" }\n";
     globs: "service \"a\" { run \"x\"; watch \"src/[\" signal=\"SIGHUP\" task=\"t\"; cleanup \"{a\" }\ntask \"t\" { run \"x\" }\n";
     warnings: "service \"db\" { run \"x\"; port 80 }\nservice \"api\" { run \"x {{db.port}}\"; restart \"never\"; alive { run \"true\" } }\n";
+    not_in_force: "service \"a\" { run \"x\" }\ntemplate \"idle\" { run \"a | b {{port}} {{nope}}\"; needs \"zz\"; dir \"nowhere\"; describe \"{{env.NO}}\" }\nprofile \"p\" {\n    env-file \"no.env\"\n    service \"a\" { needs \"mail\" \"zy\"; cleanup \"..\"; run \"{{env.NO}} {{mail.port}}\" }\n}\nprofile \"q\" { service \"mail\" { run \"x\"; port 2500 } }\n";
+    without_effect: "service \"a\" {\n    run \"x\"\n    replicas 2\n    port 8000 share=#true\n}\n";
     only_in_a_profile: "service \"a\" { run \"x\"; needs \"mail\" }\nprofile \"dev\" { service \"mail\" { run \"x\" } }\n";
     missing_semicolon: "service \"a\" { run \"x\" port 80 }\nservice \"b\" { ready { tcp 80 http \"/\" }; run \"x\" }\n";
     single_quotes: "service \"a\" { run 'x y' }\n";

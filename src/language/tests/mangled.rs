@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{folder, load_in, options};
-use crate::language::{Look, fmt, render, scan};
+use crate::language::{Look, data, fmt, render, scan};
 
 const SHOP: &str = include_str!("shop.kdl");
 
@@ -88,4 +88,69 @@ proptest! {
             prop_assert_eq!(before.to_string(), after.to_string());
         }
     }
+}
+
+/// A text without one of its bytes (or characters), with one doubled, with two swapped.
+fn slips(text: &str) -> impl Iterator<Item = String> {
+    let chars: Vec<char> = text.chars().collect();
+    let string = |chars: &[char]| chars.iter().collect::<String>();
+    (0..chars.len()).flat_map(move |at| {
+        let (mut less, mut more, mut swapped) = (chars.clone(), chars.clone(), chars.clone());
+        less.remove(at);
+        more.insert(at, chars[at]);
+        swapped.swap(at, (at + 1).min(chars.len() - 1));
+        [string(&less), string(&more), string(&swapped)]
+    })
+}
+
+/// The same by lines.
+fn slips_of_lines(text: &str) -> impl Iterator<Item = String> {
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    (0..lines.len()).flat_map(move |at| {
+        let (mut less, mut more, mut swapped) = (lines.clone(), lines.clone(), lines.clone());
+        less.remove(at);
+        more.insert(at, lines[at].clone());
+        swapped.swap(at, (at + 1).min(lines.len() - 1));
+        [less, more, swapped].map(|lines| lines.join("\n"))
+    })
+}
+
+/// Whatever slips, every problem has its place and its mend, few follow from one slip, and what
+/// else is wrong is still told.
+#[test]
+fn every_slip_is_told_at_its_place() {
+    // What is wrong besides stands first and last.
+    let wrong = |name: &str| format!("service \"{name}\" {{ run \"x\"; prot 1 }}\n");
+    let dir = folder(&[("api/x", ""), ("web/x", "")]);
+    let (mut total, mut most) = (0, (0, String::new()));
+    let mut lost = Vec::new();
+    // Bytes are many: every seventh in a debug build is enough to meet every kind of slip.
+    let texts = slips(SHOP).step_by(7).chain(slips_of_lines(SHOP));
+    for text in texts {
+        let text = format!("{}{text}\n{}", wrong("first"), wrong("last"));
+        std::fs::write(dir.path().join("stack.kdl"), &text).expect("written");
+        let reports = load_in(dir.path(), &options()).expect_err("two errors are planted");
+        let all: Vec<_> = reports.iter().filter_map(data).collect();
+        for one in &all {
+            let line = one.line.unwrap_or_else(|| panic!("no place: {}\n{text}", one.message));
+            assert!(line <= text.lines().count() + 1, "{}\n{text}", one.message);
+            assert!(one.help.is_some(), "no mend: {}", one.message);
+        }
+        let planted = all.iter().filter(|one| one.message == "unknown node `prot`").count();
+        // A third one may slip in.
+        if planted < 2 {
+            lost.push(text.clone());
+        }
+        total += 1;
+        if all.len() > most.0 {
+            most = (all.len(), text);
+        }
+    }
+    assert!(most.0 <= 8, "{} problems of one slip:\n{}", most.0, most.1);
+    assert!(
+        lost.len() * 50 <= total,
+        "{} of {total} hide others:\n{}",
+        lost.len(),
+        lost.join("\n====\n")
+    );
 }

@@ -4,6 +4,7 @@ mod documents;
 mod errors;
 mod folders;
 mod mangled;
+mod recovery;
 mod vocabulary;
 mod whole;
 

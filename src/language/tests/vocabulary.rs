@@ -11,7 +11,7 @@ use crate::{
 /// What every node needs around it, in the stack `s` that it is tried in.
 const AROUND: &str = r#"
 stack "s"
-service "postgres" { run "x"; port 5432 }
+service "postgres" { run "x"; port 6432 }
 service "api" { run "x" }
 service "worker" { run "x" }
 task "build" { run "x" }
@@ -50,7 +50,7 @@ fn place(home: &str) -> Option<(&'static str, &'static str)> {
         "service" => ("service \"s\" { port 7000 name=\"first\"\n", "\nBODY }"),
         "task" => ("task \"s\" {\n", "\nBODY }"),
         "defaults" => ("service \"s\" { run \"x\"; alive { run \"x\" } }\ndefaults {\n", "\n}"),
-        "ready" => ("service \"s\" { run \"x\"; port 6432 name=\"http\"; ready {\n", "\n} }"),
+        "ready" => ("service \"s\" { run \"x\"; port 5432 name=\"http\"; ready {\n", "\n} }"),
         "http" => ("service \"s\" { run \"x\"; port 80; ready { http \"/\" {\n", "\n} } }"),
         "watch" => ("service \"s\" { run \"x\"; watch \"*\" {\n", "\n} }"),
         "stop" => ("service \"s\" { run \"x\"; stop {\n", "\n} }"),

@@ -1,8 +1,10 @@
 //! Linux: pidfds, `/proc`, epoll, splice and INET_DIAG.
 
+mod cgroup;
 mod describe;
 mod diag;
 mod folder_watch;
+mod oom;
 mod poller;
 mod ports;
 mod process;
@@ -12,16 +14,18 @@ mod stats;
 mod table;
 mod transfer;
 
+pub use cgroup::{Cgroup, Cgroups};
 pub use describe::{Description, command_line, describe, predicament};
 pub use folder_watch::FolderWatch;
+pub use oom::{oom_killed, oom_kills};
 pub use poller::{Poller, Readiness};
 pub use ports::{holders, listeners};
-pub use process::{ProcId, Process};
+pub use process::{ProcId, Process, descendants};
 pub use setup::{
     become_subreaper, children, keep_descriptors_from, lower_own_priority, raise_open_files,
     restore_open_files,
 };
 pub use spawn::spawn;
-pub use stats::{oom_kills, stats};
+pub use stats::stats;
 pub use table::{Entry, Table, held_pipe};
 pub use transfer::{peek_bytes, transfer};

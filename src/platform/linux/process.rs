@@ -3,13 +3,20 @@
 use std::{
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+    time::Duration,
 };
 
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::{
+    process::{Pid, PidfdFlags, pidfd_open},
+    time::{ClockId, clock_gettime},
+};
 use serde::{Deserialize, Serialize};
 
 use super::table::Entry;
-use crate::model::{Exit, Signal};
+use crate::{
+    event::Tick,
+    model::{Exit, Signal},
+};
 
 /// Which process: its number is used again after its end, number and start time together are
 /// not, within one boot of the machine.
@@ -27,11 +34,41 @@ impl ProcId {
         Entry::read(pid).map(|entry| entry.id)
     }
 
-    /// When it started, since boot, as far as clock ticks tell.
-    pub fn started(self) -> crate::event::Tick {
+    /// When it started, by [`crate::platform::now`], as far as clock ticks tell. The kernel counts
+    /// them from boot, with the time that the machine has slept since; that is left out.
+    pub fn started(self) -> Tick {
         let per_second = rustix::param::clock_ticks_per_second().max(1);
-        crate::event::Tick(std::time::Duration::from_millis(self.start * 1000 / per_second))
+        let started = Duration::from_millis(self.start.saturating_mul(1000) / per_second);
+        Tick(started.saturating_sub(slept()))
     }
+}
+
+/// How long the machine has slept since boot (clock_gettime(2): CLOCK_BOOTTIME goes on meanwhile,
+/// CLOCK_MONOTONIC does not).
+fn slept() -> Duration {
+    let since_boot = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
+    since_boot(ClockId::Boottime).saturating_sub(since_boot(ClockId::Monotonic))
+}
+
+/// The children of a process, their children, and so on (proc_pid_children(5)): cheap, and only
+/// as good as a list can be of those who come and go.
+pub fn descendants(pid: u32) -> Vec<ProcId> {
+    let mut found: Vec<ProcId> = Vec::new();
+    let mut parents = vec![pid];
+    while let Some(parent) = parents.pop() {
+        let threads = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten();
+        for thread in threads.flatten() {
+            let list = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            let pids = list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
+            for child in pids.filter_map(ProcId::of) {
+                if !found.contains(&child) {
+                    found.push(child);
+                    parents.push(child.pid);
+                }
+            }
+        }
+    }
+    found
 }
 
 /// A process that cannot be mistaken for another one.

@@ -125,6 +125,11 @@ unsafe fn prepare_and_execute(child: &mut Child<'_>) -> Stage {
                 return Stage::Limits;
             }
         }
+        if let Some(cgroup) = child.launch.cgroup
+            && libc::write(cgroup.as_raw_fd(), c"0".as_ptr().cast(), 1) < 0
+        {
+            return Stage::Cgroup;
+        }
         if let Some(person) = child.launch.user
             && !become_user(person)
         {
@@ -195,6 +200,7 @@ mod tests {
             fds: &[],
             open_files: None,
             terminal: false,
+            cgroup: None,
             user: None,
         })
     }

@@ -2,6 +2,7 @@
 //! as far as the system can, slower, and with the small gaps that a process known by its number
 //! alone leaves.
 
+mod cgroup;
 mod folder_watch;
 mod people;
 mod poller;
@@ -12,11 +13,12 @@ mod spawn;
 mod table;
 mod transfer;
 
+pub use cgroup::{Cgroup, Cgroups};
 pub use folder_watch::FolderWatch;
-pub use people::{Description, command_line, describe, oom_kills, predicament, stats};
+pub use people::{Description, command_line, describe, oom_killed, oom_kills, predicament, stats};
 pub use poller::{Poller, Readiness};
 pub use ports::{holders, listeners};
-pub use process::{ProcId, Process};
+pub use process::{ProcId, Process, descendants};
 pub use setup::{
     become_subreaper, children, keep_descriptors_from, lower_own_priority, raise_open_files,
     restore_open_files,

@@ -71,3 +71,8 @@ fn cpu_time(text: &str) -> Option<Duration> {
 pub fn oom_kills() -> u64 {
     0
 }
+
+/// Whether the system has ended this process because memory ran out: not told here.
+pub fn oom_killed(_: u32) -> Option<bool> {
+    None
+}

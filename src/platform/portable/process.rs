@@ -4,11 +4,11 @@ use std::{io, os::fd::BorrowedFd};
 
 use serde::{Deserialize, Serialize};
 
-use super::Entry;
+use super::{Entry, Table};
 use crate::{
     event::Tick,
     model::{Exit, Signal},
-    platform::signals,
+    platform::{relatives, signals},
 };
 
 /// Which process: number and start time together are not used again.
@@ -30,6 +30,13 @@ impl ProcId {
     pub fn started(self) -> Tick {
         Tick::default()
     }
+}
+
+/// The children of a process, their children, and so on.
+pub fn descendants(pid: u32) -> Vec<ProcId> {
+    let Ok(table) = Table::read() else { return Vec::new() };
+    let family = relatives(&table, pid);
+    family.iter().map(|entry| entry.id).filter(|id| id.pid != pid).collect()
 }
 
 /// A process that is looked at again before each signal.

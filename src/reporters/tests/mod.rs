@@ -2,6 +2,7 @@
 
 mod progress;
 mod replay;
+mod steps;
 mod views;
 
 use jiff::Timestamp;
@@ -95,19 +96,19 @@ fn shop_starts() -> Vec<Record> {
         record(1, "api", waiting(&["postgres", "migrate"])),
         record(1, "web", waiting(&["api"])),
         record(1, "migrate", waiting(&["postgres"])),
-        record(4, "postgres", Event::Spawned { pid: 101 }),
-        record(5, "mailpit", Event::Spawned { pid: 102 }),
+        record(4, "postgres", Event::Spawned { pid: 101, log: None }),
+        record(5, "mailpit", Event::Spawned { pid: 102, log: None }),
         record(20, "postgres", checked("tcp 5432", "connection refused")),
         record(30, "mailpit", Event::Ready { after_ms: 30 }),
         record(900, "postgres", Event::Ready { after_ms: 900 }),
-        record(901, "migrate", Event::Running { pid: 103 }),
+        record(901, "migrate", Event::Running { pid: 103, log: None }),
         record(1500, "migrate", Event::Done { after_ms: 599 }),
         record(1501, "api", Event::Starting),
-        record(1505, "api", Event::Spawned { pid: 104 }),
+        record(1505, "api", Event::Spawned { pid: 104, log: None }),
         record(1700, "api", checked("GET /health", "503")),
         record(2705, "api", Event::Ready { after_ms: 1204 }),
         record(2706, "web", Event::Starting),
-        record(2710, "web", Event::Spawned { pid: 105 }),
+        record(2710, "web", Event::Spawned { pid: 105, log: None }),
         record(3400, "web", Event::Ready { after_ms: 694 }),
     ]
 }

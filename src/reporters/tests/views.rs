@@ -117,7 +117,7 @@ fn without_a_terminal_there_is_a_line_a_change() {
                 let row = &board.rows[index];
                 lines.extend(view_settled(row, board.name_width()));
             }
-            Some(Change::Notice { .. }) | None => {}
+            Some(Change::StepEnded { .. } | Change::Notice { .. }) | None => {}
         }
     }
     let shown = lines.join("\n");
@@ -215,8 +215,12 @@ fn lines_of_logs() {
     let show = |style, theme| {
         let mut printer = logs::LogPrinter::new(style, theme, TimeZone::UTC, names.into_iter());
         let mut bytes = Vec::new();
-        printer.line(&mut bytes, "api", at(5), b"\x1b[31mred\x1b[0m\x1b[2J \xff\r");
-        printer.line(&mut bytes, "postgres", at(6), b"ready");
+        for (name, second, text) in
+            [("api", 5, &b"\x1b[31mred\x1b[0m\x1b[2J \xff\r"[..]), ("postgres", 6, b"ready")]
+        {
+            let piece = logs::Piece { name, at: at(second), text, begins: true, ends: true };
+            printer.piece(&mut bytes, &piece);
+        }
         String::from_utf8_lossy(&bytes).into_owned()
     };
     let prefixed = |times| logs::Style::Prefixed { names: true, times };

@@ -5,8 +5,10 @@ mod ports;
 mod process;
 mod program;
 mod pty;
+mod readme;
 mod stack;
 mod stranger;
+mod tracer;
 mod wait;
 
 pub(crate) use http::{get, post};
@@ -15,6 +17,7 @@ pub(crate) use program::{Ran, Running};
 pub(crate) use pty::Terminal;
 pub(crate) use stack::Stack;
 pub(crate) use stranger::Stranger;
+pub(crate) use tracer::Traced;
 pub(crate) use wait::{eventually, wait_for};
 
 use std::{
@@ -66,13 +69,28 @@ pub(crate) fn have(programs: &[&str]) -> bool {
 /// Whether this is an ordinary user, as PostgreSQL demands.
 #[must_use]
 pub(crate) fn ordinary_user() -> bool {
-    !rustix::process::geteuid().is_root() || skip("PostgreSQL refuses root: use an ordinary user")
+    !rustix::process::geteuid().is_root() || skip("its database refuses root: use an ordinary user")
 }
 
 /// Whether this is root, who may mount file systems.
 #[must_use]
 pub(crate) fn root() -> bool {
-    rustix::process::geteuid().is_root() || note("it mounts a file system: run it as root, too")
+    root_for("it mounts a file system")
+}
+
+/// Whether this is root, who may do what is said here.
+#[must_use]
+pub(crate) fn root_for(what: &str) -> bool {
+    rustix::process::geteuid().is_root() || note(&format!("{what}: run it as root, too"))
+}
+
+/// Whether this user may look into processes that it has not started, as debuggers do.
+#[must_use]
+pub(crate) fn may_trace() -> bool {
+    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    rustix::process::geteuid().is_root()
+        || matches!(scope.trim(), "" | "0")
+        || note("this system lets nobody trace others' children: run it as root, too")
 }
 
 /// Says that a scenario does not run for this user: a visible line, in CI too.

@@ -88,6 +88,11 @@ impl Terminal {
         lock(&self.window).master = None;
     }
 
+    /// The program's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for the program's end; its exit status, if no signal ended it.
     #[track_caller]
     pub(crate) fn ends(&mut self) -> Option<i32> {

@@ -1,7 +1,9 @@
 //! A stack in a folder of its own, driven through the real binary.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     io::{self, Write},
     path::{Path, PathBuf},
     process::Command,
@@ -12,6 +14,8 @@ use std::{
     thread,
 };
 
+use ignore::WalkBuilder;
+use regex::{Captures, Regex};
 use serde_json::Value;
 use stackrun::platform::Places;
 use tempfile::TempDir;
@@ -27,6 +31,8 @@ use super::{
     wait::{PATIENCE, eventually, wait_for},
 };
 
+const BINARY: &str = env!("CARGO_BIN_EXE_stackrun");
+
 /// A stack, its folder, and everything that was started for it.
 ///
 /// Dropping it brings the stack down and demands that no process of it is left.
@@ -34,6 +40,8 @@ use super::{
 pub(crate) struct Stack {
     folder: TempDir,
     ports: [OnceLock<Lease>; 32],
+    /// The fixed ports in the file that this is a copy of: the first is replaced by `@0`, and so on.
+    declared: Vec<u16>,
     /// In the environment of every command, and so of everything that is started by one.
     cookie: String,
 }
@@ -46,27 +54,59 @@ impl Stack {
         stack
     }
 
-    /// The same from a folder of the repository: its `stack.kdl` with every fixed port replaced by
-    /// a free one, and those of `files` that git would keep.
-    pub(crate) fn copy_of(from: &str, files: &[&str]) -> Self {
-        let stack = Self::empty();
-        let from = repository().join(from);
+    /// A copy of some files of the repository, with every fixed port of its `stack.kdl` replaced by
+    /// a free one.
+    pub(crate) fn copy_of(files: &[&str]) -> Self {
+        let mut stack = Self::empty();
         for file in files {
-            let to = stack.path(file);
-            fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
-            fs::copy(from.join(file), to).unwrap_or_else(|error| panic!("{file}: {error}"));
+            stack.copy(&repository().join(file), file);
         }
-        let text = fs::read_to_string(from.join("stack.kdl")).expect("its stack.kdl");
-        let mut next = 0;
-        let lines = text.lines().map(|line| match line.trim_start().strip_prefix("port ") {
-            Some(_) => {
-                next += 1;
-                format!("port @{}", next - 1)
-            }
-            None => line.to_owned(),
-        });
-        stack.write(&lines.collect::<Vec<_>>().join("\n"));
+        stack.free_ports();
         stack
+    }
+
+    /// The same of a folder of `examples`: all that git would keep.
+    pub(crate) fn example(name: &str) -> Self {
+        let mut stack = Self::empty();
+        let from = repository().join("examples").join(name);
+        let files = WalkBuilder::new(&from).hidden(false).require_git(false).build();
+        for file in files.map(|file| file.expect("a readable example").into_path()) {
+            if file.is_file() {
+                let name = file.strip_prefix(&from).expect("a file in it");
+                stack.copy(&file, name.to_str().expect("a name in UTF-8"));
+            }
+        }
+        stack.free_ports();
+        stack
+    }
+
+    fn copy(&self, from: &Path, name: &str) {
+        let to = self.path(name);
+        fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+        fs::copy(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    }
+
+    fn free_ports(&mut self) {
+        let text = self.read("stack.kdl");
+        let fixed = Regex::new(r"(?m)^(\s*port )(\d+)").expect("a pattern");
+        self.declared =
+            fixed.captures_iter(&text).map(|found| found[2].parse().expect("a port")).collect();
+        let mut index = 0;
+        let replaced = fixed.replace_all(&text, |found: &Captures<'_>| {
+            index += 1;
+            format!("{}@{}", &found[1], index - 1)
+        });
+        self.write(&replaced);
+    }
+
+    /// A text about the stack that this is a copy of, with the ports of the copy.
+    pub(super) fn with_ports(&self, text: &str) -> String {
+        let number = Regex::new(r"\b\d{4,5}\b").expect("a pattern");
+        let replaced = number.replace_all(text, |found: &Captures<'_>| {
+            let index = self.declared.iter().position(|port| found[0] == port.to_string());
+            index.map_or_else(|| found[0].to_owned(), |index| self.port(index).to_string())
+        });
+        replaced.into_owned()
     }
 
     fn empty() -> Self {
@@ -74,7 +114,7 @@ impl Stack {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = tempfile::Builder::new().prefix("sr-").tempdir_in("/tmp").expect("a folder");
         let cookie = format!("STACKRUN_TEST={}-{number}", std::process::id());
-        Self { folder, ports: Default::default(), cookie }
+        Self { folder, ports: Default::default(), declared: Vec::new(), cookie }
     }
 
     /// The stack's folder.
@@ -101,7 +141,10 @@ impl Stack {
 
     /// Replaces the stack file; see [`Stack::new`] for what may stand in it.
     pub(crate) fn write(&self, text: &str) {
-        let mut text = text.replace("@testbed", &testbed().display().to_string());
+        let mut text = text.to_owned();
+        if text.contains("@testbed") {
+            text = text.replace("@testbed", &testbed().display().to_string());
+        }
         // From the last one on, because `@1` also begins `@10`.
         for index in (0..self.ports.len()).rev() {
             let name = format!("@{index}");
@@ -126,12 +169,23 @@ impl Stack {
 
     /// The binary with these arguments, in the stack's folder and a clean environment.
     pub(crate) fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stackrun"));
-        command.args(line.split_whitespace()).current_dir(self.folder()).env_clear();
+        let mut command = self.program(BINARY);
+        command.args(line.split_whitespace());
+        command
+    }
+
+    /// A program in the stack's folder and the same environment, in which `stackrun` is known.
+    pub(crate) fn program(&self, name: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(name);
+        command.current_dir(self.folder()).env_clear();
         // What compilers and npm need to find themselves and their caches.
-        for key in ["PATH", "HOME", "USER", "LOGNAME", "CARGO_HOME", "RUSTUP_HOME"] {
+        for key in ["HOME", "USER", "LOGNAME", "CARGO_HOME", "RUSTUP_HOME"] {
             command.envs(env::var_os(key).map(|value| (key, value)));
         }
+        let own = Path::new(BINARY).parent().expect("its folder").to_owned();
+        let path = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths(env::split_paths(&path).chain([own])).expect("a search path");
+        command.env("PATH", path);
         command.env("LANG", "C.UTF-8").env("TERM", "xterm-256color");
         command.envs(self.cookie.split_once('='));
         command
@@ -142,6 +196,11 @@ impl Stack {
         let mut command = Command::new(testbed());
         command.args(words).envs(self.cookie.split_once('=')).envs(env.iter().copied());
         Stranger::start(command.current_dir(self.folder()))
+    }
+
+    /// Any program as one that has nothing to do with the stack, in the stack's folder.
+    pub(crate) fn foreign(&self, command: &mut Command) -> Stranger {
+        Stranger::start(command.envs(self.cookie.split_once('=')).current_dir(self.folder()))
     }
 
     /// Starts `stackrun LINE`.

@@ -59,6 +59,49 @@ fn an_upgrade_restarts_nothing_and_exits_stay_exact() {
     stack.down();
 }
 
+#[test]
+fn an_upgrade_during_a_start_and_a_stop_goes_on_with_both() {
+    let stack = Stack::new(
+        r#"
+        service "db"   { run "@testbed lock db.lock counted db.starts"; ready { shell "test -e go" } }
+        service "api"  { needs "db"; run "@testbed lock api.lock counted api.starts" }
+        service "slow" { run "@testbed lock slow.lock mark slow.txt slow slow-stop 60000"; stop grace="2m" }
+        task "made"    { shell "while ! test -e go; do sleep 0.02; done; echo made >> made.txt" }
+        "#,
+    );
+    stack.run("up slow").exits(0);
+    eventually("its start", || stack.read("slow.txt").contains("start"));
+    let slow = stack.process("slow");
+    let up = stack.start("up");
+    let made = stack.start("run made");
+    stack.reaches("db", "starting");
+    let restart = stack.start("restart slow");
+    eventually("its stop", || stack.read("slow.txt").contains("term"));
+    let db = stack.pid("db");
+    let supervisor = stack.supervisor();
+    for _ in 0..2 {
+        stack.run("upgrade").exits(0).says("nothing was restarted");
+    }
+    assert_ne!(stack.supervisor().pid, supervisor.pid);
+    assert_eq!((stack.state("db").as_str(), stack.state("api").as_str()), ("starting", "waiting"));
+    assert_eq!(stack.state("slow"), "stopping");
+    assert_eq!(stack.pid("db"), db);
+    stack.put("go", "");
+    slow.kill();
+    for command in [up, made, restart] {
+        command.ends().exits(0);
+    }
+    assert_eq!(stack.pid("db"), db);
+    for (file, text) in [("db.starts", "."), ("api.starts", "."), ("made.txt", "made\n")] {
+        assert_eq!(stack.read(file), text, "{file}");
+    }
+    assert_eq!(stack.read("slow.txt").matches("start").count(), 2);
+    for name in ["db", "api", "slow"] {
+        assert_eq!(stack.read(&format!("{name}.lock.violations")), "", "{name}");
+    }
+    stack.process("slow").kill();
+}
+
 /// The messages that are in every version the same, as bytes.
 #[test]
 fn any_other_version_can_ask_for_the_upgrade() {

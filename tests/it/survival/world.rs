@@ -84,9 +84,8 @@ fn lives_on_after_both_are_killed(stack: &Stack, before: [u32; 2]) {
 struct Mounted<'a>(&'a Path);
 
 impl<'a> Mounted<'a> {
-    fn tmpfs(at: &'a Path, size: &str) -> Self {
-        let data = std::ffi::CString::new(format!("size={size}")).expect("no zero");
-        mount("stackrun-test", at, "tmpfs", MountFlags::empty(), &*data).expect("a mount");
+    fn tmpfs(at: &'a Path, options: &std::ffi::CStr) -> Self {
+        mount("stackrun-test", at, "tmpfs", MountFlags::empty(), options).expect("a mount");
         Self(at)
     }
 }
@@ -105,7 +104,7 @@ fn as_root_a_full_disk_stops_no_service() {
     let stack = Stack::new(TWO);
     let state = stack.path(".stackrun");
     fs::create_dir(&state).expect("a folder");
-    let mounted = Mounted::tmpfs(&state, "1M");
+    let mounted = Mounted::tmpfs(&state, c"size=1M,mode=755");
     stack.up();
     let before = pids(&stack);
     // The rest of the disk is somebody else's.
@@ -124,13 +123,43 @@ fn as_root_a_full_disk_stops_no_service() {
 }
 
 #[test]
+fn as_root_a_full_inode_table_stops_no_service() {
+    if !root() {
+        return;
+    }
+    let mut text = TWO.to_owned();
+    text += r#"service "late" { autostart #false; run "@testbed tick 2" }"#;
+    let stack = Stack::new(&text);
+    let state = stack.path(".stackrun");
+    fs::create_dir(&state).expect("a folder");
+    let mounted = Mounted::tmpfs(&state, c"nr_inodes=40,mode=755");
+    stack.up();
+    let before = pids(&stack);
+    let mut others = (0..).map(|number| state.join(format!("other-{number}")));
+    let taken = others.find(|path| fs::write(path, "").is_err()).expect("no room for more");
+    assert!(!taken.exists());
+    lives_on(&stack, before);
+    // It has no log yet, and there is no room for one.
+    stack.run("up late").exits(0);
+    eventually("a word about it", || notices(&stack, "late.log: No space left") > 0);
+    assert_eq!(stack.state("late"), "ready");
+    for number in 0..3 {
+        fs::remove_file(state.join(format!("other-{number}"))).expect("there is room again");
+    }
+    eventually("its log", || stack.run("logs late --raw").out.contains("line "));
+    assert_eq!(notices(&stack, "late.log: No space left"), 1);
+    stack.down();
+    drop(mounted);
+}
+
+#[test]
 fn as_root_a_read_only_folder_stops_no_service() {
     if !root() {
         return;
     }
     let stack = Stack::new(r#"service "db" { run "@testbed listen {{port}}"; port @0 }"#);
     let text = stack.read("stack.kdl");
-    let mounted = Mounted::tmpfs(stack.folder(), "1M");
+    let mounted = Mounted::tmpfs(stack.folder(), c"size=1M,mode=755");
     stack.put("stack.kdl", &text);
     mount_remount(stack.folder(), MountFlags::RDONLY, c"").expect("it is read-only");
     stack.up();

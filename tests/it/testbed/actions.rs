@@ -105,6 +105,11 @@ pub(crate) fn main() {
                     fail("not yet");
                 }
             }
+            "trace" => {
+                let (pid, file) = (number(&arg()), arg());
+                trace(pid, &file);
+            }
+            "grab" => grab(&arg()),
             "exit" => exit(i32::try_from(number(&arg())).unwrap_or(1)),
             _ => usage(&action),
         }
@@ -277,6 +282,41 @@ fn nanoseconds() -> u128 {
         now
     };
     Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0)).as_nanos()
+}
+
+/// Holds a process as a debugger does, one that lets nobody end before it has looked (ptrace(2)).
+fn trace(pid: u64, file: &str) {
+    let pid = i32::try_from(pid).unwrap_or(0);
+    // SAFETY: system calls on a number; `status` is a valid place.
+    let seized = unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, 0, libc::PTRACE_O_TRACEEXIT) == 0 };
+    append(file, if seized { "traced\n" } else { "refused\n" });
+    let mut status = 0;
+    // SAFETY: as above.
+    while seized && unsafe { libc::waitpid(pid, &raw mut status, libc::__WALL) } == pid {
+        let event = status >> 16;
+        let signal = libc::WSTOPSIG(status);
+        if !libc::WIFSTOPPED(status) || event == libc::PTRACE_EVENT_EXIT {
+            return;
+        }
+        let signal = if event == libc::PTRACE_EVENT_STOP { 0 } else { signal };
+        // SAFETY: as above.
+        unsafe { libc::ptrace(libc::PTRACE_CONT, pid, 0, signal) };
+    }
+}
+
+/// Wants a terminal for itself, with signals and all.
+fn grab(path: &str) {
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    let Ok(file) = file else { return println!("cannot open it") };
+    let terminal = std::os::fd::AsRawFd::as_raw_fd(&file);
+    // SAFETY: system calls on a descriptor that is open.
+    let (taken, foreground) = unsafe {
+        (
+            libc::ioctl(terminal, libc::TIOCSCTTY, 0) == 0,
+            libc::tcsetpgrp(terminal, libc::getpid()) == 0,
+        )
+    };
+    println!("taken {taken}, foreground {foreground}");
 }
 
 fn number(text: &str) -> u64 {

@@ -28,6 +28,8 @@
 //! allocate MIB      use this much memory
 //! counted FILE      one more byte in FILE: how often this was started
 //! fail-until N FILE exit 1 unless FILE has N bytes
+//! trace PID FILE    hold that process like a debugger that lets it not end; "traced" to FILE then
+//! grab TERMINAL     try to become that terminal's owner, print how it went
 //! exit CODE         end
 //! ```
 

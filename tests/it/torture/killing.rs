@@ -14,7 +14,8 @@ const STACK: &str = r#"
     service "job" { run "@testbed lock job.lock child tick\ 5 setsid tick 3" }
 "#;
 
-fn supervisor_and_keeper(stack: &Stack) -> (Option<Process>, Option<Process>) {
+/// Those of a stack, as far as they live.
+pub(super) fn supervisor_and_keeper(stack: &Stack) -> (Option<Process>, Option<Process>) {
     let keeper = stack.keeper_by_lock().and_then(Process::get);
     let of_keeper = |process: &Process| {
         process.command.contains(" supervisor ")

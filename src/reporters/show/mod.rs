@@ -1,0 +1,95 @@
+//! A service or task as resolved: every value, and where it was set.
+
+mod settings;
+mod texts;
+
+use super::theme::{Theme, Tone, pad};
+use crate::model::{Origin, Stack};
+
+/// A value of several words is shown in a column of at most this width.
+const WIDEST: usize = 48;
+
+/// A key of the stack file and its value, as it would stand there.
+struct Setting {
+    key: String,
+    value: String,
+    /// The keys by one of which its place is known; the first that is counts.
+    origins: Vec<String>,
+}
+
+impl Setting {
+    fn origin<'s>(&self, stack: &'s Stack, name: &str) -> Option<&'s Origin> {
+        let mut keys = self.origins.iter();
+        keys.find_map(|key| stack.origins.get(&format!("{name}.{key}")))
+    }
+
+    /// `stack.kdl:12`, `stack.kdl:3, template web`, `default`.
+    fn place(&self, stack: &Stack, name: &str) -> String {
+        let Some(origin) = self.origin(stack, name) else { return "default".into() };
+        let via = origin.via.as_ref().map(|via| format!(", {via}")).unwrap_or_default();
+        format!("{}:{}{via}", file_of(origin, stack), origin.line)
+    }
+}
+
+/// The file, seen from the stack's folder.
+fn file_of(origin: &Origin, stack: &Stack) -> String {
+    let file = origin.file.strip_prefix(&stack.dir).unwrap_or(&origin.file);
+    file.display().to_string()
+}
+
+fn settings(stack: &Stack, name: &str) -> Option<(&'static str, Vec<Setting>)> {
+    match (stack.service(name), stack.task(name)) {
+        (Some(service), _) => Some(("service", settings::of_service(service))),
+        (None, Some(task)) => Some(("task", settings::of_task(task))),
+        (None, None) => None,
+    }
+}
+
+/// The definition; `None` for a name that is neither service nor task. Within `columns` the place
+/// of a value that is too long for one line stands below it.
+pub fn show(stack: &Stack, name: &str, columns: Option<usize>, theme: Theme) -> Option<String> {
+    let (kind, settings) = settings(stack, name)?;
+    let width = settings.iter().map(|setting| setting.key.chars().count()).max().unwrap_or(0);
+    let values = settings.iter().map(|setting| console::measure_text_width(&setting.value));
+    let value_width = values.filter(|width| *width <= WIDEST).max().unwrap_or(0);
+    let mut text = format!("{kind} {}\n", theme.paint(Tone::Strong, name));
+    for setting in &settings {
+        let place = setting.place(stack, name);
+        let value = theme.plain_words(&setting.value);
+        let key = pad(&setting.key, width);
+        let value = pad(&value, value_width);
+        let whole = 6 + width + console::measure_text_width(&value) + place.chars().count();
+        let apart = match columns {
+            Some(columns) if whole > columns => format!("\n{}", " ".repeat(width + 4)),
+            _ => "  ".to_owned(),
+        };
+        let place = theme.paint(Tone::Faint, place);
+        text.push_str(&format!("  {key}  {}{apart}{place}\n", trimmed(&value, &apart)));
+    }
+    Some(text)
+}
+
+/// Without the space at its end, if a line ends there.
+fn trimmed<'v>(value: &'v str, apart: &str) -> &'v str {
+    if apart.starts_with('\n') { value.trim_end() } else { value }
+}
+
+/// The definition as data: `{"settings": [{"key": …, "value": …, "from": …}]}`; `file`, `line` and
+/// `via` are what `from` is made of, and null for a default.
+pub fn json(stack: &Stack, name: &str) -> Option<String> {
+    let (kind, settings) = settings(stack, name)?;
+    let setting = |setting: &Setting| {
+        let origin = setting.origin(stack, name);
+        serde_json::json!({
+            "key": setting.key,
+            "value": setting.value,
+            "from": setting.place(stack, name),
+            "file": origin.map(|origin| file_of(origin, stack)),
+            "line": origin.map(|origin| origin.line),
+            "via": origin.and_then(|origin| origin.via.as_ref()),
+        })
+    };
+    let settings: Vec<serde_json::Value> = settings.iter().map(setting).collect();
+    let json = serde_json::json!({ "format": 1, "name": name, "kind": kind, "settings": settings });
+    Some(format!("{json:#}\n"))
+}

@@ -1,0 +1,198 @@
+//! Tasks: when their windows open, and what their steps tell.
+
+use std::time::Duration;
+
+use stackrun::{
+    event::{Cause, Event},
+    lifecycle::{Input as Told, StepNews},
+    model::{Exit, Step, StepCommand, Task},
+    status::{ServiceState, TaskState},
+    supervisor::{How, Input, Refusal},
+};
+
+use crate::{
+    scenarios::{SECOND, program, ready_world, run, service, stack, task},
+    world::{Script, World},
+};
+
+fn undo() -> Step {
+    Step {
+        name: "undo".into(),
+        command: StepCommand::Command(program("undo")),
+        dir: "/stack".into(),
+        env: Default::default(),
+        stdin: None,
+        stdout: None,
+    }
+}
+
+/// db ← api, and a task that runs without api.
+fn with_window(change: impl FnOnce(&mut Task)) -> World {
+    let mut restore = task("restore", &["db"]);
+    restore.without = vec!["api".into()];
+    change(&mut restore);
+    let copy = Task { without: vec!["api".into()], ..task("copy", &[]) };
+    ready_world(&stack(vec![service("db", &[]), service("api", &["db"])], vec![restore, copy]))
+}
+
+fn ask(world: &mut World, task: &str) -> stackrun::supervisor::OpId {
+    let stack = world.core.stack().clone();
+    world.ask(run(&stack, task))
+}
+
+fn stopped(world: &World, name: &str) -> bool {
+    world.order(|event| *event == Event::Stopping).contains(&name)
+}
+
+#[test]
+fn a_task_that_need_not_run_opens_no_window() {
+    let mut world = with_window(|task| task.inputs = vec!["/stack/*".into()]);
+    world.scripts.insert("restore".into(), Script { unchanged: true, ..Script::default() });
+    let op = ask(&mut world, "restore");
+    world.pass(10 * SECOND);
+    assert_eq!(world.how(op, "restore"), &How::Skipped);
+    assert!(!stopped(&world, "api"));
+
+    let mut world = with_window(|task| task.inputs = vec!["/stack/*".into()]);
+    world.scripts.insert("restore".into(), Script { unchanged: false, ..Script::default() });
+    let op = ask(&mut world, "restore");
+    world.pass(10 * SECOND);
+    assert!(matches!(world.how(op, "restore"), How::Ready { .. }));
+    assert!(stopped(&world, "api"));
+    assert_eq!(world.state("api"), ServiceState::Ready);
+}
+
+#[test]
+fn a_window_that_cannot_be_emptied_fails_the_run_and_lets_go() {
+    let mut world = with_window(|_| ());
+    let hour = Duration::from_secs(3600);
+    let stubborn = Script { ends: None, survives: hour, ..Script::default() };
+    world.scripts.insert("api".into(), stubborn);
+    world.crash("api");
+    world.pass(5 * SECOND);
+    let op = ask(&mut world, "restore");
+    world.pass(60 * SECOND);
+    let How::Failed { reason, exit, .. } = world.how(op, "restore") else {
+        panic!("{:?}", world.outcome(op));
+    };
+    assert_eq!((reason.as_str(), *exit), ("api could not be stopped", None));
+    assert!(!world.order(|event| matches!(event, Event::Running { .. })).contains(&"restore"));
+    world.pass(2 * hour);
+    assert_eq!(world.state("api"), ServiceState::Ready, "it comes back once it can");
+}
+
+#[test]
+fn a_cancel_before_the_window_is_empty_runs_nothing_and_restores() {
+    let mut world = with_window(|task| task.on_failure = vec![undo()]);
+    let slow = Script { ends: Some(5 * SECOND), ..Script::default() };
+    world.scripts.insert("api".into(), slow);
+    world.crash("api");
+    world.pass(5 * SECOND);
+    world.forget();
+    let op = ask(&mut world, "restore");
+    world.pass(SECOND);
+    assert_eq!(world.task_state("restore"), TaskState::Waiting);
+    world.tell(Input::CancelRun { op });
+    world.pass(30 * SECOND);
+    assert!(matches!(world.how(op, "restore"), How::Failed { .. }));
+    assert_eq!(world.order(|event| matches!(event, Event::Hook { .. })), [""; 0]);
+    assert_eq!(world.state("api"), ServiceState::Ready);
+}
+
+#[test]
+fn on_failure_keeps_the_window_open_until_it_is_over_and_its_failure_is_told() {
+    let mut world = with_window(|task| {
+        task.on_failure = vec![undo()];
+        task.retries = 2;
+    });
+    let script = Script {
+        exits: Some((SECOND, Exit::Code(4))),
+        answers: SECOND,
+        hooks: Exit::Code(9),
+        ..Script::default()
+    };
+    world.scripts.insert("restore".into(), script);
+    let op = ask(&mut world, "restore");
+    world.pass(60 * SECOND);
+    let How::Failed { reason, exit, .. } = world.how(op, "restore") else { panic!("it failed") };
+    assert_eq!(reason, "exit 4; on-failure failed too: exit 9");
+    assert_eq!(*exit, Some(Exit::Code(4)));
+    let of = |what: &str| {
+        let found = world.seen.iter().filter(|seen| match &seen.event {
+            Event::Hook { .. } => what == "hook",
+            Event::Running { .. } => what == "runs",
+            Event::Starting => what == "api" && seen.name == "api",
+            _ => false,
+        });
+        found.map(|seen| seen.at).collect::<Vec<_>>()
+    };
+    assert_eq!((of("runs").len(), of("hook").len()), (3, 1), "once, after the last try");
+    assert!(of("api")[0] >= of("hook")[0], "nothing comes back before");
+}
+
+#[test]
+fn an_on_failure_that_takes_too_long_is_killed_before_the_window_closes() {
+    let mut world = with_window(|task| {
+        task.on_failure = vec![undo()];
+        task.timeout = Some(SECOND);
+    });
+    let exits = Some((SECOND / 10, Exit::Code(4)));
+    let slow = Script { answers: 100 * SECOND, exits, ..Script::default() };
+    world.scripts.insert("restore".into(), slow);
+    let op = ask(&mut world, "restore");
+    world.pass(400 * SECOND);
+    let How::Failed { reason, .. } = world.how(op, "restore") else { panic!("it failed") };
+    assert!(reason.contains("on-failure failed too: it took too long and was killed"), "{reason}");
+    assert_eq!(world.state("api"), ServiceState::Ready);
+}
+
+#[test]
+fn what_steps_tell_is_told_once_whoever_asks() {
+    let mut world = with_window(|_| ());
+    world.scripts.insert(
+        "restore".into(),
+        Script { exits: Some((SECOND, Exit::Code(6))), ..Script::default() },
+    );
+    let op = ask(&mut world, "restore");
+    world.pass(SECOND / 2);
+    let tell = |world: &mut World, line, news| {
+        let input = Told::Stepped { line, step: "apply".into(), on_failure: false, news };
+        world.tell(Input::Unit { name: "restore".into(), generation: 1, input });
+    };
+    let failed = Some("`mysql` exit 6".to_owned());
+    let ended = StepNews::Ended { exit: Exit::Code(6), after_ms: 40, failed };
+    for _ in 0..2 {
+        tell(&mut world, 0, StepNews::Began);
+        tell(&mut world, 2, ended.clone());
+        world.die_and_restore();
+    }
+    world.pass(10 * SECOND);
+    let told = world.order(|event| matches!(event, Event::Step { .. } | Event::StepEnded { .. }));
+    assert_eq!(told, ["restore", "restore"]);
+    // Its client lost the supervisor, and its answer.
+    assert!(world.open(op));
+    let reason = world.core.tasks(world.now)[0].reason.clone();
+    assert_eq!(reason.as_deref(), Some("step `apply`: `mysql` exit 6"));
+}
+
+#[test]
+fn a_scheduled_run_waits_for_what_a_window_holds() {
+    let mut nightly = task("nightly", &["api"]);
+    nightly.schedule = Some("0 3 * * *".into());
+    let restore = Task { without: vec!["api".into()], ..task("restore", &[]) };
+    let mut world = ready_world(&stack(vec![service("api", &[])], vec![nightly, restore]));
+    let slow = Script { exits: Some((5 * SECOND, Exit::SUCCESS)), ..Script::default() };
+    world.scripts.insert("restore".into(), slow);
+    ask(&mut world, "restore");
+    world.pass(2 * SECOND);
+    let refused = ask(&mut world, "nightly");
+    let refusal = world.outcome(refused).refused.clone();
+    assert_eq!(refusal, Some(Refusal::Window { name: "api".into(), task: "restore".into() }));
+    let stack = world.core.stack().clone();
+    let command = run(&stack, "nightly");
+    let op = stackrun::supervisor::OpId(99);
+    world.tell(Input::Command { op, command, cause: Cause::Schedule });
+    assert_eq!(world.task_state("nightly"), TaskState::Waiting);
+    world.pass(10 * SECOND);
+    assert_eq!(world.task_state("nightly"), TaskState::Done);
+}

@@ -1,0 +1,153 @@
+//! Stops that hang, fail or come twice; checks that hang; ends that are exact.
+
+use std::{os::unix::net::UnixListener, time::Instant};
+
+use serde_json::json;
+
+use crate::support::{Process, Stack, eventually};
+
+/// The processes of a stack that wait in `sleep`.
+fn sleepers(stack: &Stack) -> Vec<Process> {
+    stack.left().into_iter().filter(|process| process.command.starts_with("sleep 77")).collect()
+}
+
+#[test]
+fn a_stop_command_that_hangs_is_killed_with_its_tree_and_the_stop_goes_on() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed mark marks.txt a"
+            stop grace="500ms" { shell "setsid sleep 7701 & sleep 7702 & sleep 7703" }
+        }
+        "#,
+    );
+    stack.up();
+    eventually("its start", || stack.read("marks.txt").contains("start a"));
+    stack.run("down a").exits(0);
+    assert!(stack.read("marks.txt").contains("stop a"), "it was asked all the same");
+    eventually("the end of the command's tree", || sleepers(&stack).is_empty());
+    stack.down();
+}
+
+#[test]
+fn a_stop_command_that_fails_or_is_not_there_stops_no_stop() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed mark marks.txt a"; stop { shell "echo no; exit 7" } }
+        service "b" { run "@testbed mark marks.txt b"; stop { run "./no-such-program" } }
+        "#,
+    );
+    stack.put("no-such-program", "");
+    let _ = stack.run("up");
+    eventually("both", || stack.read("marks.txt").matches("start").count() == 2);
+    stack.down();
+    let marks = stack.read("marks.txt");
+    assert!(marks.contains("stop a") && marks.contains("stop b"), "{marks}");
+}
+
+#[test]
+fn two_stops_at_once_are_one() {
+    let stack =
+        Stack::new(r#"service "a" { run "@testbed mark marks.txt a slow-stop 300 lock a.lock" }"#);
+    for line in ["down a", "down"] {
+        stack.up();
+        let starts = stack.read("marks.txt").matches("start a").count();
+        eventually("its start", || stack.read("marks.txt").matches("start a").count() >= starts);
+        let stops: Vec<_> = (0..4).map(|_| stack.start(line)).collect();
+        for stop in stops {
+            stop.ends().exits(0);
+        }
+    }
+    let marks = stack.read("marks.txt");
+    assert_eq!(marks.matches("term a").count(), marks.matches("start a").count(), "{marks}");
+}
+
+#[test]
+fn a_check_that_hangs_is_killed_with_its_tree() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed"
+            ready every="50ms" timeout="300ms" {
+                shell "test -e go && exit; setsid sleep 7701 & sleep 7702 & sleep 7703"
+            }
+            alive every="100ms" timeout="300ms" failures=1000 {
+                shell "test ! -e hang && exit; setsid sleep 7704 & sleep 7705 & sleep 7706"
+            }
+        }
+        "#,
+    );
+    let up = stack.start("up");
+    eventually("a check that hangs", || sleepers(&stack).len() >= 3);
+    stack.put("go", "");
+    up.ends().exits(0);
+    eventually("the end of the checks' trees", || sleepers(&stack).is_empty());
+    stack.put("hang", "");
+    eventually("a check that hangs", || sleepers(&stack).len() >= 3);
+    std::fs::remove_file(stack.path("hang")).expect("the file");
+    eventually("the end of the checks' trees", || sleepers(&stack).is_empty());
+    stack.down();
+}
+
+#[test]
+fn restarts_that_somebody_asks_for_are_no_crash_loop() {
+    let stack = Stack::new(
+        r#"service "a" { run "@testbed lock a.lock"; restart tries=2 within="60s" delay="10ms" }"#,
+    );
+    stack.up();
+    for _ in 0..5 {
+        stack.run("restart a").exits(0);
+    }
+    // And they use up nothing of what crashes may.
+    stack.process("a").kill();
+    eventually("it being back", || {
+        stack.node("a")["generation"] == 7 && stack.state("a") == "ready"
+    });
+    stack.run("events").exits(0).says("(1 of 2)");
+    assert_eq!(stack.read("a.lock.violations"), "");
+}
+
+#[test]
+fn exit_statuses_and_signals_are_exact() {
+    let mut text = String::from("defaults { restart \"never\" }\n");
+    let codes = [1, 2, 77, 126, 127, 128, 130, 137, 143, 254, 255];
+    let signals = [
+        "HUP", "INT", "QUIT", "ILL", "ABRT", "FPE", "KILL", "SEGV", "PIPE", "ALRM", "TERM", "USR1",
+    ];
+    for code in codes {
+        text += &format!(
+            "service \"c{code}\" {{ ready {{ delay \"30s\" }}; shell \"exit {code}\" }}\n"
+        );
+    }
+    for signal in signals {
+        let name = signal.to_lowercase();
+        text += &format!(
+            "service \"s{name}\" {{ ready {{ delay \"30s\" }}; shell \"ulimit -c 0; kill -{signal} $$\" }}\n"
+        );
+    }
+    let stack = Stack::new(&text);
+    stack.run("up").exits(1);
+    for code in codes {
+        let exit = &stack.node(&format!("c{code}"))["exit"];
+        assert_eq!((&exit["code"], &exit["signal"]), (&json!(code), &json!(null)), "{exit}");
+    }
+    for signal in signals {
+        let exit = &stack.node(&format!("s{}", signal.to_lowercase()))["exit"];
+        assert_eq!(exit["signal"], format!("SIG{signal}"), "{exit}");
+    }
+}
+
+#[test]
+fn a_socket_that_nobody_listens_at_holds_up_nobody() {
+    let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
+    let places = stack.places();
+    for line in ["status", "down", "up"] {
+        places.create_runtime().expect("the runtime folder");
+        let _there = std::fs::remove_file(places.socket());
+        drop(UnixListener::bind(places.socket()).expect("a socket"));
+        let began = Instant::now();
+        let ran = stack.run(line);
+        assert_eq!(ran.code, if line == "status" { 3 } else { 0 }, "{ran:#?}");
+        assert!(began.elapsed().as_secs() < 10, "{line}: {:?}", began.elapsed());
+    }
+}
