@@ -23,7 +23,7 @@ fn ready() -> Event {
 /// `db` (500 ms), `migrate` after it (300 ms), `api` after both and `cache`; `slow` beside them.
 fn up() -> Vec<Record> {
     let up = "stackrun up";
-    let spawned = || Event::Spawned { pid: 1 };
+    let spawned = || Event::Spawned { pid: 1, log: None };
     vec![
         record(0, up, "", Event::Applied { plan: vec!["start db".into()] }),
         record(0, up, "db", Event::Starting),
@@ -40,7 +40,7 @@ fn up() -> Vec<Record> {
         record(500, up, "db", ready()),
         record(500, up, "migrate", Event::Starting),
         record(500, up, "api", waiting(&["migrate"])),
-        record(510, up, "migrate", Event::Running { pid: 2 }),
+        record(510, up, "migrate", Event::Running { pid: 2, log: None }),
         record(800, up, "migrate", Event::Done { after_ms: 300 }),
         record(800, up, "api", Event::Starting),
         record(820, up, "api", spawned()),
@@ -81,7 +81,7 @@ fn a_restart_is_a_start_of_its_own_and_begins_with_the_stop() {
         record(2090, restart, "api", Event::Exited { exit, expected: true, tail: Vec::new() }),
         record(2100, restart, "api", Event::Stopped),
         record(2100, restart, "api", Event::Starting),
-        record(2110, restart, "api", Event::Spawned { pid: 9 }),
+        record(2110, restart, "api", Event::Spawned { pid: 9, log: None }),
         record(2600, restart, "api", ready()),
     ]);
     let starts = Start::all(&records, at(5000));
