@@ -143,7 +143,7 @@ fn verify(stack: &Stack, files: &[std::path::PathBuf]) {
     verify.args(["--user", "verify"]).args(files).env("XDG_RUNTIME_DIR", runtime);
     verify.env("HOME", stack.folder()).current_dir(stack.folder());
     let ran = Running::start("systemd-analyze verify".into(), verify).ends();
-    assert!(!ran.err.contains("stackrun-"), "{ran:#?}");
+    assert!(ran.code == 0 && !ran.err.contains("stackrun-"), "{ran:#?}");
 }
 
 #[test]
