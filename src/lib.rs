@@ -23,8 +23,10 @@
 //!
 //! - [`model`]: plain data, what a stack is.
 //! - [`language`]: text → `Stack`, with every problem at its place.
+//! - [`import`]: a first stack file, from what other tools have been told.
 //! - [`graph`]: closure, order, cycles (petgraph).
 //! - [`event`], [`status`]: what happened, and what is: the published vocabulary.
+//! - [`timeline`]: the starts of a stack, as its records tell them.
 //! - [`plan`], [`lifecycle`], [`supervisor`]: the pure core. No I/O, no clock: inputs and the
 //!   time go in, effects come out.
 //! - [`platform`]: the operating system behind one small interface.
@@ -38,6 +40,7 @@ pub mod cli;
 pub mod control;
 pub mod event;
 pub mod graph;
+pub mod import;
 pub mod keeper;
 pub mod language;
 pub mod lifecycle;
@@ -49,3 +52,4 @@ pub mod reporters;
 pub mod runtime;
 pub mod status;
 pub mod supervisor;
+pub mod timeline;

@@ -11,9 +11,11 @@ use std::{
 const LAYERS: &[(&str, &str)] = &[
     ("model", ""),
     ("language", "model"),
+    ("import", "language"),
     ("graph", "model"),
     ("event", "model"),
     ("status", "model event"),
+    ("timeline", "event"),
     ("plan", "model graph event"),
     ("lifecycle", "model event status"),
     ("supervisor", "model graph event status plan lifecycle"),
@@ -22,17 +24,18 @@ const LAYERS: &[(&str, &str)] = &[
     ("keeper", "model event platform logs"),
     ("control", "model event status plan supervisor platform keeper"),
     ("runtime", "model graph event status plan lifecycle supervisor platform logs keeper control"),
-    ("reporters", "model event status plan supervisor"),
+    ("reporters", "model event status timeline plan supervisor"),
     ("cli", EVERYTHING),
 ];
 
 /// The command line is the only place that composes.
-const EVERYTHING: &str = "model language graph event status plan lifecycle supervisor platform \
+const EVERYTHING: &str = "model language import graph event status timeline plan lifecycle supervisor platform \
                           logs keeper control runtime reporters";
 
 /// Crates that belong to some layers alone.
 const CRATES: &[(&str, &str)] = &[
     ("kdl", "language"),
+    ("saphyr", "import"),
     ("petgraph", "graph language"),
     ("indicatif", "reporters"),
     ("tokio", "control runtime cli"),

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::verbs::{
-    attach, check, completions, doctor, down, events, exec, explain, fmt, graph, init, logs, ls,
-    ports, restart, run, schema, show, signal, status, up, upgrade, wait, why,
+    attach, boot, check, completions, doctor, down, events, exec, explain, fmt, graph, import,
+    init, logs, ls, ports, restart, run, schema, show, signal, status, timeline, up, upgrade, wait,
+    why,
 };
 
 const EXAMPLES: &str = "\
@@ -96,13 +97,16 @@ pub(super) enum Verb {
     Check(check::Args),
     Graph(graph::Args),
     Events(events::Args),
+    Timeline(timeline::Args),
     Show(show::Args),
     Signal(signal::Args),
     Ports(ports::Args),
     Ls(ls::Args),
     Doctor(doctor::Args),
+    Boot(boot::Args),
     Upgrade(upgrade::Args),
     Init(init::Args),
+    Import(import::Args),
     Explain(explain::Args),
     Schema(schema::Args),
     Fmt(fmt::Args),

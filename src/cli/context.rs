@@ -1,7 +1,5 @@
 //! What every command begins with: the stack that is meant, and how to print.
 
-#![expect(clippy::print_stderr, reason = "messages go to standard error")]
-
 use std::{
     collections::BTreeSet,
     io::{self, IsTerminal, Write},
@@ -13,7 +11,9 @@ use crate::{
     control::{Client, ClientError, Reply, Request},
     language::{self, Loaded, Look},
     model::Stack,
-    reporters::{Reporter, Symbol, Theme, board::Board, progress::Progress, theme::wrap},
+    reporters::{
+        Reporter, Symbol, Theme, board::Board, progress::Progress, terminal::line, theme::wrap,
+    },
     status::Status,
 };
 
@@ -159,9 +159,9 @@ impl Context {
         let columns = console::Term::stderr().size_checked().map(|(_, columns)| columns.into());
         match columns {
             Some(columns) if is_long(text, columns) => {
-                wrap(text, columns).iter().for_each(|line| eprintln!("{line}"));
+                wrap(text, columns).iter().for_each(|text| line(text));
             }
-            _ => eprintln!("{text}"),
+            _ => line(text),
         }
     }
 
@@ -175,13 +175,13 @@ impl Context {
         match error {
             Error::OutputClosed => return,
             Error::Problems(problems) => {
-                self.problems(problems).iter().for_each(|text| eprintln!("{text}"));
+                self.problems(problems).iter().for_each(|text| line(text));
             }
             _ => {}
         }
-        eprintln!("{} {error}", self.err.symbol(Symbol::Bad));
+        line(&format!("{} {error}", self.err.symbol(Symbol::Bad)));
         if let Some(hint) = error.hint() {
-            eprintln!("{}", crate::reporters::summary::hint(&hint, self.err));
+            line(&crate::reporters::summary::hint(&hint, self.err));
         }
     }
 

@@ -41,9 +41,16 @@ pub(super) enum Ended {
         /// After the `down` of everything: what is left.
         left: Option<Left>,
     },
-    /// The time is up; the request goes on.
+    /// The wait was over first; the request goes on.
+    Early(Early),
+}
+
+/// Why a wait was over before what was waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Early {
+    /// `--timeout` ran out.
     Timeout,
-    /// Ctrl-C; the request goes on.
+    /// Ctrl-C.
     Interrupted,
 }
 
@@ -67,27 +74,26 @@ pub(super) fn carry_out(
 ) -> Result<Ended, Error> {
     let (timeout, mut on_interrupt) = limits;
     interrupt::watch();
-    let mut interrupts = interrupt::count();
     let deadline = timeout.and_then(|timeout| caller::instant().checked_add(timeout));
     let mut late_since = None;
     let id = link.ask(request)?;
     loop {
-        if interrupt::count() > interrupts {
+        if interrupt::take() {
             if on_interrupt == OnInterrupt::Leave {
-                return Ok(Ended::Interrupted);
+                return Ok(Ended::Early(Early::Interrupted));
             }
             link.ask(Request::CancelRun { ask: id })?;
-            (interrupts, on_interrupt) = (interrupt::count(), OnInterrupt::Leave);
+            on_interrupt = OnInterrupt::Leave;
         }
         let now = caller::instant();
         let left = deadline.map(|deadline: Instant| deadline - now);
         let late = left.is_some_and(|left| left.is_zero());
         // What was said in time counts, though this process may have been stopped meanwhile.
         if late && now - *late_since.get_or_insert(now) > HEARING {
-            return Ok(Ended::Timeout);
+            return Ok(Ended::Early(Early::Timeout));
         }
         match link.next(left.map_or(TICK, |left| left.min(TICK)))? {
-            None if late => return Ok(Ended::Timeout),
+            None if late => return Ok(Ended::Early(Early::Timeout)),
             None => reporter.tick(caller::now()),
             Some(answer) if answer.id != id => {}
             Some(answer) => match answer.reply {
@@ -186,6 +192,6 @@ mod tests {
     #[test]
     fn the_time_runs_out() {
         let ended = carry_out_script(Vec::new(), Some(Duration::from_millis(30)));
-        assert!(matches!(ended, Ok(Ended::Timeout)));
+        assert!(matches!(ended, Ok(Ended::Early(Early::Timeout))));
     }
 }

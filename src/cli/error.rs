@@ -43,9 +43,23 @@ pub(super) enum Error {
     /// The stack file has errors.
     Problems(Vec<miette::Report>),
     /// No running stack has this name.
-    NoSuchStack(String),
+    NoSuchStack {
+        /// The name.
+        name: String,
+        /// A running one of almost the same name.
+        similar: Option<String>,
+    },
     /// The request was understood and not carried out.
     Refused(Refusal),
+    /// No command or option is called so.
+    UnknownWord {
+        /// A command, an option, or an argument.
+        what: &'static str,
+        /// As it was typed.
+        word: String,
+        /// What was probably meant.
+        similar: Option<String>,
+    },
     /// An argument makes no sense.
     Argument(String),
     /// Programs that the services need are not there.
@@ -77,6 +91,8 @@ pub(super) enum Error {
         /// Why.
         error: io::Error,
     },
+    /// A file that is to be written is there already.
+    Exists(PathBuf),
     /// Whoever reads the output has gone away: `stackrun logs | head`.
     OutputClosed,
     /// Anything else, in one line.
@@ -90,7 +106,8 @@ impl Error {
             Self::NoFile { .. }
             | Self::FileMissing(_)
             | Self::Problems(_)
-            | Self::NoSuchStack(_)
+            | Self::NoSuchStack { .. }
+            | Self::UnknownWord { .. }
             | Self::Argument(_)
             | Self::Refused(Refusal::UnknownName { .. } | Refusal::WrongKind { .. }) => {
                 status::WRONG
@@ -104,6 +121,7 @@ impl Error {
             | Self::Declined
             | Self::Exec { .. }
             | Self::Io { .. }
+            | Self::Exists(_)
             | Self::Other(_) => status::FAILED,
             Self::OutputClosed => status::OK,
         }
@@ -129,7 +147,16 @@ impl Error {
             }
             Self::FileMissing(_) => "give the path of a stack file".into(),
             Self::Problems(_) => "nothing was started or changed".into(),
-            Self::NoSuchStack(_) => "`stackrun ls` lists what is running".into(),
+            Self::NoSuchStack { similar: Some(similar), .. } => {
+                format!("did you mean `{similar}`?")
+            }
+            Self::NoSuchStack { similar: None, .. } => "`stackrun ls` lists what is running".into(),
+            Self::UnknownWord { similar: Some(similar), .. } => {
+                format!("did you mean `{similar}`?")
+            }
+            Self::UnknownWord { similar: None, .. } => {
+                "`--help` after a command lists its options, alone it lists the commands".into()
+            }
             Self::Refused(Refusal::UnknownName { similar, .. }) => match similar {
                 Some(similar) => format!("did you mean `{similar}`?"),
                 None => "`stackrun graph` shows what the file declares".into(),
@@ -160,6 +187,7 @@ impl Error {
             }
             Self::Client(_) => "`stackrun doctor` looks for the cause".into(),
             Self::Unconfirmed(_) => "`--yes` answers it".into(),
+            Self::Exists(_) => "nothing was written; `--stdout` shows what would be".into(),
             Self::Argument(_)
             | Self::Declined
             | Self::Exec { .. }
@@ -189,7 +217,7 @@ impl std::fmt::Display for Error {
                     }
                 }
             }
-            Self::NoSuchStack(name) => write!(f, "no running stack is called `{name}`"),
+            Self::NoSuchStack { name, .. } => write!(f, "no running stack is called `{name}`"),
             Self::Refused(Refusal::UnknownName { name, .. }) => {
                 write!(f, "there is no service, task or group `{name}`")
             }
@@ -197,6 +225,10 @@ impl std::fmt::Display for Error {
             Self::Refused(Refusal::Window { name, task }) => {
                 write!(f, "`{name}` is held down by the task `{task}`, which runs without it")
             }
+            Self::UnknownWord { what: "argument", word, .. } => {
+                write!(f, "`{word}` is one argument too many")
+            }
+            Self::UnknownWord { what, word, .. } => write!(f, "there is no {what} `{word}`"),
             Self::Argument(message) | Self::PortHeld(message) | Self::Other(message) => {
                 f.write_str(message)
             }
@@ -216,6 +248,7 @@ impl std::fmt::Display for Error {
                 io::ErrorKind::PermissionDenied => write!(f, "`{program}` is not executable"),
                 _ => write!(f, "cannot run `{program}`: {error}"),
             },
+            Self::Exists(path) => write!(f, "{} is there already", path.display()),
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
             Self::OutputClosed => f.write_str("nobody reads the output"),
         }

@@ -7,7 +7,8 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{
     caller,
     context::{Context, status_of},
-    conversation::{Ended, OnInterrupt, carry_out},
+    conversation::Ended,
+    doing::Doing,
     error::{Error, status},
     following::Following,
     interrupt, outcome,
@@ -27,7 +28,7 @@ use crate::{
         words,
     },
     status::ServiceState,
-    supervisor::{Command, How, Outcome},
+    supervisor::{Command, How, Outcome, Until},
 };
 
 /// Follows the logs until Ctrl-C or the end of the stack; the stack stays as it is.
@@ -39,25 +40,41 @@ pub(super) fn attach(
 ) -> Result<(), Error> {
     interrupt::watch();
     let _echo = NoEcho::new();
-    let interrupts = interrupt::count();
-    while interrupt::count() == interrupts {
+    while !interrupt::take() {
         let came = logs.print_new()?;
         match client.next(Some(logs.pause(came))) {
             Ok(_) => {}
-            Err(ClientError::Gone) => {
-                // Gone for good, or just being replaced?
-                std::thread::sleep(Duration::from_millis(500));
-                match Client::connect(&stack.dir)? {
-                    Some(next) => *client = next,
-                    None => return Ok(()),
-                }
-            }
+            Err(ClientError::Gone) => match successor(stack)? {
+                Some(next) => *client = next,
+                None => return Ok(()),
+            },
             Err(error) => return Err(error.into()),
         }
     }
     logs.finish()?;
     let text = format!("{} goes on: `stackrun down` stops it", stack.name);
     context.say(&headline(Symbol::Warn, &text, context.err));
+    Ok(())
+}
+
+/// The supervisor after one that went away: none if it was not just replaced.
+fn successor(stack: &Stack) -> Result<Option<Client>, Error> {
+    std::thread::sleep(Duration::from_millis(500));
+    Ok(Client::connect(&stack.dir)?)
+}
+
+fn stopped_by_others(context: &Context, stack: &Stack) -> Result<u8, Error> {
+    let text = format!("{} was stopped by another command", stack.name);
+    context.say(&headline(Symbol::Good, &text, context.err));
+    Ok(status::OK)
+}
+
+/// Has a supervisor stop everything when this client goes away.
+fn hold(client: &mut Client) -> Result<(), Error> {
+    let command = Command::Wait { names: Vec::new(), until: Until::Ready };
+    let line = caller::command_line();
+    let (env, follow, foreground, take_ports) = (None, false, true, false);
+    client.ask(Request::Do { command, line, env, follow, foreground, take_ports })?;
     Ok(())
 }
 
@@ -71,16 +88,30 @@ pub(super) fn follow(
 ) -> Result<u8, Error> {
     interrupt::watch();
     let echo = NoEcho::new();
-    let interrupts = interrupt::count();
-    let events = client.ask(Request::Events { since: 0, follow: true })?;
+    let mut since = 0;
+    let mut events = client.ask(Request::Events { since, follow: true })?;
     let mut exits: BTreeMap<String, Exit> = BTreeMap::new();
-    while interrupt::count() == interrupts {
+    while !interrupt::take() {
         let came = logs.print_new()?;
-        let Some(answer) = client.next(Some(logs.pause(came)))? else { continue };
+        let answer = match client.next(Some(logs.pause(came))) {
+            Ok(Some(answer)) => answer,
+            Ok(None) => continue,
+            Err(ClientError::Gone) => {
+                let Some(next) = successor(stack)? else {
+                    return stopped_by_others(context, stack);
+                };
+                *client = next;
+                hold(client)?;
+                events = client.ask(Request::Events { since, follow: true })?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let Reply::Record { record } = answer.reply else { continue };
         if answer.id != events || record.at < began {
             continue;
         }
+        since = record.seq + 1;
         if let Some(status) = ended(&record, &mut exits) {
             logs.print_new()?;
             logs.finish()?;
@@ -121,7 +152,11 @@ fn ended(record: &Record, exits: &mut BTreeMap<String, Exit>) -> Option<u8> {
 /// Asked on a connection of its own: the other one is in the middle of a stream.
 fn nothing_runs(stack: &Stack) -> Result<bool, Error> {
     let Some(mut client) = Client::connect(&stack.dir)? else { return Ok(true) };
-    let status = status_of(&mut client)?;
+    let status = match status_of(&mut client) {
+        // On its way down: the other connection ends, too.
+        Err(Error::Client(ClientError::Gone)) => return Ok(false),
+        other => other?,
+    };
     Ok(status.services.iter().all(|service| match service.state {
         ServiceState::Idle | ServiceState::Exited | ServiceState::Failed => true,
         ServiceState::Waiting
@@ -152,23 +187,18 @@ pub(super) fn fail(
 /// Stops the stack; Ctrl-C meanwhile kills what is left.
 pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Result<u8, Error> {
     let began = caller::now();
-    let board = Board::of_status(&status_of(client)?, Goal::Down);
-    let mut reporter = context.reporter(board, began);
-    let down = || Request::Do {
-        command: Command::Down { names: Vec::new() },
-        line: caller::command_line(),
-        env: None,
-        follow: true,
-        foreground: false,
-        take_ports: false,
+    let before = match status_of(client) {
+        Err(Error::Client(ClientError::Gone)) => return stopped_by_others(context, stack),
+        other => other?,
     };
-    let mut ended =
-        carry_out(client, down(), (None, OnInterrupt::Leave), &mut reporter, |_, _| Ok(()));
-    if let Ok(Ended::Interrupted) = ended {
+    let board = Board::of_status(&before, Goal::Down);
+    let mut reporter = context.reporter(board, began);
+    let down = || Doing::new(Command::Down { names: Vec::new() }, None);
+    let mut ended = down().carry_out(client, &mut reporter);
+    if let Ok(Ended::Early(_)) = ended {
         kill_all(client)?;
-        ended = carry_out(client, down(), (None, OnInterrupt::Leave), &mut reporter, |_, _| Ok(()));
+        ended = down().carry_out(client, &mut reporter);
     }
-    reporter.finish();
     let took = words::between(began, caller::now());
     match ended? {
         Ended::Outcome { outcome, left } => {
@@ -176,7 +206,7 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
             context.say_all(&summary::down(&stack.name, &outcome, left, took, context.err));
             outcome::exit_status(&outcome)
         }
-        Ended::Timeout | Ended::Interrupted => Ok(status::INTERRUPTED),
+        Ended::Early(_) => Ok(status::INTERRUPTED),
     }
 }
 

@@ -1,15 +1,19 @@
 //! Ctrl-C, counted: what it means is up to the command that runs.
+//!
+//! A command has several stages (it starts, it follows, it stops), and a press may come in
+//! between: so each press is *taken*, by one stage and once, and none is lost.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-static INTERRUPTS: AtomicUsize = AtomicUsize::new(0);
+static PRESSED: AtomicUsize = AtomicUsize::new(0);
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 /// From now on Ctrl-C and SIGTERM are counted and end nothing by themselves. A read that waits
 /// returns at once.
 #[cfg(unix)]
 pub(super) fn watch() {
     extern "C" fn count(_signal: libc::c_int) {
-        INTERRUPTS.fetch_add(1, Ordering::Relaxed);
+        PRESSED.fetch_add(1, Ordering::Relaxed);
     }
     // SAFETY: a zeroed sigaction is a valid one, and the handler does nothing but add to an
     // atomic number, which is allowed in a signal handler.
@@ -27,7 +31,16 @@ pub(super) fn watch() {
 #[cfg(not(unix))]
 pub(super) fn watch() {}
 
+/// Whether Ctrl-C was pressed and nobody has acted on it yet; now the caller does.
+pub(super) fn take() -> bool {
+    let is_new = count() > TAKEN.load(Ordering::Relaxed);
+    if is_new {
+        TAKEN.fetch_add(1, Ordering::Relaxed);
+    }
+    is_new
+}
+
 /// How often Ctrl-C was pressed.
 pub(super) fn count() -> usize {
-    INTERRUPTS.load(Ordering::Relaxed)
+    PRESSED.load(Ordering::Relaxed)
 }

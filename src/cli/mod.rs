@@ -6,14 +6,19 @@
 
 mod args;
 mod ask;
+mod boot;
 mod browser;
 mod busy;
 mod caller;
 mod context;
 mod conversation;
+mod doctor;
+mod doing;
 mod error;
+mod first_file;
 mod following;
 mod foreground;
+mod grammar;
 mod holding;
 mod interrupt;
 mod names;
@@ -38,7 +43,10 @@ pub fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(Cli::command)
         .var(verbs::completions::VARIABLE)
         .complete();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return grammar::complain(&error),
+    };
     let mut global = cli.global;
     global.file = global.file.or(global.file_before_verb.take());
     let context = Context::new(global);
@@ -56,14 +64,17 @@ pub fn main() -> ExitCode {
         Verb::Wait(args) => verbs::wait::run(args, &context),
         Verb::Check(args) => verbs::check::run(args, &context),
         Verb::Graph(args) => verbs::graph::run(args, &context),
+        Verb::Timeline(args) => verbs::timeline::run(args, &context),
         Verb::Events(args) => verbs::events::run(args, &context),
         Verb::Signal(args) => verbs::signal::run(args, &context),
         Verb::Show(args) => verbs::show::run(args, &context),
         Verb::Ports(args) => verbs::ports::run(args, &context),
+        Verb::Boot(args) => verbs::boot::run(args, &context),
         Verb::Ls(args) => verbs::ls::run(args, &context),
         Verb::Doctor(args) => verbs::doctor::run(args, &context),
         Verb::Upgrade(args) => verbs::upgrade::run(args, &context),
         Verb::Init(args) => verbs::init::run(args, &context),
+        Verb::Import(args) => verbs::import::run(args, &context),
         Verb::Explain(args) => verbs::explain::run(args, &context),
         Verb::Schema(args) => verbs::schema::run(args, &context),
         Verb::Fmt(args) => verbs::fmt::run(args, &context),

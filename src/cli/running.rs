@@ -2,10 +2,16 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{context::status_of, error::Error};
-use crate::{control::Client, platform::Places, status::ServiceState};
+use crate::{
+    control::Client,
+    platform::Places,
+    reporters::Tone,
+    status::{ServiceState, Status},
+};
 
 /// A running stack.
 #[derive(Debug)]
@@ -16,17 +22,82 @@ pub(super) struct Running {
     pub(super) folder: PathBuf,
     /// Its file, as seen from its folder.
     pub(super) file: PathBuf,
+    /// How it is on the whole.
+    pub(super) state: State,
     /// How many services it has that are wanted.
     pub(super) services: usize,
     /// How many of them are ready.
     pub(super) ready: usize,
+    /// Since when its supervisor runs.
+    pub(super) since: Option<Timestamp>,
+}
+
+/// How a stack is on the whole: as its worst service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// All that is wanted is ready.
+    Ready,
+    /// Something is on the way.
+    Changing,
+    /// Something is unhealthy, or failed and about to be started again.
+    Unwell,
+    /// Something has failed for good.
+    Failed,
+}
+
+impl State {
+    fn of(status: &Status) -> Self {
+        let states = status.services.iter().map(|service| match service.state {
+            ServiceState::Idle | ServiceState::Ready | ServiceState::Exited => Self::Ready,
+            ServiceState::Waiting | ServiceState::Starting | ServiceState::Stopping => {
+                Self::Changing
+            }
+            ServiceState::Unhealthy | ServiceState::Backoff => Self::Unwell,
+            ServiceState::Failed => Self::Failed,
+        });
+        let worst = states.max_by_key(|state| match state {
+            Self::Ready => 0,
+            Self::Changing => 1,
+            Self::Unwell => 2,
+            Self::Failed => 3,
+        });
+        worst.unwrap_or(Self::Ready)
+    }
+
+    /// In a word.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Changing => "changing",
+            Self::Unwell => "unwell",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// How that is shown.
+    pub(super) fn tone(self) -> Tone {
+        match self {
+            Self::Ready => Tone::Good,
+            Self::Changing => Tone::Busy,
+            Self::Unwell => Tone::Warn,
+            Self::Failed => Tone::Bad,
+        }
+    }
 }
 
 impl Running {
     /// As data.
     pub(super) fn json(&self) -> Value {
-        let Self { name, folder, file, services, ready } = self;
-        json!({ "name": name, "folder": folder, "file": folder.join(file), "services": services, "ready": ready })
+        let Self { name, folder, file, state, services, ready, since } = self;
+        json!({
+            "name": name,
+            "folder": folder,
+            "file": folder.join(file),
+            "state": state.word(),
+            "services": services,
+            "ready": ready,
+            "since": since,
+        })
     }
 }
 
@@ -45,6 +116,8 @@ fn look(folder: PathBuf) -> Option<Running> {
     Some(Running {
         services: wanted.clone().count(),
         ready: wanted.filter(|service| ready(service.state)).count(),
+        state: State::of(&status),
+        since: status.supervisor.as_ref().map(|supervisor| supervisor.since),
         name: status.stack,
         file: status.file,
         folder,
@@ -53,15 +126,20 @@ fn look(folder: PathBuf) -> Option<Running> {
 
 /// The stack file of the running stack of that name.
 pub(super) fn find(name: &str) -> Result<PathBuf, Error> {
-    let found: Vec<Running> = all().into_iter().filter(|stack| stack.name == name).collect();
+    let all = all();
+    let found: Vec<&Running> = all.iter().filter(|stack| stack.name == name).collect();
     match found.as_slice() {
         [one] => Ok(one.folder.join(&one.file)),
-        [] => Err(Error::NoSuchStack(name.to_owned())),
+        [] => {
+            let names = all.iter().map(|stack| stack.name.as_str());
+            let similar = super::names::closest(names, name);
+            Err(Error::NoSuchStack { name: name.to_owned(), similar })
+        }
         many => {
             let folders: Vec<String> =
                 many.iter().map(|stack| stack.folder.display().to_string()).collect();
             let text = format!("several stacks are called `{name}`: {}", folders.join(", "));
-            Err(Error::Argument(text))
+            Err(Error::Argument(format!("{text}; `--file FILE` names one")))
         }
     }
 }

@@ -103,6 +103,11 @@ pub fn declared(file: &Path) -> Declared {
     declared
 }
 
+/// Whether a `run` of one string may be this: words that need no shell.
+pub fn is_plain_command(text: &str) -> bool {
+    words::split(text).is_ok()
+}
+
 /// What is wrong with a file's syntax alone: what it includes and names is not looked at.
 pub fn syntax_problems(file: &Path, text: &str) -> Vec<miette::Report> {
     let mut sources = source::Sources::default();

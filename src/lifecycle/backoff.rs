@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::span;
-use crate::{event::Tick, model::Restart};
+use crate::{
+    event::Tick,
+    model::{Restart, time},
+};
 
 /// The tries of one service. Pure: the jitter comes from a generator within.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +80,7 @@ impl Tries {
     fn sentence(&self, last: &str, now: Tick) -> String {
         let Some(first) = self.at.first() else { return last.to_owned() };
         let times = self.at.len() + 1;
-        let within = span(now.since(*first));
+        let within = time::elapsed(now.since(*first));
         if self.signature.as_deref() == Some(last) {
             format!("{times} times {last} within {within}")
         } else {

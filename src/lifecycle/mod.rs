@@ -32,18 +32,6 @@ pub const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 /// How long the `cleanup` and the `after-stop` of a stop may take each.
 pub const TIDY_WITHIN: Duration = Duration::from_secs(10);
 
-/// A duration for people: `350ms`, `8s`, `1m 5s`.
-pub(crate) fn span(duration: Duration) -> String {
-    let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
-    match (seconds, millis) {
-        (0, millis) => format!("{millis}ms"),
-        (1..10, 100..) => format!("{seconds}.{}s", millis / 100),
-        (1..60, _) => format!("{seconds}s"),
-        (60.., _) if seconds % 60 == 0 => format!("{}m", seconds / 60),
-        (60.., _) => format!("{}m {}s", seconds / 60, seconds % 60),
-    }
-}
-
 /// Whole milliseconds, for records.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Effect, Hook, Input, KILL_WITHIN, Run, RunPhase, StepNews, TaskStep, millis, span};
+use super::{Effect, Hook, Input, KILL_WITHIN, Run, RunPhase, StepNews, TaskStep, millis};
 use crate::{
     event::{Cause, Event, Tick},
-    model::Exit,
+    model::{Exit, time},
 };
 
 /// How long a cancelled task may take to end by itself.
@@ -168,7 +168,7 @@ impl Run {
                 let timeout = step.task.timeout.unwrap_or_default();
                 let at = self.step.as_ref().map(|name| format!(", in step `{name}`"));
                 let at = at.unwrap_or_default();
-                let failed = Some(format!("not done within {}{at}", span(timeout)));
+                let failed = Some(format!("not done within {}{at}", time::setting(timeout)));
                 self.end(failed, false, KILL_WITHIN, step);
                 self.kill(step);
             }

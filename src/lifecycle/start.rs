@@ -6,11 +6,10 @@
 
 use super::{
     Effect, Ending, Hook, Input, Life, Phase, PortsAnswer, ProbeAnswer, StartStage, Step, millis,
-    span,
 };
 use crate::{
     event::{Cause, Event},
-    model::{Exit, Service},
+    model::{Exit, Service, time},
 };
 
 /// A timer that comes later than this was held up (the machine slept, the supervisor was
@@ -109,7 +108,7 @@ impl Life {
             self.stage(StartStage::Check { until }, step);
             return;
         }
-        let mut reason = format!("not ready within {}", span(step.service.ready.within));
+        let mut reason = format!("not ready within {}", time::setting(step.service.ready.within));
         if let Some((check, answer)) = &self.answer {
             reason.push_str(&format!(" ({check}: {answer})"));
         }

@@ -15,6 +15,7 @@ mod service;
 mod stack;
 mod task;
 mod text;
+pub mod time;
 
 pub use check::{Alive, Check, HttpCheck, HttpTarget, PortRef, Ready};
 pub use command::{Command, EnvValue, Hooks, Tool};

@@ -59,9 +59,7 @@ impl Places {
     /// Those of resolving the folder.
     pub fn of(folder: &Path) -> Result<Self, PlacesError> {
         let folder = folder.canonicalize().map_err(at(folder))?;
-        let uid = geteuid().as_raw();
-        let hash = fnv1a(folder.as_os_str().as_encoded_bytes());
-        let runtime = base(uid).join(format!("{hash:016x}"));
+        let runtime = Self::runtime_of(&folder);
         Ok(Self { state: folder.join(".stackrun"), folder, runtime })
     }
 
@@ -90,6 +88,12 @@ impl Places {
         let mut all: Vec<PathBuf> = named.map(|bytes| OsString::from_vec(bytes).into()).collect();
         all.sort();
         all
+    }
+
+    /// The runtime folder of the stack in a folder that may be gone by now.
+    pub fn runtime_of(folder: &Path) -> PathBuf {
+        let hash = fnv1a(folder.as_os_str().as_encoded_bytes());
+        base(geteuid().as_raw()).join(format!("{hash:016x}"))
     }
 
     /// The folder of the stack that has this runtime folder's name, as long as it has a keeper.

@@ -25,6 +25,7 @@ pub mod terminal;
 #[cfg(test)]
 mod tests;
 pub mod theme;
+pub mod timeline;
 pub mod view;
 pub mod why;
 pub mod words;

@@ -1,7 +1,5 @@
 //! What a command that takes time shows meanwhile: bars, plain lines, or failures alone.
 
-#![expect(clippy::print_stderr, reason = "showing progress is what it is for")]
-
 use jiff::Timestamp;
 
 use super::{
@@ -107,7 +105,7 @@ impl Reporter {
         }
         match &self.view {
             View::Bars(progress) => progress.print(lines),
-            View::Lines | View::Quiet => lines.iter().for_each(|line| eprintln!("{line}")),
+            View::Lines | View::Quiet => lines.iter().for_each(|line| super::terminal::line(line)),
         }
     }
 

@@ -1,8 +1,14 @@
-//! The terminal's own echo, kept out of the live lines.
+//! Standard error, and the terminal's own echo, which is kept out of the live lines.
 
-use std::io::{IsTerminal, stdin};
+use std::io::{IsTerminal, Write, stderr, stdin};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+
+/// Writes a line to standard error. Whoever reads it may have gone (`stackrun up 2>&1 | head`): then
+/// nobody misses it, and what was asked for goes on.
+pub fn line(text: &str) {
+    let _nobody_reads_it = stderr().lock().write_all(format!("{text}\n").as_bytes());
+}
 
 /// While it lives the terminal does not write `^C` into the live lines when that is typed: they
 /// would be drawn from a wrong place. Everything else stays as it is.

@@ -55,6 +55,8 @@ pub enum Symbol {
     Bar,
     /// Before what happened between two lines.
     Rule,
+    /// Part of the chain that took longest.
+    Chain,
 }
 
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -99,6 +101,7 @@ impl Theme {
             | Symbol::Dot
             | Symbol::Bar
             | Symbol::Rule => Tone::Faint,
+            Symbol::Chain => Tone::Warn,
         };
         self.paint(tone, self.bare(symbol))
     }
@@ -115,6 +118,7 @@ impl Theme {
             Symbol::Dot => ("·", "-"),
             Symbol::Bar => ("│", "|"),
             Symbol::Rule => ("──", "--"),
+            Symbol::Chain => ("▶", "*"),
         };
         if self.unicode { symbol } else { ascii }
     }

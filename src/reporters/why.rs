@@ -33,11 +33,17 @@ fn link_lines(
     let state = match link.state.as_str() {
         state if because.starts_with(state) => format!("is {because}"),
         "failed" => format!("has failed: {because}"),
+        // `is ready: it is ready` would, too.
+        "ready" | "done" => format!("is {}", because.trim_start_matches("it is ")),
+        "running" if because == "it runs" => "is running".to_owned(),
+        "exited" => format!("has ended: {because}"),
         state => format!("is {state}: {because}"),
     };
     let mut lines = vec![format!("{} {name} {state}", theme.symbol(symbol))];
     let bar = theme.symbol(Symbol::Bar);
-    lines.extend(link.evidence.iter().flat_map(|evidence| evidence.lines()).map(|line| {
+    // What the headline says needs no evidence of the same words.
+    let evidence = link.evidence.iter().filter(|evidence| **evidence != link.because);
+    lines.extend(evidence.flat_map(|evidence| evidence.lines()).map(|line| {
         let line = console::strip_ansi_codes(line);
         format!("  {bar} {line}")
     }));

@@ -92,7 +92,8 @@ impl Attempt {
             | Self::Notified(_)
             | Self::Delay { .. }
             | Self::Broken { .. } => {
-                let late = |_| Err(format!("no answer within {}", super::text::duration(timeout)));
+                let late =
+                    |_| Err(format!("no answer within {}", crate::model::time::setting(timeout)));
                 tokio::time::timeout(timeout, self.ask_unbounded()).await.unwrap_or_else(late)
             }
         };
@@ -136,7 +137,7 @@ impl Attempt {
             Self::Command(command) => command.label().to_owned(),
             Self::Prints(search) => format!("prints {}", search.regex.as_str()),
             Self::Notified(_) => "notify".into(),
-            Self::Delay { delay, .. } => format!("delay {}", super::text::duration(*delay)),
+            Self::Delay { delay, .. } => format!("delay {}", crate::model::time::setting(*delay)),
             Self::Broken { check, .. } => check.clone(),
         }
     }

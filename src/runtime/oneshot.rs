@@ -55,7 +55,7 @@ impl Oneshot {
         }
         let status = running.finish().await;
         if !ended {
-            return Err(format!("no answer within {}", super::text::duration(timeout)));
+            return Err(format!("no answer within {}", crate::model::time::setting(timeout)));
         }
         match status? {
             status if status.success() => Ok(()),

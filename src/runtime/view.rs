@@ -176,10 +176,15 @@ impl World {
 
     /// Adds the last lines of the log to the links that speak of an end.
     pub(super) fn with_log_lines(&self, mut why: Why) -> Why {
-        if let Some(root) = why.links.last_mut() {
+        let is_well = |link: &&mut crate::supervisor::WhyLink| {
+            matches!(&*link.state, "ready" | "done" | "skipped")
+        };
+        if let Some(root) = why.links.last_mut().filter(|link| !is_well(link)) {
             let services = self.core.services(platform::now());
             let view = services.iter().find(|view| view.name == root.name);
-            let generation = view.map_or(0, |view| view.generation);
+            // A task's runs are counted with its log.
+            let of_task = || self.log_places.get(&root.name).map_or(0, |(latest, _)| *latest);
+            let generation = view.map_or_else(of_task, |view| view.generation);
             for line in self.last_lines(&root.name, generation) {
                 root.evidence.push(format!("log: {line}"));
             }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     event::{Cause, Tick},
     graph::{Edge, Id},
-    lifecycle::{Ending, Phase, RunPhase, StartStage, span},
+    lifecycle::{Ending, Phase, RunPhase, StartStage},
     model::{Command, TaskBody},
     status::{ServiceState, TaskState},
 };
@@ -119,7 +119,7 @@ fn evidence_of_service(unit: &ServiceUnit, now: Tick) -> Vec<String> {
     let life = &unit.life;
     let mut evidence = Vec::new();
     if life.generation > 0 {
-        let since = span(now.since(life.since));
+        let since = crate::model::time::elapsed(now.since(life.since));
         evidence.push(format!("{} for {since}, {}", life.state(), by(&life.cause)));
     }
     if let Some((check, answer)) = &life.answer {
@@ -131,7 +131,8 @@ fn evidence_of_service(unit: &ServiceUnit, now: Tick) -> Vec<String> {
             evidence.extend(life.ending.iter().map(ToString::to_string));
             let tries = life.failed_tries();
             if tries > 0 {
-                evidence.push(format!("started again {tries} times so far"));
+                let times = if tries == 1 { "once".to_owned() } else { format!("{tries} times") };
+                evidence.push(format!("started again {times} so far"));
             }
         }
         Phase::Idle

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     event::Tick,
-    lifecycle::{Phase, RunPhase, StartStage, StopStage, Stopping, Then, span},
+    lifecycle::{Phase, RunPhase, StartStage, StopStage, Stopping, Then},
     model::{Exit, TaskBody},
     status::{ServiceState, TaskState},
 };
@@ -125,9 +125,10 @@ impl Supervisor {
             Phase::Ready => None,
             Phase::Unhealthy { reason, .. } => Some(reason.clone()),
             Phase::Stopping(stopping) => Some(stopping_reason(stopping)),
-            Phase::Backoff { until, reason } => {
-                Some(format!("{reason}; again in {}", span(until.since(now))))
-            }
+            Phase::Backoff { until, reason } => Some(format!(
+                "{reason}; again in {}",
+                crate::model::time::elapsed(until.since(now))
+            )),
             Phase::Exited { was_ready: true } => unit.life.exit.map(|exit| exit.to_string()),
             Phase::Exited { was_ready: false } => {
                 unit.life.exit.map(|exit| format!("{exit} before it was ready"))

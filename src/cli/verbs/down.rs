@@ -8,13 +8,14 @@ use crate::{
     cli::{
         caller,
         context::{Context, ask_running, status_of},
-        conversation::{Ended, OnInterrupt, carry_out},
+        conversation::Ended,
+        doing::Doing,
         error::{Error, status},
         names, outcome,
         verbs::completions::stack_names,
         when,
     },
-    control::{self, Client, Request},
+    control::{self, Client},
     reporters::{
         Symbol,
         board::{Board, Goal},
@@ -61,23 +62,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     };
     let began = caller::now();
     let mut reporter = context.reporter(Board::of_status(&before, Goal::Down), began);
-    let request = Request::Do {
-        command: Command::Down { names: args.names.clone() },
-        line: caller::command_line(),
-        env: None,
-        follow: true,
-        foreground: false,
-        take_ports: false,
-    };
-    let ended = carry_out(
-        &mut client,
-        request,
-        (args.timeout, OnInterrupt::Leave),
-        &mut reporter,
-        |_, _| Ok(()),
-    );
-    reporter.finish();
-    match ended? {
+    let doing = Doing::new(Command::Down { names: args.names.clone() }, args.timeout);
+    match doing.carry_out(&mut client, &mut reporter)? {
         Ended::Outcome { outcome, left } => {
             let status = outcome::exit_status(&outcome)?;
             let what = names::shown(&before.stack, &args.names);
@@ -93,13 +79,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             context.say_all(&summary::down(&what, &outcome, left, took, context.err));
             Ok(if is_left { status.max(status::FAILED) } else { status })
         }
-        Ended::Timeout => {
-            context.say(&headline(Symbol::Warn, "the time is up: the stop goes on", context.err));
-            Ok(status::TIMEOUT)
-        }
-        Ended::Interrupted => {
-            context.say(&headline(Symbol::Warn, "the stop goes on without you", context.err));
-            Ok(status::INTERRUPTED)
+        Ended::Early(early) => {
+            Ok(early.say(context, "the stop goes on (`stackrun status` shows it)"))
         }
     }
 }

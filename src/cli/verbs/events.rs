@@ -57,7 +57,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut client = context.connect()?;
     interrupt::watch();
     let id = client.ask(Request::Events { since: 0, follow: true })?;
-    while interrupt::count() == 0 {
+    while !interrupt::take() {
         match client.next(Some(TICK)) {
             Ok(Some(answer)) if answer.id == id => {
                 if let Reply::Record { record } = answer.reply {

@@ -6,97 +6,73 @@ use crate::{
     cli::{
         context::Context,
         error::{Error, status},
+        first_file::{
+            counts, folder_of, import, must_be_new, name_of, settle, target, tell, write,
+        },
     },
+    import::{self, Format, Report},
     reporters::{Symbol, headline, summary},
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  stackrun init      writes stack.kdl; never over one that is there";
+  stackrun init              writes stack.kdl; never over one that is there
+  stackrun init --stdout     shows it, writes nothing";
 
 /// Write a first stack.kdl from what is in this folder
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(in crate::cli) struct Args {}
+pub(in crate::cli) struct Args {
+    /// Print it, write nothing
+    #[arg(long)]
+    stdout: bool,
+}
 
-pub(in crate::cli) fn run(_: &Args, context: &Context) -> Result<u8, Error> {
-    let file = context.global.file.clone().unwrap_or_else(|| "stack.kdl".into());
-    let io = |error| Error::Io { path: file.clone(), error };
-    let folder = std::path::absolute(&file).map_err(io)?;
-    let folder = folder.parent().unwrap_or(Path::new("/")).to_owned();
-    let text = text(&folder);
-    let mut new = std::fs::File::create_new(&file).map_err(io)?;
-    std::io::Write::write_all(&mut new, text.as_bytes()).map_err(io)?;
-    let wrote = format!("wrote {}", file.display());
-    context.say(&headline(Symbol::Good, &wrote, context.err));
-    context.say(&summary::hint("stackrun check, then stackrun up", context.err));
+pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
+    let file = target(context, None)?;
+    if !args.stdout {
+        must_be_new(&file)?;
+    }
+    let folder = folder_of(&file);
+    let (guessed, found) = import::guess(folder, &name_of(folder));
+    let other =
+        import::others(folder).and_then(|other| Some((import(&other, folder).ok()?, other)));
+    let (draft, told) = match other {
+        // A compose file of databases goes well with the programs beside it.
+        Some(((Format::Compose, mut draft, mut report), other)) => {
+            let before = (draft.clone(), report.clone());
+            if !found.is_empty() && !builds(&other) {
+                draft.join(guessed);
+            }
+            match settle(&mut draft, &mut report, folder) {
+                Ok(()) => (draft, Some((report, other))),
+                Err(_) => (before.0, Some((before.1, other))),
+            }
+        }
+        Some(((_, draft, report), other)) => (draft, Some((report, other))),
+        None => {
+            let (mut draft, mut report) = (guessed, Report::default());
+            settle(&mut draft, &mut report, folder)?;
+            (draft, None)
+        }
+    };
+    if args.stdout {
+        context.print(&draft.kdl())?;
+        return Ok(status::OK);
+    }
+    write(&file, &draft.kdl())?;
+    let shown = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+    let text = format!("wrote {shown}: {}", counts(&draft));
+    context.say(&headline(Symbol::Good, &text, context.err));
+    context.say_all(&found.iter().map(|line| format!("  {line}")).collect::<Vec<_>>());
+    match told {
+        Some((report, other)) => tell(context, &other, &report),
+        None => context.say(&summary::hint("stackrun check, then stackrun up", context.err)),
+    }
     Ok(status::OK)
 }
 
-/// What stands in a folder, and what it probably means.
-fn text(folder: &Path) -> String {
-    let name = folder.file_name().map(|name| name.to_string_lossy().to_lowercase());
-    let mut text = format!("stack \"{}\"\n", name.as_deref().unwrap_or("stack"));
-    let mut services = Vec::new();
-    let mut places = vec![(".".to_owned(), folder.to_owned())];
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut below: Vec<String> = entries
-        .filter(|entry| entry.path().is_dir())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| !name.starts_with('.') && name != "node_modules" && name != "target")
-        .collect();
-    below.sort();
-    places.extend(below.into_iter().map(|name| (name.clone(), folder.join(name))));
-    for (name, path) in places {
-        if let Some(run) = guess(&path) {
-            services.push(service(&name, run));
-        }
-    }
-    if services.is_empty() {
-        services.push(service(".", "python3 -m http.server {{port}}"));
-    }
-    for service in services {
-        text.push('\n');
-        text.push_str(&service);
-    }
-    text
-}
-
-fn service(folder: &str, run: &str) -> String {
-    let (name, dir) = match folder {
-        "." => ("app".to_owned(), String::new()),
-        _ => (slug(folder), format!("    dir \"{folder}\"\n")),
-    };
-    let port = if run.contains("{{port}}") { "    port 8000\n" } else { "" };
-    format!("service \"{name}\" {{\n{dir}    run \"{run}\"\n{port}}}\n")
-}
-
-/// The folder's name as a service may be called.
-fn slug(folder: &str) -> String {
-    let letters = folder.to_lowercase();
-    let letters = letters.chars().map(|letter| match letter {
-        'a'..='z' | '0'..='9' | '_' => letter,
-        _ => '-',
-    });
-    let slug: String = letters.collect();
-    let slug = slug.trim_matches(['-', '_']);
-    let reserved = ["port", "env", "stack", "name", "dir", "data", "now", "replica", "app", ""];
-    if reserved.contains(&slug) { format!("the-{slug}") } else { slug.to_owned() }
-}
-
-/// How to run what is in a folder.
-fn guess(folder: &Path) -> Option<&'static str> {
-    if let Ok(package) = std::fs::read_to_string(folder.join("package.json")) {
-        let package: serde_json::Value = serde_json::from_str(&package).ok()?;
-        let scripts = package.get("scripts")?;
-        let known = [("dev", "npm run dev"), ("start", "npm start")];
-        return known.into_iter().find(|(name, _)| scripts.get(name).is_some()).map(|(_, run)| run);
-    }
-    let known = [
-        ("manage.py", "python3 manage.py runserver {{port}}"),
-        ("Cargo.toml", "cargo run"),
-        ("go.mod", "go run ."),
-        ("bin/rails", "bin/rails server -p {{port}}"),
-    ];
-    known.into_iter().find(|(file, _)| folder.join(file).exists()).map(|(_, run)| run)
+/// Whether a compose file has its programs built here: then they are in it already.
+fn builds(file: &Path) -> bool {
+    std::fs::read_to_string(file).is_ok_and(|text| text.contains("build:"))
 }

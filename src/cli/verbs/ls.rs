@@ -2,11 +2,12 @@
 
 use crate::{
     cli::{
+        caller,
         context::Context,
         error::{Error, status},
         running::{self, Running},
     },
-    reporters::{Tone, theme::pad},
+    reporters::{Tone, theme::pad, words},
 };
 
 const EXAMPLES: &str = "\
@@ -35,14 +36,28 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         context.say("nothing is running");
         return Ok(status::OK);
     }
-    let width = running.iter().map(|stack| stack.name.chars().count()).max().unwrap_or(0);
+    let now = caller::now();
+    let rows: Vec<[String; 4]> = running
+        .iter()
+        .map(|stack| {
+            let since = stack.since.map(|since| words::duration(words::between(since, now)));
+            [
+                context.out.paint(Tone::Strong, &stack.name),
+                context.out.paint(stack.state.tone(), stack.state.word()),
+                format!("{} of {} ready", stack.ready, stack.services),
+                since.unwrap_or_default(),
+            ]
+        })
+        .collect();
+    let width = |column: usize| {
+        rows.iter().map(|row| console::measure_text_width(&row[column])).max().unwrap_or(0)
+    };
+    let widths: [usize; 4] = std::array::from_fn(width);
     let mut text = String::new();
-    for stack in &running {
-        let name = context.out.paint(Tone::Strong, pad(&stack.name, width));
-        let ready = format!("{} of {} ready", stack.ready, stack.services);
-        let tone = if stack.ready == stack.services { Tone::Good } else { Tone::Warn };
-        let ready = context.out.paint(tone, pad(&ready, "100 of 100 ready".len()));
-        text.push_str(&format!("{name}  {ready}  {}\n", stack.folder.display()));
+    for (row, stack) in rows.iter().zip(&running) {
+        let cells: Vec<String> =
+            row.iter().zip(widths).map(|(cell, width)| pad(cell, width)).collect();
+        text.push_str(&format!("{}  {}\n", cells.join("  "), stack.folder.display()));
     }
     context.print(&text)?;
     Ok(status::OK)

@@ -8,17 +8,17 @@ use crate::{
     cli::{
         caller,
         context::{Context, status_of},
-        conversation::{Ended, OnInterrupt, carry_out},
-        error::{Error, status},
+        conversation::Ended,
+        doing::Doing,
+        error::Error,
         names, outcome,
         verbs::completions::{profile_names, stack_names},
         when,
     },
-    control::{Client, Request},
+    control::Client,
     reporters::{
-        Symbol,
         board::{Board, Goal},
-        headline, summary, words,
+        summary, words,
     },
     supervisor::Command,
 };
@@ -57,27 +57,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     board.add_undeclared(&before);
     let mut reporter = context.reporter(board, began);
     let name = stack.name.clone();
-    let request = Request::Do {
-        command: Command::Restart {
-            stack: Some(Box::new(stack)),
-            names: args.names.clone(),
-            with_dependents: args.with_dependents,
-        },
-        line: caller::command_line(),
-        env: Some(caller::environment()),
-        follow: true,
-        foreground: false,
-        take_ports: false,
+    let command = Command::Restart {
+        stack: Some(Box::new(stack)),
+        names: args.names.clone(),
+        with_dependents: args.with_dependents,
     };
-    let ended = carry_out(
-        &mut client,
-        request,
-        (args.timeout, OnInterrupt::Leave),
-        &mut reporter,
-        |_, _| Ok(()),
-    );
-    reporter.finish();
-    match ended? {
+    let doing = Doing::starting(command, args.timeout);
+    match doing.carry_out(&mut client, &mut reporter)? {
         Ended::Outcome { outcome, .. } => {
             let status = outcome::exit_status(&outcome)?;
             let took = words::between(began, caller::now());
@@ -90,17 +76,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             ));
             Ok(status)
         }
-        Ended::Timeout => {
-            context.say(&headline(
-                Symbol::Warn,
-                "the time is up: the restart goes on",
-                context.err,
-            ));
-            Ok(status::TIMEOUT)
-        }
-        Ended::Interrupted => {
-            context.say(&headline(Symbol::Warn, "the restart goes on without you", context.err));
-            Ok(status::INTERRUPTED)
+        Ended::Early(early) => {
+            Ok(early.say(context, "the restart goes on (`stackrun status` shows it)"))
         }
     }
 }

@@ -122,7 +122,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             let passed_on = passed_on(&task.name, &outcome, told, context);
             Ok(if interrupt::count() > 0 { status::INTERRUPTED } else { passed_on })
         }
-        Ended::Timeout | Ended::Interrupted => {
+        Ended::Early(_) => {
             let text = format!("{} goes on without you: `stackrun status` shows it", task.name);
             context.say(&headline(Symbol::Warn, &text, context.err));
             Ok(status::INTERRUPTED)

@@ -41,9 +41,11 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         let text = format!("`{}` is no signal{}", args.signal, similar.unwrap_or_default());
         return Err(Error::Argument(text));
     };
-    let mut client = context.connect()?;
-    let stack = context.known_stack(Some(&mut client))?;
-    names::check(&stack, std::slice::from_ref(&args.name))?;
+    let mut running = context.connect_if_running()?;
+    if let Ok(stack) = context.known_stack(running.as_mut()) {
+        names::check(&stack, std::slice::from_ref(&args.name))?;
+    }
+    let Some(client) = &mut running else { return Err(Error::NotRunning { stack: None }) };
     let request =
         Request::Signal { name: args.name.clone(), signal: signal.to_string(), tree: args.tree };
     match client.call(request)? {

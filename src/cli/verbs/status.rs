@@ -75,7 +75,7 @@ fn watch(args: &Args, context: &Context, every: Duration) -> Result<u8, Error> {
         let status = once(args, context)?;
         let mut left = every.max(Duration::from_millis(100));
         while !left.is_zero() {
-            if interrupt::count() > 0 {
+            if interrupt::take() {
                 return Ok(status);
             }
             let step = left.min(Duration::from_millis(100));

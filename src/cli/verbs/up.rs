@@ -8,9 +8,10 @@ use crate::{
     cli::{
         ask, browser, busy, caller,
         context::{Context, ask_running, status_of, unexpected},
-        conversation::{Ended, OnInterrupt, carry_out},
+        conversation::{Early, Ended},
+        doing::Doing,
         error::{Error, status},
-        foreground, names, outcome, programs,
+        foreground, interrupt, names, outcome, programs,
         verbs::{
             self,
             completions::{profile_names, stack_names},
@@ -74,6 +75,24 @@ pub(in crate::cli) struct Args {
     profiles: Vec<String>,
 }
 
+impl Args {
+    /// Everything, nothing asked for by name.
+    pub(in crate::cli) fn all() -> Self {
+        Self {
+            names: Vec::new(),
+            attach: false,
+            foreground: false,
+            detach: false,
+            timeout: None,
+            dry_run: false,
+            no_deps: false,
+            take_ports: false,
+            yes: false,
+            profiles: Vec::new(),
+        }
+    }
+}
+
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut stack = context.load(&args.profiles)?.stack;
     names::check(&stack, &args.names)?;
@@ -90,6 +109,10 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         stack = context.load_giving_way(&args.profiles, giving_way)?.stack;
     }
     let began = caller::now();
+    if args.foreground {
+        // From here on Ctrl-C is an orderly stop.
+        interrupt::watch();
+    }
     let mut client = Client::connect_or_launch(&stack.dir)?;
     let before = status_of(&mut client)?;
     let mut board = Board::of_stack(&stack, Goal::Up);
@@ -97,22 +120,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut reporter = context.reporter(board, began);
     // What is written during the start belongs to what is followed.
     let logs = foreground::logs_of(context, &stack)?;
-    let request = Request::Do {
-        command: command(args, &stack),
-        line: caller::command_line(),
-        env: Some(caller::environment()),
-        follow: true,
-        foreground: args.foreground,
-        take_ports: args.take_ports,
-    };
-    let ended = carry_out(
-        &mut client,
-        request,
-        (args.timeout, OnInterrupt::Leave),
-        &mut reporter,
-        |_, _| Ok(()),
-    );
-    reporter.finish();
+    let doing = Doing::starting(command(args, &stack), args.timeout);
+    let doing = Doing { foreground: args.foreground, take_ports: args.take_ports, ..doing };
+    let ended = doing.carry_out(&mut client, &mut reporter);
     let took = reporters::words::between(began, caller::now());
     let result = match ended? {
         Ended::Outcome { outcome, .. } => {
@@ -133,24 +143,17 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             }
             status
         }
-        Ended::Timeout if args.foreground => {
-            context.say_all(&[headline(context, "the time is up: it is stopped")]);
-            foreground::stop(context, &mut client, &stack)?;
-            status::TIMEOUT
-        }
-        Ended::Timeout => {
-            let text = "the time is up: the start goes on (`stackrun status` shows it)";
-            context.say_all(&[headline(context, text)]);
-            status::TIMEOUT
-        }
-        Ended::Interrupted if args.foreground => {
+        Ended::Early(Early::Interrupted) if args.foreground => {
             return foreground::stop(context, &mut client, &stack);
         }
-        Ended::Interrupted => {
-            let text = "the start goes on without you: `stackrun status` shows it, \
-                        `stackrun down` stops it";
-            context.say_all(&[headline(context, text)]);
-            status::INTERRUPTED
+        Ended::Early(early) if args.foreground => {
+            let status = early.say(context, "the stack is stopped");
+            foreground::stop(context, &mut client, &stack)?;
+            status
+        }
+        Ended::Early(early) => {
+            let then = "the start goes on (`stackrun status` shows it, `stackrun down` stops it)";
+            early.say(context, then)
         }
     };
     match (args.foreground, args.attach, result) {

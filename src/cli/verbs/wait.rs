@@ -9,19 +9,20 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         caller,
-        context::{Context, status_of},
-        conversation::{Ended, OnInterrupt, carry_out},
+        context::{Context, status_of, unexpected},
+        conversation::Ended,
+        doing::Doing,
         error::{Error, status},
         names, outcome,
         verbs::completions::stack_names,
         when,
     },
-    control::Request,
+    control::{Client, Reply, Request},
     reporters::{
-        Symbol,
         board::{Board, Goal},
-        headline,
+        words,
     },
+    status::{ServiceState, TaskState},
     supervisor::{Command, Until},
 };
 
@@ -73,29 +74,10 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     };
     let board = Board::of_status(&status_of(&mut client)?, goal);
     let mut reporter = context.reporter(board, caller::now());
-    let request = Request::Do {
-        command: Command::Wait { names: args.names.clone(), until },
-        line: caller::command_line(),
-        env: None,
-        follow: true,
-        foreground: false,
-        take_ports: false,
-    };
-    let ended = carry_out(
-        &mut client,
-        request,
-        (args.timeout, OnInterrupt::Leave),
-        &mut reporter,
-        |_, _| Ok(()),
-    );
-    reporter.finish();
-    match ended {
+    let doing = Doing::new(Command::Wait { names: args.names.clone(), until }, args.timeout);
+    match doing.carry_out(&mut client, &mut reporter) {
         Ok(Ended::Outcome { outcome, .. }) => outcome::exit_status(&outcome),
-        Ok(Ended::Timeout) => {
-            context.say(&headline(Symbol::Bad, "the time is up", context.err));
-            Ok(status::TIMEOUT)
-        }
-        Ok(Ended::Interrupted) => Ok(status::INTERRUPTED),
+        Ok(Ended::Early(early)) => Ok(early.say(context, &unmet(&mut client, args)?)),
         // It ended while we waited for just that.
         Err(Error::Client(crate::control::ClientError::Gone)) if until == Until::Down => {
             match context.connect_if_running()? {
@@ -104,5 +86,44 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             }
         }
         Err(error) => Err(error),
+    }
+}
+
+/// What does not hold yet: `api is starting`.
+fn unmet(client: &mut Client, args: &Args) -> Result<String, Error> {
+    let now = status_of(client)?;
+    let asked = asked(client, args)?;
+    let is_asked = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
+    let down = args.state == State::Down;
+    let services = now.services.iter().filter(|service| {
+        let up = matches!(service.state, ServiceState::Ready | ServiceState::Exited);
+        let is_idle = service.state == ServiceState::Idle;
+        if down { service.pid.is_some() } else { !up && !(is_idle && asked.is_empty()) }
+    });
+    let tasks = now.tasks.iter().filter(|task| {
+        let done = matches!(task.state, TaskState::Done | TaskState::Skipped);
+        let is_idle = task.state == TaskState::Idle;
+        if down {
+            task.state == TaskState::Running
+        } else {
+            !done && !(is_idle && asked.is_empty())
+        }
+    });
+    let services = services.map(|service| (&service.name, service.state.word()));
+    let all = services.chain(tasks.map(|task| (&task.name, task.state.word())));
+    let unmet: Vec<String> = all
+        .filter(|(name, _)| is_asked(name))
+        .map(|(name, state)| format!("{name} is {state}"))
+        .collect();
+    Ok(words::list(&unmet))
+}
+
+fn asked(client: &mut Client, args: &Args) -> Result<Vec<String>, Error> {
+    if args.names.is_empty() {
+        return Ok(Vec::new());
+    }
+    match client.call(Request::Stack)? {
+        Reply::Stack { stack } => Ok(names::resolve(&stack, &args.names)),
+        other => Err(unexpected(&other)),
     }
 }

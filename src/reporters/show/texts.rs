@@ -1,7 +1,6 @@
 //! Values as they would stand in the file.
 
-use std::time::Duration;
-
+pub(super) use crate::model::time::setting as time;
 use crate::model::{
     Busy, Check, Command, ExitPattern, HttpTarget, Need, NeedUntil, Port, PortNumber, PortRef,
     StepCommand, Tool, WatchThen,
@@ -132,17 +131,4 @@ pub(super) fn watch_then(then: &WatchThen) -> String {
 
 pub(super) fn flag(flag: bool) -> &'static str {
     if flag { "#true" } else { "#false" }
-}
-
-/// A time as it would stand in the file.
-pub(super) fn time(time: Duration) -> String {
-    let millis = time.as_millis();
-    match millis {
-        0 => "0s".into(),
-        _ if millis.is_multiple_of(86_400_000) => format!("{}d", millis / 86_400_000),
-        _ if millis.is_multiple_of(3_600_000) => format!("{}h", millis / 3_600_000),
-        _ if millis.is_multiple_of(60_000) => format!("{}m", millis / 60_000),
-        _ if millis.is_multiple_of(1000) => format!("{}s", millis / 1000),
-        _ => format!("{millis}ms"),
-    }
 }

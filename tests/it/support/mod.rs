@@ -13,7 +13,7 @@ mod wait;
 
 pub(crate) use http::{get, post};
 pub(crate) use process::{Process, alive, anonymous_kib, listening};
-pub(crate) use program::Running;
+pub(crate) use program::{Ran, Running};
 pub(crate) use pty::Terminal;
 pub(crate) use stack::Stack;
 pub(crate) use stranger::Stranger;

@@ -73,6 +73,11 @@ impl Running {
         self.out.so_far()
     }
 
+    /// Its stderr up to now.
+    pub(crate) fn err(&self) -> String {
+        self.err.so_far()
+    }
+
     /// Signals it; without effect if it has ended.
     pub(crate) fn signal(&mut self, signal: Signal) {
         // Not reaped yet, so the pid is still this child's.

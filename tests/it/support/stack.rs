@@ -302,7 +302,7 @@ impl Stack {
     }
 
     /// The same, once what is about to end has ended.
-    fn left_soon(&self) -> Vec<Process> {
+    pub(crate) fn left_soon(&self) -> Vec<Process> {
         let mut left = self.left();
         for _ in 0..150 {
             if left.is_empty() {

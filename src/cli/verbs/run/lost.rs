@@ -98,14 +98,14 @@ impl<'a> Lost<'a> {
                 let request = self.request.clone();
                 match self.ask(client, request, OnInterrupt::Cancel, reporter)? {
                     Ended::Outcome { outcome, .. } => outcome,
-                    ended @ (Ended::Timeout | Ended::Interrupted) => return Ok(ended),
+                    ended @ Ended::Early(_) => return Ok(ended),
                 }
             }
         };
         if outcome.refused.is_none() {
             match self.await_return(client, reporter)? {
                 Some(Ended::Outcome { outcome: back, .. }) => outcome.results.extend(back.results),
-                Some(ended @ (Ended::Timeout | Ended::Interrupted)) => return Ok(ended),
+                Some(ended @ Ended::Early(_)) => return Ok(ended),
                 None => {}
             }
         }

@@ -1,0 +1,154 @@
+//! The stack itself: its file, programs, ports, supervisor.
+
+use super::Finding;
+use crate::{
+    cli::{
+        caller,
+        context::{Context, status_of},
+        error::Error,
+        holding::look,
+        programs, verbs, version,
+    },
+    control::Client,
+    model::{EnvValue, Stack},
+    reporters::words,
+    status::Status,
+};
+
+/// The file and what it needs; the stack, if its file is right.
+pub(in crate::cli) fn file(context: &Context, findings: &mut Vec<Finding>) -> Option<Stack> {
+    match context.load(&[]) {
+        Ok(loaded) => {
+            let stack = loaded.stack;
+            let mut facts = vec![words::count(stack.services.len(), "service")];
+            if !stack.tasks.is_empty() {
+                facts.push(words::count(stack.tasks.len(), "task"));
+            }
+            let text = format!("{}: {}", stack.file.display(), facts.join(", "));
+            findings.push(match loaded.warnings.len() {
+                0 => Finding::good("file", text),
+                count => {
+                    let text = format!("{text}, {}", words::count(count, "warning"));
+                    Finding::warning("file", text, "stackrun check")
+                }
+            });
+            Some(stack)
+        }
+        Err(error @ Error::NoFile { .. }) => {
+            findings.push(Finding::warning("file", error.to_string(), "stackrun init"));
+            None
+        }
+        Err(error @ Error::Problems(_)) => {
+            findings.push(Finding::bad("file", error.to_string(), "stackrun check"));
+            None
+        }
+        Err(error) => {
+            let mend = error.hint().unwrap_or_else(|| "stackrun check".into());
+            findings.push(Finding::bad("file", error.to_string(), mend));
+            None
+        }
+    }
+}
+
+/// Every program of every service and task, and the versions of those that are declared as tools.
+pub(in crate::cli) fn programs(stack: &Stack) -> Vec<Finding> {
+    let names: Vec<String> = stack.names().map(str::to_owned).collect();
+    let missing = programs::missing_programs(stack, &caller::environment(), &names);
+    if missing.is_empty() {
+        let tools = tools(stack);
+        let text = match tools.is_empty() {
+            true => "every program is there".to_owned(),
+            false => format!("every program is there: {}", tools.join(", ")),
+        };
+        return vec![Finding::good("programs", text)];
+    }
+    let bad = |missing: &programs::Missing| {
+        let text = missing.to_string();
+        let (text, mend) = match text.split_once("\n  to get it: ") {
+            Some((text, hint)) => (text.to_owned(), hint.to_owned()),
+            None => (text, "install it, or mend PATH".to_owned()),
+        };
+        Finding::bad("programs", text, mend)
+    };
+    missing.iter().map(bad).collect()
+}
+
+/// `node 20.11.1`: of what the file names as a tool. No other program is asked, since nobody has
+/// said that `--version` does no harm.
+fn tools(stack: &Stack) -> Vec<String> {
+    let services =
+        stack.services.iter().map(|service| (&service.tools, &service.dir, &service.env));
+    let tasks = stack.tasks.iter().map(|task| (&task.tools, &task.dir, &task.env));
+    let mut shown: Vec<String> = Vec::new();
+    for (tools, dir, env) in services.chain(tasks) {
+        let path = match env.get("PATH") {
+            Some(EnvValue { value: Some(text), .. }) => text.to_string(),
+            _ => caller::variable("PATH").unwrap_or_default(),
+        };
+        for program in tools.iter().filter_map(|tool| tool.program.as_literal()) {
+            let Ok(place) = which::which_in(program, Some(&path), dir) else { continue };
+            let text = match version::of(&place, dir) {
+                Some(version) => format!("{program} {version}"),
+                None => program.to_owned(),
+            };
+            if !shown.contains(&text) {
+                shown.push(text);
+            }
+        }
+    }
+    shown
+}
+
+/// Every port of the stack.
+pub(in crate::cli) fn ports(stack: &Stack, context: &Context) -> Result<Vec<Finding>, Error> {
+    let running = context.connect_if_running().ok().flatten();
+    let now: Option<Status> = running.and_then(|mut client| status_of(&mut client).ok());
+    let now = now.unwrap_or_else(|| verbs::status::idle(stack));
+    let mut findings = Vec::new();
+    for service in &stack.services {
+        for port in service.ports.iter().filter_map(|port| port.number.fixed()) {
+            let holding = look(port, &stack.dir, &now)?;
+            if holding.is_in_the_way() {
+                let text = format!("port {port} of {}: {}", service.name, holding.text());
+                findings.push(Finding::bad("ports", text, format!("stackrun ports --free {port}")));
+            }
+        }
+    }
+    let any = stack.services.iter().any(|service| !service.ports.is_empty());
+    if findings.is_empty() && any {
+        findings.push(Finding::good("ports", "every port is free or ours"));
+    }
+    Ok(findings)
+}
+
+/// Whether the supervisor answers, and is of this version.
+pub(in crate::cli) fn supervisor(context: &Context) -> Finding {
+    const TOPIC: &str = "supervisor";
+    let folder = match context.folder() {
+        Ok(folder) => folder,
+        Err(_) => return Finding::good(TOPIC, "nothing is running here"),
+    };
+    let mend = "stackrun down, then stackrun up";
+    match Client::connect(&folder) {
+        Ok(None) => Finding::good(TOPIC, "nothing is running here"),
+        Ok(Some(mut client)) => match status_of(&mut client) {
+            Ok(_) if client.version() != env!("CARGO_PKG_VERSION") => {
+                let text = format!("the stack is run by stackrun {}", client.version());
+                Finding::warning(TOPIC, text, "stackrun upgrade")
+            }
+            Ok(_) => {
+                let (pid, version) = (client.supervisor(), client.version());
+                Finding::good(
+                    TOPIC,
+                    format!("the supervisor answers: pid {pid}, version {version}"),
+                )
+            }
+            Err(error) => Finding::bad(TOPIC, error.to_string(), mend),
+        },
+        Err(error) => {
+            let error = Error::from(error);
+            let hint = error.hint().filter(|hint| !hint.contains("doctor"));
+            Finding::bad(TOPIC, error.to_string(), hint.unwrap_or_else(|| mend.into()))
+        }
+    }
+}
