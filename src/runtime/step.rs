@@ -2,7 +2,7 @@
 //! other, as a process of its own that outlives the supervisor.
 //!
 //! It reads what to do from descriptor 3, writes to its own stdout and stderr, and exits with the
-//! status of the step that failed. What it does it also writes to the run's [`super::journal`].
+//! status of the step that failed. What it does it also writes to the run's journal.
 //! duct starts the programs. SIGTERM goes to the whole tree: the step that runs may end in its
 //! own way, and no other one begins.
 
