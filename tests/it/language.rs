@@ -53,7 +53,7 @@ fn values_are_never_split_and_several_strings_stay_as_they_are() {
     let stack = Stack::new(
         r#"
         service "one" {
-            run "printf '%s\\n' {{env.SPACED}} 'a b'{{ name }} \"$(x\" {{{{port}} "" {{env.NO:-b  c}}"
+            run "printf '%s\\n' {{env.SPACED}} 'a b'{{ name }} \"$(x\" {{{{port}} '' {{env.NO:-b  c}}"
             restart "never"
         }
         service "many" {
