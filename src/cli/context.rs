@@ -8,7 +8,7 @@ use std::{
 
 use super::{args::Global, caller, error::Error};
 use crate::{
-    control::{Client, Reply, Request},
+    control::{Client, ClientError, Reply, Request},
     language::{self, Loaded, Look},
     model::Stack,
     reporters::{
@@ -20,7 +20,7 @@ use crate::{
 /// The name of the stack file that is looked for.
 const FILE: &str = "stack.kdl";
 /// More problems than this are counted, not shown.
-const PROBLEMS: usize = 50;
+const PROBLEMS: usize = 20;
 /// The folder beside it for what lasts.
 const STATE: &str = ".stackrun";
 
@@ -107,9 +107,14 @@ impl Context {
     /// Reads and checks the stack file with the profiles that were asked for, else with those in
     /// force: an `up --profile` counts until the next `up`.
     pub(super) fn load_as_in_force(&self, profiles: &[String]) -> Result<Loaded, Error> {
-        let running = if profiles.is_empty() { self.connect_to_change()? } else { None };
+        let known = |mut client: Client| self.known_stack(Some(&mut client));
+        let running = if profiles.is_empty() {
+            ask_running(|| self.connect_to_change(), known)?
+        } else {
+            None
+        };
         match running {
-            Some(mut client) => self.load(&self.known_stack(Some(&mut client))?.profiles),
+            Some(known) => self.load(&known.profiles),
             None => self.load(profiles),
         }
     }
@@ -193,14 +198,13 @@ impl Context {
     /// The problems of a stack file, drawn with their places.
     pub(super) fn problems(&self, problems: &[miette::Report]) -> Vec<String> {
         let width = console::Term::stderr().size_checked().map_or(100, |(_, columns)| columns);
-        let look = Look { width: usize::from(width).clamp(40, 120), color: self.err.color };
-        let mut texts: Vec<String> = problems
-            .iter()
-            .take(PROBLEMS)
-            .map(|problem| language::render(problem, look).trim_end().to_owned() + "\n")
-            .collect();
+        let (color, unicode) = (self.err.color, self.err.unicode);
+        let look = Look { width: usize::from(width).clamp(24, 120), color, unicode };
+        let mut texts: Vec<String> =
+            problems.iter().take(PROBLEMS).map(|problem| language::render(problem, look)).collect();
         if problems.len() > PROBLEMS {
-            texts.push(format!("and {} more", problems.len() - PROBLEMS));
+            let more = problems.len() - PROBLEMS;
+            texts.push(format!("and {more} more: `stackrun check --json` has all\n"));
         }
         texts
     }
@@ -226,6 +230,20 @@ pub(super) fn status_of(client: &mut Client) -> Result<Status, Error> {
     match client.call(Request::Status)? {
         Reply::Status { status } => Ok(status),
         other => Err(unexpected(&other)),
+    }
+}
+
+/// Connects and asks; `None`: nothing is running, be it that it was just on its way down.
+pub(super) fn ask_running<T>(
+    connect: impl Fn() -> Result<Option<Client>, Error>,
+    ask: impl Fn(Client) -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
+    loop {
+        let Some(client) = connect()? else { return Ok(None) };
+        match ask(client) {
+            Err(Error::Client(ClientError::Gone)) => {}
+            answer => return answer.map(Some),
+        }
     }
 }
 

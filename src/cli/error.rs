@@ -2,7 +2,9 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{control::ClientError, keeper::LaunchError, supervisor::Refusal};
+use crate::{
+    control::ClientError, keeper::LaunchError, reporters::words::count, supervisor::Refusal,
+};
 
 /// The exit statuses of every command but `run` and `exec`.
 pub(super) mod status {
@@ -204,8 +206,16 @@ impl std::fmt::Display for Error {
             }
             Self::FileMissing(path) => write!(f, "there is no file {}", path.display()),
             Self::Problems(problems) => {
-                let count = crate::reporters::words::count(problems.len(), "problem");
-                write!(f, "the stack file has {count}")
+                let is_warning =
+                    |one: &&miette::Report| one.severity() == Some(miette::Severity::Warning);
+                let warnings = problems.iter().filter(is_warning).count();
+                let errors = count(problems.len() - warnings, "problem");
+                match warnings {
+                    0 => write!(f, "the stack file has {errors}"),
+                    _ => {
+                        write!(f, "the stack file has {errors}, and {}", count(warnings, "warning"))
+                    }
+                }
             }
             Self::NoSuchStack { name, .. } => write!(f, "no running stack is called `{name}`"),
             Self::Refused(Refusal::UnknownName { name, .. }) => {

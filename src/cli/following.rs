@@ -8,7 +8,8 @@ use super::{caller, context::write_out, error::Error};
 use crate::{
     event::Record,
     logs::{
-        self, Follower, Item, Line, Log, MarkFollower, MarkQueue, Marks, Place, Select, Turn, merge,
+        self, Follower, Item, Line, Log, MarkFollower, MarkQueue, Marks, Place, Select, Sieve,
+        Turn, merge,
     },
     reporters::{
         logs::{LogPrinter, Piece},
@@ -46,6 +47,7 @@ pub(super) struct Following {
 #[derive(Debug)]
 struct Strand {
     follower: Follower,
+    sieve: Sieve,
     /// Lines that wait for the mark of the start that they followed.
     lines: VecDeque<Line>,
     held_since: Option<Timestamp>,
@@ -88,8 +90,9 @@ impl Following {
             if self.watched {
                 strand.follower.hurry();
             }
-            let lines = strand.follower.lines(now).into_iter();
-            strand.lines.extend(lines.filter(|line| self.select.holds(line)));
+            for line in strand.follower.lines(now) {
+                strand.lines.extend(strand.sieve.pass(line, &self.select));
+            }
             items.push(strand.follower.spared(now).map(Item::Spared).into_iter().collect());
         }
         // After the lines: whoever has written one was seen to start.
@@ -142,8 +145,8 @@ impl Following {
 
 impl Strand {
     fn new(follower: Follower) -> Self {
-        let marks = MarkQueue::default();
-        Self { follower, lines: VecDeque::new(), held_since: None, marks }
+        let (sieve, marks) = (Sieve::default(), MarkQueue::default());
+        Self { follower, sieve, lines: VecDeque::new(), held_since: None, marks }
     }
 
     /// What is to be shown now, in order.

@@ -26,6 +26,7 @@ mod outcome;
 mod programs;
 mod roles;
 mod running;
+mod screen;
 mod verbs;
 mod version;
 mod when;

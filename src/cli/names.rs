@@ -52,12 +52,7 @@ pub(super) fn all(stack: &Stack) -> impl Iterator<Item = &str> {
 }
 
 fn is_known(stack: &Stack, name: &str) -> bool {
-    // `api.2` is one of the copies of `api`.
-    let copy = name.split_once('.').and_then(|(base, number)| {
-        let number: u32 = number.parse().ok()?;
-        stack.service(base).filter(|service| (1..=service.replicas).contains(&number))
-    });
-    copy.is_some() || all(stack).any(|known| known == name)
+    all(stack).any(|known| known == name)
 }
 
 fn similar(stack: &Stack, name: &str) -> Option<String> {

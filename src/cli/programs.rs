@@ -76,13 +76,13 @@ pub(super) fn missing_programs(
         let Some(owner) = Owner::of(stack, name) else { continue };
         let path = path_of(env, owner.env);
         let mut seen = Vec::new();
-        for Wanted { program, tool } in owner.wanted() {
-            if seen.contains(&program) {
+        for Wanted { program, tool, dir } in owner.wanted() {
+            if seen.contains(&(program, dir)) {
                 continue;
             }
-            seen.push(program);
-            let found = match look_for(program, &path, owner.dir) {
-                Ok(place) => versions.unfit(tool, &place, owner.dir).map(|found| (found, None)),
+            seen.push((program, dir));
+            let found = match look_for(program, &path, dir) {
+                Ok(place) => versions.unfit(tool, &place, dir).map(|found| (found, None)),
                 Err(not_there) => Some(not_there),
             };
             let Some((searched, similar)) = found else { continue };
@@ -103,6 +103,8 @@ struct Wanted<'a> {
     program: &'a str,
     /// What the file says of it.
     tool: Option<&'a Tool>,
+    /// Where it is run.
+    dir: &'a Path,
 }
 
 /// What programs have said of their versions: each is asked once.
@@ -125,7 +127,8 @@ struct Owner<'a> {
     dir: &'a Path,
     env: &'a BTreeMap<String, EnvValue>,
     tools: &'a [Tool],
-    commands: Vec<&'a Command>,
+    /// What it runs, and where.
+    commands: Vec<(&'a Command, &'a Path)>,
     /// Whether a task or a hook runs before it.
     is_prepared: bool,
 }
@@ -133,10 +136,11 @@ struct Owner<'a> {
 impl<'a> Owner<'a> {
     fn wanted(&self) -> impl Iterator<Item = Wanted<'a>> + use<'a> {
         let tools = self.tools.iter().filter_map(|tool| {
-            Some(Wanted { program: tool.program.as_literal()?, tool: Some(tool) })
+            Some(Wanted { program: tool.program.as_literal()?, tool: Some(tool), dir: self.dir })
         });
-        let commands = self.commands.clone().into_iter().filter_map(program_of);
-        tools.chain(commands.map(|program| Wanted { program, tool: None }))
+        let commands = self.commands.clone().into_iter();
+        let commands = commands.filter_map(|(command, dir)| Some((program_of(command)?, dir)));
+        tools.chain(commands.map(|(program, dir)| Wanted { program, tool: None, dir }))
     }
 
     fn of(stack: &'a Stack, name: &str) -> Option<Self> {
@@ -147,7 +151,7 @@ impl<'a> Owner<'a> {
                 dir: &service.dir,
                 env: &service.env,
                 tools: &service.tools,
-                commands: service.command.iter().collect(),
+                commands: service.command.iter().map(|command| (command, &*service.dir)).collect(),
                 is_prepared: needs_task || !service.hooks.before_start.is_empty(),
             });
         }
@@ -158,16 +162,19 @@ impl<'a> Owner<'a> {
     }
 }
 
-fn commands_of(task: &Task) -> Vec<&Command> {
+fn commands_of(task: &Task) -> Vec<(&Command, &Path)> {
     match &task.body {
-        TaskBody::Command(command) => vec![command],
-        TaskBody::Steps(steps) => steps
-            .iter()
-            .flat_map(|step| match &step.command {
-                StepCommand::Command(command) => std::slice::from_ref(command),
-                StepCommand::Pipe(commands) => commands,
-            })
-            .collect(),
+        TaskBody::Command(command) => vec![(command, &task.dir)],
+        TaskBody::Steps(steps) => {
+            let commands = steps.iter().flat_map(|step| {
+                let commands = match &step.command {
+                    StepCommand::Command(command) => std::slice::from_ref(command),
+                    StepCommand::Pipe(commands) => commands,
+                };
+                commands.iter().map(|command| (command, &*step.dir))
+            });
+            commands.collect()
+        }
     }
 }
 

@@ -63,6 +63,8 @@ fn of_process(pid: Option<u32>) -> String {
 pub struct Client {
     places: Places,
     wire: Wire,
+    /// Whether a supervisor is started where there is none any more.
+    launches: bool,
     /// The request that takes time, until it is answered for good.
     pending: Option<Pending>,
 }
@@ -85,7 +87,7 @@ impl Client {
         let places = Places::of(dir)?;
         // One that was just started by somebody else, who has not asked for anything yet.
         let wire = Wire::connect(&places)?.filter(|wire| wire.used);
-        Ok(wire.map(|wire| Self { places, wire, pending: None }))
+        Ok(wire.map(|wire| Self { places, wire, launches: false, pending: None }))
     }
 
     /// Connects to the supervisor of the stack in `dir`, starting one if there is none, and going
@@ -96,7 +98,7 @@ impl Client {
     pub fn connect_or_launch(dir: &Path) -> Result<Self, ClientError> {
         let places = Places::of(dir)?;
         let wire = Wire::connect_or_launch(&places)?;
-        Ok(Self { places, wire, pending: None })
+        Ok(Self { places, wire, launches: true, pending: None })
     }
 
     /// Connects for what changes the stack: an older version goes on as this program first.
@@ -107,7 +109,7 @@ impl Client {
     pub fn connect_to_newest(dir: &Path) -> Result<Option<Self>, ClientError> {
         let places = Places::of(dir)?;
         let wire = Wire::connect_to_newest(&places)?.filter(|wire| wire.used);
-        Ok(wire.map(|wire| Self { places, wire, pending: None }))
+        Ok(wire.map(|wire| Self { places, wire, launches: false, pending: None }))
     }
 
     /// Has this program go on in the place of whatever version holds the stack in `dir`, which
@@ -118,7 +120,7 @@ impl Client {
     pub fn upgrade(dir: &Path) -> Result<Option<Self>, ClientError> {
         let places = Places::of(dir)?;
         let wire = Wire::upgrade(&places)?;
-        Ok(wire.map(|wire| Self { places, wire, pending: None }))
+        Ok(wire.map(|wire| Self { places, wire, launches: false, pending: None }))
     }
 
     /// The supervisor's process.
@@ -148,15 +150,16 @@ impl Client {
     }
 
     /// The next answer; `None` when `timeout` ran out or a signal came first. A supervisor that
-    /// dies is waited for, and asked again for what it had not finished.
+    /// dies is waited for, and asked again for what it had not finished; but for a `run`: whether
+    /// that is over is for who asked to find out.
     ///
     /// # Errors
     /// The supervisor is gone, or what it sent is no message.
     pub fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Answer>, ClientError> {
         match self.wire.next(timeout) {
             Err(ClientError::Gone) => match self.pending.take() {
-                Some(pending) => self.resume(pending),
-                None => Err(ClientError::Gone),
+                Some(pending) if !is_run(&pending.request) => self.resume(pending),
+                Some(_) | None => Err(ClientError::Gone),
             },
             Ok(Some(answer)) => {
                 self.note_progress(&answer);
@@ -222,7 +225,12 @@ impl Client {
         match self.call_once(request.clone()) {
             Err(ClientError::Gone) => {
                 let last_id = self.wire.last_id;
-                self.wire = Wire::connect(&self.places)?.ok_or(ClientError::Gone)?;
+                self.wire = match Wire::connect(&self.places)? {
+                    Some(wire) => wire,
+                    // It was on its way down.
+                    None if self.launches => Wire::connect_or_launch(&self.places)?,
+                    None => return Err(ClientError::Gone),
+                };
                 self.wire.last_id = last_id;
                 self.call_once(request)
             }
@@ -257,17 +265,23 @@ fn is_down(request: &Request) -> bool {
 }
 
 /// What is left to ask for when a supervisor died that had begun: `up` and `down` say where to
-/// get to, but a second `restart` or `run` would do the work twice.
+/// get to, but a second `restart` would do the work twice.
 fn go_on(request: Request) -> Request {
     let Request::Do { command, line, follow, foreground, take_ports, .. } = request else {
         return request;
     };
     let command = match command {
         Command::Restart { names, .. } => Command::Wait { names, until: Until::Ready },
-        Command::Run { task, .. } => Command::Wait { names: vec![task], until: Until::Done },
-        same @ (Command::Up { .. } | Command::Down { .. } | Command::Wait { .. }) => same,
+        same @ (Command::Up { .. }
+        | Command::Down { .. }
+        | Command::Run { .. }
+        | Command::Wait { .. }) => same,
     };
     Request::Do { command, line, env: None, follow, foreground, take_ports }
+}
+
+fn is_run(request: &Request) -> bool {
+    matches!(request, Request::Do { command: Command::Run { .. }, .. })
 }
 
 fn nothing_left(id: u64) -> Answer {

@@ -55,6 +55,8 @@ pub(super) struct Keeper {
     pub(super) signals: SignalPipe,
     /// Where new connections come from.
     pub(super) lines: Receiver<UnixStream>,
+    /// A supervisor that has not been let in yet.
+    arrived: Option<UnixStream>,
     pub(super) line: Option<Connection>,
     /// Tells the starter of supervisors that no more are wanted.
     pub(super) finishing: Arc<AtomicBool>,
@@ -123,6 +125,7 @@ impl Keeper {
             finish: None,
             journal: Journal::new(parts.places.units()),
             home: None,
+            arrived: None,
             open_outputs: HashSet::new(),
             terminals: HashMap::new(),
             places: parts.places,
@@ -179,7 +182,18 @@ impl Keeper {
         }
         self.look_if_due(now);
         self.tell_ends(now);
+        self.welcome();
         self.settle_finish(now);
+    }
+
+    /// Lets a supervisor in once every end that is known can be told: it would take what has just
+    /// died for what runs, and say so to whoever asks.
+    fn welcome(&mut self) {
+        if !self.units.values().any(Unit::has_untold_end)
+            && let Some(stream) = self.arrived.take()
+        {
+            self.connect(stream);
+        }
     }
 
     fn hear(&mut self) {
@@ -206,8 +220,14 @@ impl Keeper {
         let now = platform::now();
         match message {
             ToKeeper::Spawn(spec) => self.spawn(&spec, now),
-            ToKeeper::Signal { unit, signal, tree } => self.signal(unit, signal, tree),
+            // What the supervisor noted comes first: whoever takes over from a keeper that is killed
+            // now must know why a process ended.
+            ToKeeper::Signal { unit, signal, tree } => {
+                self.journal.write();
+                self.signal(unit, signal, tree);
+            }
             ToKeeper::Kill { unit } => {
+                self.journal.write();
                 if let Some(unit) = self.units.get_mut(&unit) {
                     unit.kill(now);
                 }
@@ -342,7 +362,7 @@ impl Keeper {
     fn woken(&mut self) {
         self.waker.clear();
         if let Some(stream) = self.lines.try_iter().last() {
-            self.connect(stream);
+            self.arrived = Some(stream);
         }
         for tell in self.logs.take() {
             match tell {

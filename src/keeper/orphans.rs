@@ -5,7 +5,7 @@
 //! the looks. But each of its generations, once its parent is dead, is our child, and the list of
 //! those is short and read in no time.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use super::{keep::Keeper, protocol::UnitId, unit::Unit};
 use crate::{
@@ -19,15 +19,16 @@ const CHASE: Duration = Duration::from_millis(20);
 impl Keeper {
     /// Reaps what is no unit's main process.
     pub(super) fn reap_orphans(&mut self) {
+        let mains = self.mains();
         loop {
             match platform::peek_any() {
-                Ok(Peek::Ended(pid)) if !self.is_main(pid) => drop(platform::reap(pid)),
+                Ok(Peek::Ended(pid)) if !mains.contains(&pid) => drop(platform::reap(pid)),
                 // The kernel would name the same zombie again: go through the others.
                 Ok(Peek::Ended(_)) => break,
                 Ok(Peek::Running | Peek::NoChild) | Err(_) => return,
             }
         }
-        for pid in platform::children().into_iter().filter(|&pid| !self.is_main(pid)) {
+        for pid in platform::children().into_iter().filter(|pid| !mains.contains(pid)) {
             let _lives = platform::reap(pid);
         }
     }
@@ -48,9 +49,10 @@ impl Keeper {
     /// Whether there were any.
     fn kill_orphans(&mut self) -> bool {
         let mut any = false;
+        let mains = self.mains();
         for pid in platform::children() {
             // A child of ours: its number is its own until it is reaped, here.
-            if self.is_main(pid) || !matches!(platform::reap(pid), Ok(None)) {
+            if mains.contains(&pid) || !matches!(platform::reap(pid), Ok(None)) {
                 continue;
             }
             let Some(orphan) = Entry::read(pid) else { continue };
@@ -80,8 +82,9 @@ impl Keeper {
         unit.kill.is_some().then(|| unit.id.clone())
     }
 
-    fn is_main(&self, pid: u32) -> bool {
-        let mut units = self.units.values().filter(|unit| !unit.gone && unit.child);
-        units.any(|unit| unit.main.pid == pid)
+    /// The main processes, which stay zombies until nothing of their units is left.
+    fn mains(&self) -> HashSet<u32> {
+        let units = self.units.values().filter(|unit| !unit.gone && unit.child);
+        units.map(|unit| unit.main.pid).collect()
     }
 }

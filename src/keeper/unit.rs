@@ -136,6 +136,11 @@ impl Unit {
         }
     }
 
+    /// Whether its end is known and will be told in a moment.
+    pub(super) fn has_untold_end(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| !end.told)
+    }
+
     /// Its main process has ended.
     pub(super) fn ended(&mut self, exit: Exit, now: Tick) {
         self.end = Some(End {

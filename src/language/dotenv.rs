@@ -40,7 +40,10 @@ pub(super) fn parse(text: &str) -> Result<Vec<Variable>, BadLine> {
         let bad = |reason: String| BadLine { line, reason };
         let (key, value) = rest[..end].split_once('=').ok_or_else(|| bad("no `=`".into()))?;
         let key = key.trim();
-        let key = key.strip_prefix("export ").map_or(key, str::trim);
+        let key = match key.strip_prefix("export") {
+            Some(rest) if rest.starts_with(char::is_whitespace) => rest.trim(),
+            _ => key,
+        };
         if !is_key(key) {
             return Err(bad(format!("`{key}` is no name of a variable")));
         }
@@ -126,7 +129,7 @@ mod tests {
 
     #[test]
     fn values_are_literal() {
-        let text = "# c\n\nA=1\r\n export B = two words # c\nC=a#b\nD=$x${y}\nE=\nF='a # $b'\n";
+        let text = "# c\n\nA=1\r\n export\tB = two words # c\nC=a#b\nD=$x${y}\nE=\nF='a # $b'\n";
         let expected = [("A", "1"), ("B", "two words"), ("C", "a#b"), ("D", "$x${y}"), ("E", "")];
         let mut expected: Vec<_> = expected.iter().map(|(k, v)| pair(k, v)).collect();
         expected.push(pair("F", "a # $b"));

@@ -33,11 +33,28 @@ pub fn explain(key: &str) -> Result<String, UnknownKey> {
         nodes => nodes.iter().map(|entry| entry.page()).collect(),
     };
     if pages.is_empty() {
-        let known = all.iter().map(Entry::name).chain(["values"]);
-        let near = name::nearest(wanted.last().unwrap_or(&key), known).map(str::to_owned);
-        return Err(UnknownKey { near });
+        return Err(UnknownKey { near: near(&all, &wanted) });
     }
     Ok(pages.join("\n"))
+}
+
+/// What was probably meant: a key of the same home, else any.
+fn near(all: &[Entry], wanted: &[&str]) -> Option<String> {
+    let last = wanted.last()?;
+    if let [.., home, _] = wanted {
+        let siblings = all.iter().filter(|entry| match entry.prop {
+            Some(_) => entry.spec.name == *home,
+            None => entry.homes.iter().any(|known| known == home),
+        });
+        if let Some(near) = name::nearest(last, siblings.map(Entry::name)) {
+            return Some(format!("{home}.{near}"));
+        }
+    }
+    let known = all.iter().map(Entry::name);
+    if known.clone().any(|name| name == *last) {
+        return Some((*last).to_owned());
+    }
+    name::nearest(last, known.chain(["values"])).map(str::to_owned)
 }
 
 /// Every key that [`explain`] answers, for completion: names of nodes, then `node.property`.
@@ -208,7 +225,7 @@ fn type_of(value: &ValueSpec) -> String {
         Some("path") => "a path, {{values}} filled in",
         Some("glob") => "a pattern of paths, {{values}} filled in",
         Some("regex") => "a regular expression",
-        Some("duration") => "a time such as \"1.5s\" (ms, s, m, h, d)",
+        Some("duration" | "interval") => "a time such as \"1.5s\" (ms, s, m, h, d)",
         Some("size") => "a size such as \"500MiB\" (KiB, MiB, GiB, KB, MB, GB)",
         Some("signal") => "a signal: \"SIGTERM\"",
         Some("port") => "a port: 8000, \"auto\", \"{{env.PORT:-8000}}\"",

@@ -13,9 +13,11 @@
 
 mod build;
 mod check;
+mod copies;
 mod cycle;
 mod decl;
 mod dotenv;
+mod draw;
 mod explain;
 mod fmt;
 mod layers;
@@ -78,6 +80,34 @@ pub fn is_plain_command(text: &str) -> bool {
     words::split(text).is_ok()
 }
 
+/// The names that a file declares.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// Services, tasks and groups, those of profiles too.
+    pub names: Vec<String>,
+    /// Profiles.
+    pub profiles: Vec<String>,
+}
+
+/// What a stack file and everything it includes declare, as far as they can be read: a file that
+/// is being written has names too.
+pub fn declared(file: &Path) -> Declared {
+    let decls = read::read(&source::canonical(file), &mut Problems::default()).decls;
+    let mut declared = Declared::default();
+    let of_profiles = decls.iter().filter(|decl| decl.spec.name == "profile");
+    for decl in decls.iter().chain(of_profiles.flat_map(decl::Decl::children)) {
+        let list = match decl.spec.name.as_str() {
+            "service" | "task" | "group" => &mut declared.names,
+            "profile" => &mut declared.profiles,
+            _ => continue,
+        };
+        if let Some(name) = decl.text().filter(|name| !list.iter().any(|n| n == name.value)) {
+            list.push(name.value.to_owned());
+        }
+    }
+    declared
+}
+
 /// What is wrong with a file's syntax alone: what it includes and names is not looked at.
 pub fn syntax_problems(file: &Path, text: &str) -> Vec<miette::Report> {
     let mut sources = source::Sources::default();
@@ -110,5 +140,7 @@ pub fn load(file: &Path, options: &Options) -> Result<Loaded, Vec<miette::Report
         errors.append(&mut warnings);
         return Err(errors);
     }
-    Ok(Loaded { stack: built.stack, warnings })
+    let mut stack = built.stack;
+    copies::expand(&mut stack);
+    Ok(Loaded { stack, warnings })
 }

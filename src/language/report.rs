@@ -2,13 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use miette::{
-    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity,
-    SourceCode,
-};
+use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
 use serde::Serialize;
 
 use super::{
+    draw::draw,
     problem::{Problem, Problems},
     source::{Sources, Span},
 };
@@ -17,9 +15,9 @@ use super::{
 #[derive(Debug, Clone)]
 pub(super) struct Finding {
     severity: Severity,
-    code: &'static str,
-    message: String,
-    help: Option<String>,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) help: Option<String>,
     /// The file of the first label.
     source: Option<NamedSource<Arc<str>>>,
     /// The labels in that file; the first is the problem's own place.
@@ -27,7 +25,16 @@ pub(super) struct Finding {
     /// The labels in other files.
     related: Vec<Finding>,
     /// All labels, for programs.
-    places: Vec<Label>,
+    pub(super) places: Vec<Label>,
+    /// The text that each of them stands in, and from which byte on.
+    pub(super) texts: Vec<(Arc<str>, usize)>,
+}
+
+impl Finding {
+    /// Whether it is shown and no more.
+    pub(super) fn is_warning(&self) -> bool {
+        self.severity == Severity::Warning
+    }
 }
 
 /// A problem as data, for `check --json`. The first label's place is the problem's own.
@@ -73,22 +80,17 @@ pub struct Label {
 pub struct Look {
     /// Columns to fill.
     pub width: usize,
-    /// Whether to use colour, and characters beyond ASCII.
+    /// Whether to use colour.
     pub color: bool,
+    /// Whether to use characters beyond ASCII.
+    pub unicode: bool,
 }
 
 /// A report of [`super::load`] drawn for people.
 pub fn render(report: &miette::Report, look: Look) -> String {
-    let theme = if look.color { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
-    let handler = GraphicalReportHandler::new_themed(theme)
-        .with_width(look.width)
-        .with_links(false)
-        .with_show_related_as_nested(true)
-        .without_cause_chain();
-    let mut out = String::new();
-    match handler.render_report(&mut out, report.as_ref()) {
-        Ok(()) => out,
-        Err(fmt::Error) => format!("{report}\n"),
+    match report.downcast_ref::<Finding>() {
+        Some(finding) => draw(finding, look),
+        None => format!("{report}\n"),
     }
 }
 
@@ -96,7 +98,7 @@ pub fn render(report: &miette::Report, look: Look) -> String {
 pub fn data(report: &miette::Report) -> Option<ProblemData> {
     let finding = report.downcast_ref::<Finding>()?;
     let first = finding.places.first();
-    let warning = finding.severity == Severity::Warning;
+    let warning = finding.is_warning();
     Some(ProblemData {
         severity: if warning { "warning" } else { "error" },
         code: finding.code,
@@ -162,6 +164,7 @@ fn finding(problem: &Problem, sources: &Sources) -> Finding {
         labels: of_file(*file),
         related: Vec::new(),
         places: Vec::new(),
+        texts: Vec::new(),
     });
     Finding {
         severity,
@@ -173,6 +176,11 @@ fn finding(problem: &Problem, sources: &Sources) -> Finding {
             .labels
             .iter()
             .map(|(span, label)| place(*span, label, sources))
+            .collect(),
+        texts: description
+            .labels
+            .iter()
+            .map(|(span, _)| (Arc::clone(&sources.file(*span).text), span.start))
             .collect(),
         message: description.message,
         help: description.help,

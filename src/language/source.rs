@@ -90,6 +90,7 @@ impl Sources {
         let line = file.lines.partition_point(|start| *start <= span.start);
         let line_start = file.lines[line.saturating_sub(1)];
         let before = file.text.get(line_start..span.start).unwrap_or_default();
+        let before = before.trim_start_matches('\u{feff}');
         (line, before.chars().count() + 1)
     }
 

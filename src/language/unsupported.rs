@@ -16,10 +16,8 @@ pub struct Unsupported {
 type Feature = (&'static str, fn(&Service) -> bool);
 
 /// What a service may ask for that has no effect yet.
-const OF_SERVICES: &[Feature] = &[
-    ("replicas", |service| service.replicas > 1),
-    ("port.share", |service| service.ports.iter().any(|port| port.share)),
-];
+const OF_SERVICES: &[Feature] =
+    &[("port.share", |service| service.ports.iter().any(|port| port.share))];
 
 /// Everything in the stack that has no effect yet.
 pub fn unsupported(stack: &Stack) -> Vec<Unsupported> {

@@ -64,7 +64,7 @@ pub(super) fn parse(spec: &ValueSpec, value: &KdlValue, spelling: &str) -> Resul
         KdlValue::Null if is("null") => Ok(Value::Null),
         // A number where a time or a size belongs lacks its unit.
         KdlValue::Integer(_) | KdlValue::Float(_) => Err(match spec.format.as_deref() {
-            Some("duration") => BadValue::Duration,
+            Some("duration" | "interval") => BadValue::Duration,
             Some("size") => BadValue::Size,
             _ => BadValue::Type,
         }),
@@ -80,7 +80,14 @@ fn string(spec: &ValueSpec, text: &str) -> Result<Value, BadValue> {
     let kept = Value::Text(text.to_owned());
     match spec.format.as_deref() {
         Some("duration") => duration(text).map(Value::Duration).ok_or(BadValue::Duration),
-        Some("size") => size(text).map(Value::Size).ok_or(BadValue::Size),
+        Some("interval") => match duration(text) {
+            Some(none) if none.is_zero() => Err(BadValue::Range("more than 0")),
+            some => some.map(Value::Duration).ok_or(BadValue::Duration),
+        },
+        Some("size") => match size(text) {
+            Some(0) => Err(BadValue::Range("more than 0")),
+            some => some.map(Value::Size).ok_or(BadValue::Size),
+        },
         Some("signal" | "exit") => Signal::from_name(text)
             .filter(|_| !text.starts_with(|first: char| first.is_ascii_digit()))
             .map(Value::Signal)

@@ -168,17 +168,28 @@ impl Scope<'_, '_> {
     fn fill(&mut self, text: Spanned<&str>, pieces: Vec<Piece>) -> Text {
         let mut parts: Vec<Part> = Vec::new();
         for piece in pieces {
-            let part = match piece {
-                Piece::Literal(literal) => Some(Part::Literal(literal)),
-                Piece::Value(range) => self.value(&text, range),
+            let part = match &piece {
+                Piece::Literal(literal) => Some(Part::Literal(literal.clone())),
+                Piece::Value(range) => self.value(&text, range.clone()),
             };
-            match (parts.last_mut(), part) {
-                (Some(Part::Literal(last)), Some(Part::Literal(next))) => last.push_str(&next),
-                (_, Some(part)) => parts.push(part),
-                (_, None) => {}
+            let part = part.into_iter().chain(self.copy_of(text, &piece).into_iter().flatten());
+            for part in part {
+                match (parts.last_mut(), part) {
+                    (Some(Part::Literal(last)), Part::Literal(next)) => last.push_str(&next),
+                    (_, part) => parts.push(part),
+                }
             }
         }
         Text(parts)
+    }
+
+    /// What follows a value that names the service, where that has several copies.
+    fn copy_of(&self, text: Spanned<&str>, piece: &Piece) -> Option<[Part; 2]> {
+        let Piece::Value(range) = piece else { return None };
+        let names_it = matches!(&text.value[range.clone()], "name" | "data");
+        let Owner::Service(service) = self.owner else { return None };
+        let copied = self.world.services.get(service).is_some_and(|ports| ports.replicated);
+        (names_it && copied).then(|| [Part::Literal(".".to_owned()), Part::Replica])
     }
 
     /// What stands at `range` of `text` means.

@@ -139,7 +139,7 @@ impl Run {
                 self.publish(Event::Stuck { processes }, step);
             }
             (RunPhase::Rescue { .. }, Input::HookEnded { hook: Hook::OnFailure, exit }) => {
-                self.rescued(exit, step);
+                self.rescued(&exit, step);
             }
             // Answers that this phase did not ask for: they belong to an earlier one.
             (
@@ -181,7 +181,7 @@ impl Run {
                 self.emit(Effect::KillHook(Hook::OnFailure), step);
             }
             RunPhase::Rescue { .. } => {
-                self.rescued(Err("it could not be ended".to_owned()), step);
+                self.rescued(&Err("it could not be ended".to_owned()), step);
             }
             RunPhase::Idle
             | RunPhase::Inputs
@@ -329,9 +329,9 @@ impl Run {
     }
 
     /// `on-failure` is over, or given up: its own failure is told too.
-    fn rescued(&mut self, exit: Result<Exit, String>, step: &mut TaskStep<'_>) {
+    fn rescued(&mut self, exit: &Result<Exit, String>, step: &mut TaskStep<'_>) {
         let RunPhase::Rescue { reason, killed, .. } = &self.phase else { return };
-        let how = match &exit {
+        let how = match exit {
             Ok(_) if *killed => Some("it took too long and was killed".to_owned()),
             Ok(exit) if *exit == Exit::SUCCESS => None,
             Ok(exit) => Some(exit.to_string()),
@@ -343,7 +343,7 @@ impl Run {
             Some(how) => format!("{reason}; {hook} failed too: {how}"),
         };
         if let Ok(exit) = exit {
-            self.publish(Event::Hook { hook: hook.to_owned(), exit }, step);
+            self.publish(Event::Hook { hook: hook.to_owned(), exit: *exit }, step);
         }
         self.fail(reason, step);
     }

@@ -39,7 +39,7 @@ pub use marks::{MarkFollower, Marks};
 pub use merge::merge;
 pub use packed::pack;
 pub use reader::Lines;
-pub use select::{Select, Since, select};
+pub use select::{Select, Sieve, Since, select};
 pub use strand::{Marks as MarkQueue, Turn};
 
 /// A line longer than this comes in pieces, so that nothing is ever read into memory whole.

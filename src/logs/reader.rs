@@ -298,13 +298,13 @@ impl Open {
 
     /// Reads on; how much there was.
     fn read(&mut self) -> usize {
-        let rest = &self.block[self.next..];
+        // A new block while a line still holds the old one.
+        let old = std::mem::take(&mut self.block);
+        let mut block = if old.is_unique() { Vec::from(old) } else { old.to_vec() };
+        block.drain(..self.next);
         self.start += self.next as u64;
-        let from = self.start + rest.len() as u64;
+        let from = self.start + block.len() as u64;
         let room = usize::try_from(self.end.saturating_sub(from)).unwrap_or(BLOCK).min(BLOCK);
-        // A new block: lines may still hold the old one.
-        let mut block = Vec::with_capacity(rest.len() + room);
-        block.extend_from_slice(rest);
         // What cannot be read is as good as the end.
         let count = self.source.append(from, room, &mut block).unwrap_or(0);
         (self.block, self.next) = (block.into(), 0);

@@ -39,11 +39,9 @@ pub struct Select {
 }
 
 impl Select {
-    /// Whether a line is one of those asked for, but for `last` and `context`.
-    pub fn holds(&self, line: &Line) -> bool {
+    fn holds(&self, line: &Line) -> bool {
         self.since.is_none_or(|since| line.at >= since)
             && self.until.is_none_or(|until| line.at <= until)
-            && self.grep.as_ref().is_none_or(|grep| grep.is_match(&line.text))
     }
 
     /// Whether a moment in the life of that service or task is.
@@ -189,6 +187,38 @@ fn last(logs: Vec<Strand<'_>>, count: usize) -> Vec<Strand<'_>> {
         last.iter().filter(|line| *line.name == **name).cloned().collect()
     };
     names.iter().map(|name| Strand::new(name, Box::new(of(name).into_iter()))).collect()
+}
+
+/// Which lines of a log that grows are shown.
+#[derive(Debug, Default)]
+pub struct Sieve {
+    /// The latest ones that were not.
+    before: VecDeque<Line>,
+    /// How many lines are to be shown after the last one that matched.
+    after: usize,
+}
+
+impl Sieve {
+    /// What is shown now that this line has come: the line, or nothing, or it and some before.
+    pub fn pass(&mut self, line: Line, select: &Select) -> VecDeque<Line> {
+        if !select.holds(&line) {
+            return VecDeque::new();
+        }
+        if select.grep.as_ref().is_none_or(|grep| grep.is_match(&line.text)) {
+            self.after = select.context;
+            self.before.push_back(line);
+            return std::mem::take(&mut self.before);
+        }
+        if self.after > 0 {
+            self.after -= 1;
+            return VecDeque::from([line]);
+        }
+        self.before.push_back(line);
+        if self.before.len() > select.context {
+            self.before.pop_front();
+        }
+        VecDeque::new()
+    }
 }
 
 /// The lines of one log that match, each with those around it.

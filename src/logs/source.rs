@@ -54,7 +54,7 @@ impl Source {
         let before = bytes.len();
         if let Self::Plain(file) = self {
             file.seek(SeekFrom::Start(offset))?;
-            bytes.reserve_exact(most);
+            bytes.reserve(most);
             return file.take(most as u64).read_to_end(bytes);
         }
         bytes.resize(before + most, 0);

@@ -325,6 +325,24 @@ fn a_long_line_is_one_over_pieces_and_files() {
 }
 
 #[test]
+fn followed_lines_that_match_have_those_around_them_too() {
+    let folder = folder();
+    let log = Log::new(folder.path(), "api");
+    let mut follower = Follower::from_start(&log);
+    let grep = Some(Finder::new("x").expect("a regex"));
+    let choice = Select { grep, context: 1, ..Select::default() };
+    let mut sieve = Sieve::default();
+    let mut shown = Vec::new();
+    for part in ["a\nb\n", "x1\n", "c\nd\ne\nx2\nx3\nf\ng\n"] {
+        append(&log.path, part);
+        for line in follower.lines(at(1)) {
+            shown.extend(texts(sieve.pass(line, &choice)));
+        }
+    }
+    assert_eq!(shown, ["b", "x1", "c", "e", "x2", "x3", "f"]);
+}
+
+#[test]
 fn a_start_is_shown_where_its_output_begins() {
     let folder = folder();
     let log = Log::new(folder.path(), "api");

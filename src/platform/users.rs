@@ -41,6 +41,10 @@ impl Person {
     }
 
     /// Groups first, the user last. For a process that is about to execute its program.
+    #[cfg_attr(
+        target_os = "linux",
+        expect(clippy::useless_conversion, reason = "elsewhere it counts in another type")
+    )]
     fn become_it(&self) -> std::io::Result<()> {
         let Self { uid, gid, groups, .. } = self;
         // SAFETY: system calls; the groups outlive them.

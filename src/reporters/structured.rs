@@ -7,10 +7,23 @@ use serde_json::Value;
 
 use super::theme::{Theme, Tone};
 
-const LEVELS: [&str; 4] = ["level", "lvl", "severity", "log.level"];
-const MESSAGES: [&str; 3] = ["msg", "message", "event"];
+/// Names before numbers: Monolog writes both.
+const LEVELS: [&str; 10] = [
+    "levelname",
+    "level_name",
+    "level",
+    "lvl",
+    "severity",
+    "log.level",
+    "loglevel",
+    "log_level",
+    "@l",
+    "s",
+];
+const MESSAGES: [&str; 6] = ["msg", "message", "short_message", "@m", "@mt", "event"];
 /// When it was written: as good as when it came.
-const TIMES: [&str; 5] = ["time", "ts", "timestamp", "@timestamp", "t"];
+const TIMES: [&str; 8] =
+    ["time", "ts", "timestamp", "@timestamp", "t", "@t", "asctime", "datetime"];
 
 /// The line readable; `None` if it is no JSON object with a level or a message.
 pub(super) fn readable(line: &str, theme: Theme) -> Option<String> {
@@ -19,7 +32,9 @@ pub(super) fn readable(line: &str, theme: Theme) -> Option<String> {
         return None;
     }
     let Fields(mut fields) = serde_json::from_str(line).ok()?;
-    let level = take(&mut fields, &LEVELS).map(|level| name_of(&level));
+    unfold(&mut fields);
+    let is_syslog = fields.iter().any(|(key, _)| key == "short_message");
+    let level = take(&mut fields, &LEVELS).map(|level| name_of(&level, is_syslog));
     let message = take(&mut fields, &MESSAGES);
     if level.is_none() && message.is_none() {
         return None;
@@ -37,16 +52,43 @@ pub(super) fn readable(line: &str, theme: Theme) -> Option<String> {
     Some(parts.join(" "))
 }
 
+/// The fields of `fields`, where a message is among them (as tracing writes it), come first.
+fn unfold(fields: &mut Vec<(String, Value)>) {
+    let has_message = |value: &Value| MESSAGES.iter().any(|key| value.get(key).is_some());
+    let place = fields.iter().position(|(key, value)| key == "fields" && has_message(value));
+    if let Some(place) = place
+        && let Value::Object(inner) = fields.remove(place).1
+    {
+        let rest = std::mem::take(fields);
+        *fields = inner.into_iter().chain(rest).collect();
+    }
+}
+
 /// Takes out the first of these that is there.
 fn take(fields: &mut Vec<(String, Value)>, keys: &[&str]) -> Option<Value> {
     let place = keys.iter().find_map(|key| fields.iter().position(|(name, _)| name == key))?;
     Some(fields.remove(place).1)
 }
 
-/// The level's name; some write numbers instead.
-fn name_of(level: &Value) -> String {
+/// The level's name; some write numbers instead: of syslog (RFC 5424, 6.2.1) or of Bunyan.
+fn name_of(level: &Value, is_syslog: bool) -> String {
+    const SYSLOG: [&str; 8] =
+        ["EMERG", "ALERT", "CRIT", "ERROR", "WARN", "NOTICE", "INFO", "DEBUG"];
     match level {
+        // MongoDB's.
+        Value::String(name) if name.len() <= 2 => match name.as_bytes() {
+            b"F" => "FATAL".to_owned(),
+            b"E" => "ERROR".to_owned(),
+            b"W" => "WARN".to_owned(),
+            b"I" => "INFO".to_owned(),
+            [b'D', ..] => "DEBUG".to_owned(),
+            _ => shown(name).to_uppercase(),
+        },
         Value::String(name) => shown(name).to_uppercase(),
+        Value::Number(number) if is_syslog => {
+            let name = number.as_u64().and_then(|level| SYSLOG.get(usize::try_from(level).ok()?));
+            name.map_or_else(|| number.to_string(), ToString::to_string)
+        }
         Value::Number(number) => match number.as_u64() {
             Some(..20) => "TRACE".to_owned(),
             Some(20..30) => "DEBUG".to_owned(),
@@ -135,6 +177,31 @@ mod tests {
         assert_eq!(shown(slog).unwrap(), expected);
         assert_eq!(shown(r#"{"message":"hello"}"#).unwrap(), "hello");
         assert_eq!(shown(r#" {"severity":"warning"} "#).unwrap(), "WARNING");
+        for (line, expected) in [
+            (
+                r#"{"asctime":"2026","levelname":"INFO","name":"app","message":"hi"}"#,
+                "INFO  hi name=app",
+            ),
+            (r#"{"level":"info","ts":1.5,"caller":"a.go:1","msg":"hi"}"#, "INFO  hi caller=a.go:1"),
+            (
+                r#"{"name":"app","hostname":"h","pid":1,"level":50,"msg":"no","time":"t","v":0}"#,
+                "ERROR no name=app hostname=h pid=1 v=0",
+            ),
+            (
+                r#"{"timestamp":"t","level":"WARN","fields":{"message":"hi","n":1},"target":"a::b"}"#,
+                "WARN  hi n=1 target=a::b",
+            ),
+            (r#"{"t":{"$date":"x"},"s":"I","c":"NETWORK","msg":"hi"}"#, "INFO  hi c=NETWORK"),
+            (
+                r#"{"message":"hi","level":200,"level_name":"INFO","datetime":"x"}"#,
+                "INFO  hi level=200",
+            ),
+            (r#"{"version":"1.1","short_message":"hi","level":3}"#, "ERROR hi version=1.1"),
+            (r#"{"@t":"x","@m":"hi","@l":"Error"}"#, "ERROR hi"),
+            (r#"{"event":"hi","level":"info","timestamp":"t"}"#, "INFO  hi"),
+        ] {
+            assert_eq!(shown(line).as_deref(), Some(expected));
+        }
         for other in ["{}", "{\"a\":1}", "[1]", "{not json}", "text", "{\"msg\":1"] {
             assert_eq!(shown(other), None, "{other}");
         }

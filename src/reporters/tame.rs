@@ -24,7 +24,7 @@ pub(super) fn tame(text: &str, colors: bool) -> Cow<'_, str> {
             if length > 0 {
                 if is_color && colors {
                     shown.push_str(&rest[..length]);
-                    colored = true;
+                    colored = !matches!(&rest[..length], "\u{1b}[0m" | "\u{1b}[m");
                 }
                 rest = &rest[length..];
                 continue;
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn colours_stay_and_nothing_else() {
         for (wild, colored, plain) in [
-            ("\u{1b}[1;31mred\u{1b}[0m", "\u{1b}[1;31mred\u{1b}[0m\u{1b}[0m", "red"),
+            ("\u{1b}[1;31mred\u{1b}[0m", "\u{1b}[1;31mred\u{1b}[0m", "red"),
             ("\u{1b}[2J\u{1b}[Hhome\u{1b}[?25l", "home", "home"),
             ("\u{1b}]0;title\u{7}a\u{1b}]8;;http://x\u{1b}\\link", "alink", "alink"),
             ("\u{1b}c\u{1b}(B\u{1b}7\u{1b}M.", ".", "."),

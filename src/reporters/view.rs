@@ -172,7 +172,8 @@ pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) ->
         });
     }
     let left_out = row.steps.left_out();
-    if !left_out.is_empty() && !(row.expanded && columns.is_some()) {
+    let told = left_out.is_empty() || (row.expanded && columns.is_some());
+    if !told {
         let text = wrap(&format!("not run: {}", left_out.join(", ")), room);
         let text = text.into_iter().map(|part| theme.paint(Tone::Faint, part));
         lines.extend(text.map(|part| format!("{}{part}", " ".repeat(indent))));

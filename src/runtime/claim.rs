@@ -107,7 +107,7 @@ impl World {
     }
 
     /// Whether this start is still wanted: nobody is stopped for one that was taken back.
-    fn is_starting(&self, name: &str, generation: u64) -> bool {
+    pub(super) fn is_starting(&self, name: &str, generation: u64) -> bool {
         self.core.services(platform::now()).iter().any(|view| {
             view.name == name
                 && view.generation == generation

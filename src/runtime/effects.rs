@@ -11,13 +11,20 @@ use crate::{
     event::{Cause, Event, Place},
     keeper::protocol::{SpawnSpec, ToKeeper, UnitId, UnitReport},
     lifecycle::{self, Hook, PortsAnswer},
+    logs::files,
     model::{Service, Signal, StopTo, WatchThen},
     platform,
+    status::ServiceState,
     supervisor::{Command, Effect, Input, OpId, Outcome},
 };
 
 /// How often a port that is to be released is looked at.
 const RELEASE: Duration = Duration::from_millis(10);
+
+/// The name of the log of a service's stderr, where that is apart.
+fn errors_of(name: &str) -> String {
+    format!("{name}.err")
+}
 
 impl World {
     /// Carries out effects, in order.
@@ -101,6 +108,14 @@ impl World {
     pub(super) fn find_ports(&mut self, name: &str, generation: u64, claimed: Vec<u16>) {
         let Some(service) = self.service(name).cloned() else { return };
         match self.ports.find(&service) {
+            Some(busy) if self.is_being_left(name, busy.number) => {
+                let internal = self.internal.clone();
+                let name = name.to_owned();
+                tokio::task::spawn_local(async move {
+                    tokio::time::sleep(RELEASE).await;
+                    let _ = internal.send(Internal::FindPorts { name, generation, claimed });
+                });
+            }
             // What an earlier run has left is swept; for whoever else it is, it gives way.
             Some(busy) if busy.may_move && claimed.contains(&busy.number) => {
                 match self.ports.move_on(&service, busy.number) {
@@ -111,6 +126,22 @@ impl World {
             Some(busy) => self.claim(name, generation, busy.number, claimed),
             None => self.tell(name, generation, lifecycle::Input::Ports(PortsAnswer::Free)),
         }
+    }
+
+    /// Whether another service of this stack has this port and is about to let go of it: an edit
+    /// may have moved it from one to the other, or given the one another name.
+    fn is_being_left(&self, name: &str, port: u16) -> bool {
+        let has = |service: &Service| {
+            let mut numbers = service.ports.iter().map(|port| port.number.fixed());
+            numbers.any(|number| number == Some(port))
+        };
+        let views = self.core.services(platform::now());
+        views.iter().filter(|view| view.name != name).any(|view| {
+            let stops = view.state == ServiceState::Stopping;
+            let keeps = || self.core.stack().service(&view.name).is_some_and(has);
+            (stops || view.pid.is_some() && !keeps())
+                && self.core.service(&view.name).is_some_and(has)
+        })
     }
 
     fn check_released(&self, name: &str, generation: u64) {
@@ -166,7 +197,14 @@ impl World {
 
     fn spawn(&mut self, name: &str, generation: u64, args: &[String]) {
         match self.spec(name, generation, args) {
-            Ok(spec) => self.link.send(ToKeeper::Spawn(Box::new(spec))),
+            Ok(spec) => {
+                if spec.log_policy.split {
+                    // The keeper tells of the other one.
+                    let end = files::end(&spec.log.with_extension("err.log"));
+                    self.log_places.insert(errors_of(name), (generation, end));
+                }
+                self.link.send(ToKeeper::Spawn(Box::new(spec)));
+            }
             Err(error) => self.tell(name, generation, lifecycle::Input::SpawnFailed(error)),
         }
     }
@@ -253,15 +291,20 @@ impl World {
         (latest == unit.generation).then_some(place)
     }
 
-    /// The last lines that a generation wrote; of its `before-start`, if it got no further.
+    /// The last lines that a generation wrote, of its stderr if that is apart; of its
+    /// `before-start`, if it got no further.
     pub(super) fn last_lines(&self, name: &str, generation: u64) -> Vec<String> {
+        let main = main_unit(name, generation);
+        let errors = UnitId { name: errors_of(name), generation };
         let before = hook_unit(name, Hook::BeforeStart, generation);
-        let latest = [main_unit(name, generation), before]
-            .into_iter()
-            .find_map(|unit| self.log_of(&unit).map(|place| (unit.name, place)));
-        let Some((unit, place)) = latest else { return Vec::new() };
-        let lines = excerpt::last_lines(&self.places.log(&unit.replace(':', ".")), place.offset);
-        lines.into_iter().map(|line| self.desk.conceal(line)).collect()
+        let was_started = self.log_of(&main).is_some();
+        let units = if was_started { vec![errors, main] } else { vec![before] };
+        let lines = units.into_iter().find_map(|unit| {
+            let place = self.log_of(&unit)?;
+            let log = self.places.log(&unit.name.replace(':', "."));
+            Some(excerpt::last_lines(&log, place)).filter(|lines| !lines.is_empty())
+        });
+        lines.unwrap_or_default().into_iter().map(|line| self.desk.conceal(line)).collect()
     }
 
     fn save(&mut self) {
@@ -282,9 +325,6 @@ impl World {
     /// Does what a `watch` says about a change.
     pub(super) fn watched(&mut self, watch: usize, path: &Path) {
         let Some(name) = self.watches.service(watch).map(str::to_owned) else { return };
-        let views = self.core.services(platform::now());
-        let view = views.iter().find(|view| view.name == name && view.pid.is_some());
-        let (generation, started) = view.map_or((0, None), |view| (view.generation, view.started));
         let shown = path.strip_prefix(&self.places.folder).unwrap_or(path).display().to_string();
         let cause = Cause::Watch { path: shown.clone() };
         if let Some(task) = self.core.held_by(&name) {
@@ -292,6 +332,12 @@ impl World {
             self.publish(Some(&name), None, Event::Notice { text }, cause);
             return;
         }
+        let views = self.core.services(platform::now());
+        let Some(view) = views.iter().find(|view| view.name == name && heeds(view.state)) else {
+            return;
+        };
+        // Of one that does not run: since it failed.
+        let (generation, started) = (view.generation, view.started.or(view.since));
         let command = match self.watches.react(watch, started) {
             Reaction::Nothing => return,
             Reaction::Paused => {
@@ -302,6 +348,7 @@ impl World {
                 self.publish(Some(&name), None, Event::Notice { text }, cause);
                 return;
             }
+            Reaction::Do(WatchThen::Signal(_)) if view.pid.is_none() => return,
             Reaction::Do(WatchThen::Signal(signal)) => {
                 let unit = main_unit(&name, generation);
                 self.link.send(ToKeeper::Signal { unit, signal, tree: false });
@@ -314,7 +361,7 @@ impl World {
             }
             Reaction::Do(WatchThen::Task(task)) => {
                 let stack = Box::new(self.core.stack().clone());
-                Command::Run { stack, task, args: Vec::new(), force: true }
+                Command::Run { stack, task, args: Vec::new(), force: true, again: false }
             }
         };
         let op = self.next_op();
@@ -334,5 +381,19 @@ impl World {
     pub(super) fn command(&mut self, op: OpId, command: Command, cause: Cause) {
         self.used = true;
         self.feed(Input::Command { op, command, cause });
+    }
+}
+
+/// Whether a change of a watched file means anything to a service: not if it will be started
+/// later anyway, or is not wanted. One that has failed may have been waiting for just this.
+fn heeds(state: ServiceState) -> bool {
+    match state {
+        ServiceState::Starting
+        | ServiceState::Ready
+        | ServiceState::Unhealthy
+        | ServiceState::Backoff
+        | ServiceState::Exited
+        | ServiceState::Failed => true,
+        ServiceState::Idle | ServiceState::Waiting | ServiceState::Stopping => false,
     }
 }

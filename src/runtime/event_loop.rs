@@ -182,6 +182,11 @@ impl World {
             Internal::Claimed { name, generation, claimed, result } => {
                 self.claimed(&name, generation, claimed, result);
             }
+            Internal::FindPorts { name, generation, claimed } => {
+                if self.is_starting(&name, generation) {
+                    self.find_ports(&name, generation, claimed);
+                }
+            }
             Internal::Clock => self.run_scheduled(),
             Internal::Sample => self.sample_memory(),
             Internal::Changed(change) => self.watches.changed(&change, &self.internal),

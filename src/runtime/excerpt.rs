@@ -6,6 +6,11 @@ use std::{
     path::Path,
 };
 
+use crate::{
+    event::Place,
+    logs::files::{self, numbered},
+};
+
 /// How many lines are enough to see what went wrong.
 const LINES: usize = 12;
 /// How far back they are looked for, in bytes.
@@ -13,9 +18,22 @@ const BYTES: u64 = 16 << 10;
 /// How long a line may be among other things, in characters.
 const SHORT: usize = 120;
 
-/// The last lines that were written to `log` after `offset`; none if it cannot be read.
-pub(super) fn last_lines(log: &Path, offset: u64) -> Vec<String> {
-    read_end(log, offset).map(|bytes| lines(&bytes)).unwrap_or_default()
+/// The last lines that were written to `log` after `start`; none if it cannot be read.
+pub(super) fn last_lines(log: &Path, start: Place) -> Vec<String> {
+    let present = files::next_number(log);
+    let read = |number: u64| {
+        let offset = if number == start.file { start.offset } else { 0 };
+        let file = if number == present { log } else { &numbered(log, number) };
+        read_end(file, offset).map(|bytes| lines(&bytes)).unwrap_or_default()
+    };
+    let mut last = read(present);
+    if last.len() < LINES && start.file < present {
+        // It has just been rotated.
+        let mut older = read(present - 1);
+        older.append(&mut last);
+        last = older.split_off(older.len().saturating_sub(LINES));
+    }
+    last
 }
 
 /// A line for a place where it stands among other things: no control characters, and cut.

@@ -82,6 +82,15 @@ enum Internal {
     Clock,
     /// It is time to look at the memory of services that have a limit.
     Sample,
+    /// It is time to look again at the ports of a service that is about to start.
+    FindPorts {
+        /// Which.
+        name: String,
+        /// Which start of it.
+        generation: u64,
+        /// The ports that somebody was stopped for already.
+        claimed: Vec<u16>,
+    },
     /// Files have changed, as the system tells.
     Changed(watch::Change),
     /// The steps of these tasks have something to tell.

@@ -292,7 +292,7 @@ impl World {
                 }
             },
             Request::Why { name } => {
-                let why = self.core.why(&name, now).ok_or_else(|| unknown(&name))?;
+                let why = self.core.why(&name, now).ok_or_else(|| self.unknown(&name))?;
                 Ok(Reply::Why { why: self.with_log_lines(why) })
             }
             Request::Signal { name, signal, tree } => self.signal(&name, &signal, tree),
@@ -315,7 +315,7 @@ impl World {
             Signal::from_name(signal).ok_or_else(|| format!("there is no signal `{signal}`"))?;
         let services = self.core.services(platform::now());
         let service = services.iter().find(|service| service.name == name);
-        let service = service.ok_or_else(|| unknown(name))?;
+        let service = service.ok_or_else(|| self.unknown(name))?;
         let unit = main_unit(name, service.generation);
         if service.pid.is_none() || !self.units.contains_key(&unit) {
             return Err(format!("{name} is not running"));
@@ -330,9 +330,19 @@ impl World {
         let (env, dir) = match (self.service(name), self.task(name)) {
             (Some(service), _) => (launcher.environment(&service.env)?, service.dir.clone()),
             (None, Some(task)) => (launcher.environment(&task.env)?, task.dir.clone()),
-            (None, None) => return Err(unknown(name)),
+            (None, None) => return Err(self.unknown(name)),
         };
         Ok(Reply::Environment { env, dir })
+    }
+
+    /// What to say of a name that is neither a service nor a task.
+    fn unknown(&self, name: &str) -> String {
+        match self.core.stack().group(name) {
+            Some(group) => {
+                format!("`{name}` stands for several: name one of {}", group.members.join(", "))
+            }
+            None => format!("the stack has no `{name}`"),
+        }
     }
 
     /// Tells everybody who waits for the end that it has come, and lets them read it.
@@ -350,8 +360,4 @@ impl World {
             let _ = tokio::time::timeout(patience, connection.outbox.drained()).await;
         }
     }
-}
-
-fn unknown(name: &str) -> String {
-    format!("the stack has no `{name}`")
 }

@@ -88,7 +88,7 @@ impl World {
         };
         for task in due.into_iter().filter(|task| !runs(task)) {
             let stack = Box::new(self.core.stack().clone());
-            let command = Command::Run { stack, task, args: Vec::new(), force: true };
+            let command = Command::Run { stack, task, args: Vec::new(), force: true, again: false };
             let op = self.next_op();
             self.command(op, command, Cause::Schedule);
         }
@@ -199,6 +199,22 @@ mod tests {
         let now = "2024-10-27T01:10:00Z".parse::<Timestamp>().unwrap().to_zoned(zone);
         let next = after(&"*/20 * * * *".parse().unwrap(), &now).unwrap();
         assert_eq!(next.to_string(), "2024-10-27T02:00:00Z");
+    }
+
+    #[test]
+    fn however_many_times_were_missed_a_task_runs_once() {
+        let cron: Cron = "*/5 * * * *".parse().unwrap();
+        let at = |time: &str| {
+            time.parse::<civil::DateTime>().unwrap().to_zoned(jiff::tz::TimeZone::UTC).unwrap()
+        };
+        let next = after(&cron, &at("2024-05-01T10:01:00"));
+        let mut schedules = Schedules::default();
+        schedules.tasks.insert("backup".into(), (cron, next));
+        assert_eq!(schedules.due(&at("2024-05-01T10:04:59")), [""; 0]);
+        let slept = at("2024-05-01T13:07:30");
+        assert_eq!(schedules.due(&slept), ["backup"]);
+        assert_eq!(schedules.due(&slept), [""; 0]);
+        assert_eq!(schedules.next("backup"), Some(at("2024-05-01T13:10:00").timestamp()));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::world::World;
 use crate::{
     event::{Cause, Event},
-    keeper::protocol::{FromKeeper, Papers, UnitId, UnitReport},
+    keeper::protocol::{FromKeeper, Paper, Papers, UnitId, UnitReport},
     platform,
     supervisor::Supervisor,
 };
@@ -19,6 +19,7 @@ impl World {
     /// Takes up where the supervisor before left off, if there was one.
     pub(super) fn take_over(&mut self, units: Vec<UnitReport>, papers: Papers) {
         let now = platform::now();
+        let kept: Vec<Paper> = papers.keys().copied().collect();
         let restored = self.restore(papers);
         let event = Event::SupervisorStarted {
             pid: std::process::id(),
@@ -26,17 +27,18 @@ impl World {
             took_over: matches!(restored, Ok(true)),
         };
         self.publish(None, None, event, Cause::Supervisor);
-        match restored {
-            Ok(restored) => self.lost = !restored && !units.is_empty(),
-            Err(error) => {
-                tracing::error!(%error, "what the last supervisor left behind is no use");
-                self.lost = true;
-            }
-        }
-        if self.lost {
-            let text = "what the last supervisor knew is lost; its services live on, and \
-                        `stackrun down` stops them";
-            let event = Event::Notice { text: text.to_owned() };
+        let lost = match restored {
+            Ok(false) if !units.is_empty() => Some(format!("of its papers there are {kept:?}")),
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        self.lost = lost.is_some();
+        if let Some(why) = lost {
+            let text = format!(
+                "what the last supervisor knew is lost ({why}); its services live on, and \
+                 `stackrun down` stops them"
+            );
+            let event = Event::Notice { text };
             self.publish(None, None, event, Cause::Supervisor);
             self.used = true;
         }

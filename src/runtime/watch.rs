@@ -132,7 +132,7 @@ impl Watches {
             match root.ancestors().find(|folder| folder.is_dir()) {
                 Some(folder) if folder == root => self.watch_below(&root)?,
                 // It may be made later: the nearest folder that is there tells.
-                Some(folder) => self.watch_folder(&folder.to_owned())?,
+                Some(folder) => self.watch_folder(folder)?,
                 None => {}
             }
         }

@@ -45,6 +45,10 @@ pub enum Command {
         args: Vec<String>,
         /// Run despite unchanged inputs.
         force: bool,
+        /// Whoever asks has done so before, of a supervisor that was killed: a run of theirs that
+        /// is on its way, or has ended since, is the one that is meant.
+        #[serde(default)]
+        again: bool,
     },
     /// Wait until all of these are in a state.
     Wait {

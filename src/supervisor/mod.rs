@@ -386,7 +386,8 @@ impl Supervisor {
             node.standing.failed = moment;
         }
         let order = unit.orders.current.take();
-        unit.orders.finished = order.map(|order| order.op);
+        unit.orders.finished = order.as_ref().map(|order| order.op);
+        unit.orders.ended = order.map(|order| order.cause);
         unit.orders.asked = false;
         unit.orders.cancel = None;
         let op = unit.orders.finished;

@@ -103,6 +103,9 @@ pub(super) struct Orders {
     pub current: Option<Order>,
     /// The `run` whose run ended last.
     pub finished: Option<OpId>,
+    /// Who asked for that one.
+    #[serde(default)]
+    pub ended: Option<Cause>,
     /// Whether an `up` named it.
     pub asked: bool,
     /// The run on its way is to be ended.
@@ -239,6 +242,23 @@ impl Node {
         self.standing.due = None;
         self.standing.waiting.clear();
         self.standing.blocked = None;
+    }
+}
+
+impl Orders {
+    /// Has a request take the place of one that was made before by the same command; whether
+    /// there is one.
+    pub(super) fn rejoin(&mut self, op: OpId, cause: &Cause) -> bool {
+        let mut orders = self.current.iter_mut().chain(&mut self.queue);
+        if let Some(order) = orders.find(|order| order.cause == *cause) {
+            order.op = op;
+            return true;
+        }
+        let ended = self.ended.as_ref() == Some(cause);
+        if ended {
+            self.finished = Some(op);
+        }
+        ended
     }
 }
 

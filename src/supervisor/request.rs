@@ -52,9 +52,12 @@ impl Supervisor {
             Command::Restart { stack, names, with_dependents } => {
                 self.restart(op, stack.map(|stack| *stack), &names, with_dependents, cause, turn)
             }
-            Command::Run { stack, task, args, force } => {
+            Command::Run { stack, task, args, force, again } => {
                 let order = Order { op, args, force, cause: cause.clone() };
-                self.run(*stack, &task, order, turn)
+                match again.then(|| self.rejoin(&task, &order)).flatten() {
+                    Some(accepted) => Ok(accepted),
+                    None => self.run(*stack, &task, order, turn),
+                }
             }
             Command::Wait { names, until } => self.wait_for(op, &names, until, cause),
         }
@@ -361,6 +364,20 @@ impl Supervisor {
         self.touch(id);
         self.open(Op::new(op, Kind::Run { task: name }, &cause), &targets);
         Ok(Accepted { targets, applied, ..Accepted::default() })
+    }
+
+    /// The run that the same command asked for before.
+    fn rejoin(&mut self, task: &str, order: &Order) -> Option<Accepted> {
+        let id = self.graph.id(task)?;
+        let unit = self.nodes[id].as_task_mut()?;
+        if !unit.orders.rejoin(order.op, &order.cause) {
+            return None;
+        }
+        let kind = Kind::Run { task: task.to_owned() };
+        let targets = BTreeSet::from([id]);
+        self.open(Op::new(order.op, kind, &order.cause), &targets);
+        self.touch(id);
+        Some(Accepted { targets, ..Accepted::default() })
     }
 
     pub(super) fn cancel_run(&mut self, op: OpId) {

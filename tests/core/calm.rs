@@ -108,6 +108,7 @@ fn a_window_restores_exactly_what_was_up() {
             task: task.clone(),
             args: vec![],
             force: true,
+            again: false,
         });
         world.pass(Duration::from_secs(200));
         prop_assert_eq!(world.settled.get(&op).map(Vec::len), Some(1));

@@ -108,6 +108,7 @@ fn play(history: &History, world: &mut World) {
                 task: pick_task(*task),
                 args: vec![],
                 force: *force,
+                again: false,
             },
             Act::Wait { name, down } => Command::Wait {
                 names: vec![pick(*name)],

@@ -62,7 +62,13 @@ pub(crate) fn restart(names: &[&str]) -> Command {
 }
 
 pub(crate) fn run(stack: &Stack, task: &str) -> Command {
-    Command::Run { stack: Box::new(stack.clone()), task: task.into(), args: vec![], force: false }
+    Command::Run {
+        stack: Box::new(stack.clone()),
+        task: task.into(),
+        args: vec![],
+        force: false,
+        again: false,
+    }
 }
 
 impl World {

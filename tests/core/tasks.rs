@@ -7,7 +7,7 @@ use stackrun::{
     lifecycle::{Input as Told, StepNews},
     model::{Exit, Step, StepCommand, Task},
     status::{ServiceState, TaskState},
-    supervisor::{How, Input, Refusal},
+    supervisor::{How, Input, OpId, Refusal},
 };
 
 use crate::{
@@ -35,7 +35,7 @@ fn with_window(change: impl FnOnce(&mut Task)) -> World {
     ready_world(&stack(vec![service("db", &[]), service("api", &["db"])], vec![restore, copy]))
 }
 
-fn ask(world: &mut World, task: &str) -> stackrun::supervisor::OpId {
+fn ask(world: &mut World, task: &str) -> OpId {
     let stack = world.core.stack().clone();
     world.ask(run(&stack, task))
 }
@@ -190,9 +190,44 @@ fn a_scheduled_run_waits_for_what_a_window_holds() {
     assert_eq!(refusal, Some(Refusal::Window { name: "api".into(), task: "restore".into() }));
     let stack = world.core.stack().clone();
     let command = run(&stack, "nightly");
-    let op = stackrun::supervisor::OpId(99);
+    let op = OpId(99);
     world.tell(Input::Command { op, command, cause: Cause::Schedule });
     assert_eq!(world.task_state("nightly"), TaskState::Waiting);
     world.pass(10 * SECOND);
     assert_eq!(world.task_state("nightly"), TaskState::Done);
+}
+
+#[test]
+fn who_asks_again_after_a_death_finds_the_same_run() {
+    let mut world = with_window(|_| ());
+    let slow = Script { exits: Some((5 * SECOND, Exit::SUCCESS)), ..Script::default() };
+    world.scripts.insert("restore".into(), slow);
+    let ask = |world: &mut World, op: u64, client: u32, repeated: bool| {
+        let stack = world.core.stack().clone();
+        let mut command = run(&stack, "restore");
+        if let stackrun::supervisor::Command::Run { again, .. } = &mut command {
+            *again = repeated;
+        }
+        let cause = Cause::Command { command: "stackrun run restore".into(), pid: client };
+        world.tell(Input::Command { op: OpId(op), command, cause });
+    };
+    let runs = |world: &World| world.order(|event| matches!(event, Event::Running { .. })).len();
+    ask(&mut world, 90, 7, false);
+    world.pass(SECOND);
+    world.die_and_restore();
+    ask(&mut world, 91, 7, true);
+    world.pass(20 * SECOND);
+    let names: Vec<&str> = world.results(OpId(91)).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["restore", "api"], "also that what it held down is back");
+    // It may have ended before the question came.
+    world.die_and_restore();
+    ask(&mut world, 92, 7, true);
+    assert!(matches!(world.how(OpId(92), "restore"), How::Ready { .. }));
+    let before = runs(&world);
+    // Another command, and the same one where nothing is known of it, run it.
+    ask(&mut world, 93, 8, true);
+    ask(&mut world, 94, 8, false);
+    world.pass(60 * SECOND);
+    assert!(!world.open(OpId(93)) && !world.open(OpId(94)));
+    assert!(runs(&world) > before);
 }

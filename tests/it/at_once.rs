@@ -80,6 +80,25 @@ fn up_during_a_slow_down_brings_it_back() {
 }
 
 #[test]
+fn whoever_comes_at_any_moment_of_a_down_finds_it_up_or_down() {
+    let stack = Stack::new(r#"service "a" { run "@testbed lock a.lock" }"#);
+    for round in 0..16 {
+        stack.up();
+        let down = stack.start("down");
+        // Every round another moment: 0 … 120 ms.
+        std::thread::sleep(Duration::from_millis(round * 8));
+        if round % 4 == 3 {
+            stack.run("down").exits(0);
+            assert!(matches!(stack.run("status").code, 0 | 3));
+        } else {
+            stack.up();
+        }
+        let _beaten_or_not = down.ends();
+        assert_eq!(stack.read("a.lock.violations"), "");
+    }
+}
+
+#[test]
 fn ctrl_c_while_waiting_lets_the_start_go_on() {
     let stack = Stack::new(r#"service "a" { run "@testbed"; ready { shell "test -e go" } }"#);
     let mut up = stack.start("up");

@@ -30,10 +30,12 @@ fn every_stack_file_that_is_shown_here_is_right() {
     let block = readme.split("```kdl\n").nth(1).and_then(|rest| rest.split("```").next());
     let stack = Stack::new(block.expect("a stack file in the README"));
     stack.run("check").exits(0);
-    for folder in ["", "examples/hello", "examples/shop"] {
+    let examples = repository().join("examples").read_dir().expect("the examples");
+    let folders = examples.map(|entry| entry.expect("an example").path());
+    for folder in folders.chain([repository().to_owned()]) {
         let mut check = stack.command("check");
-        check.current_dir(repository().join(folder));
-        Running::start(format!("check in /{folder}"), check).ends().exits(0);
+        check.current_dir(&folder);
+        Running::start(format!("check in {}", folder.display()), check).ends().exits(0);
     }
 }
 

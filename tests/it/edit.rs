@@ -1,6 +1,6 @@
 //! `up` brings the stack to what the file says, and touches nothing else.
 
-use crate::support::{Stack, alive};
+use crate::support::{Stack, alive, get};
 
 const THREE: &str = r#"
     service "db"  { run "@testbed" }
@@ -157,4 +157,32 @@ fn an_included_file_and_a_template_are_part_of_the_stack() {
         let log = stack.run("logs").exits(0).out;
         log.contains("its paths are its own") && log.contains("MODE=shared")
     });
+}
+
+#[test]
+fn a_port_that_an_edit_gives_to_another_service_is_waited_for() {
+    let stack = Stack::new(
+        r#"
+        service "api" { run "@testbed listen {{port}} slow-stop 300"; port @0 }
+        service "web" { needs "api"; run "@testbed slow-stop 200" }
+        "#,
+    );
+    stack.up();
+    stack.write(
+        r#"
+        service "backend" { run "@testbed listen {{port}} slow-stop 300"; port @0 }
+        service "web" { needs "backend"; run "@testbed slow-stop 200" }
+        "#,
+    );
+    stack.up();
+    assert_eq!(get(stack.port(0), "/"), Some((200, "fine\n".to_owned())));
+    // And from one that stays, to another one.
+    stack.write(
+        r#"
+        service "backend" { run "@testbed listen {{port}} slow-stop 300"; port @1 }
+        service "web" { run "@testbed listen {{port}}"; port @0 }
+        "#,
+    );
+    stack.up();
+    assert_eq!((stack.state("backend").as_str(), stack.state("web").as_str()), ("ready", "ready"));
 }

@@ -7,7 +7,7 @@ use std::{fs, os::unix::fs::MetadataExt, process::Command};
 
 use rustix::process::Signal;
 
-use crate::support::{Running, Stack, alive, eventually, listening};
+use crate::support::{Running, Stack, alive, eventually};
 
 #[test]
 fn a_storm_of_forks_is_over_after_down() {
@@ -300,16 +300,4 @@ fn ready_by_notification_and_only_from_the_service_itself() {
     }
     stack.put("go", "");
     up.ends().exits(0);
-}
-
-#[test]
-#[ignore = "the language knows it, nothing carries it out yet"]
-fn copies_of_a_service_have_ports_of_their_own() {
-    let stack =
-        Stack::new(r#"service "a" { run "@testbed listen {{port}}"; port @0; replicas 3 }"#);
-    stack.up();
-    for copy in 0..3 {
-        assert!(listening(stack.port(0) + copy));
-    }
-    stack.down();
 }

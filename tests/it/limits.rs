@@ -2,9 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use rustix::process::geteuid;
-
-use crate::support::{Stack, eventually, have};
+use crate::support::{Stack, eventually, have, root_for};
 
 /// The cgroup of version 2 that a process is in, below the one of its stack.
 fn cgroup(pid: u32) -> Option<PathBuf> {
@@ -100,7 +98,7 @@ impl Drop for Cage {
 
 #[test]
 fn as_root_an_end_for_want_of_memory_is_named_as_one() {
-    if !geteuid().is_root() || !have(&["python3"]) {
+    if !root_for("it makes a cgroup") || !have(&["python3"]) {
         return;
     }
     let Some(cage) = Cage::make(64 << 20) else { return };

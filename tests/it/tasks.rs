@@ -172,6 +172,10 @@ fn a_question_needs_a_person_or_a_yes() {
     assert_eq!(terminal.ends(), Some(0));
     stack.run("run wipe --yes").exits(0);
     assert_eq!(stack.read("wiped.txt"), "..");
+    stack.run("up wipe").exits(1).says("This deletes everything.");
+    assert_eq!(stack.read("wiped.txt"), "..");
+    stack.run("up wipe --yes").exits(0);
+    assert_eq!(stack.read("wiped.txt"), "...");
 }
 
 #[test]

@@ -40,3 +40,24 @@ fn without_a_terminal_it_says_what_to_do() {
     stack.run("attach a").exits(2).says("tty #true");
     stack.run("attach b").exits(2);
 }
+
+#[test]
+fn our_own_terminal_is_given_back_whatever_happens() {
+    let stack = Stack::new(
+        r##"service "full" { shell #"printf '\033[?1049h\033[?25lscreen'; sleep 600"#; tty #true }"##,
+    );
+    stack.up();
+    let pid = stack.pid("full");
+    let mut terminal = stack.on_terminal("attach full");
+    terminal.has_shown("screen");
+    terminal.signal(rustix::process::Signal::TERM);
+    assert_eq!(terminal.ends(), Some(130));
+    terminal.has_shown("\u{1b}[?25h\u{1b}[?1049l");
+    assert!(alive(pid), "the service goes on");
+    // The end of the service is the end of it too.
+    let mut terminal = stack.on_terminal("attach full");
+    terminal.has_shown("screen");
+    stack.run("restart full").exits(0);
+    terminal.has_shown("full has ended");
+    assert_eq!(terminal.ends(), Some(0));
+}

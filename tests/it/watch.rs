@@ -92,6 +92,33 @@ fn a_change_may_send_a_signal_or_run_a_task_instead() {
 }
 
 #[test]
+fn a_change_starts_what_has_failed_and_nothing_that_is_down() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            shell "cat broken && exit 1; echo . >> .starts; exec @testbed print works"
+            watch "broken" debounce="20ms"
+            ready { prints "works" }
+            restart tries=1 delay="1ms"
+        }
+        service "b" { run "@testbed counted .others"; watch "broken" debounce="20ms" }
+        "#,
+    );
+    stack.put("broken", "a syntax error");
+    stack.run("up").exits(1);
+    stack.reaches("a", "failed");
+    fs::remove_file(stack.path("broken")).expect("mended");
+    stack.reaches("a", "ready");
+    assert_eq!(stack.read(".starts"), ".\n");
+
+    stack.run("down a").exits(0);
+    let others = stack.read(".others").len();
+    stack.put("broken", "again");
+    eventually("a restart of the other one", || stack.read(".others").len() > others);
+    assert_eq!(stack.state("a"), "idle");
+}
+
+#[test]
 fn what_git_ignores_does_not_count_though_it_is_made_later() {
     let stack = Stack::new(
         r#"

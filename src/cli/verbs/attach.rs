@@ -1,25 +1,26 @@
 //! `attach`: the terminal of a service.
 
 use std::{
-    io::{IsTerminal, Read, Write},
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::net::UnixStream,
-    },
+    io::IsTerminal,
+    os::{fd::OwnedFd, unix::net::UnixStream},
     time::Duration,
 };
 
 use clap_complete::engine::ArgValueCandidates;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize},
+    io::Errno,
+    termios::{
+        OptionalActions, Termios, Winsize, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+    },
 };
 
 use crate::{
     cli::{
         context::{Context, write_out},
         error::{Error, status},
-        names,
+        interrupt, names,
+        screen::Screen,
         verbs::completions::stack_names,
     },
     logs::{Follower, Lines, Log},
@@ -37,6 +38,8 @@ const LEAVE: u8 = 0x1d;
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 /// So many lines of what it has shown before are shown again.
 const BEFORE: usize = 20;
+/// So many keys a program may be behind.
+const AHEAD: usize = 64 << 10;
 
 /// The terminal of a service with `tty #true`; Ctrl-] leaves it
 #[derive(Debug, clap::Args)]
@@ -56,16 +59,36 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let log = Log::new(&stack.dir.join(".stackrun").join("logs"), name);
     context.say(&format!("attached to {name}: Ctrl-] leaves it"));
     let mut follower = Follower::from_last_line(&log);
+    let mut screen = Screen::default();
     for line in Lines::all(&log).up_to(follower.place()).last(BEFORE) {
-        write_out(&line.text)?;
-        write_out(b"\n")?;
+        show(&line.text, &mut screen)?;
+        show(if line.ends { b"\n" } else { b"" }, &mut screen)?;
     }
+    // A terminal left in another mode is worse than a late answer to a signal.
+    interrupt::watch();
     let mode = Raw::enter();
-    let ended = converse(&terminal, &mut follower)?;
+    let ended = converse(&terminal, &mut follower, &mut screen);
     drop(mode);
-    let how = if ended { "has ended" } else { "goes on" };
+    if std::io::stdout().is_terminal() {
+        write_out(&screen.undo())?;
+    }
+    let (how, status) = match ended? {
+        How::Left => ("goes on", status::OK),
+        How::Interrupted => ("goes on", status::INTERRUPTED),
+        How::Ended => ("has ended", status::OK),
+    };
     context.say(&format!("\n{name} {how}"));
-    Ok(status::OK)
+    Ok(status)
+}
+
+/// Why a terminal is shown no longer.
+enum How {
+    /// The key was pressed, or there are no more keys.
+    Left,
+    /// A signal.
+    Interrupted,
+    /// Nobody uses it any more.
+    Ended,
 }
 
 fn terminal_of(stack: &Stack, name: &str) -> Result<OwnedFd, Error> {
@@ -84,55 +107,86 @@ fn terminal_of(stack: &Stack, name: &str) -> Result<OwnedFd, Error> {
     })
 }
 
-/// Passes on what is typed and the size of the window, and shows what is shown, until the key
-/// that leaves is pressed, or (true) the service has ended.
-fn converse(terminal: &OwnedFd, follower: &mut Follower) -> Result<bool, Error> {
+/// Passes on what is typed and the size of the window, and shows what is shown.
+fn converse(
+    terminal: &OwnedFd,
+    follower: &mut Follower,
+    screen: &mut Screen,
+) -> Result<How, Error> {
     let failed = |error: std::io::Error| Error::Other(format!("the terminal: {error}"));
-    let mut input = std::io::stdin();
+    let input = std::io::stdin();
     let mut size = None;
-    loop {
-        let window = tcgetwinsize(std::io::stdout()).ok().filter(|window| window.ws_row > 0);
-        if let Some(window) = window.filter(|window| size != Some((window.ws_row, window.ws_col))) {
-            size = Some((window.ws_row, window.ws_col));
-            tcsetwinsize(terminal, window).map_err(|error| failed(error.into()))?;
-        }
-        let stdin = input.as_fd().try_clone_to_owned().map_err(failed)?;
-        let mut waiting =
-            [PollFd::new(&stdin, PollFlags::IN), PollFd::new(terminal, PollFlags::empty())];
+    let mut leaving = false;
+    // What was typed and not read by the program yet.
+    let mut typed: Vec<u8> = Vec::new();
+    while interrupt::count() == 0 {
+        resize(terminal, &mut size);
+        let wanted =
+            if leaving || typed.len() > AHEAD { PollFlags::empty() } else { PollFlags::IN };
+        let room = if typed.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
+        let mut waiting = [PollFd::new(&input, wanted), PollFd::new(terminal, room)];
         // An interruption is a look that found nothing.
         let _interrupted = poll(&mut waiting, Some(&LOOK));
-        let [typed, hung_up] = waiting.map(|one| !one.revents().is_empty());
+        let [keys, theirs] = waiting.map(|one| one.revents());
         let shown = follower.bytes();
-        write_out(&shown)?;
-        if hung_up {
+        show(&shown, screen)?;
+        if theirs.intersects(PollFlags::HUP | PollFlags::ERR) {
             if shown.is_empty() {
-                return Ok(true);
+                return Ok(How::Ended);
             }
-        } else if typed {
-            let mut keys = [0; 4096];
-            let count = input.read(&mut keys).map_err(failed)?;
-            let keys = &keys[..count];
-            let leave = keys.iter().position(|key| *key == LEAVE);
-            type_to(terminal, &keys[..leave.unwrap_or(count)]).map_err(failed)?;
-            if leave.is_some() || count == 0 {
-                return Ok(false);
+            continue;
+        }
+        if !keys.is_empty() {
+            let mut buffer = [0; 4096];
+            // Not by way of the buffer of the standard input: what that holds nobody waits for.
+            let count = rustix::io::read(&input, &mut buffer).map_err(|no| failed(no.into()))?;
+            let leave = buffer[..count].iter().position(|key| *key == LEAVE);
+            typed.extend_from_slice(&buffer[..leave.unwrap_or(count)]);
+            if leave.is_some() {
+                return Ok(How::Left);
             }
+            leaving = count == 0;
+        }
+        type_to(terminal, &mut typed).map_err(failed)?;
+        if leaving && typed.is_empty() {
+            return Ok(How::Left);
         }
     }
+    Ok(How::Interrupted)
 }
 
-/// Types these keys; a program that does not read them is waited for a while.
-fn type_to(terminal: &OwnedFd, keys: &[u8]) -> std::io::Result<()> {
-    let mut rest = keys;
-    let mut terminal = std::fs::File::from(terminal.try_clone()?);
-    while !rest.is_empty() {
-        match terminal.write(rest) {
-            Ok(count) => rest = &rest[count..],
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+fn show(bytes: &[u8], screen: &mut Screen) -> Result<(), Error> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    screen.show(bytes);
+    write_out(bytes)
+}
+
+/// Gives the terminal the size of our own, when that has changed.
+fn resize(terminal: &OwnedFd, known: &mut Option<(u16, u16)>) {
+    let Ok(window) = tcgetwinsize(std::io::stdout()) else { return };
+    let size = (window.ws_row, window.ws_col);
+    if window.ws_row == 0 || *known == Some(size) {
+        return;
+    }
+    if known.is_none() {
+        // A program draws its screen anew when the size changes: that it has to do now.
+        let other = Winsize { ws_row: window.ws_row.saturating_add(1), ..window };
+        let _ended = tcsetwinsize(terminal, other);
+    }
+    *known = Some(size);
+    let _ended = tcsetwinsize(terminal, window);
+}
+
+/// Types as many of these keys as the program has room for.
+fn type_to(terminal: &OwnedFd, keys: &mut Vec<u8>) -> std::io::Result<()> {
+    while !keys.is_empty() {
+        match rustix::io::write(terminal, keys) {
+            Ok(count) => drop(keys.drain(..count)),
+            Err(Errno::AGAIN) => break,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())

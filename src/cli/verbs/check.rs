@@ -1,9 +1,12 @@
 //! `check`: the problems of the stack file.
 
+use clap_complete::engine::ArgValueCandidates;
+
 use crate::{
     cli::{
         context::Context,
         error::{Error, status},
+        verbs::completions::profile_names,
     },
     language,
     reporters::{Symbol, headline, words},
@@ -22,7 +25,7 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     json: bool,
     /// A profile of the stack file to lay over it; may repeat
-    #[arg(long = "profile", value_name = "NAME")]
+    #[arg(long = "profile", value_name = "NAME", add = ArgValueCandidates::new(profile_names))]
     profiles: Vec<String>,
 }
 

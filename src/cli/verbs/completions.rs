@@ -7,7 +7,6 @@ use crate::{
         caller,
         context::{Context, write_out},
         error::{Error, status},
-        names,
     },
     language,
 };
@@ -43,12 +42,30 @@ pub(in crate::cli) fn run(args: &Args, _: &Context) -> Result<u8, Error> {
 
 /// The names of the stack here, for a shell that completes one.
 pub(in crate::cli) fn stack_names() -> Vec<CompletionCandidate> {
-    let Ok(here) = std::env::current_dir() else { return Vec::new() };
-    let mut files = here.ancestors().map(|folder| folder.join("stack.kdl"));
-    let Some(file) = files.find(|file| file.is_file()) else { return Vec::new() };
-    let options = language::Options { env: caller::environment(), ..language::Options::default() };
-    match language::load(&file, &options) {
-        Ok(loaded) => names::all(&loaded.stack).map(CompletionCandidate::new).collect(),
-        Err(_) => Vec::new(),
-    }
+    candidates(declared().names)
+}
+
+/// The profiles of the stack here.
+pub(in crate::cli) fn profile_names() -> Vec<CompletionCandidate> {
+    candidates(declared().profiles)
+}
+
+/// Everything that `explain` knows.
+pub(in crate::cli) fn keys() -> Vec<CompletionCandidate> {
+    candidates(language::keys())
+}
+
+fn candidates(names: Vec<String>) -> Vec<CompletionCandidate> {
+    names.into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// What the nearest stack file declares. What is not complete yet, or wrong, is no hindrance.
+fn declared() -> language::Declared {
+    let named = caller::path_variable("STACKRUN_FILE").filter(|file| file.is_file());
+    let above = || {
+        let here = std::env::current_dir().ok()?;
+        let mut files = here.ancestors().map(|folder| folder.join("stack.kdl"));
+        files.find(|file| file.is_file())
+    };
+    named.or_else(above).map(|file| language::declared(&file)).unwrap_or_default()
 }

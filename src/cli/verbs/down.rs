@@ -7,7 +7,7 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         caller,
-        context::{Context, status_of},
+        context::{Context, ask_running, status_of},
         conversation::Ended,
         doing::Doing,
         error::{Error, status},
@@ -15,7 +15,7 @@ use crate::{
         verbs::completions::stack_names,
         when,
     },
-    control,
+    control::{self, Client},
     reporters::{
         Symbol,
         board::{Board, Goal},
@@ -45,12 +45,13 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let client = match context.connect_if_running() {
+    let with_status = |mut client: Client| status_of(&mut client).map(|status| (client, status));
+    let running = match ask_running(|| context.connect_if_running(), with_status) {
         // Where there is no stack nothing of it runs.
         Err(Error::NoFile { .. }) => None,
         other => other?,
     };
-    let Some(mut client) = client else {
+    let Some((mut client, before)) = running else {
         // The file may be broken by now; if it is not, it knows its names.
         if let Ok(loaded) = context.load(&[]) {
             names::check(&loaded.stack, &args.names)?;
@@ -60,7 +61,6 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         return Ok(status::OK);
     };
     let began = caller::now();
-    let before = status_of(&mut client)?;
     let mut reporter = context.reporter(Board::of_status(&before, Goal::Down), began);
     let doing = Doing::new(Command::Down { names: args.names.clone() }, args.timeout);
     match doing.carry_out(&mut client, &mut reporter)? {

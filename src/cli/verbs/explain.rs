@@ -1,9 +1,12 @@
 //! `explain`: the reference for a node or a property.
 
+use clap_complete::engine::ArgValueCandidates;
+
 use crate::{
     cli::{
         context::Context,
         error::{Error, status},
+        verbs::completions::keys,
     },
     language,
 };
@@ -18,6 +21,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// A node (`ready`), a property (`restart.tries`), or `values`
+    #[arg(add = ArgValueCandidates::new(keys))]
     key: String,
 }
 

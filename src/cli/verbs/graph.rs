@@ -2,10 +2,13 @@
 
 use clap::ValueEnum;
 
+use clap_complete::engine::ArgValueCandidates;
+
 use crate::{
     cli::{
         context::Context,
         error::{Error, status},
+        verbs::completions::profile_names,
     },
     reporters::graph,
 };
@@ -24,7 +27,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "text", value_enum)]
     format: Format,
     /// A profile of the stack file to lay over it; may repeat
-    #[arg(long = "profile", value_name = "NAME")]
+    #[arg(long = "profile", value_name = "NAME", add = ArgValueCandidates::new(profile_names))]
     profiles: Vec<String>,
 }
 

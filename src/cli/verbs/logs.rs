@@ -195,8 +195,11 @@ fn printer(
     let style = match (args.raw, args.json) {
         (true, _) => Style::Raw,
         (_, true) => Style::Json,
-        // One service's lines need no name.
-        _ => Style::Prefixed { names: owners.len() != 1, times: args.timestamps },
+        // The lines of one log need no name.
+        _ => {
+            let names = owners.len() != 1 || logs.len() > 1;
+            Style::Prefixed { names, times: args.timestamps }
+        }
     };
     let names = logs.iter().map(|log| log.name.as_str());
     let highlight = choice.grep.as_ref().map(|grep| grep.regex().clone());

@@ -12,7 +12,7 @@ use crate::{
         doing::Doing,
         error::Error,
         names, outcome,
-        verbs::completions::stack_names,
+        verbs::completions::{profile_names, stack_names},
         when,
     },
     control::Client,
@@ -43,7 +43,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "TIME", value_parser = when::duration)]
     timeout: Option<Duration>,
     /// A profile of the stack file to lay over it; may repeat
-    #[arg(long = "profile", value_name = "NAME")]
+    #[arg(long = "profile", value_name = "NAME", add = ArgValueCandidates::new(profile_names))]
     profiles: Vec<String>,
 }
 

@@ -14,7 +14,7 @@ use crate::{
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
         interrupt, names, programs,
-        verbs::completions::stack_names,
+        verbs::completions::{profile_names, stack_names},
     },
     control::{Client, Request},
     model::{Stack, Task, TaskBody},
@@ -50,7 +50,7 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     force: bool,
     /// A profile of the stack file to lay over it; may repeat
-    #[arg(long = "profile", value_name = "NAME")]
+    #[arg(long = "profile", value_name = "NAME", add = ArgValueCandidates::new(profile_names))]
     profiles: Vec<String>,
 }
 
@@ -82,12 +82,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         let text = format!("{} runs already; this run follows that one", task.name);
         reporter.print(&[headline(Symbol::Warn, &text, context.err)]);
     }
-    let request = Request::Do {
+    let request = |again| Request::Do {
         command: Command::Run {
             task: task.name.clone(),
             args: args.arguments.clone(),
             force: args.force,
             stack: Box::new(stack.clone()),
+            again,
         },
         line: caller::command_line(),
         env: Some(caller::environment()),
@@ -97,14 +98,15 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     };
     let ended = carry_out(
         &mut client,
-        request,
+        request(false),
         (None, OnInterrupt::Cancel),
         &mut reporter,
         |reporter, record| output.show(reporter, record),
     );
     let ended = match ended {
         Err(Error::Client(_)) => {
-            Lost::new(task, &before, &mut output).rejoin(&stack.dir, &mut reporter)
+            let mut lost = Lost::new(&task.name, request(true), &before, &mut output);
+            lost.rejoin(&stack.dir, &mut reporter)
         }
         ended => ended,
     };

@@ -6,20 +6,23 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        browser, busy, caller,
-        context::{Context, status_of, unexpected},
+        ask, browser, busy, caller,
+        context::{Context, ask_running, status_of, unexpected},
         conversation::{Early, Ended},
         doing::Doing,
         error::{Error, status},
         foreground, interrupt, names, outcome, programs,
-        verbs::{self, completions::stack_names},
+        verbs::{
+            self,
+            completions::{profile_names, stack_names},
+        },
         when,
     },
     control::{Client, Reply, Request},
     event::Tick,
     language,
     model::Stack,
-    plan::Plan,
+    plan::{Action, Plan},
     reporters::{
         self, Symbol,
         board::{Board, Goal},
@@ -64,8 +67,11 @@ pub(in crate::cli) struct Args {
     /// Stop whoever holds a port, if it is your own process
     #[arg(long)]
     take_ports: bool,
+    /// Answer the questions of tasks with yes
+    #[arg(short, long)]
+    yes: bool,
     /// A profile of the stack file to lay over it; may repeat
-    #[arg(long = "profile", value_name = "NAME")]
+    #[arg(long = "profile", value_name = "NAME", add = ArgValueCandidates::new(profile_names))]
     profiles: Vec<String>,
 }
 
@@ -82,6 +88,7 @@ impl Args {
             no_deps: false,
             take_ports: false,
             profiles: Vec::new(),
+            yes: false,
         }
     }
 }
@@ -95,6 +102,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         return Ok(status::OK);
     }
     check_programs(args, &stack)?;
+    confirm(args, &stack)?;
     context.say_all(&without_effect(context, &stack));
     let giving_way = giving_way(args, context, &stack)?;
     if !giving_way.is_empty() {
@@ -178,18 +186,31 @@ fn plan(args: &Args, stack: &Stack) -> Result<Plan, Error> {
     }
 }
 
+/// Asks the questions of the tasks that would run.
+fn confirm(args: &Args, stack: &Stack) -> Result<(), Error> {
+    if args.yes || stack.tasks.iter().all(|task| task.confirm.is_none()) {
+        return Ok(());
+    }
+    let plan = plan(args, stack)?;
+    let runs = plan.steps.iter().filter(|step| step.action == Action::Run);
+    for question in runs.filter_map(|step| stack.task(&step.name)?.confirm.as_ref()) {
+        if !ask::yes(&question.to_string())? {
+            return Err(Error::Declined);
+        }
+    }
+    Ok(())
+}
+
 /// The services whose ports are to give way, because somebody else holds them: as they were
 /// started, and as is answered now.
 fn giving_way(args: &Args, context: &Context, stack: &Stack) -> Result<BTreeSet<String>, Error> {
-    let mut giving_way = BTreeSet::new();
-    let now = match context.connect_to_change()? {
-        Some(mut client) => {
-            let now = status_of(&mut client)?;
-            giving_way = busy::given_way(&context.known_stack(Some(&mut client))?, stack, &now);
-            now
-        }
-        None => verbs::status::idle(stack),
+    let as_it_runs = |mut client: Client| {
+        let now = status_of(&mut client)?;
+        Ok((busy::given_way(&context.known_stack(Some(&mut client))?, stack, &now), now))
     };
+    let running = ask_running(|| context.connect_to_change(), as_it_runs)?;
+    let (mut giving_way, now) =
+        running.unwrap_or_else(|| (BTreeSet::new(), verbs::status::idle(stack)));
     if !args.take_ports {
         giving_way.extend(busy::ask_about(context, stack, &now, &started(args, stack))?);
     }

@@ -53,7 +53,7 @@ fn is_right(draft: &Draft, folder: &Path) {
     let file = folder.join("stack.kdl");
     std::fs::write(&file, draft.kdl()).expect("a file");
     if let Err(problems) = language::load(&file, &language::Options::default()) {
-        let look = language::Look { width: 100, color: false };
+        let look = language::Look { width: 100, color: false, unicode: false };
         let problems: Vec<String> =
             problems.iter().map(|problem| language::render(problem, look)).collect();
         panic!("{}\n{}", draft.kdl(), problems.join("\n"));

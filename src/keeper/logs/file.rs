@@ -39,6 +39,8 @@ pub(super) struct LogFile {
 #[derive(Debug)]
 struct Open {
     file: File,
+    /// Which it is: device and inode.
+    id: (u64, u64),
     /// Where the next byte goes: the end.
     end: u64,
     index: Option<Index>,
@@ -128,16 +130,18 @@ impl LogFile {
         Ok(end.map_or(waiting.len().max(1), |end| end + 1))
     }
 
-    /// The file, positioned at its end: opened again if somebody removed it, sought if somebody
-    /// shortened it. (With O_APPEND the system would do so, but splice(2) refuses that.)
+    /// The file, positioned at its end: opened again if somebody removed or moved it, sought if
+    /// somebody shortened it. (With O_APPEND the system would do so, but splice(2) refuses that.)
     fn at_end(&mut self) -> io::Result<&mut Open> {
-        let known = self.open.take().map(|open| open.file.metadata().map(|found| (open, found)));
-        let (mut open, metadata) = match known.transpose()? {
-            Some((open, metadata)) if metadata.nlink() > 0 => (open, metadata),
+        let there = std::fs::metadata(&self.path);
+        let known = self.open.take().zip(there.ok());
+        let (mut open, metadata) = match known {
+            Some((open, there)) if open.id == (there.dev(), there.ino()) => (open, there),
             _ => {
                 let file = open(&self.path)?;
                 let metadata = file.metadata()?;
-                (Open { file, end: u64::MAX, index: None }, metadata)
+                let id = (metadata.dev(), metadata.ino());
+                (Open { file, id, end: u64::MAX, index: None }, metadata)
             }
         };
         let length = metadata.len();

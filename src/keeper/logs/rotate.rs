@@ -28,7 +28,11 @@ impl Rotation {
     /// Those of rename(2).
     pub(super) fn rotate(&mut self, log: &Path, keep: u32) -> io::Result<()> {
         let file = numbered(log, self.next);
-        std::fs::rename(log, &file)?;
+        match std::fs::rename(log, &file) {
+            // Somebody has just put it aside.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            renamed => renamed?,
+        }
         // Without an index the log has no times, and is still a log.
         let _has_none = std::fs::rename(index_path(log), index_path(&file));
         self.next += 1;

@@ -17,7 +17,7 @@ pub(super) fn command(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<Command>
     let texts: Vec<Spanned<&str>> = node.texts().collect();
     if node.name.value == "shell" {
         let script = scope.text(*texts.first()?);
-        let with = node.prop_text("with").map(|with| with.value.to_owned());
+        let with = node.prop_text("with").and_then(|with| scope.fixed(with));
         return Some(Command::Shell { script, with });
     }
     let words = match texts.as_slice() {

@@ -95,13 +95,20 @@ impl Builder<'_> {
     fn stack(&mut self, mut world: World<'_>, problems: &mut Problems) -> Stack {
         let layered = self.layered;
         let mut uses = Vec::new();
-        let mut scope = scope(&world, Owner::Stack, problems, &mut uses);
-        scope.early = true;
-        self.files = env::files(&layered.env_files, None, &mut scope);
+        let mut early = scope(&world, Owner::Stack, problems, &mut uses);
+        early.early = true;
+        self.files = env::files(&layered.env_files, None, &mut early);
         self.remember(&self.files.clone());
         let mut env = world.env.clone();
         env.extend(env::variables(&self.files));
         world.env = env;
+        if let Some(name) = layered.stack.as_ref().and_then(Decl::text) {
+            let mut early = scope(&world, Owner::Stack, problems, &mut uses);
+            early.early = true;
+            if let Some(name) = early.fixed(name) {
+                world.name = name;
+            }
+        }
 
         let early = self.early(&layered.services, &world, problems, Owner::Service);
         let early_tasks = self.early(&layered.tasks, &world, problems, Owner::Task);

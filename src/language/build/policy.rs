@@ -74,9 +74,9 @@ pub(super) fn limits(node: &Decl) -> Limits {
 }
 
 /// `user`.
-pub(super) fn user(node: &Decl) -> Option<User> {
-    let group = node.prop_text("group").map(|group| group.value.to_owned());
-    Some(User { user: node.text()?.value.to_owned(), group })
+pub(super) fn user(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<User> {
+    let group = node.prop_text("group").and_then(|group| scope.fixed(group));
+    Some(User { user: scope.fixed(node.text()?)?, group })
 }
 
 /// `succeeds-with`.
@@ -91,9 +91,10 @@ pub(super) fn succeeds_with(node: &Decl) -> Vec<ExitPattern> {
 
 /// `tool`.
 pub(super) fn tool(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<Tool> {
-    let own = |name| node.prop_text(name).map(|text| text.value.to_owned());
+    let version = node.prop_text("version").map(|version| version.value.to_owned());
     let program = scope.text(node.text()?);
-    Some(Tool { program, version: own("version"), hint: own("hint") })
+    let hint = node.prop_text("hint").and_then(|hint| scope.fixed(hint));
+    Some(Tool { program, version, hint })
 }
 
 /// `watch`.

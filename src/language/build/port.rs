@@ -58,7 +58,7 @@ fn port(node: &Decl, replicas: u32, scope: &mut Scope<'_, '_>) -> Option<(Port, 
     let port = Port {
         name: node.prop_text("name").map(|name| name.value.to_owned()),
         number,
-        host: node.prop_text("host").map(|host| host.value.to_owned()),
+        host: node.prop_text("host").and_then(|host| scope.fixed(host)),
         busy: busy.unwrap_or_default(),
         share: node.prop_is("share"),
         any_owner: node.prop_text("owner").is_some_and(|owner| owner.value == "any"),

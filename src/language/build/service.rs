@@ -77,10 +77,7 @@ impl Builder<'_> {
         for name in node.all("after").flat_map(Decl::texts) {
             for to in self.names.resolve(name, scope.problems) {
                 if to == from {
-                    let (from, to) = (to.clone(), to);
-                    let group = None;
-                    let edges = vec![Edge { from, to, group, at: name.span }];
-                    scope.problems.add(WholeProblem::Cycle { edges });
+                    scope.problems.add(WholeProblem::AfterItself { name: to, at: name.span });
                 } else if !after.contains(&to) {
                     after.push(to);
                 }
@@ -120,7 +117,7 @@ fn kept(node: &Decl, service: &mut Service, scope: &mut Scope<'_, '_>) {
     service.color = is("color");
     service.stdin_open = node.one("stdin").and_then(Decl::text).is_some_and(|s| s.value == "open");
     service.replicas = node.one("replicas").and_then(Decl::number).unwrap_or(1);
-    service.user = node.one("user").and_then(policy::user);
+    service.user = node.one("user").and_then(|user| policy::user(user, scope));
     service.memory_max = node.one("memory").and_then(|memory| memory.prop_size("max"));
     service.limits = node.one("limit").map(policy::limits).unwrap_or_default();
     service.log = node.one("log").map(policy::log).unwrap_or_default();

@@ -62,10 +62,7 @@ impl Problem {
     /// Whether it may only be there because a file could not be read.
     fn may_follow_from_a_missing_file(&self) -> bool {
         let unknown = |bad: &BadExpression| {
-            matches!(
-                bad,
-                BadExpression::Unknown(_) | BadExpression::NoService(..) | BadExpression::Unset(_)
-            )
+            matches!(bad, BadExpression::NoService(..) | BadExpression::Unset(_))
         };
         match self {
             Self::Name(problem) => matches!(problem, NameProblem::UnknownName { .. }),

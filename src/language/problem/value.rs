@@ -59,7 +59,10 @@ pub(super) fn describe(
             let shown = shown(value);
             Description::new("bad-value", format!("`{of}` cannot be {shown}"))
                 .at(at, format!("{range} will do"))
-                .help(format!("write a number: {range}"))
+                .help(match value {
+                    KdlValue::String(_) => "leave it out for its default".to_owned(),
+                    _ => format!("write a number: {range}"),
+                })
         }
         BadValue::Schedule(reason) => Description::new("bad-schedule", "this is no schedule")
             .at(at, reason)

@@ -21,6 +21,8 @@ pub(in crate::language) struct Edge {
 pub(in crate::language) enum WholeProblem {
     /// A circle of needs.
     Cycle { edges: Vec<Edge> },
+    /// An `after` that names the one it stands in, perhaps by a group.
+    AfterItself { name: String, at: Span },
     /// A circle of groups.
     CycleOfGroups { edges: Vec<Edge> },
     /// A task that needs what must be down meanwhile.
@@ -39,6 +41,11 @@ impl WholeProblem {
                 };
                 labelled(Description::new("cycle", message), edges, "needs")
                     .help("take one of these out; for order alone there is `after`")
+            }
+            Self::AfterItself { name, at } => {
+                Description::new("cycle", format!("`{name}` comes after itself"))
+                    .at(*at, "names itself")
+                    .help("take it out")
             }
             Self::CycleOfGroups { edges } => {
                 let message = match edges.as_slice() {

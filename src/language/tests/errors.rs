@@ -5,6 +5,10 @@ use crate::language::{Look, Options, data, render};
 
 /// What a stack of these files is told, warnings included.
 fn told(files: &[(&str, &str)], options: &Options) -> String {
+    told_in(files, options, Look { width: 80, color: false, unicode: true })
+}
+
+fn told_in(files: &[(&str, &str)], options: &Options, look: Look) -> String {
     let dir = folder(files);
     let reports = match load_in(dir.path(), options) {
         Ok(loaded) => loaded.warnings,
@@ -13,7 +17,6 @@ fn told(files: &[(&str, &str)], options: &Options) -> String {
     for data in reports.iter().filter_map(data) {
         assert!(data.help.is_some_and(|help| !help.is_empty()), "no mend: {}", data.message);
     }
-    let look = Look { width: 80, color: false };
     let rendered: Vec<String> = reports.iter().map(|report| render(report, look)).collect();
     let root = dir.path().canonicalize().expect("there").display().to_string();
     rendered.join("\n").replace(&root, "/shop")
@@ -60,6 +63,9 @@ told! {
     outside: "service \"a\" { run \"x\"; cleanup \"../x\" \"/tmp/y\" \"in/../..\" \".\" \"ok\" }\ntask \"t\" { run \"x\"; keep \"../*.sql\" newest=1; keep \"x\" }\n";
     globs: "service \"a\" { run \"x\"; watch \"src/[\" signal=\"SIGHUP\" task=\"t\"; cleanup \"{a\" }\ntask \"t\" { run \"x\" }\n";
     warnings: "service \"db\" { run \"x\"; port 80 }\nservice \"api\" { run \"x {{db.port}}\"; restart \"never\"; alive { run \"true\" } }\n";
+    nothing_of_it: "service \"a\" {\n    run \"x\"\n    ready within=\"0s\" every=\"0ms\"\n    memory max=\"0MiB\"\n    stop grace=\"0s\"\n}\n";
+    values_in_properties: "service \"a\" {\n    shell \"x\" with=\"{{env.NO}}\"\n    port 8000 host=\"{{nope}}\"\n    user \"{{env.HOME}}\" group=\"{{now}}\"\n    tool \"sh\" hint=\"{{dri}}\"\n}\n";
+    after_itself: "service \"a\" { run \"x\"; after \"a\" }\nservice \"b\" { run \"x\"; after \"g\" }\ngroup \"g\" \"b\"\n";
     not_in_force: "service \"a\" { run \"x\" }\ntemplate \"idle\" { run \"a | b {{port}} {{nope}}\"; needs \"zz\"; dir \"nowhere\"; describe \"{{env.NO}}\" }\nprofile \"p\" {\n    env-file \"no.env\"\n    service \"a\" { needs \"mail\" \"zy\"; cleanup \"..\"; run \"{{env.NO}} {{mail.port}}\" }\n}\nprofile \"q\" { service \"mail\" { run \"x\"; port 2500 } }\n";
     without_effect: "service \"a\" {\n    run \"x\"\n    replicas 2\n    port 8000 share=#true\n}\n";
     only_in_a_profile: "service \"a\" { run \"x\"; needs \"mail\" }\nprofile \"dev\" { service \"mail\" { run \"x\" } }\n";
@@ -117,4 +123,18 @@ fn unknown_profile() {
 #[test]
 fn no_file() {
     insta::assert_snapshot!(told(&[], &options()));
+}
+
+/// What is drawn in other looks: a cycle, a mark far to the right, tabs and wide characters.
+#[test]
+fn looks() {
+    let text = "service \"api\" {\n\n    needs \"worker\"\n    env { URL \"https://example.test/a/long/path\" ; KEY \"{{nope}} and {{port}}\" }\n    run \"x\"\n}\nservice \"worker\" {\n\tneeds \"api\" // 日本語\n\trun \"日本 | x\"\n}\n";
+    let files = [("stack.kdl", text)];
+    let look = |width, color, unicode| {
+        told_in(&files, &options(), Look { width, color, unicode }).replace('\u{1b}', "␛")
+    };
+    insta::assert_snapshot!("look_40", look(40, false, true));
+    insta::assert_snapshot!("look_24", look(24, false, true));
+    insta::assert_snapshot!("look_ascii", look(60, false, false));
+    insta::assert_snapshot!("look_color", look(80, true, true));
 }

@@ -119,6 +119,21 @@ fn environments_lie_over_one_another() {
 }
 
 #[test]
+fn a_name_may_come_from_the_environment() {
+    let files = [
+        (
+            "stack.kdl",
+            "stack \"shop-{{env.WHO}}\"\nenv-file \".env\"\nservice \"a\" { run \"{{stack.name}}\" }\n",
+        ),
+        (".env", "WHO=me\n"),
+    ];
+    let stack = stack_of(&files, &options());
+    assert_eq!(stack.name, "shop-me");
+    let run = stack.service("a").and_then(|service| service.command.clone());
+    assert_eq!(run, Some(crate::model::Command::Run(vec![Text::from("shop-me")])));
+}
+
+#[test]
 fn only_what_is_open_stays_open() {
     let text = r#"
         service "a" { run "x {{port}} {{b.port.web}} {{c.port}}"; port "auto"; needs "b" "c" }
@@ -131,12 +146,12 @@ fn only_what_is_open_stays_open() {
         Some(crate::model::Command::Run(words)) => words.iter().map(Text::to_string).collect(),
         other => panic!("{other:?}"),
     };
-    let (a, b, c): (Vec<String>, Vec<String>, Vec<String>) = (words("a"), words("b"), words("c"));
+    let (a, b, c): (Vec<String>, Vec<String>, Vec<String>) = (words("a"), words("b.2"), words("c"));
     assert_eq!(a, ["x", "{{a.port}}", "8000", "{{c.port}}"]);
-    assert_eq!(b, ["x", "{{b.port}}", "{{replica}}"]);
+    assert_eq!(b, ["x", "{{b.2.port}}", "2"]);
+    assert_eq!(stack.service("b.2").map(|b| b.ports[0].number.fixed()), Some(Some(8001)));
     assert_eq!(c, ["x", "{{c.port}}"]);
     let port = Part::Port { service: "a".into(), port: None };
     assert_eq!(stack.services[0].env["PORT"].value, Some(Text(vec![port])));
-    let features: Vec<String> = unsupported(&stack).into_iter().map(|u| u.path).collect();
-    assert_eq!(features, ["b.replicas"]);
+    assert_eq!(unsupported(&stack), []);
 }

@@ -67,8 +67,8 @@ proptest! {
         if let Err(reports) = load_in(dir.path(), &options()) {
             prop_assert!(!reports.is_empty());
             for report in &reports {
-                for (width, color) in [(40, false), (100, true)] {
-                    let rendered = render(report, Look { width, color });
+                for (width, color) in [(24, false), (100, true)] {
+                    let rendered = render(report, Look { width, color, unicode: color });
                     prop_assert!(!rendered.is_empty());
                 }
             }

@@ -1,5 +1,6 @@
 //! What is seen: recorded streams of records, replayed on terminals of several sizes.
 
+mod logs;
 mod progress;
 mod replay;
 mod steps;

@@ -48,8 +48,10 @@ fn nextjs_postgres() {
     stack.start("up --profile test").patience(240).ends().exits(0);
     assert_eq!(stack.state("packages"), "skipped");
     let postmaster = stack.pid("postgres");
-    let (_, page) = get(stack.port(1), "/").expect("a page");
-    assert!(page.contains("the first note in "), "{page}");
+    // The first visit has it compiled.
+    eventually("the page", || {
+        get(stack.port(1), "/").is_some_and(|(_, page)| page.contains("the first note in "))
+    });
 
     // Ten switches: six one after the other, four at once.
     for name in ["demo", "shop", "staging", "demo", "shop", "staging"] {
@@ -63,7 +65,7 @@ fn nextjs_postgres() {
     }
     switched(&stack, generation);
     assert_eq!(stack.pid("postgres"), postmaster);
-    assert_eq!(stack.node("web")["restarts"], 0, "a switch is no failure");
+    assert!(!stack.run("events").exits(0).out.contains("web again in"), "a switch is no failure");
 
     no_start_without_its_database(&stack);
     no_start_beside_what_is_left(&stack);

@@ -93,6 +93,12 @@ impl Terminal {
         self.child.id()
     }
 
+    /// Sends a signal to the program.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("it runs");
+    }
+
     /// Waits for the program's end; its exit status, if no signal ended it.
     #[track_caller]
     pub(crate) fn ends(&mut self) -> Option<i32> {

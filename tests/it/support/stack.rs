@@ -321,6 +321,8 @@ impl Stack {
             let ran = self.start(line).ends();
             text += &format!("--- stackrun {line} → {}\n{}{}", ran.code, ran.out, ran.err);
         }
+        let trouble = self.read(".stackrun/supervisor.stderr");
+        text += &format!("--- supervisor's stderr\n{trouble}");
         let _ = writeln!(io::stderr(), "{text}--- stack.kdl\n{}---", self.read("stack.kdl"));
     }
 }

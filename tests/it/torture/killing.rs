@@ -36,7 +36,8 @@ fn kills_at_random_moments_double_nothing_and_leave_nothing() {
     let stack = Stack::new(STACK);
     let mut chance = Chance::new();
     for round in 0..rounds(12) {
-        let line = chance.one_of(&["up", "restart api", "restart", "down", "down web", "up db"]);
+        let lines = ["up", "restart api", "restart", "down", "down web", "up db", "upgrade"];
+        let line = chance.one_of(&lines);
         let mut command = stack.start(line);
         thread::sleep(Duration::from_micros(chance.below(120_000)));
         let (supervisor, keeper) = supervisor_and_keeper(&stack);
@@ -86,6 +87,12 @@ fn cycles_of_restarts_grow_nothing() {
         descriptors().iter().zip(before.0).all(|(now, before)| *now <= before + 1)
     });
     let now = memory();
+    println!(
+        "descriptors {:?} → {:?}, memory {:?} → {now:?} KiB",
+        before.0,
+        descriptors(),
+        before.1
+    );
     // The ledger's latest records are kept, up to a bound.
     assert!(now.iter().zip(before.1).all(|(now, before)| *now < before + 8 * 1024), "{now:?}");
     assert_eq!(stack.read("a.lock.violations"), "");

@@ -180,7 +180,8 @@ fn the_monkey_cannot_leave_servers_down_or_a_database_half_changed() {
             assert!(now == before || now == before + 1, "started {} times", now - before);
             assert!(!is_new || now == before + 1, "they were stopped for it, and started once");
         }
-        assert!(ran.code != 0 || is_new, "whoever was told that all is well can rely on it");
+        // Whoever was told that all is well can rely on it.
+        assert!(ran.code != 0 || is_new, "{ran:#?}");
         if is_new { complete += 1 } else { untouched += 1 }
     }
     println!("complete: {complete}, untouched: {untouched}");

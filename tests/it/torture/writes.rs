@@ -15,7 +15,8 @@ const STACK: &str = r#"
     task "made"   { shell "echo x >> made.txt"; inputs "stack.kdl"; outputs "made.txt" }
 "#;
 
-const LINES: [&str; 6] = ["restart api", "restart", "down api", "up", "run made", "down db"];
+const LINES: [&str; 7] =
+    ["restart api", "restart", "down api", "up", "run made", "down db", "upgrade"];
 
 /// Runs a command while the victim is led from system call to system call, and killed at one.
 /// Returns how many edges were seen.

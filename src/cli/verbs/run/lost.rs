@@ -1,4 +1,5 @@
-//! A run whose supervisor was killed: it goes on, and the next supervisor knows of it.
+//! A run whose supervisor was killed: it goes on, and the next supervisor knows of it. Where that
+//! one has nothing left to do, and is gone, too, the ledger tells how the run ended.
 
 use std::{path::Path, time::Duration};
 
@@ -12,9 +13,9 @@ use crate::{
     },
     control::{Client, Reply, Request},
     event::{Cause, Event, Record},
-    model::{Exit, Task},
+    model::Exit,
     reporters::Reporter,
-    status::{ServiceState, Status, TaskState},
+    status::{ServiceState, ServiceStatus, Status},
     supervisor::{Command, How, Outcome, Settled, Until},
 };
 
@@ -24,10 +25,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A run that goes on.
 pub(super) struct Lost<'a> {
-    pub(super) task: &'a Task,
+    task: &'a str,
+    /// What asks for it once more, and does not have it run twice.
+    request: Request,
     /// The stack before the run.
-    pub(super) before: &'a Status,
-    pub(super) output: &'a mut Output,
+    before: &'a Status,
+    output: &'a mut Output,
     /// What the ledger says of the run.
     found: Found,
 }
@@ -59,8 +62,13 @@ impl Found {
 }
 
 impl<'a> Lost<'a> {
-    pub(super) fn new(task: &'a Task, before: &'a Status, output: &'a mut Output) -> Self {
-        Self { task, before, output, found: Found::default() }
+    pub(super) fn new(
+        task: &'a str,
+        request: Request,
+        before: &'a Status,
+        output: &'a mut Output,
+    ) -> Self {
+        Self { task, request, before, output, found: Found::default() }
     }
 
     /// Waits for the run's end, and for what its window held down.
@@ -76,40 +84,59 @@ impl<'a> Lost<'a> {
                 ended => return ended,
             }
         }
-        Err(Error::Other(format!("{} goes on, but nobody can be asked about it", self.task.name)))
+        Err(Error::Other(format!("{} goes on, but nobody can be asked about it", self.task)))
     }
 
     fn follow(&mut self, client: &mut Client, reporter: &mut Reporter) -> Result<Ended, Error> {
         self.catch_up(client, reporter)?;
-        let name = self.task.name.clone();
         let mut outcome = match self.found.end.take() {
             Some(how) => {
-                let results = vec![Settled { name, how }];
+                let results = vec![Settled { name: self.task.to_owned(), how }];
                 Outcome { results, ..Outcome::default() }
             }
             None => {
-                let status = status_of(client)?;
-                let known = status.tasks.iter().find(|known| known.name == name);
-                let states = [TaskState::Waiting, TaskState::Running];
-                if !known.is_some_and(|known| states.contains(&known.state)) {
-                    let text = format!("{name} was not run: who was asked was killed");
-                    return Err(Error::Other(text));
-                }
-                match self.wait(client, reporter, vec![name])? {
+                let request = self.request.clone();
+                match self.ask(client, request, OnInterrupt::Cancel, reporter)? {
                     Ended::Outcome { outcome, .. } => outcome,
                     ended @ Ended::Early(_) => return Ok(ended),
                 }
             }
         };
-        let up = self.before.services.iter().filter(|service| service.state == ServiceState::Ready);
-        let up: Vec<String> = up.map(|service| service.name.clone()).collect();
-        if !up.is_empty() {
-            match self.wait(client, reporter, up)? {
-                Ended::Outcome { outcome: back, .. } => outcome.results.extend(back.results),
-                ended @ Ended::Early(_) => return Ok(ended),
+        if outcome.refused.is_none() {
+            match self.await_return(client, reporter)? {
+                Some(Ended::Outcome { outcome: back, .. }) => outcome.results.extend(back.results),
+                Some(ended @ Ended::Early(_)) => return Ok(ended),
+                None => {}
             }
         }
         Ok(Ended::Outcome { outcome, left: None })
+    }
+
+    /// Waits until what was up is ready again, but for what somebody has taken down meanwhile.
+    fn await_return(
+        &mut self,
+        client: &mut Client,
+        reporter: &mut Reporter,
+    ) -> Result<Option<Ended>, Error> {
+        let now = status_of(client)?;
+        let ready = |service: &&ServiceStatus| service.state == ServiceState::Ready;
+        let wanted = |name: &str| {
+            now.services.iter().any(|now| now.name == name && now.state != ServiceState::Idle)
+        };
+        let up = self.before.services.iter().filter(ready).map(|service| service.name.clone());
+        let names: Vec<String> = up.filter(|name| wanted(name)).collect();
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let request = Request::Do {
+            command: Command::Wait { names, until: Until::Ready },
+            line: caller::command_line(),
+            env: None,
+            follow: true,
+            foreground: false,
+            take_ports: false,
+        };
+        self.ask(client, request, OnInterrupt::Leave, reporter).map(Some)
     }
 
     /// Shows what happened while there was nobody to tell it.
@@ -133,31 +160,28 @@ impl<'a> Lost<'a> {
 
     fn show(&mut self, reporter: &mut Reporter, record: &Record) -> Result<(), Error> {
         let by_us = matches!(record.cause, Cause::Command { pid, .. } if pid == std::process::id());
-        if by_us && record.name.as_deref() == Some(&*self.task.name) {
+        if by_us && record.name.as_deref() == Some(self.task) {
             self.found.take(&record.event);
         }
         self.output.show(reporter, Some(record))
     }
 
-    fn wait(
+    fn ask(
         &mut self,
         client: &mut Client,
+        request: Request,
+        on_interrupt: OnInterrupt,
         reporter: &mut Reporter,
-        names: Vec<String>,
     ) -> Result<Ended, Error> {
-        let request = Request::Do {
-            command: Command::Wait { names, until: Until::Done },
-            line: caller::command_line(),
-            env: None,
-            follow: true,
-            foreground: false,
-            take_ports: false,
-        };
-        carry_out(client, request, (None, OnInterrupt::Leave), reporter, |reporter, record| {
-            match record {
+        carry_out(
+            client,
+            request,
+            (None, on_interrupt),
+            reporter,
+            |reporter, record| match record {
                 Some(record) => self.show(reporter, record),
                 None => self.output.show(reporter, None),
-            }
-        })
+            },
+        )
     }
 }
