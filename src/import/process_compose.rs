@@ -27,7 +27,7 @@ pub(super) fn import(file: &Value, draft: &mut Draft, report: &mut Report) {
                 draft.nodes.extend(files.map(|file| Node::new("env-file").arg(file).from(*line)));
             }
             "log_location" => {
-                report.left(*line, key, "each service has a log of its own in .stackrun/logs")
+                report.left(*line, key, "each service has a log of its own in .stackrun/logs");
             }
             key => report.left(*line, key, "there is nothing like it here"),
         }

@@ -216,7 +216,7 @@ fn parts(row: &Row) -> String {
             What::Running => facts.push(format!("ran {took}")),
             What::Pausing => facts.push(format!("paused {took}")),
             What::Checking { check: Some(check) } => {
-                facts.push(format!("{check} held after {took}"))
+                facts.push(format!("{check} held after {took}"));
             }
             What::Checking { check: None } => facts.push(format!("ready after {took}")),
         }

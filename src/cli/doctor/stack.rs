@@ -124,9 +124,8 @@ pub(in crate::cli) fn ports(stack: &Stack, context: &Context) -> Result<Vec<Find
 /// Whether the supervisor answers, and is of this version.
 pub(in crate::cli) fn supervisor(context: &Context) -> Finding {
     const TOPIC: &str = "supervisor";
-    let folder = match context.folder() {
-        Ok(folder) => folder,
-        Err(_) => return Finding::good(TOPIC, "nothing is running here"),
+    let Ok(folder) = context.folder() else {
+        return Finding::good(TOPIC, "nothing is running here");
     };
     let mend = "stackrun down, then stackrun up";
     match Client::connect(&folder) {

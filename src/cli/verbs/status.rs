@@ -43,20 +43,24 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     match args.watch {
-        None => once(args, context),
+        None => once(args, context, None),
         Some(every) => watch(args, context, every),
     }
 }
 
-fn once(args: &Args, context: &Context) -> Result<u8, Error> {
-    let (shown, holds) = look(args, context)?;
+/// Shows it once; with `rows` as much as a terminal has room for, what is not well first.
+fn once(args: &Args, context: &Context, rows: Option<usize>) -> Result<u8, Error> {
+    let (mut shown, holds) = look(args, context)?;
     if args.json {
         let json = serde_json::to_string_pretty(&shown)
             .map_err(|error| Error::Other(error.to_string()))?;
         context.print(&format!("{json}\n"))?;
     } else {
+        if rows.is_some_and(|rows| shown.services.len() + shown.tasks.len() + 2 > rows) {
+            shown.services.sort_by_key(|service| is_settled(service.state));
+        }
         let table = reporters::table::show(&shown, caller::now(), context.columns(), context.out);
-        context.print(&table)?;
+        context.print(&rows.map_or_else(|| table.clone(), |rows| cut(&table, rows)))?;
         if shown.supervisor.is_none() {
             context.say("nothing is running: `stackrun up` starts it");
         }
@@ -64,15 +68,31 @@ fn once(args: &Args, context: &Context) -> Result<u8, Error> {
     Ok(if holds { status::OK } else { status::NOT_RUNNING })
 }
 
+fn is_settled(state: ServiceState) -> bool {
+    matches!(state, ServiceState::Ready | ServiceState::Exited | ServiceState::Idle)
+}
+
+/// The first lines of a table, and how many more there are.
+fn cut(table: &str, rows: usize) -> String {
+    let lines: Vec<&str> = table.lines().collect();
+    if lines.len() < rows {
+        return table.to_owned();
+    }
+    let kept = rows.saturating_sub(2).max(1);
+    format!("{}\n{} more\n", lines[..kept].join("\n"), lines.len() - kept)
+}
+
 fn watch(args: &Args, context: &Context, every: Duration) -> Result<u8, Error> {
     interrupt::watch();
     let terminal = console::Term::stdout();
     loop {
-        if terminal.is_term() && !args.json {
+        let live = terminal.is_term() && !args.json;
+        if live {
             // What cannot be cleared is written below.
             let _ = terminal.clear_screen();
         }
-        let status = once(args, context)?;
+        let rows = terminal.size_checked().map(|(rows, _)| rows.into());
+        let status = once(args, context, rows.filter(|_| live))?;
         let mut left = every.max(Duration::from_millis(100));
         while !left.is_zero() {
             if interrupt::take() {

@@ -89,6 +89,7 @@ impl Args {
             take_ports: false,
             yes: false,
             profiles: Vec::new(),
+            yes: false,
         }
     }
 }

@@ -98,16 +98,12 @@ fn unmet(client: &mut Client, args: &Args) -> Result<String, Error> {
     let services = now.services.iter().filter(|service| {
         let up = matches!(service.state, ServiceState::Ready | ServiceState::Exited);
         let is_idle = service.state == ServiceState::Idle;
-        if down { service.pid.is_some() } else { !up && !(is_idle && asked.is_empty()) }
+        if down { service.pid.is_some() } else { !(up || is_idle && asked.is_empty()) }
     });
     let tasks = now.tasks.iter().filter(|task| {
         let done = matches!(task.state, TaskState::Done | TaskState::Skipped);
         let is_idle = task.state == TaskState::Idle;
-        if down {
-            task.state == TaskState::Running
-        } else {
-            !done && !(is_idle && asked.is_empty())
-        }
+        if down { task.state == TaskState::Running } else { !(done || is_idle && asked.is_empty()) }
     });
     let services = services.map(|service| (&service.name, service.state.word()));
     let all = services.chain(tasks.map(|task| (&task.name, task.state.word())));
