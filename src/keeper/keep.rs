@@ -211,6 +211,7 @@ impl Keeper {
             ToKeeper::Forget { unit } => self.forget(unit),
             ToKeeper::Upgrade { program } => self.upgrade(&program),
             ToKeeper::Keep { paper, text } => self.keep_paper(paper, text),
+            ToKeeper::KeepAlso { paper, text } => self.keep_also(paper, text),
             ToKeeper::Finish => self.begin_finish(now),
         }
     }

@@ -145,6 +145,14 @@ impl Keeper {
         self.papers.insert(paper, text);
     }
 
+    /// Adds to a paper.
+    pub(super) fn keep_also(&mut self, paper: Paper, text: String) {
+        self.papers.entry(paper).or_default().push_str(&text);
+        if paper.outlives_the_keeper() {
+            self.journal.add(&Line::PaperAlso(paper, text));
+        }
+    }
+
     pub(super) fn rewrite_journal(&mut self) {
         let lasting = self.papers.iter().filter(|(paper, _)| paper.outlives_the_keeper());
         let papers = lasting.map(|(paper, text)| Line::Paper(*paper, text.clone()));

@@ -100,7 +100,8 @@ async fn supervise(dir: &Path) -> io::Result<End> {
         return Ok(End::KeeperGone { keeper: pid });
     }
     let mut world = World::new(places, link, pid, internal_sender)?;
-    world.take_over(units, papers);
+    world.take_over(units, &papers);
+    drop(papers);
     world.after_turn();
 
     let listener = std::os::unix::net::UnixListener::from(listener);
@@ -294,12 +295,14 @@ impl World {
         }
     }
 
-    /// Sends the keeper everything that is new, and ends a supervisor that has nothing left to do.
+    /// Writes down and sends the keeper everything that is new, and ends a supervisor that has nothing left to do.
     fn after_turn(&mut self) {
         let is_over = self.used && !self.lost && !self.clients.has_ops() && self.core.is_idle();
         if is_over {
             self.finish();
         }
+        self.programs.get_mut().clear();
+        self.ledger.flush();
         let papers = self.papers();
         self.link.flush(papers);
     }

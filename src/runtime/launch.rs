@@ -2,7 +2,8 @@
 //! environment merged, the program found.
 
 use std::{
-    collections::BTreeMap,
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
 };
 
@@ -25,7 +26,12 @@ pub(super) struct Launcher<'a> {
     pub(super) own_program: &'a Path,
     /// `{{now}}`.
     pub(super) stamp: &'a str,
+    pub(super) programs: &'a Programs,
 }
+
+/// Where programs were found in this turn of the loop, by name, PATH and folder: a thousand
+/// services that run the same one look for it once.
+pub(super) type Programs = RefCell<HashMap<(String, Option<String>, PathBuf), PathBuf>>;
 
 impl Values for Launcher<'_> {
     fn port(&self, service: &str, port: Option<&str>) -> Option<u16> {
@@ -192,7 +198,12 @@ impl Launcher<'_> {
             }
         };
         argv.extend_from_slice(args);
+        let key = (argv[0].clone(), env.get("PATH").cloned(), dir.to_owned());
+        if let Some(program) = self.programs.borrow().get(&key) {
+            return Ok(Resolved { program: program.clone(), argv });
+        }
         let program = find_program(&argv[0], env, dir)?;
+        self.programs.borrow_mut().insert(key, program.clone());
         Ok(Resolved { program, argv })
     }
 

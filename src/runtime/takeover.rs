@@ -10,7 +10,7 @@ use crate::{
 
 impl World {
     /// Takes up where the supervisor before left off, if there was one.
-    pub(super) fn take_over(&mut self, units: Vec<UnitReport>, papers: Papers) {
+    pub(super) fn take_over(&mut self, units: Vec<UnitReport>, papers: &Papers) {
         let now = platform::now();
         let restored = self.restore(papers);
         let event = Event::SupervisorStarted {
@@ -45,7 +45,7 @@ impl World {
 
     /// Takes up the stack last applied, and everything else from the papers; whether there was
     /// anything.
-    fn restore(&mut self, papers: Papers) -> Result<bool, serde_json::Error> {
+    fn restore(&mut self, papers: &Papers) -> Result<bool, serde_json::Error> {
         let Some(left) = self.desk.take_over(papers)? else { return Ok(false) };
         self.ports.adopt(&left.stack, |_| true);
         self.core = Supervisor::restore(left.stack, &left.note)?;

@@ -11,9 +11,18 @@ use std::{
 use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{
-    Internal, keeper_link::KeeperLink, launch::Launcher, ledger::Ledger, owner::Owner,
-    papers::Desk, ports::PortTable, prober::Prober, requests::Clients, schedule::Schedules,
-    view::Statistics, watch::Watches,
+    Internal,
+    keeper_link::KeeperLink,
+    launch::{Launcher, Programs},
+    ledger::Ledger,
+    owner::Owner,
+    papers::Desk,
+    ports::PortTable,
+    prober::Prober,
+    requests::Clients,
+    schedule::Schedules,
+    view::Statistics,
+    watch::Watches,
 };
 use crate::{
     control::protocol::Left,
@@ -49,6 +58,8 @@ pub(super) struct World {
     pub(super) inputs: HashMap<String, String>,
     /// What the keeper keeps for the next supervisor.
     pub(super) desk: Desk,
+    /// Where programs were found in this turn.
+    pub(super) programs: Programs,
     /// Where in its log the latest start of each service, task and hook began, and which that was.
     pub(super) log_offsets: HashMap<String, (u64, u64)>,
     pub(super) last_op: u64,
@@ -109,6 +120,7 @@ impl World {
             desk: Desk::default(),
             put_off: None,
             lost: false,
+            programs: Programs::default(),
             log_offsets: HashMap::new(),
             last_op: 0,
             used: false,
@@ -169,6 +181,7 @@ impl World {
             caller: &self.caller,
             own_program: &self.own_program,
             stamp,
+            programs: &self.programs,
         }
     }
 

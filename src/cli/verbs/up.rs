@@ -89,7 +89,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     board.add_undeclared(&before);
     let mut reporter = context.reporter(board, began);
     // What is written during the start belongs to what is followed.
-    let logs = foreground::logs_of(context, &stack)?;
+    let follows = args.foreground || args.attach;
+    let logs = follows.then(|| foreground::logs_of(context, &stack)).transpose()?;
     let request = Request::Do {
         command: command(args, &stack),
         line: caller::command_line(),
@@ -143,9 +144,11 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             status::INTERRUPTED
         }
     };
-    match (args.foreground, args.attach, result) {
-        (true, _, status::OK) => foreground::follow(context, &mut client, &stack, began, logs),
-        (false, true, status::OK | status::FAILED | status::PORT) => {
+    match (logs, args.foreground, result) {
+        (Some(logs), true, status::OK) => {
+            foreground::follow(context, &mut client, &stack, began, logs)
+        }
+        (Some(logs), false, status::OK | status::FAILED | status::PORT) => {
             foreground::attach(context, &mut client, &stack, logs)?;
             Ok(result)
         }

@@ -5,6 +5,7 @@ use kdl::{KdlDiagnostic, KdlDocument};
 
 use super::FileProblem;
 use crate::language::{
+    plain,
     scan::{self, Kind, Token},
     source::Span,
 };
@@ -23,7 +24,8 @@ pub(in crate::language) fn parse(text: &str, file: usize) -> Result<KdlDocument,
         return Err(vec![deep]);
     }
     let first = hints.version_one();
-    match text.parse::<KdlDocument>() {
+    let plain = plain::document(text, &tokens);
+    match plain.map_or_else(|| text.parse::<KdlDocument>(), Ok) {
         Ok(document) if first.is_none() => Ok(document),
         Ok(_) => Err(first.into_iter().collect()),
         Err(error) => {
