@@ -18,6 +18,28 @@ pub(crate) fn print(title: &str, rows: &[(&str, Vec<Duration>)]) {
     }
 }
 
+/// Prints the middle and the slow end of each, and their ratio to the first.
+pub(crate) fn print_tail(title: &str, rows: &[(&str, Vec<Duration>)]) {
+    println!("{title:<28} {:>10} {:>7} {:>10} {:>7}", "p50", "ratio", "p99", "ratio");
+    let (first_middle, first_late) = tail(&rows[0].1);
+    for (name, times) in rows {
+        let (middle, late) = tail(times);
+        println!(
+            "{name:<28} {:>7.2} ms {:>7.2} {:>7.2} ms {:>7.2}",
+            middle.as_secs_f64() * 1e3,
+            middle.as_secs_f64() / first_middle.as_secs_f64(),
+            late.as_secs_f64() * 1e3,
+            late.as_secs_f64() / first_late.as_secs_f64(),
+        );
+    }
+}
+
+fn tail(times: &[Duration]) -> (Duration, Duration) {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    (times[times.len() / 2], times[times.len() * 99 / 100])
+}
+
 fn summary(times: &[Duration]) -> (Duration, Duration) {
     let mut times = times.to_vec();
     times.sort_unstable();

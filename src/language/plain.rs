@@ -132,6 +132,7 @@ impl<'a> Reader<'a> {
                 "#false" => KdlValue::Bool(false),
                 "#null" => KdlValue::Null,
                 _ if is_integer(spelling) => KdlValue::Integer(spelling.parse().ok()?),
+                _ if is_decimal(spelling) => KdlValue::Float(spelling.parse().ok()?),
                 _ if is_name(spelling) => KdlValue::String(spelling.to_owned()),
                 _ => return None,
             },
@@ -156,11 +157,21 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What is between quotes, if nothing in it is escaped.
+/// What is between quotes, if nothing but quotes and backslashes is escaped in it.
 fn quoted(spelling: &str) -> Option<String> {
     let text = spelling.strip_prefix('"')?.strip_suffix('"')?;
-    let is_plain = !text.starts_with('"') && !text.contains(['\\', '\n']);
-    is_plain.then(|| text.to_owned())
+    if text.starts_with('"') || text.contains('\n') {
+        return None;
+    }
+    let mut unescaped = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(char) = chars.next() {
+        unescaped.push(match char {
+            '\\' => chars.next().filter(|escaped| matches!(escaped, '"' | '\\'))?,
+            char => char,
+        });
+    }
+    Some(unescaped)
 }
 
 /// What is between the quotes of a raw string on one line.
@@ -175,6 +186,12 @@ fn raw(spelling: &str) -> Option<&str> {
 fn is_integer(word: &str) -> bool {
     let digits = word.strip_prefix('-').unwrap_or(word);
     (1..=18).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A number with a point and digits on both sides of it.
+fn is_decimal(word: &str) -> bool {
+    let Some((whole, part)) = word.split_once('.') else { return false };
+    is_integer(whole) && is_integer(part) && !part.starts_with('-')
 }
 
 /// A bare string of the simplest kind.
@@ -254,7 +271,7 @@ mod tests {
     fn everything_else_is_left_to_the_parser() {
         for text in [
             "a \"\\n\"",
-            "a 1.5",
+            "a 1.5e3",
             "a 0x1f",
             "a \"\"\"\n b\n \"\"\"",
             "/- a",
@@ -278,9 +295,33 @@ mod tests {
     }
 
     /// Bits of KDL, to be put together in any order.
-    const BITS: [&str; 24] = [
-        "a", "b-c", "\"x y\"", "\"\"", "{", "}", " {", " }", ";", "\n", " ", " ", "=", "1", "-2",
-        "#true", " #\"r\"#", "// c\n", "true", "/", "#", " k=", ".", "\t",
+    const BITS: [&str; 26] = [
+        "a",
+        "b-c",
+        "\"x y\"",
+        "\"\"",
+        "{",
+        "}",
+        " {",
+        " }",
+        ";",
+        "\n",
+        " ",
+        " ",
+        "=",
+        "1",
+        "-2",
+        "1.5",
+        "\"\\\"\\\\\"",
+        "#true",
+        " #\"r\"#",
+        "// c\n",
+        "true",
+        "/",
+        "#",
+        " k=",
+        ".",
+        "\t",
     ];
 
     proptest! {

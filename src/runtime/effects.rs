@@ -135,9 +135,8 @@ impl World {
 
     fn run_hook(&mut self, name: &str, generation: u64, hook: Hook) {
         let unit = hook_unit(name, hook, generation);
-        let stamp = platform::stamp();
         let spec = match self.service(name) {
-            Some(service) => self.launcher(&stamp).hook(service, hook, unit),
+            Some(service) => self.launcher().hook(service, hook, unit),
             None => Ok(None),
         };
         let failed = |exit| lifecycle::Input::HookEnded { hook, exit };
@@ -158,8 +157,7 @@ impl World {
 
     fn spec(&self, name: &str, generation: u64, args: &[String]) -> Result<SpawnSpec, String> {
         let unit = main_unit(name, generation);
-        let stamp = platform::stamp();
-        let launcher = self.launcher(&stamp);
+        let launcher = self.launcher();
         match (self.service(name), self.task(name)) {
             (Some(service), _) => launcher.service(service, unit),
             (None, Some(task)) => launcher.task(task, args, unit),
@@ -170,14 +168,8 @@ impl World {
     fn start_ready(&mut self, name: &str, generation: u64) {
         let Some(service) = self.service(name).cloned() else { return };
         let unit = self.units.get(&main_unit(name, generation)).cloned();
-        let stamp = platform::stamp();
-        let probe = super::prober::ready(
-            &self.launcher(&stamp),
-            &service,
-            generation,
-            unit,
-            &self.internal,
-        );
+        let probe =
+            super::prober::ready(&self.launcher(), &service, generation, unit, &self.internal);
         self.prober.start(name, probe.until_ready());
     }
 
@@ -185,8 +177,7 @@ impl World {
         let Some(service) = self.service(name).cloned() else { return };
         let Some(alive) = service.alive.clone() else { return };
         let unit = self.units.get(&main_unit(name, generation)).cloned();
-        let stamp = platform::stamp();
-        let launcher = self.launcher(&stamp);
+        let launcher = self.launcher();
         let probe =
             super::prober::alive(&launcher, &service, &alive, generation, unit, &self.internal);
         self.prober.start(name, probe.while_alive());

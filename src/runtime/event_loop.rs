@@ -28,7 +28,7 @@ const HEARING: Duration = Duration::from_secs(1);
 const LOCK_TRIES: usize = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// How many messages are taken in before the note is brought up to date.
-const BATCH: usize = 256;
+const BATCH: usize = 32;
 
 /// How a supervisor ends that was not killed.
 enum End {

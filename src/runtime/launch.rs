@@ -24,8 +24,8 @@ pub(super) struct Launcher<'a> {
     pub(super) caller: &'a BTreeMap<String, String>,
     /// This program, for the steps of tasks.
     pub(super) own_program: &'a Path,
-    /// `{{now}}`.
-    pub(super) stamp: &'a str,
+    /// `{{now}}`: the same in all that is filled in.
+    pub(super) at: jiff::Timestamp,
     pub(super) programs: &'a Programs,
 }
 
@@ -39,7 +39,7 @@ impl Values for Launcher<'_> {
     }
 
     fn now(&self) -> String {
-        self.stamp.to_owned()
+        platform::stamp(self.at)
     }
 
     fn replica(&self) -> u32 {

@@ -174,13 +174,13 @@ impl World {
     }
 
     /// What fills in commands now.
-    pub(super) fn launcher<'a>(&'a self, stamp: &'a str) -> Launcher<'a> {
+    pub(super) fn launcher(&self) -> Launcher<'_> {
         Launcher {
             places: &self.places,
             ports: &self.ports,
             caller: &self.caller,
             own_program: &self.own_program,
-            stamp,
+            at: platform::wall_clock(),
             programs: &self.programs,
         }
     }
