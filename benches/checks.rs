@@ -11,6 +11,8 @@
 #[expect(dead_code, unused_imports, reason = "a measurement needs a part of it")]
 #[path = "../tests/it/support/mod.rs"]
 mod support;
+#[expect(dead_code, reason = "a measurement needs a part of it")]
+mod table;
 
 use std::{
     fmt::Write as _,
@@ -24,7 +26,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{Stack, processor_time};
+use support::Stack;
+use table::processor_time;
 
 const SERVICES: usize = 1000;
 const SPAN: Duration = Duration::from_secs(20);

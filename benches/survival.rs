@@ -12,6 +12,8 @@
 #[expect(dead_code, unused_imports, reason = "a measurement needs a part of it")]
 #[path = "../tests/it/support/mod.rs"]
 mod support;
+#[expect(dead_code, reason = "a measurement needs a part of it")]
+mod table;
 
 use std::{
     fmt::Write as _,
@@ -22,7 +24,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{Process, Stack, anonymous_kib, processor_time};
+use support::{Process, Stack, anonymous_kib};
+use table::processor_time;
 
 const KILLS: usize = 100;
 const IDLE: Duration = Duration::from_secs(30);

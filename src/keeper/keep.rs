@@ -258,8 +258,9 @@ impl Keeper {
             at: now,
         });
         unit.look = unit.remember(now);
+        let id = unit.id.clone();
         self.hold(unit);
-        self.record();
+        self.record_unit(&id);
     }
 
     /// Takes care of a unit that runs.

@@ -124,6 +124,19 @@ impl Keeper {
             unit.changed = false;
             self.journal.add(&Line::Unit(Box::new(Record::of(unit))));
         }
+        self.write_journal();
+    }
+
+    /// Records one unit, without a look at the others.
+    pub(super) fn record_unit(&mut self, id: &UnitId) {
+        if let Some(unit) = self.units.get_mut(id) {
+            unit.changed = false;
+            self.journal.add(&Line::Unit(Box::new(Record::of(unit))));
+        }
+        self.write_journal();
+    }
+
+    fn write_journal(&mut self) {
         if self.journal.wants_to_be_new() {
             self.rewrite_journal();
         }

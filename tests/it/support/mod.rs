@@ -10,7 +10,7 @@ mod stranger;
 mod wait;
 
 pub(crate) use http::{get, post};
-pub(crate) use process::{Process, alive, anonymous_kib, listening, processor_time};
+pub(crate) use process::{Process, alive, anonymous_kib, listening};
 pub(crate) use program::Running;
 pub(crate) use pty::Terminal;
 pub(crate) use stack::Stack;

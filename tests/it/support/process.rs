@@ -6,7 +6,6 @@ use std::{
     fmt, fs,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -79,14 +78,6 @@ pub(crate) fn anonymous_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process that lives");
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("its memory");
     line.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("a number")
-}
-
-/// The processor time that a process has used, to a hundredth of a second.
-pub(crate) fn processor_time(pid: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process that lives");
-    let fields = stat.rsplit_once(") ").expect("fields").1.split(' ').skip(11);
-    let ticks: u64 = fields.take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 10)
 }
 
 /// Whether the process with this pid lives.
