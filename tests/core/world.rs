@@ -137,7 +137,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(stack: Stack) -> Self {
-        Self {
+        let mut world = Self {
             core: Supervisor::new(stack, 42),
             now: Tick(Duration::from_secs(1000)),
             seen: Vec::new(),
@@ -154,7 +154,9 @@ impl World {
             processes: BTreeMap::new(),
             spawned: BTreeSet::new(),
             hooks: BTreeSet::new(),
-        }
+        };
+        world.keep_note();
+        world
     }
 
     /// Asks for something as a client would.
