@@ -12,6 +12,7 @@
 #[expect(dead_code, unused_imports, reason = "a measurement needs a part of it")]
 #[path = "../tests/it/support/mod.rs"]
 mod support;
+#[expect(dead_code, reason = "a measurement needs a part of it")]
 mod table;
 
 use std::{

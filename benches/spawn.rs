@@ -1,4 +1,4 @@
-//! What `up` costs over a bare loop: 200 independent `sleep`s, started by `stackrun up` and by
+//! What `up` costs over a bare loop: 200 independent `sleep`s, and 1,000, started by `stackrun up` and by
 //! nothing but spawns, in turn.
 //!
 //! `cargo bench --bench spawn`
@@ -12,6 +12,7 @@
 #[expect(dead_code, unused_imports, reason = "a measurement needs a part of it")]
 #[path = "../tests/it/support/mod.rs"]
 mod support;
+#[expect(dead_code, reason = "a measurement needs a part of it")]
 mod table;
 
 use std::{
@@ -22,25 +23,27 @@ use std::{
 
 use support::Stack;
 
-const SERVICES: usize = 200;
-const ROUNDS: usize = 7;
-
 fn main() {
-    let text = (0..SERVICES).fold(String::new(), |mut text, index| {
+    measure(200, 7);
+    measure(1000, 3);
+}
+
+fn measure(services: usize, rounds: usize) {
+    let text = (0..services).fold(String::new(), |mut text, index| {
         let _ = writeln!(text, "service \"s{index}\" {{ run \"sleep 600\"; stop grace=\"2s\" }}");
         text
     });
     let (mut bare, mut up) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        bare.push(bare_loop());
+    for _ in 0..rounds {
+        bare.push(bare_loop(services));
         up.push(through_up(&text));
     }
-    table::print(&format!("{SERVICES} × sleep"), &[("bare loop", bare), ("stackrun up", up)]);
+    table::print(&format!("{services} × sleep"), &[("bare loop", bare), ("stackrun up", up)]);
 }
 
-fn bare_loop() -> Duration {
+fn bare_loop(services: usize) -> Duration {
     let start = Instant::now();
-    let children: Vec<Child> = (0..SERVICES)
+    let children: Vec<Child> = (0..services)
         .map(|_| {
             let mut sleep = Command::new("sleep");
             sleep.arg("600").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

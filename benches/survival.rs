@@ -12,6 +12,8 @@
 #[expect(dead_code, unused_imports, reason = "a measurement needs a part of it")]
 #[path = "../tests/it/support/mod.rs"]
 mod support;
+#[expect(dead_code, reason = "a measurement needs a part of it")]
+mod table;
 
 use std::{
     fmt::Write as _,
@@ -23,6 +25,7 @@ use std::{
 };
 
 use support::{Process, Stack, anonymous_kib};
+use table::processor_time;
 
 const KILLS: usize = 100;
 const IDLE: Duration = Duration::from_secs(30);
@@ -93,26 +96,23 @@ fn print_cpu(stack: &Stack, services: usize) {
     thread::sleep(IDLE);
     let before = roles.each_ref().map(|(_, process)| used(process));
     thread::sleep(IDLE);
-    for ((role, process), (ticks, switches)) in roles.iter().zip(before) {
+    for ((role, process), (time, switches)) in roles.iter().zip(before) {
         let now = used(process);
         println!(
             "{role}, {services} idle services, {IDLE:?}: {} ms of processor time, {} wake-ups",
-            (now.0 - ticks) * 10,
+            (now.0 - time).as_millis(),
             now.1 - switches
         );
     }
 }
 
-/// Ticks of processor time (10 ms each), and how often it has slept.
-fn used(process: &Process) -> (u64, u64) {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.pid)).expect("it lives");
-    let fields = stat.rsplit_once(") ").expect("fields").1.split(' ').skip(11);
-    let ticks = fields.take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+/// Its processor time, and how often it has slept.
+fn used(process: &Process) -> (Duration, u64) {
     let threads = fs::read_dir(format!("/proc/{}/task", process.pid)).expect("its threads");
     let switches = threads.flatten().map(|thread| {
         let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
         line.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or(0)
     });
-    (ticks, switches.sum())
+    (processor_time(process.pid), switches.sum())
 }

@@ -1,7 +1,7 @@
 //! Which programs of a stack are not there: looked for before anything is started.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
 };
 
@@ -72,6 +72,7 @@ pub(super) fn missing_programs(
 ) -> Vec<Missing> {
     let mut missing = Vec::new();
     let mut versions = Versions::default();
+    let mut places: HashMap<(&str, String, &Path), PathBuf> = HashMap::new();
     for name in names {
         let Some(owner) = Owner::of(stack, name) else { continue };
         let path = path_of(env, owner.env);
@@ -81,8 +82,15 @@ pub(super) fn missing_programs(
                 continue;
             }
             seen.push((program, dir));
-            let found = match look_for(program, &path, dir) {
-                Ok(place) => versions.unfit(tool, &place, dir).map(|found| (found, None)),
+            let key = (program, path.clone(), dir);
+            let known = places.get(&key).cloned();
+            let place = known.map_or_else(|| look_for(program, &path, dir), Ok);
+            let found = match place {
+                Ok(place) => {
+                    let unfit = versions.unfit(tool, &place, dir);
+                    places.insert(key, place);
+                    unfit.map(|found| (found, None))
+                }
                 Err(not_there) => Some(not_there),
             };
             let Some((searched, similar)) = found else { continue };
@@ -144,8 +152,10 @@ impl<'a> Owner<'a> {
     }
 
     fn of(stack: &'a Stack, name: &str) -> Option<Self> {
-        let needs = names::with_needs(stack, &[name.to_owned()]);
-        let needs_task = needs.iter().any(|need| need != name && stack.task(need).is_some());
+        let needs_task = !stack.needs(name).is_empty() && {
+            let needs = names::with_needs(stack, &[name.to_owned()]);
+            needs.iter().any(|need| need != name && stack.task(need).is_some())
+        };
         if let Some(service) = stack.service(name) {
             return Some(Self {
                 dir: &service.dir,

@@ -45,7 +45,7 @@ impl<M: DeserializeOwned> Decoder<M> {
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Result<M, serde_json::Error>> {
         let mut messages = Vec::new();
         let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
+        while let Some(end) = memchr::memchr(b'\n', rest) {
             self.partial.extend_from_slice(&rest[..end]);
             messages.push(serde_json::from_slice(&self.partial));
             self.partial.clear();

@@ -28,6 +28,8 @@ pub(super) enum Line {
     Unit(Box<Record>),
     Forgotten(UnitId),
     Paper(Paper, String),
+    /// What comes after the text of a paper so far.
+    PaperAlso(Paper, String),
 }
 
 /// The journal as it is written.
@@ -116,6 +118,9 @@ pub(super) fn read(journal: &Path) -> io::Result<Told> {
             Ok(Line::Unit(record)) => drop(told.records.insert(record.unit.clone(), *record)),
             Ok(Line::Forgotten(unit)) => drop(told.records.remove(&unit)),
             Ok(Line::Paper(paper, text)) => drop(told.papers.insert(paper, text)),
+            Ok(Line::PaperAlso(paper, text)) => {
+                told.papers.entry(paper).or_default().push_str(&text);
+            }
             Err(_cut_short) => {}
         }
     }

@@ -235,6 +235,7 @@ impl Keeper {
             ToKeeper::Forget { unit } => self.forget(unit),
             ToKeeper::Upgrade { program } => self.upgrade(&program),
             ToKeeper::Keep { paper, text } => self.keep_paper(paper, text),
+            ToKeeper::KeepAlso { paper, text } => self.keep_also(paper, text),
             ToKeeper::Finish => self.begin_finish(now),
         }
     }
@@ -286,8 +287,9 @@ impl Keeper {
             at: now,
         });
         unit.look = unit.remember(now);
+        let id = unit.id.clone();
         self.hold(unit);
-        self.record();
+        self.record_unit(&id);
     }
 
     /// Takes care of a unit that runs.

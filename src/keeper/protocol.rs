@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The version of this protocol. A keeper of another version is asked to re-exec first.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// A process tree: what it is for (`api`, `api:before-start`) and which start of that.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -59,6 +59,13 @@ pub enum ToKeeper {
     },
     /// Keep this for the next supervisor, in the place of what was kept under this name.
     Keep {
+        /// Under which name.
+        paper: Paper,
+        /// What.
+        text: String,
+    },
+    /// Keep this too, after what is kept under this name.
+    KeepAlso {
         /// Under which name.
         paper: Paper,
         /// What.

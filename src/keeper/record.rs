@@ -129,6 +129,19 @@ impl Keeper {
             unit.changed = false;
             self.journal.add(&Line::Unit(Box::new(Record::of(unit))));
         }
+        self.write_journal();
+    }
+
+    /// Records one unit, without a look at the others.
+    pub(super) fn record_unit(&mut self, id: &UnitId) {
+        if let Some(unit) = self.units.get_mut(id) {
+            unit.changed = false;
+            self.journal.add(&Line::Unit(Box::new(Record::of(unit))));
+        }
+        self.write_journal();
+    }
+
+    fn write_journal(&mut self) {
         if self.journal.wants_to_be_new() {
             self.rewrite_journal();
         }
@@ -148,6 +161,14 @@ impl Keeper {
             self.journal.add(&Line::Paper(paper, text.clone()));
         }
         self.papers.insert(paper, text);
+    }
+
+    /// Adds to a paper.
+    pub(super) fn keep_also(&mut self, paper: Paper, text: String) {
+        self.papers.entry(paper).or_default().push_str(&text);
+        if paper.outlives_the_keeper() {
+            self.journal.add(&Line::PaperAlso(paper, text));
+        }
     }
 
     pub(super) fn rewrite_journal(&mut self) {

@@ -22,6 +22,7 @@ mod explain;
 mod fmt;
 mod layers;
 mod name;
+mod plain;
 mod problem;
 mod read;
 mod recover;

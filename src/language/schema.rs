@@ -7,6 +7,8 @@ use std::{
 
 use kdl::{KdlDocument, KdlNode, KdlValue};
 
+use super::{plain, scan};
+
 /// The schema as it is published.
 pub(super) const TEXT: &str = include_str!("../../schema/stack.schema.kdl");
 
@@ -93,7 +95,7 @@ impl NodeSpec {
 type Definitions<'a> = HashMap<&'a str, &'a KdlNode>;
 
 fn load(text: &str) -> Result<NodeSpec, String> {
-    let schema: KdlDocument = text.parse().map_err(|error| format!("{error:?}"))?;
+    let schema = plain::document(text, &scan::tokens(text)).ok_or("not plain KDL")?;
     let mut definitions = Definitions::new();
     collect(&schema, &mut definitions);
     let document = schema.get("document").and_then(KdlNode::children).ok_or("no document")?;

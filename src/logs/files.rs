@@ -6,6 +6,7 @@
 //! `NAME.log.N.gz` still `NAME.log.N.idx`.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
@@ -31,24 +32,32 @@ pub fn index_path(file: &Path) -> PathBuf {
 /// The numbers of a log's rotated files, compressed or not, rising: the oldest first.
 pub fn numbers(log: &Path) -> Vec<u64> {
     let (Some(folder), Some(name)) = (log.parent(), log.file_name()) else { return Vec::new() };
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let name = name.as_encoded_bytes();
-    let number = |file: OsString| {
-        let rest = file.as_encoded_bytes().strip_prefix(name)?.strip_prefix(b".")?;
-        number_of(std::str::from_utf8(rest).ok()?)
-    };
-    let mut numbers: Vec<u64> =
-        entries.flatten().filter_map(|entry| number(entry.file_name())).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
+    all_numbers(folder).remove(name).unwrap_or_default()
+}
+
+/// The same for all logs of a folder that have any, by the name of the log's file.
+pub fn all_numbers(folder: &Path) -> BTreeMap<OsString, Vec<u64>> {
+    let mut numbers: BTreeMap<OsString, Vec<u64>> = BTreeMap::new();
+    let Ok(entries) = fs::read_dir(folder) else { return numbers };
+    for file in entries.flatten().map(|entry| entry.file_name()) {
+        // Names of logs have no bytes that are no UTF-8: such a file is none of ours.
+        if let Some((log, number)) = file.to_str().and_then(parts) {
+            numbers.entry(log.into()).or_default().push(number);
+        }
+    }
+    for numbers in numbers.values_mut() {
+        numbers.sort_unstable();
+        numbers.dedup();
+    }
     numbers
 }
 
-/// `17` or `17.gz`.
-fn number_of(rest: &str) -> Option<u64> {
-    let digits = rest.strip_suffix(".gz").unwrap_or(rest);
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-    if plain { digits.parse().ok() } else { None }
+/// `api.log` and 17, of `api.log.17` or `api.log.17.gz`.
+fn parts(file: &str) -> Option<(&str, u64)> {
+    let plain = file.strip_suffix(".gz").unwrap_or(file);
+    let (log, number) = plain.rsplit_once('.')?;
+    let is_log = log.ends_with(".log") && number.bytes().all(|byte| byte.is_ascii_digit());
+    if is_log { Some((log, number.parse().ok()?)) } else { None }
 }
 
 /// Where the next byte of a log will be.
@@ -73,7 +82,7 @@ pub fn remove(log: &Path, number: u64) {
 
 /// Whether a file's name is that of a rotated log; the log's own name.
 pub fn is_rotated(name: &str) -> bool {
-    name.rsplit_once(".log.").is_some_and(|(_, rest)| number_of(rest).is_some())
+    parts(name).is_some()
 }
 
 fn with(path: &Path, suffix: &str) -> PathBuf {

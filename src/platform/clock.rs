@@ -18,9 +18,10 @@ pub fn wall_clock() -> jiff::Timestamp {
     jiff::Timestamp::from_nanosecond(nanos).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 
-/// The local time as a part of a file's name: `YYYYMMDD-HHMMSS`.
-pub fn stamp() -> String {
-    let local = wall_clock().to_zoned(jiff::tz::TimeZone::system());
+/// The local time as a part of a file's name: `YYYYMMDD-HHMMSS`. The first one looks through the
+/// system's time zones.
+pub fn stamp(at: jiff::Timestamp) -> String {
+    let local = at.to_zoned(jiff::tz::TimeZone::system());
     local.strftime("%Y%m%d-%H%M%S").to_string()
 }
 

@@ -3,6 +3,8 @@
 //! Every display of `up`, `down`, `restart` and `run` shows one [`Board`]. It knows neither
 //! terminal nor clock: [`Board::fold`] takes a record in and says what there is to show.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 pub use super::phase::{End, Move, Phase};
@@ -99,6 +101,10 @@ pub struct Board {
     pub goal: Goal,
     /// The services and tasks.
     pub rows: Vec<Row>,
+    /// The place of each in `rows`.
+    places: HashMap<String, usize>,
+    /// The width of the column of names: of all of them, so that it changes only with them.
+    name_width: usize,
 }
 
 impl Board {
@@ -112,7 +118,7 @@ impl Board {
             .tasks
             .iter()
             .map(|task| Row { steps: Steps::of(task), ..Row::new(&task.name, Kind::Task) });
-        Self { goal, rows: services.chain(tasks).collect() }
+        Self::of_rows(goal, services.chain(tasks))
     }
 
     /// A board of a stack that runs.
@@ -122,7 +128,24 @@ impl Board {
             ..Row::new(&service.name, Kind::Service)
         });
         let tasks = status.tasks.iter().map(|task| Row::new(&task.name, Kind::Task));
-        Self { goal, rows: services.chain(tasks).collect() }
+        Self::of_rows(goal, services.chain(tasks))
+    }
+
+    fn of_rows(goal: Goal, rows: impl Iterator<Item = Row>) -> Self {
+        let mut board = Self { goal, rows: Vec::new(), places: HashMap::new(), name_width: 0 };
+        for row in rows {
+            board.add(row);
+        }
+        board
+    }
+
+    /// Adds a row; its place.
+    fn add(&mut self, row: Row) -> usize {
+        let place = self.rows.len();
+        self.name_width = self.name_width.max(console::measure_text_width(&row.name));
+        self.places.insert(row.name.clone(), place);
+        self.rows.push(row);
+        place
     }
 
     /// Adds what runs and stands in the file no more: it is about to be stopped.
@@ -130,7 +153,7 @@ impl Board {
         for mut row in Self::of_status(status, self.goal).rows {
             if self.row(&row.name).is_none() {
                 row.declared = false;
-                self.rows.push(row);
+                self.add(row);
             }
         }
     }
@@ -187,19 +210,19 @@ impl Board {
         count
     }
 
-    /// The width of the column of names. It is that of all names, so that it never changes.
+    /// The width of the column of names.
     pub fn name_width(&self) -> usize {
-        self.rows.iter().map(|row| console::measure_text_width(&row.name)).max().unwrap_or(0)
+        self.name_width
     }
 
     /// The row of that name.
     pub fn row(&self, name: &str) -> Option<&Row> {
-        self.rows.iter().find(|row| row.name == name)
+        self.places.get(name).map(|&place| &self.rows[place])
     }
 
     fn index(&mut self, name: &str, event: &Event) -> usize {
-        if let Some(index) = self.rows.iter().position(|row| row.name == name) {
-            return index;
+        if let Some(place) = self.places.get(name) {
+            return *place;
         }
         // Not in the file any more: it is being stopped because of that.
         let task = matches!(
@@ -211,8 +234,7 @@ impl Board {
                 | Event::Skipped { .. }
         );
         let kind = if task { Kind::Task } else { Kind::Service };
-        self.rows.push(Row { declared: false, ..Row::new(name, kind) });
-        self.rows.len() - 1
+        self.add(Row { declared: false, ..Row::new(name, kind) })
     }
 }
 

@@ -24,19 +24,13 @@ impl World {
 
 /// Whether any string of a definition holds these characters.
 fn mentions(definition: &impl Serialize, text: &str) -> bool {
-    let json = serde_json::to_value(definition);
-    json.is_ok_and(|json| any_string(&json, &mut |string| string.contains(text)))
-}
-
-fn any_string(json: &serde_json::Value, test: &mut impl FnMut(&str) -> bool) -> bool {
-    match json {
-        serde_json::Value::String(string) => test(string),
-        serde_json::Value::Array(items) => items.iter().any(|item| any_string(item, test)),
-        serde_json::Value::Object(fields) => fields.values().any(|field| any_string(field, test)),
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
-            false
-        }
-    }
+    let (Ok(definition), Ok(text)) = (serde_json::to_vec(definition), serde_json::to_vec(text))
+    else {
+        return false;
+    };
+    // As it stands within a string, without the quotes around it.
+    let text = &text[1..text.len() - 1];
+    memchr::memmem::find(&definition, text).is_some()
 }
 
 #[cfg(test)]

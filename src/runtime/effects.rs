@@ -4,6 +4,7 @@ use std::{path::Path, time::Duration};
 
 use super::{
     Internal, cleanup, excerpt,
+    launch::Launcher,
     watch::Reaction,
     world::{World, hook_unit, main_unit},
 };
@@ -177,13 +178,11 @@ impl World {
 
     fn run_hook(&mut self, name: &str, generation: u64, hook: Hook) {
         let unit = hook_unit(name, hook, generation);
-        let stamp = match self.task(name) {
-            Some(_) => self.stamp_of_run(name),
-            None => platform::stamp(),
-        };
+        let stamp = self.task(name).is_some().then(|| self.stamp_of_run(name));
+        let launcher = Launcher { stamp: stamp.as_deref(), ..self.launcher() };
         let spec = match (self.service(name), self.task(name)) {
-            (Some(service), _) => self.launcher(&stamp).hook(service, hook, unit),
-            (None, Some(task)) => self.launcher(&stamp).on_failure(task, unit).map(Some),
+            (Some(service), _) => launcher.hook(service, hook, unit),
+            (None, Some(task)) => launcher.on_failure(task, unit).map(Some),
             (None, None) => Ok(None),
         };
         let failed = |exit| lifecycle::Input::HookEnded { hook, exit };
@@ -211,11 +210,8 @@ impl World {
 
     fn spec(&mut self, name: &str, generation: u64, args: &[String]) -> Result<SpawnSpec, String> {
         let unit = main_unit(name, generation);
-        let stamp = match self.task(name) {
-            Some(_) => self.stamp_of_run(name),
-            None => platform::stamp(),
-        };
-        let launcher = self.launcher(&stamp);
+        let stamp = self.task(name).is_some().then(|| self.stamp_of_run(name));
+        let launcher = Launcher { stamp: stamp.as_deref(), ..self.launcher() };
         match (self.service(name), self.task(name)) {
             (Some(service), _) => launcher.service(service, unit),
             (None, Some(task)) => launcher.task(task, args, unit),
@@ -226,14 +222,8 @@ impl World {
     fn start_ready(&mut self, name: &str, generation: u64) {
         let Some(service) = self.service(name).cloned() else { return };
         let unit = self.units.get(&main_unit(name, generation)).cloned();
-        let stamp = platform::stamp();
-        let probe = super::prober::ready(
-            &self.launcher(&stamp),
-            &service,
-            generation,
-            unit,
-            &self.internal,
-        );
+        let probe =
+            super::prober::ready(&self.launcher(), &service, generation, unit, &self.internal);
         self.prober.start(name, probe.until_ready());
     }
 
@@ -241,8 +231,7 @@ impl World {
         let Some(service) = self.service(name).cloned() else { return };
         let Some(alive) = service.alive.clone() else { return };
         let unit = self.units.get(&main_unit(name, generation)).cloned();
-        let stamp = platform::stamp();
-        let launcher = self.launcher(&stamp);
+        let launcher = self.launcher();
         let probe =
             super::prober::alive(&launcher, &service, &alive, generation, unit, &self.internal);
         self.prober.start(name, probe.while_alive());

@@ -28,7 +28,7 @@ const HEARING: Duration = Duration::from_secs(1);
 const LOCK_TRIES: usize = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// How many messages are taken in before the note is brought up to date.
-const BATCH: usize = 256;
+const BATCH: usize = 32;
 
 /// How a supervisor ends that was not killed.
 enum End {
@@ -100,7 +100,8 @@ async fn supervise(dir: &Path) -> io::Result<End> {
         return Ok(End::KeeperGone { keeper: pid });
     }
     let mut world = World::new(places, link, pid, internal_sender)?;
-    world.take_over(units, papers);
+    world.take_over(units, &papers);
+    drop(papers);
     world.hear_of_ends(&mut news).await;
     world.after_turn();
 
@@ -311,12 +312,14 @@ impl World {
         }
     }
 
-    /// Sends the keeper everything that is new, and ends a supervisor that has nothing left to do.
+    /// Writes down and sends the keeper everything that is new, and ends a supervisor that has nothing left to do.
     fn after_turn(&mut self) {
         let is_over = self.used && !self.lost && !self.clients.has_ops() && self.core.is_idle();
         if is_over {
             self.finish();
         }
+        self.programs.get_mut().clear();
+        self.ledger.flush();
         let papers = self.papers();
         self.link.flush(papers);
     }

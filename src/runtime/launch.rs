@@ -2,7 +2,8 @@
 //! environment merged, the program found.
 
 use std::{
-    collections::BTreeMap,
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
 };
 
@@ -23,9 +24,16 @@ pub(super) struct Launcher<'a> {
     pub(super) caller: &'a BTreeMap<String, String>,
     /// This program, for the steps of tasks.
     pub(super) own_program: &'a Path,
-    /// `{{now}}`.
-    pub(super) stamp: &'a str,
+    /// The present time.
+    pub(super) at: jiff::Timestamp,
+    /// `{{now}}`, where it is not simply the present time: one value in the whole run of a task.
+    pub(super) stamp: Option<&'a str>,
+    pub(super) programs: &'a Programs,
 }
+
+/// Where programs were found in this turn of the loop, by name, PATH and folder: a thousand
+/// services that run the same one look for it once.
+pub(super) type Programs = RefCell<HashMap<(String, Option<String>, PathBuf), PathBuf>>;
 
 impl Values for Launcher<'_> {
     fn port(&self, service: &str, port: Option<&str>) -> Option<u16> {
@@ -33,7 +41,7 @@ impl Values for Launcher<'_> {
     }
 
     fn now(&self) -> String {
-        self.stamp.to_owned()
+        self.stamp.map_or_else(|| platform::stamp(self.at), str::to_owned)
     }
 
     fn replica(&self) -> u32 {
@@ -209,7 +217,12 @@ impl Launcher<'_> {
         args: &[String],
     ) -> Result<Resolved, String> {
         let argv = self.argv(command, args);
+        let key = (argv[0].clone(), env.get("PATH").cloned(), dir.to_owned());
+        if let Some(program) = self.programs.borrow().get(&key) {
+            return Ok(Resolved { program: program.clone(), argv });
+        }
         let program = find_program(&argv[0], env, dir)?;
+        self.programs.borrow_mut().insert(key, program.clone());
         Ok(Resolved { program, argv })
     }
 

@@ -5,6 +5,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt::Write as _,
     fs::{File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
@@ -30,6 +31,8 @@ pub(super) struct Ledger {
     length: u64,
     last_seq: u64,
     records: VecDeque<Record>,
+    /// Lines of this turn.
+    unwritten: String,
     /// Whether the file could not be written, so that it is said once.
     pub(super) trouble: Option<String>,
 }
@@ -43,6 +46,7 @@ impl Ledger {
             length: 0,
             last_seq: 0,
             records: VecDeque::new(),
+            unwritten: String::new(),
             trouble: None,
         };
         ledger.records = read_tail(path).unwrap_or_default();
@@ -53,7 +57,7 @@ impl Ledger {
         ledger
     }
 
-    /// Adds a record, and gives it back as it was stored.
+    /// Adds a record, and gives it back as it is stored. It is written with [`Ledger::flush`].
     pub(super) fn append(
         &mut self,
         name: Option<&str>,
@@ -71,9 +75,11 @@ impl Ledger {
             generation,
             cause,
         };
-        if let Err(error) = self.write(&record) {
-            self.trouble = Some(error.to_string());
-            self.file = None;
+        // Records are plain data with names as keys; such a thing can always be written.
+        if let Ok(json) = serde_json::to_string(&record) {
+            let checksum = platform::fnv1a(json.as_bytes());
+            // Writing to a string cannot fail.
+            let _ = writeln!(self.unwritten, "{checksum:016x} {json}");
         }
         if self.records.len() == IN_MEMORY {
             self.records.pop_front();
@@ -88,19 +94,30 @@ impl Ledger {
         self.records.range(start..)
     }
 
-    fn write(&mut self, record: &Record) -> io::Result<()> {
+    /// Writes what was added in this turn, before anybody hears of it.
+    pub(super) fn flush(&mut self) {
+        if self.unwritten.is_empty() {
+            return;
+        }
+        if let Err(error) = self.write() {
+            self.trouble = Some(error.to_string());
+            self.file = None;
+        }
+        self.unwritten.clear();
+    }
+
+    fn write(&mut self) -> io::Result<()> {
         if self.file.is_none() {
             self.reopen()?;
         }
-        let json = serde_json::to_string(record)?;
-        let line = format!("{:016x} {json}\n", platform::fnv1a(json.as_bytes()));
-        if self.length + line.len() as u64 > MAX_LENGTH {
+        let length = self.unwritten.len() as u64;
+        if self.length > 0 && self.length + length > MAX_LENGTH {
             std::fs::rename(&self.path, self.path.with_extension("1"))?;
             self.reopen()?;
         }
         if let Some(file) = &mut self.file {
-            file.write_all(line.as_bytes())?;
-            self.length += line.len() as u64;
+            file.write_all(self.unwritten.as_bytes())?;
+            self.length += length;
             self.trouble = None;
         }
         Ok(())
@@ -158,7 +175,9 @@ mod tests {
     use super::*;
 
     fn append(ledger: &mut Ledger) -> Record {
-        ledger.append(Some("api"), Some(1), Event::Starting, Cause::Exit)
+        let record = ledger.append(Some("api"), Some(1), Event::Starting, Cause::Exit);
+        ledger.flush();
+        record
     }
 
     #[test]

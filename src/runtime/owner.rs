@@ -43,6 +43,10 @@ impl Owner {
 
 /// The processes of each of these trees, by their main processes, from one look at the system.
 pub(super) fn trees(mains: &[u32]) -> Vec<Vec<u32>> {
+    // With nothing running there is nothing to look for.
+    if mains.is_empty() {
+        return Vec::new();
+    }
     let Ok(table) = Table::read() else { return vec![Vec::new(); mains.len()] };
     let seeds: Vec<_> = mains.iter().map(|main| Seed::of(&table, *main)).collect();
     let trees: Vec<_> = seeds.iter().map(Seed::tree).collect();

@@ -14,22 +14,33 @@ use super::{
 use crate::{
     keeper::protocol::{Paper, Papers, ToKeeper},
     model::Stack,
+    platform,
+    supervisor::NoteNews,
 };
 
 /// The version of the paper that holds the stack.
 const FORMAT: u32 = 1;
-/// What stands in every line of a note that holds a secret.
+/// What stands in everything that holds a secret.
 const SECRET: &str = r#""secret":true"#;
+
+/// A note to which more than this has been added is written anew, in bytes, if that is more than
+/// it was at first.
+const SLACK: usize = 64 << 10;
 
 /// What the keeper has been given.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
-    kept: Papers,
-    /// The core's note that was kept, secrets included.
-    note: String,
+    /// How long the note was when it was written anew, and what has been added to it since.
+    note: usize,
+    added: usize,
     /// A stack was applied since.
     stack_is_new: bool,
+    /// The checksum of the stack that is kept: another `up` of the same file is not news.
+    stack: Option<u64>,
     secrets_of_stack: Secrets,
+    secrets_of_note: Secrets,
+    /// Both, as they are kept.
+    secrets: String,
 }
 
 /// The stack last applied, and the environment of who applied it.
@@ -56,25 +67,29 @@ impl Desk {
     }
 
     /// Takes the papers of the supervisor before; `None` if there was none.
-    pub(super) fn take_over(&mut self, papers: Papers) -> Result<Option<Left>, serde_json::Error> {
-        self.kept = papers;
-        let text = |paper| self.kept.get(&paper).map_or("", String::as_str);
-        let (Some(stack), Some(note)) = (self.kept.get(&Paper::Stack), self.kept.get(&Paper::Note))
+    pub(super) fn take_over(&mut self, papers: &Papers) -> Result<Option<Left>, serde_json::Error> {
+        let text = |paper| papers.get(&paper).map_or("", String::as_str);
+        let (Some(stack), Some(note)) = (papers.get(&Paper::Stack), papers.get(&Paper::Note))
         else {
             return Ok(None);
         };
+        self.stack = Some(platform::fnv1a(stack.as_bytes()));
         let secrets: Secrets = serde_json::from_str(text(Paper::Secrets)).unwrap_or_default();
-        let mut stack: Value = serde_json::from_str(stack)?;
-        secrets::put_back(&mut stack, "stack", &secrets);
-        let Applied { stack, mut env, .. } = serde_json::from_value(stack)?;
+        let Applied { stack, mut env, .. } = if stack.contains(SECRET) {
+            let mut stack: Value = serde_json::from_str(stack)?;
+            secrets::put_back(&mut stack, "stack", &secrets);
+            serde_json::from_value(stack)?
+        } else {
+            serde_json::from_str(stack)?
+        };
         for (place, secret) in &secrets {
             if let (Some(key), Some(text)) = (place.strip_prefix("env/"), secret.as_str()) {
                 env.insert(key.to_owned(), text.to_owned());
             }
         }
         let note = with_secrets(note, &secrets)?;
-        let of_stack = secrets.into_iter().filter(|(place, _)| !place.starts_with("note/"));
-        self.secrets_of_stack = of_stack.collect();
+        (self.secrets_of_note, self.secrets_of_stack) =
+            secrets.into_iter().partition(|(place, _)| place.starts_with("note/"));
         Ok(Some(Left { stack, env, note }))
     }
 
@@ -88,88 +103,116 @@ impl Desk {
         line
     }
 
-    fn keep(&mut self, paper: Paper, text: String, news: &mut Vec<ToKeeper>) {
-        if self.kept.get(&paper) != Some(&text) {
-            self.kept.insert(paper, text.clone());
-            news.push(ToKeeper::Keep { paper, text });
+    fn paper_of_secrets(&mut self) -> Option<ToKeeper> {
+        let mut secrets = self.secrets_of_stack.clone();
+        secrets.extend(self.secrets_of_note.clone());
+        let text = serde_json::to_string(&secrets).unwrap_or_default();
+        if text == self.secrets {
+            return None;
         }
+        self.secrets.clone_from(&text);
+        Some(ToKeeper::Keep { paper: Paper::Secrets, text })
     }
 
     /// Makes the paper of the stack; what is secret stays here.
-    fn stack(&mut self, stack: Stack, env: &BTreeMap<String, String>) -> serde_json::Result<Value> {
-        let mut secrets = Secrets::new();
+    fn stack(
+        &mut self,
+        stack: Stack,
+        env: &BTreeMap<String, String>,
+    ) -> serde_json::Result<String> {
         let applied = Applied { format: FORMAT, stack, env: env.clone() };
-        let mut value = serde_json::to_value(applied)?;
-        secrets::take(&mut value, "stack", &mut secrets);
-        // A secret that came from the caller's environment is one there, too.
-        let known: Vec<String> =
-            secrets.values().filter_map(secrets::literal).map(str::to_owned).collect();
-        for (key, text) in env.iter().filter(|(_, text)| known.contains(text)) {
-            secrets.insert(format!("env/{key}"), Value::String(text.clone()));
-            if let Some(env) = value.get_mut("env").and_then(Value::as_object_mut) {
-                env.remove(key);
+        let whole = serde_json::to_string(&applied)?;
+        let mut secrets = Secrets::new();
+        let mut text = None;
+        if whole.contains(SECRET) {
+            let mut value = serde_json::to_value(applied)?;
+            secrets::take(&mut value, "stack", &mut secrets);
+            // A secret that came from the caller's environment is one there, too.
+            let known: Vec<String> =
+                secrets.values().filter_map(secrets::literal).map(str::to_owned).collect();
+            for (key, text) in env.iter().filter(|(_, text)| known.contains(text)) {
+                secrets.insert(format!("env/{key}"), Value::String(text.clone()));
+                if let Some(env) = value.get_mut("env").and_then(Value::as_object_mut) {
+                    env.remove(key);
+                }
             }
+            text = Some(value.to_string());
         }
         self.secrets_of_stack = secrets;
-        Ok(value)
+        Ok(text.unwrap_or(whole))
     }
 }
 
 impl World {
-    /// What is new on the desk, for the keeper to keep.
+    /// What is new on the desk, for the keeper to keep. The secrets come first: without them the
+    /// others are not whole.
     pub(super) fn papers(&mut self) -> Vec<ToKeeper> {
-        let mut news = Vec::new();
-        let note = self.core.note();
-        if note == self.desk.note && !self.desk.stack_is_new {
-            return news;
-        }
-        let mut stack = None;
-        if std::mem::take(&mut self.desk.stack_is_new) {
-            // Plain data with names as keys can always be written as JSON.
-            stack = self.desk.stack(self.core.stack().clone(), &self.caller).ok();
-        }
-        let mut secrets = self.desk.secrets_of_stack.clone();
-        let masked = without_secrets(&note, &mut secrets);
-        let secrets = serde_json::to_string(&secrets).unwrap_or_default();
-        self.desk.note = note;
-        // The secrets first: without them the others are not whole.
-        self.desk.keep(Paper::Secrets, secrets, &mut news);
-        if let Some(stack) = stack {
-            self.desk.keep(Paper::Stack, stack.to_string(), &mut news);
-        }
-        self.desk.keep(Paper::Note, masked, &mut news);
-        news
+        let stack = std::mem::take(&mut self.desk.stack_is_new).then(|| self.paper_of_stack());
+        let note = self.paper_of_note();
+        let secrets = self.desk.paper_of_secrets();
+        [secrets, stack.flatten(), note].into_iter().flatten().collect()
+    }
+
+    fn paper_of_stack(&mut self) -> Option<ToKeeper> {
+        // Plain data with names as keys can always be written as JSON.
+        let stack = self.desk.stack(self.core.stack().clone(), &self.caller).ok()?;
+        let checksum = platform::fnv1a(stack.as_bytes());
+        let is_news = self.desk.stack.replace(checksum) != Some(checksum);
+        is_news.then_some(ToKeeper::Keep { paper: Paper::Stack, text: stack })
+    }
+
+    fn paper_of_note(&mut self) -> Option<ToKeeper> {
+        let paper = Paper::Note;
+        let whole = match self.core.note_news() {
+            NoteNews::Nothing => return None,
+            NoteNews::Whole(note) => note,
+            NoteNews::Lines(lines) => {
+                self.desk.added += lines.len();
+                if self.desk.added <= self.desk.note.max(SLACK) {
+                    let text = without_secrets(lines, &mut self.desk.secrets_of_note);
+                    return Some(ToKeeper::KeepAlso { paper, text });
+                }
+                self.core.note()
+            }
+        };
+        (self.desk.note, self.desk.added) = (whole.len(), 0);
+        self.desk.secrets_of_note.clear();
+        let text = without_secrets(whole, &mut self.desk.secrets_of_note);
+        Some(ToKeeper::Keep { paper, text })
     }
 }
 
-/// The core's note, line by line, without the secrets in it.
-fn without_secrets(note: &str, secrets: &mut Secrets) -> String {
-    let mut lines = String::with_capacity(note.len());
-    for (number, line) in note.lines().enumerate() {
-        if line.contains(SECRET)
-            && let Ok(mut value) = serde_json::from_str::<Value>(line)
-        {
-            secrets::take(&mut value, &format!("note/{number}"), secrets);
-            lines.push_str(&value.to_string());
-        } else {
-            lines.push_str(line);
-        }
-        lines.push('\n');
+/// Lines of a note without the secrets in them.
+fn without_secrets(lines: String, secrets: &mut Secrets) -> String {
+    // Seldom is there any: a definition is in a note only where the stack has another one.
+    if !lines.contains(SECRET) {
+        return lines;
     }
-    lines
+    map_secret_lines(&lines, |place, value| secrets::take(value, place, secrets))
+        .unwrap_or_default()
 }
 
-fn with_secrets(note: &str, secrets: &Secrets) -> serde_json::Result<String> {
-    let mut lines = String::with_capacity(note.len());
-    for (number, line) in note.lines().enumerate() {
+fn with_secrets(lines: &str, secrets: &Secrets) -> serde_json::Result<String> {
+    map_secret_lines(lines, |place, value| secrets::put_back(value, place, secrets))
+}
+
+/// Changes each line that has a secret in it; its place is that of what the line is about.
+fn map_secret_lines(
+    lines: &str,
+    mut change: impl FnMut(&str, &mut Value),
+) -> serde_json::Result<String> {
+    let mut changed = String::with_capacity(lines.len());
+    for line in lines.lines() {
         if line.contains(SECRET) {
             let mut value: Value = serde_json::from_str(line)?;
-            secrets::put_back(&mut value, &format!("note/{number}"), secrets);
-            lines.push_str(&value.to_string());
+            let name = value.get("name").and_then(Value::as_str).unwrap_or_default();
+            let place = format!("note/{name}");
+            change(&place, &mut value);
+            changed.push_str(&value.to_string());
         } else {
-            lines.push_str(line);
+            changed.push_str(line);
         }
-        lines.push('\n');
+        changed.push('\n');
     }
-    Ok(lines)
+    Ok(changed)
 }

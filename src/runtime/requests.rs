@@ -325,8 +325,7 @@ impl World {
     }
 
     fn environment(&self, name: &str) -> Result<Reply, String> {
-        let stamp = platform::stamp();
-        let launcher = self.launcher(&stamp);
+        let launcher = self.launcher();
         let (env, dir) = match (self.service(name), self.task(name)) {
             (Some(service), _) => (launcher.environment(&service.env)?, service.dir.clone()),
             (None, Some(task)) => (launcher.environment(&task.env)?, task.dir.clone()),

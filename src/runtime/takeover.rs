@@ -17,7 +17,7 @@ const HEARING: Duration = Duration::from_millis(500);
 
 impl World {
     /// Takes up where the supervisor before left off, if there was one.
-    pub(super) fn take_over(&mut self, units: Vec<UnitReport>, papers: Papers) {
+    pub(super) fn take_over(&mut self, units: Vec<UnitReport>, papers: &Papers) {
         let now = platform::now();
         let kept: Vec<Paper> = papers.keys().copied().collect();
         let restored = self.restore(papers);
@@ -80,7 +80,7 @@ impl World {
 
     /// Takes up the stack last applied, and everything else from the papers; whether there was
     /// anything.
-    fn restore(&mut self, papers: Papers) -> Result<bool, serde_json::Error> {
+    fn restore(&mut self, papers: &Papers) -> Result<bool, serde_json::Error> {
         let Some(left) = self.desk.take_over(papers)? else { return Ok(false) };
         self.ports.adopt(&left.stack, |_| true);
         self.core = Supervisor::restore(left.stack, &left.note)?;

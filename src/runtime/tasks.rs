@@ -39,7 +39,9 @@ impl World {
         if let Some((_, stamp)) = self.runs.stamps.get(name).filter(|(of, _)| *of == began) {
             return stamp.clone();
         }
-        let stamp = self.begin_journal(name, began).unwrap_or_else(platform::stamp);
+        let stamp = self
+            .begin_journal(name, began)
+            .unwrap_or_else(|| platform::stamp(platform::wall_clock()));
         self.runs.stamps.insert(name.to_owned(), (began, stamp.clone()));
         stamp
     }
@@ -60,7 +62,7 @@ impl World {
             return Some(head.stamp.clone());
         }
         before.sweep();
-        let head = Head { began, stamp: platform::stamp() };
+        let head = Head { began, stamp: platform::stamp(platform::wall_clock()) };
         if let Err(error) = Journal::begin(&path, &head) {
             tracing::warn!(%error, "the steps of a run are not written down");
         }

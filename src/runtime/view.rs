@@ -84,8 +84,7 @@ impl World {
             0 => 0.0,
             _ => self.statistics.percent(&view.name, view.generation, started, tree.cpu),
         };
-        let stamp = platform::stamp();
-        let launcher = self.launcher(&stamp);
+        let launcher = self.launcher();
         let service = self.core.stack().service(&view.name);
         ServiceStatus {
             state: view.state,
@@ -139,8 +138,7 @@ impl World {
 
     fn task_status(&self, view: TaskView, now: Tick) -> TaskStatus {
         let task = self.core.stack().task(&view.name);
-        let stamp = platform::stamp();
-        let launcher = self.launcher(&stamp);
+        let launcher = self.launcher();
         TaskStatus {
             state: view.state,
             reason: view.reason,

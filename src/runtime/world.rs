@@ -11,9 +11,19 @@ use std::{
 use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{
-    Internal, keeper_link::KeeperLink, launch::Launcher, ledger::Ledger, owner::Owner,
-    papers::Desk, ports::PortTable, prober::Prober, requests::Clients, schedule::Schedules,
-    tasks::Runs, view::Statistics, watch::Watches,
+    Internal,
+    keeper_link::KeeperLink,
+    launch::{Launcher, Programs},
+    ledger::Ledger,
+    owner::Owner,
+    papers::Desk,
+    ports::PortTable,
+    prober::Prober,
+    requests::Clients,
+    schedule::Schedules,
+    tasks::Runs,
+    view::Statistics,
+    watch::Watches,
 };
 use crate::{
     control::protocol::Left,
@@ -53,6 +63,8 @@ pub(super) struct World {
     pub(super) desk: Desk,
     /// The latest start of each service, task and hook, and where in its log that began.
     pub(super) log_places: HashMap<String, (u64, Place)>,
+    /// Where programs were found in this turn.
+    pub(super) programs: Programs,
     pub(super) last_op: u64,
     /// Whether anything was ever asked for.
     pub(super) used: bool,
@@ -113,6 +125,7 @@ impl World {
             put_off: None,
             lost: false,
             log_places: HashMap::new(),
+            programs: Programs::default(),
             last_op: 0,
             used: false,
             finishing: false,
@@ -165,13 +178,15 @@ impl World {
     }
 
     /// What fills in commands now.
-    pub(super) fn launcher<'a>(&'a self, stamp: &'a str) -> Launcher<'a> {
+    pub(super) fn launcher(&self) -> Launcher<'_> {
         Launcher {
             places: &self.places,
             ports: &self.ports,
             caller: &self.caller,
             own_program: &self.own_program,
-            stamp,
+            at: platform::wall_clock(),
+            stamp: None,
+            programs: &self.programs,
         }
     }
 

@@ -65,7 +65,7 @@ impl Supervisor {
     /// Works out anew what follows from the nodes.
     pub(super) fn rebuild(&mut self) {
         self.graph = Graph::new(self.nodes.iter().map(entry));
-        self.news.clear();
+        self.noted.begin_anew();
         self.timers.clear();
         self.timer_of = self.nodes.iter().map(Node::deadline).collect();
         let timers = self.timer_of.iter().enumerate();

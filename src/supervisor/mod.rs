@@ -29,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use command::{Command, How, OpId, Outcome, Refusal, Settled, Until};
+pub use note::NoteNews;
 pub use view::{ServiceView, TaskView};
 pub use why::{Why, WhyLink};
 
@@ -40,6 +41,7 @@ use crate::{
 };
 use intent::Intent;
 use node::{Node, Unit};
+use note::Noted;
 use op::Op;
 
 /// What the supervisor is told.
@@ -125,8 +127,8 @@ pub struct Supervisor {
     dirty: BTreeSet<usize>,
     /// Nodes that changed in this turn.
     changed: BTreeSet<Id>,
-    /// Nodes that changed in the last turn, for the note.
-    news: BTreeSet<Id>,
+    /// What has changed since the note was last made.
+    noted: Noted,
     /// The time of the last turn.
     now: Tick,
     /// When nodes have something to do by themselves.
@@ -164,7 +166,7 @@ impl Supervisor {
             rank: Vec::new(),
             dirty: BTreeSet::new(),
             changed: BTreeSet::new(),
-            news: BTreeSet::new(),
+            noted: Noted::default(),
             now: Tick::default(),
             timers: BTreeSet::new(),
             timer_of: Vec::new(),
@@ -174,12 +176,11 @@ impl Supervisor {
         this
     }
 
-    /// Takes in what happened and says what to do, in this order. Store [`Supervisor::note`] (or
-    /// [`Supervisor::note_changes`]) before carrying any of it out.
+    /// Takes in what happened and says what to do, in this order. Store [`Supervisor::note_news`]
+    /// before any of it reaches the world.
     pub fn handle(&mut self, input: Input, now: Tick) -> Vec<Effect> {
         let mut turn = Turn::default();
         self.now = now;
-        self.news.clear();
         match input {
             Input::Command { op, command, cause } => self.accept(op, command, &cause, &mut turn),
             Input::Forget { op } => _ = self.ops.remove(&op),

@@ -1,12 +1,15 @@
 //! The supervisor's memory beyond its own life.
 //!
-//! A note is lines of JSON: first what concerns the whole, then one line for each service and
-//! task that is not as new. A later line for the same name replaces an earlier one, so that the
-//! changes of a turn can be appended to a note instead of writing it anew.
+//! A note is lines of JSON: what concerns the whole, the logical time, and one line for each
+//! service and task that is not as new. A later line of a kind, or for the same name, replaces an
+//! earlier one, so that what has changed can be appended to a note instead of writing it anew.
 //!
 //! Open requests are not in it: their clients are gone, too.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,21 +19,62 @@ use super::{
     node::{Node, Orders, ServiceUnit, Standing, TaskUnit, Unit},
 };
 use crate::{
+    graph::Id,
     lifecycle::{Life, Run},
     model::{Service, Stack, Task, TaskBody},
 };
 
 /// The version of the note's format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
+/// What to do to the note that is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoteNews {
+    /// Nothing: it is up to date.
+    Nothing,
+    /// Append these lines.
+    Lines(String),
+    /// Write this in its place.
+    Whole(String),
+}
+
+/// How far the note that is kept has got.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Noted {
+    /// The nodes that have changed since.
+    changed: BTreeSet<Id>,
+    /// Its latest line about the whole; empty if it must be written anew, as after a change of the
+    /// nodes themselves.
+    head: String,
+    moment: u64,
+}
+
+impl Noted {
+    /// Nodes have changed.
+    pub(super) fn add(&mut self, changed: &BTreeSet<Id>) {
+        self.changed.extend(changed);
+    }
+
+    /// The nodes are others now.
+    pub(super) fn begin_anew(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// A line about the whole.
 #[derive(Debug, Serialize, Deserialize)]
-struct Whole {
+struct Head {
     format: u32,
     seed: u64,
-    moment: u64,
     intent: Intent,
     /// The last generation of what is not there any more: numbers are never used twice.
     past: BTreeMap<String, u64>,
+}
+
+/// The line of the logical time.
+#[derive(Debug, Serialize, Deserialize)]
+struct Moment {
+    moment: u64,
 }
 
 /// One line for a service or task.
@@ -61,22 +105,34 @@ enum UnitLine {
 impl Supervisor {
     /// Everything but the stack and the open requests, for [`Supervisor::restore`].
     pub fn note(&self) -> String {
-        let mut note = self.first_line();
+        let mut note = self.head() + &self.moment_line();
         for node in self.nodes.iter().filter(|node| !is_new(node)) {
             note.push_str(&json(&line_of(node)));
         }
         note
     }
 
-    /// What to append to the last note so that it is like a new one: the lines of the services
-    /// and tasks that the last [`Supervisor::handle`] changed; empty if it changed nothing. After
-    /// a stack was applied ([`super::Effect::Save`]) a whole note must be made.
-    pub fn note_changes(&self) -> String {
+    /// What makes of the note that was last made one that is as good as [`Supervisor::note`].
+    pub fn note_news(&mut self) -> NoteNews {
+        let head = self.head();
+        let before = std::mem::replace(
+            &mut self.noted,
+            Noted { changed: BTreeSet::new(), head: head.clone(), moment: self.moment },
+        );
+        if before.head.is_empty() {
+            return NoteNews::Whole(self.note());
+        }
         let mut lines = String::new();
-        for &id in &self.news {
+        if head != before.head {
+            lines.push_str(&head);
+        }
+        if self.moment != before.moment {
+            lines.push_str(&self.moment_line());
+        }
+        for id in before.changed {
             lines.push_str(&json(&line_of(&self.nodes[id])));
         }
-        if lines.is_empty() { lines } else { self.first_line() + &lines }
+        if lines.is_empty() { NoteNews::Nothing } else { NoteNews::Lines(lines) }
     }
 
     /// The supervisor as it was when [`Supervisor::note`] was made, without the requests that
@@ -86,23 +142,26 @@ impl Supervisor {
     /// # Errors
     /// A note of another format.
     pub fn restore(stack: Stack, note: &str) -> Result<Self, serde_json::Error> {
-        let mut whole: Option<Whole> = None;
+        let mut head: Option<Head> = None;
+        let mut moment = 0;
         let mut lines: BTreeMap<String, Line> = BTreeMap::new();
         for line in note.lines() {
             if line.starts_with("{\"format\"") {
-                whole = Some(serde_json::from_str(line)?);
+                head = Some(serde_json::from_str(line)?);
+            } else if line.starts_with("{\"moment\"") {
+                moment = serde_json::from_str::<Moment>(line)?.moment;
             } else {
                 let line: Line = serde_json::from_str(line)?;
                 lines.insert(line.name.clone(), line);
             }
         }
-        let Some(whole) = whole.filter(|whole| whole.format == FORMAT) else {
+        let Some(head) = head.filter(|head| head.format == FORMAT) else {
             return Err(serde::de::Error::custom("a note of another format"));
         };
-        let mut this = Self::new(stack, whole.seed);
-        this.moment = whole.moment;
-        this.intent = whole.intent;
-        this.past = whole.past;
+        let mut this = Self::new(stack, head.seed);
+        this.moment = moment;
+        this.intent = head.intent;
+        this.past = head.past;
         for node in &mut this.nodes {
             if let Some(line) = lines.remove(&node.name) {
                 *node = node_of(line, Some(node));
@@ -116,14 +175,17 @@ impl Supervisor {
         Ok(this)
     }
 
-    fn first_line(&self) -> String {
-        json(&Whole {
+    fn head(&self) -> String {
+        json(&Head {
             format: FORMAT,
             seed: self.seed,
-            moment: self.moment,
             intent: self.intent.clone(),
             past: self.past.clone(),
         })
+    }
+
+    fn moment_line(&self) -> String {
+        json(&Moment { moment: self.moment })
     }
 }
 

@@ -124,7 +124,7 @@ impl Supervisor {
     /// Answers the requests that are done with.
     pub(super) fn settle(&mut self, turn: &mut Turn) {
         let changed = std::mem::take(&mut self.changed);
-        self.news.extend(&changed);
+        self.noted.add(&changed);
         let open: Vec<OpId> = self.ops.keys().copied().collect();
         for id in open {
             self.judge(id, &changed);

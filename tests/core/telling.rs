@@ -11,12 +11,10 @@ use crate::{
 fn a_note_with_its_changes_is_as_good_as_a_new_one() {
     let mut world = World::new(shop());
     world.ask(up(&shop(), &[]));
-    let mut note = world.core.note();
+    assert_eq!(world.restored().note(), world.core.note());
     while world.step(world.now + SECOND) {
-        note += &world.core.note_changes();
+        assert_eq!(world.restored().note(), world.core.note());
     }
-    let restored = stackrun::supervisor::Supervisor::restore(shop(), &note).expect("a note");
-    assert_eq!(restored.note(), world.core.note());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use stackrun::{
     event::{Cause, Event, Tick},
     lifecycle::{self, Hook, PortsAnswer, ProbeAnswer},
     model::{Exit, Signal, Stack},
-    supervisor::{Command, Effect, Input, OpId, Outcome, Supervisor},
+    supervisor::{Command, Effect, Input, NoteNews, OpId, Outcome, Supervisor},
 };
 
 /// How one start of a service or task goes.
@@ -124,6 +124,8 @@ pub(crate) struct World {
     /// Everything that was told to the core, to be written down when something goes wrong.
     pub(crate) history: Vec<(Tick, Input)>,
     pub(crate) saves: usize,
+    /// The note as it is kept, change by change.
+    kept: String,
     next_op: u64,
     order: u64,
     queue: BinaryHeap<Entry>,
@@ -135,7 +137,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(stack: Stack) -> Self {
-        Self {
+        let mut world = Self {
             core: Supervisor::new(stack, 42),
             now: Tick(Duration::from_secs(1000)),
             seen: Vec::new(),
@@ -144,6 +146,7 @@ impl World {
             dice: None,
             history: Vec::new(),
             saves: 0,
+            kept: String::new(),
             next_op: 0,
             order: 0,
             queue: BinaryHeap::new(),
@@ -151,7 +154,9 @@ impl World {
             processes: BTreeMap::new(),
             spawned: BTreeSet::new(),
             hooks: BTreeSet::new(),
-        }
+        };
+        world.keep_note();
+        world
     }
 
     /// Asks for something as a client would.
@@ -166,7 +171,25 @@ impl World {
     pub(crate) fn tell(&mut self, input: Input) {
         self.history.push((self.now, input.clone()));
         let effects = self.core.handle(input, self.now);
+        // As the loop does: after some inputs, not after each.
+        if self.history.len().is_multiple_of(8) {
+            self.keep_note();
+        }
         self.carry_out(effects);
+    }
+
+    fn keep_note(&mut self) {
+        match self.core.note_news() {
+            NoteNews::Nothing => {}
+            NoteNews::Lines(lines) => self.kept.push_str(&lines),
+            NoteNews::Whole(note) => self.kept = note,
+        }
+    }
+
+    /// The supervisor that would come back from what was kept.
+    pub(crate) fn restored(&mut self) -> Supervisor {
+        self.keep_note();
+        Supervisor::restore(self.core.stack().clone(), &self.kept).expect("its own note")
     }
 
     /// Lets everything happen that happens within `span`.
@@ -206,8 +229,8 @@ impl World {
     /// The supervisor dies and comes back from its note.
     pub(crate) fn die_and_restore(&mut self) {
         let note = self.core.note();
-        self.core = Supervisor::restore(self.core.stack().clone(), &note).expect("its own note");
-        assert_eq!(self.core.note(), note, "a note that was read is written the same");
+        self.core = self.restored();
+        assert_eq!(self.core.note(), note, "what was kept change by change is the whole");
         let effects = self.core.resume(self.now);
         self.carry_out(effects);
     }

@@ -89,7 +89,6 @@ impl Args {
             take_ports: false,
             yes: false,
             profiles: Vec::new(),
-            yes: false,
         }
     }
 }
@@ -120,7 +119,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     board.add_undeclared(&before);
     let mut reporter = context.reporter(board, began);
     // What is written during the start belongs to what is followed.
-    let logs = foreground::logs_of(context, &stack)?;
+    let follows = args.foreground || args.attach;
+    let logs = follows.then(|| foreground::logs_of(context, &stack)).transpose()?;
     let doing = Doing::starting(command(args, &stack), args.timeout);
     let doing = Doing { foreground: args.foreground, take_ports: args.take_ports, ..doing };
     let ended = doing.carry_out(&mut client, &mut reporter);
@@ -157,9 +157,11 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             early.say(context, then)
         }
     };
-    match (args.foreground, args.attach, result) {
-        (true, _, status::OK) => foreground::follow(context, &mut client, &stack, began, logs),
-        (false, true, status::OK | status::FAILED | status::PORT) => {
+    match (logs, args.foreground, result) {
+        (Some(logs), true, status::OK) => {
+            foreground::follow(context, &mut client, &stack, began, logs)
+        }
+        (Some(logs), false, status::OK | status::FAILED | status::PORT) => {
             foreground::attach(context, &mut client, &stack, logs)?;
             Ok(result)
         }

@@ -7,7 +7,7 @@
 //! name, and only then the plain one goes.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, Metadata},
     io,
     path::{Path, PathBuf},
@@ -26,6 +26,9 @@ use crate::{
 
 /// A rotated file is left alone for so long after its last byte.
 const REST: Duration = Duration::from_secs(5);
+
+/// Logs that begin within so long are looked at together.
+const TOGETHER: Duration = Duration::from_millis(100);
 
 /// The rotated logs of a stack take no more than this, unless one of them may do so alone.
 const TOTAL: u64 = 2 << 30;
@@ -48,33 +51,46 @@ fn look_after(asked: &Receiver<Tidy>) {
     loop {
         let due = logs.values().filter_map(|(_, due)| *due).min();
         let pause = due.map(|due| due.saturating_sub(wall_time()));
-        let asked = match pause {
+        let first = match pause {
             None => asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(pause) => asked.recv_timeout(pause),
         };
-        match asked {
-            Ok((log, policy)) => drop(logs.insert(log, (policy, Some(Duration::ZERO)))),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-        let now = wall_time();
-        for (log, (policy, due)) in &mut logs {
-            if due.is_some_and(|due| due <= now) {
-                *due = tidy(log, policy, now);
+        let first = match first {
+            Ok(first) => {
+                // Others begin at the same time, most likely: one look serves them all.
+                std::thread::sleep(TOGETHER);
+                Some(first)
             }
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        for (log, policy) in first.into_iter().chain(asked.try_iter()) {
+            logs.insert(log, (policy, Some(Duration::ZERO)));
         }
-        let folders: std::collections::BTreeSet<&Path> =
-            logs.keys().filter_map(|log| log.parent()).collect();
-        let own = |policy: &LogPolicy| policy.max_size.saturating_mul(u64::from(policy.keep) + 1);
-        let total = logs.values().map(|(policy, _)| own(policy)).max().unwrap_or(0).max(TOTAL);
-        folders.into_iter().for_each(|folder| bound(folder, total));
+        tidy_all(&mut logs, wall_time());
     }
 }
 
-/// Looks after the rotated files of one log; when to do so again.
-fn tidy(log: &Path, policy: &LogPolicy, now: Duration) -> Option<Duration> {
+/// Looks after all logs that are due, and sets when they are due again.
+fn tidy_all(logs: &mut BTreeMap<PathBuf, (LogPolicy, Option<Duration>)>, now: Duration) {
+    let folders: BTreeSet<PathBuf> =
+        logs.keys().filter_map(|log| log.parent()).map(Path::to_owned).collect();
+    for folder in &folders {
+        let rotated = files::all_numbers(folder);
+        let here = logs.iter_mut().filter(|(log, _)| log.parent() == Some(folder));
+        for (log, (policy, due)) in here.filter(|(_, (_, due))| due.is_some_and(|due| due <= now)) {
+            let numbers = log.file_name().and_then(|name| rotated.get(name));
+            *due = tidy(log, numbers.map_or(&[], Vec::as_slice), policy, now);
+        }
+    }
+    let own = |policy: &LogPolicy| policy.max_size.saturating_mul(u64::from(policy.keep) + 1);
+    let total = logs.values().map(|(policy, _)| own(policy)).max().unwrap_or(0).max(TOTAL);
+    folders.iter().for_each(|folder| bound(folder, total));
+}
+
+/// Looks after the rotated files of one log, which have these numbers; when to do so again.
+fn tidy(log: &Path, numbers: &[u64], policy: &LogPolicy, now: Duration) -> Option<Duration> {
     let mut due = None;
-    let numbers = files::numbers(log);
     let surplus = numbers.len().saturating_sub(usize::try_from(policy.keep).unwrap_or(usize::MAX));
     numbers[..surplus].iter().for_each(|number| files::remove(log, *number));
     for &number in &numbers[surplus..] {
@@ -177,6 +193,10 @@ mod tests {
         let file = File::create(numbered(log, number)).unwrap();
         fs::write(numbered(log, number), text).unwrap();
         file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+    }
+
+    fn tidy(log: &Path, policy: &LogPolicy, now: Duration) -> Option<Duration> {
+        super::tidy(log, &files::numbers(log), policy, now)
     }
 
     fn at(seconds: u64) -> Duration {

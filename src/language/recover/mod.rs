@@ -17,6 +17,7 @@ use kdl::KdlDocument;
 use self::edits::Edit;
 pub(super) use self::edits::Offsets;
 use super::{
+    plain,
     problem::FileProblem,
     scan::{self, Kind, Token},
     source::Span,
@@ -70,8 +71,11 @@ pub(super) fn parse(text: &str, file: usize) -> Parsed {
         return Parsed { problems: vec![deep.problem], missing, ..Parsed::default() };
     }
     let version = first.version_one();
-    let slashed = without_slashed(text, &tokens);
-    if let Ok(document) = slashed.as_deref().unwrap_or(text).parse::<KdlDocument>() {
+    let document = plain::document(text, &tokens).or_else(|| {
+        let slashed = without_slashed(text, &tokens);
+        slashed.as_deref().unwrap_or(text).parse().ok()
+    });
+    if let Some(document) = document {
         let problems = version.map(|hint| hint.problem).into_iter().collect();
         return Parsed { document, problems, ..Parsed::default() };
     }
