@@ -70,7 +70,7 @@ fn when(every: Duration) -> Result<String, Error> {
     let exact = every.as_secs().is_multiple_of(60);
     match minutes {
         1..60 if exact && 60_u64.is_multiple_of(minutes) => Ok(format!("*/{minutes} * * * *")),
-        60..1440 if exact && minutes % 60 == 0 && 24_u64.is_multiple_of(minutes / 60) => {
+        60..1440 if exact && minutes.is_multiple_of(60) && 24_u64.is_multiple_of(minutes / 60) => {
             Ok(format!("0 */{} * * *", minutes / 60))
         }
         1440 if exact => Ok("0 0 * * *".into()),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Stack, eventually, get, have, listening, post, wait_for};
+use crate::support::{Process, Stack, eventually, get, have, listening, post, wait_for};
 
 /// Waits for another process than this one, which answers; its pid.
 fn back(stack: &Stack, before: u32) -> u32 {
@@ -93,7 +93,7 @@ fn it_is_back_after_a_reboot(stack: &Stack) {
     for process in &all {
         process.kill();
     }
-    eventually("the end of everything", || !all.iter().any(|process| process.lives()));
+    eventually("the end of everything", || !all.iter().any(Process::lives));
     // What `boot enable` has the machine say when it starts.
     stack.run("up --profile test").exits(0);
     assert_ne!(stack.pid("api"), before);
