@@ -76,7 +76,7 @@ impl Tries {
         Verdict::Again { delay: self.pause(policy), attempt }
     }
 
-    /// `6 times exit 1 within 8s`.
+    /// `6 times exit 1 within 8.0s`.
     fn sentence(&self, last: &str, now: Tick) -> String {
         let Some(first) = self.at.first() else { return last.to_owned() };
         let times = self.at.len() + 1;
@@ -139,9 +139,9 @@ mod tests {
             ));
         }
         let enough = tries.failed("exit 1", true, &policy, at(9));
-        assert_eq!(enough, Verdict::Enough("3 times exit 1 within 8s".into()));
+        assert_eq!(enough, Verdict::Enough("3 times exit 1 within 8.0s".into()));
         let enough = tries.failed("SIGSEGV", true, &policy, at(9));
-        assert_eq!(enough, Verdict::Enough("3 failures within 8s, the last: SIGSEGV".into()));
+        assert_eq!(enough, Verdict::Enough("3 failures within 8.0s, the last: SIGSEGV".into()));
     }
 
     #[test]
