@@ -89,14 +89,20 @@ fn files_stay_short() {
 
 #[test]
 fn every_example_has_a_readme_and_is_run() {
-    let scenarios = fs::read_to_string(root("tests/it/examples.rs")).expect("the scenarios");
+    let mut scenarios = fs::read_to_string(root("tests/it/examples.rs")).expect("the scenarios");
+    for file in fs::read_dir(root("tests/it/examples")).expect("more scenarios").flatten() {
+        scenarios += &fs::read_to_string(file.path()).expect("a file of scenarios");
+    }
     let folders = fs::read_dir(root("examples")).expect("the examples").flatten();
     for folder in folders.filter(|entry| entry.path().is_dir()) {
         let name = folder.file_name().into_string().expect("a plain name");
         for file in ["README.md", "stack.kdl"] {
             assert!(folder.path().join(file).is_file(), "examples/{name} has no {file}");
         }
-        assert!(scenarios.contains(&format!("examples/{name}\"")), "no test runs examples/{name}");
+        assert!(
+            scenarios.contains(&format!("Stack::example(\"{name}\")")),
+            "no test runs examples/{name}"
+        );
     }
 }
 

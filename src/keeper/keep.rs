@@ -15,18 +15,17 @@ use std::{
 use super::{
     connection::Connection,
     finish::Finish,
-    journal::{Journal, Line},
+    journal::Journal,
     logs::{Logs, Tell},
-    look::{self, Looks, Sending},
-    protocol::{FromKeeper, PROTOCOL, Papers, SpawnSpec, ToKeeper, UnitId},
-    start::{Started, Starts},
+    look::Looks,
+    protocol::{FromKeeper, PROTOCOL, Papers, UnitId},
     terminal::Terminal,
     unit::Unit,
     upgrade::Estate,
 };
 use crate::{
     event::Tick,
-    model::{Exit, Signal},
+    model::Exit,
     platform::{self, FolderWatch, Places, Poller, Process, Readiness, SignalPipe, Waker},
 };
 
@@ -216,82 +215,6 @@ impl Keeper {
         }
     }
 
-    fn asked(&mut self, message: ToKeeper) {
-        let now = platform::now();
-        match message {
-            ToKeeper::Spawn(spec) => self.spawn(&spec, now),
-            // What the supervisor noted comes first: whoever takes over from a keeper that is killed
-            // now must know why a process ended.
-            ToKeeper::Signal { unit, signal, tree } => {
-                self.journal.write();
-                self.signal(unit, signal, tree);
-            }
-            ToKeeper::Kill { unit } => {
-                self.journal.write();
-                if let Some(unit) = self.units.get_mut(&unit) {
-                    unit.kill(now);
-                }
-            }
-            ToKeeper::Forget { unit } => self.forget(unit),
-            ToKeeper::Upgrade { program } => self.upgrade(&program),
-            ToKeeper::Keep { paper, text } => self.keep_paper(paper, text),
-            ToKeeper::KeepAlso { paper, text } => self.keep_also(paper, text),
-            ToKeeper::Finish => self.begin_finish(now),
-        }
-    }
-
-    fn spawn(&mut self, spec: &SpawnSpec, now: Tick) {
-        let id = spec.unit.clone();
-        if self.units.contains_key(&id) {
-            let error = "it has been started already".to_owned();
-            return self.tell(FromKeeper::SpawnFailed { unit: id, error });
-        }
-        // Two outputs take two numbers.
-        let nanos = u64::try_from(now.0.as_nanos()).unwrap_or(u64::MAX / 2);
-        self.stamp = nanos.max(self.stamp + 2);
-        let starts =
-            Starts { places: &self.places, open_files: self.open_files, stamp: self.stamp, now };
-        let mut refusals = Vec::new();
-        let started = starts.prepare(spec).and_then(|mut prepared| {
-            refusals.append(&mut prepared.refusals);
-            // Whoever takes over from a keeper that dies now finds what it has started.
-            self.journal.add(&Line::Unit(Box::new(starts.record(&prepared))));
-            self.journal.write();
-            starts.start(prepared)
-        });
-        for refusal in refusals {
-            self.trouble_once(refusal);
-        }
-        match started {
-            Ok(started) => self.started(started, now),
-            Err(error) => {
-                self.journal.add(&Line::Forgotten(id.clone()));
-                self.tell(FromKeeper::SpawnFailed { unit: id, error });
-            }
-        }
-    }
-
-    fn started(&mut self, started: Started, now: Tick) {
-        let Started { mut unit, outputs, terminal } = started;
-        if let Some((key, master)) = terminal {
-            self.open_terminal(key, master, &self.places.terminal(&unit.id.name));
-        }
-        for output in outputs {
-            self.open_outputs.insert(output.key);
-            self.logs.open(output);
-        }
-        self.tell(FromKeeper::Spawned {
-            unit: unit.id.clone(),
-            pid: unit.main.pid,
-            log: unit.log,
-            at: now,
-        });
-        unit.look = unit.remember(now);
-        let id = unit.id.clone();
-        self.hold(unit);
-        self.record_unit(&id);
-    }
-
     /// Takes care of a unit that runs.
     pub(super) fn hold(&mut self, unit: Unit) {
         if let Some(process) = &unit.process {
@@ -422,7 +345,7 @@ impl Keeper {
     }
 
     /// The same, unless this keeper has said it before.
-    fn trouble_once(&mut self, text: String) {
+    pub(super) fn trouble_once(&mut self, text: String) {
         if self.said.insert(text.clone()) {
             self.trouble(text);
         }
@@ -450,18 +373,6 @@ impl Keeper {
         if let Some(line) = &mut self.line {
             let unsent = line.flush();
             let _closed = self.poller.also_writable(&*line, LINE, unsent);
-        }
-    }
-
-    /// Sends a signal to the main process at once; to a tree after a look at who is in it. What
-    /// comes after such a one waits too.
-    fn signal(&mut self, id: UnitId, signal: Signal, tree: bool) {
-        let Some(unit) = self.units.get_mut(&id) else { return };
-        if tree || self.looks.signals.iter().any(|waiting| waiting.unit == id) {
-            unit.look = Some(platform::now());
-            self.looks.signals.push(Sending { unit: id, signal, tree });
-        } else {
-            look::signal_main(unit, signal);
         }
     }
 }

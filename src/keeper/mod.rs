@@ -31,6 +31,7 @@ mod limits;
 mod logs;
 mod look;
 mod notify;
+mod orders;
 mod orphans;
 pub mod protocol;
 mod record;
