@@ -49,8 +49,9 @@ pub(super) struct Global {
     /// Say nothing but what went wrong
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
-    /// When to colour
+    /// Colour: auto (on a terminal, unless NO_COLOR is set), always, never
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto", value_enum)]
+    #[arg(hide_possible_values = true)]
     pub(super) color: Color,
 }
 
