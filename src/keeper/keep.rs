@@ -152,7 +152,9 @@ impl Keeper {
 
     fn happened(&mut self, event: Readiness) {
         match event.token {
-            LINE if event.readable => self.hear(),
+            LINE if event.readable => {
+                self.hear();
+            }
             LINE => {}
             WAKE => self.woken(),
             SIGNAL => self.signalled(),
@@ -186,8 +188,12 @@ impl Keeper {
     }
 
     /// Lets a supervisor in once every end that is known can be told: it would take what has just
-    /// died for what runs, and say so to whoever asks.
+    /// died for what runs, and say so to whoever asks. And after the last word of the one before,
+    /// who may have told others of it already.
     fn welcome(&mut self) {
+        if self.arrived.is_some() {
+            self.hear_out();
+        }
         if !self.units.values().any(Unit::has_untold_end)
             && let Some(stream) = self.arrived.take()
         {
@@ -195,8 +201,9 @@ impl Keeper {
         }
     }
 
-    fn hear(&mut self) {
-        let Some(line) = &mut self.line else { return };
+    /// Takes in some of what the supervisor says; whether there may be more.
+    fn hear(&mut self) -> bool {
+        let Some(line) = &mut self.line else { return false };
         let heard = line.hear();
         for message in heard.messages {
             match message {
@@ -207,6 +214,12 @@ impl Keeper {
         if heard.ended {
             self.hang_up();
         }
+        !heard.nothing
+    }
+
+    /// Takes in all that the supervisor has said so far.
+    pub(super) fn hear_out(&mut self) {
+        while self.hear() {}
     }
 
     pub(super) fn hang_up(&mut self) {
