@@ -160,6 +160,9 @@ fn play(history: &History, world: &mut World) {
             _ => None,
         };
         let planned = world.core.plan(&command, world.now);
+        if planned.is_ok() {
+            checker.wishes.hear(&command, world.core.stack());
+        }
         let op = world.ask(command);
         let refused = world.settled.get(&op).is_some_and(|outcomes| outcomes[0].refused.is_some());
         assert_eq!(planned.is_err(), refused, "the plan of {act:?}");
@@ -179,7 +182,9 @@ fn play(history: &History, world: &mut World) {
     pass(world, &mut checker, Duration::from_secs(20));
     checker.windows_are_held_by_runs(world);
     checker.call_off(world, world.next_request(), &[]);
-    open.insert(world.ask(Command::Down { names: vec![] }));
+    let down = Command::Down { names: vec![] };
+    checker.wishes.hear(&down, world.core.stack());
+    open.insert(world.ask(down));
     checker.observe(world);
     pass(world, &mut checker, Duration::from_secs(3600));
     every_op_settles_exactly_once(world, &open);
