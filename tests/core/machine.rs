@@ -32,10 +32,11 @@ fn one_live_generation(world: &World) {
 fn nothing_happens_when_idle(world: &mut World) {
     if world.core.deadline().is_none_or(|at| at > world.now) {
         let (seen, settled) = (world.seen.len(), world.settled.len());
-        let before = world.core.note();
+        // A whole note is a quarter of the work of a history: now and then is often enough.
+        let before = world.history.len().is_multiple_of(8).then(|| world.core.note());
         world.tell(Input::Timer);
         assert_eq!((world.seen.len(), world.settled.len()), (seen, settled), "a timer too early");
-        assert_eq!(world.core.note(), before);
+        assert!(before.is_none_or(|before| world.core.note() == before), "a timer too early");
     }
 }
 
