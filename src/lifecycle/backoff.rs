@@ -9,6 +9,9 @@ use crate::{
     model::{Restart, time},
 };
 
+/// How the end of one that had not been ready is said to be so.
+pub(super) const BEFORE_READY: &str = " before it was ready";
+
 /// The tries of one service. Pure: the jitter comes from a generator within.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tries {
@@ -76,13 +79,16 @@ impl Tries {
         Verdict::Again { delay: self.pause(policy), attempt }
     }
 
-    /// `6 times exit 1 within 8.0s`.
+    /// `6 times exit 1 within 8.0s`, `6 times exit 1 within 8.0s, before it was ready`.
     fn sentence(&self, last: &str, now: Tick) -> String {
         let Some(first) = self.at.first() else { return last.to_owned() };
         let times = self.at.len() + 1;
         let within = time::elapsed(now.since(*first));
         if self.signature.as_deref() == Some(last) {
-            format!("{times} times {last} within {within}")
+            match last.strip_suffix(BEFORE_READY) {
+                Some(end) => format!("{times} times {end} within {within},{BEFORE_READY}"),
+                None => format!("{times} times {last} within {within}"),
+            }
         } else {
             format!("{times} failures within {within}, the last: {last}")
         }
@@ -140,6 +146,13 @@ mod tests {
         }
         let enough = tries.failed("exit 1", true, &policy, at(9));
         assert_eq!(enough, Verdict::Enough("3 times exit 1 within 8.0s".into()));
+        let mut early = Tries::new(7);
+        let signature = format!("exit 3{BEFORE_READY}");
+        for second in [1, 2] {
+            let _ = early.failed(&signature, false, &policy, at(second));
+        }
+        let sentence = "3 times exit 3 within 8.0s, before it was ready".to_owned();
+        assert_eq!(early.failed(&signature, false, &policy, at(9)), Verdict::Enough(sentence));
         let enough = tries.failed("SIGSEGV", true, &policy, at(9));
         assert_eq!(enough, Verdict::Enough("3 failures within 8.0s, the last: SIGSEGV".into()));
     }

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Hook, Life, Phase, Step, backoff::Verdict, millis};
+use super::{
+    Hook, Life, Phase, Step,
+    backoff::{BEFORE_READY, Verdict},
+    millis,
+};
 use crate::{
     event::{Cause, Event},
     model::{Exit, RestartWhen},
@@ -108,7 +112,7 @@ impl Life {
     /// An end before it was ready is named as one.
     fn reason_of(&self, ending: &Ending) -> String {
         match ending {
-            Ending::Exit(exit) if self.ready_at.is_none() => format!("{exit} before it was ready"),
+            Ending::Exit(exit) if self.ready_at.is_none() => format!("{exit}{BEFORE_READY}"),
             Ending::Exit(_)
             | Ending::Start(_)
             | Ending::Unhealthy(_)

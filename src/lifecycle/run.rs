@@ -309,7 +309,7 @@ impl Run {
             self.publish(Event::Done { after_ms }, step);
             return;
         };
-        if self.retried < step.task.retries && !self.cancelled {
+        if self.retried < step.task.retries && !self.cancelled && !step.called_off {
             self.retried += 1;
             self.begin_generation(step);
             self.spawn(step);

@@ -108,6 +108,8 @@ pub enum RunPhase {
 pub struct TaskStep<'a> {
     /// The definition in force.
     pub task: &'a Task,
+    /// Whether there is to be no further try: nobody wants it any more.
+    pub called_off: bool,
     /// The time.
     pub now: Tick,
     /// What is to be done, in this order.

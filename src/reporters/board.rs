@@ -12,7 +12,7 @@ use super::steps::{StepState, Steps};
 use crate::{
     event::{Event, Record},
     model::{Exit, Signal, Stack},
-    status::Status,
+    status::{ServiceState, Status},
 };
 
 /// What the command that is watched is about: it decides which states are an end.
@@ -154,6 +154,28 @@ impl Board {
             if self.row(&row.name).is_none() {
                 row.declared = false;
                 self.add(row);
+            }
+        }
+    }
+
+    /// Shows what was on its way before, of which no record comes that says so.
+    pub fn join(&mut self, status: &Status) {
+        for service in &status.services {
+            let what = match service.state {
+                ServiceState::Starting => Move::Starting,
+                ServiceState::Stopping => Move::Stopping,
+                ServiceState::Unhealthy => {
+                    Move::Unhealthy(service.reason.clone().unwrap_or_default())
+                }
+                ServiceState::Idle
+                | ServiceState::Waiting
+                | ServiceState::Ready
+                | ServiceState::Backoff
+                | ServiceState::Exited
+                | ServiceState::Failed => continue,
+            };
+            if let (Some(place), Some(since)) = (self.places.get(&service.name), service.since) {
+                self.rows[*place].go(what, since);
             }
         }
     }

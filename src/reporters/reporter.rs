@@ -126,7 +126,7 @@ impl Reporter {
         match (change, &self.view) {
             (Change::Notice { name, text }, _) => {
                 let name = name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
-                vec![format!("{} {name}{text}", self.theme.symbol(Symbol::Warn))]
+                view::notice(&format!("{name}{text}"), columns, self.theme)
             }
             (Change::Moved(index), View::Lines) => vec![super::lines::moving(
                 &self.board.rows[*index],

@@ -117,6 +117,8 @@ fn total(board: &Board, hidden: usize, frame: &Frame) -> String {
     let steps = board.moving().find_map(|(row, _)| row.steps.running().filter(|_| row.expanded));
     let mut facts = vec![match steps {
         Some(step) => format!("step {step}"),
+        // A `wait` for what has not moved yet.
+        None if count.all == 0 => "waiting".to_owned(),
         None => format!("{} of {} {word}", count.good, count.all),
     }];
     if count.bad > 0 {
@@ -130,6 +132,20 @@ fn total(board: &Board, hidden: usize, frame: &Frame) -> String {
     let text = theme.paint(Tone::Faint, facts.join(&separator));
     let line = format!("{} {text}", theme.spinner(frame.step));
     theme.fit(&line, size.columns).into_owned()
+}
+
+/// The lines of something that a person should know. Broken, not cut, and never wider than the
+/// terminal: the live lines below would be drawn over from a wrong row.
+pub fn notice(text: &str, columns: Option<usize>, theme: Theme) -> Vec<String> {
+    let symbol = theme.symbol(Symbol::Warn);
+    let Some(columns) = columns else { return vec![format!("{symbol} {text}")] };
+    let parts = wrap(text, columns.saturating_sub(2)).into_iter().enumerate();
+    parts
+        .map(|(number, part)| match number {
+            0 => format!("{symbol} {part}"),
+            _ => format!("  {part}"),
+        })
+        .collect()
 }
 
 /// The lines that stay: how a row ended up, and what is known about a failure. Without `columns`

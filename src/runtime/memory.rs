@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::{Internal, owner, world::World};
 use crate::{
-    event::{Cause, Event},
     keeper::protocol::UnitId,
     lifecycle,
     model::{Exit, Signal},
@@ -37,8 +36,8 @@ impl World {
     }
 
     /// Finds out whether the kernel has ended a service because memory ran out. Its cgroup tells
-    /// for certain, and so does the kernel's log; without both there is only the count of all
-    /// such kills.
+    /// for certain, and so does the kernel's log. Where neither may be read nothing is said: the
+    /// count of all such kills on the machine proves nothing about this one.
     pub(super) fn note_oom(&mut self, unit: &UnitId, exit: Exit, by_cgroup: bool) {
         let kills = platform::oom_kills();
         let more = kills > std::mem::replace(&mut self.oom_kills, kills);
@@ -48,17 +47,10 @@ impl World {
             return;
         }
         let main = self.units.get(unit).map(|unit| unit.owner.main);
-        let proved = by_cgroup || main.and_then(platform::oom_killed) == Some(true);
-        let UnitId { name, generation } = unit.clone();
-        if proved {
+        if by_cgroup || main.and_then(platform::oom_killed) == Some(true) {
+            let UnitId { name, generation } = unit.clone();
             let input = lifecycle::Input::OutOfMemory;
             self.feed(Input::Unit { name, generation, input });
-        } else {
-            let text = format!(
-                "the machine ran out of memory, and the kernel killed a process just now: most \
-                 likely this one ({name})"
-            );
-            self.publish(Some(&name), Some(generation), Event::Notice { text }, Cause::Memory);
         }
     }
 

@@ -229,8 +229,9 @@ impl Supervisor {
                     unit.life.resume(&mut Step { service, now, effects: &mut effects });
                 }
                 Unit::Task(unit) => {
-                    let task = &unit.now;
-                    unit.run.resume(&mut TaskStep { task, now, effects: &mut effects });
+                    let (task, called_off) = (&unit.now, node.is_going_down());
+                    let effects = &mut effects;
+                    unit.run.resume(&mut TaskStep { task, called_off, now, effects });
                 }
             }
             for (generation, effect) in effects {
@@ -361,10 +362,13 @@ impl Supervisor {
         step: impl FnOnce(&mut Run, &mut TaskStep<'_>),
     ) {
         let node = &mut self.nodes[id];
+        // Its end may have to wait for that of its dependents; another try of it does not.
+        let called_off = node.is_going_down();
         let Unit::Task(unit) = &mut node.unit else { return };
         let mut effects = lifecycle::Effects::new();
         let ran = unit.run.is_live();
-        let mut context = TaskStep { task: &unit.now, now: self.now, effects: &mut effects };
+        let (task, now) = (&unit.now, self.now);
+        let mut context = TaskStep { task, called_off, now, effects: &mut effects };
         step(&mut unit.run, &mut context);
         let over = ran && !unit.run.is_live();
         for (generation, effect) in effects {

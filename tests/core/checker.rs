@@ -12,7 +12,10 @@ use stackrun::{
     status::{ServiceState, TaskState},
 };
 
-use crate::world::{Seen, World};
+use crate::{
+    wishes::Wishes,
+    world::{Seen, World},
+};
 
 /// The longest a stop of one of the random services may take: the command's grace, the signal's,
 /// the kill's, the ports', cleanup, after-stop.
@@ -46,6 +49,8 @@ pub(crate) struct Checker {
     stuck: BTreeSet<String>,
     pub(crate) backoffs: BTreeMap<String, Vec<Tick>>,
     downs: BTreeSet<String>,
+    /// What has been asked for.
+    pub(crate) wishes: Wishes,
     /// The last `down` that each name was in.
     called_off: BTreeMap<String, u64>,
     /// The tasks whose process runs, with what their windows hold down.
@@ -75,6 +80,7 @@ impl Checker {
             stuck: BTreeSet::new(),
             backoffs: BTreeMap::new(),
             downs: BTreeSet::new(),
+            wishes: Wishes::default(),
             called_off: BTreeMap::new(),
             windows: BTreeMap::new(),
             stopped_for: BTreeMap::new(),
@@ -108,7 +114,6 @@ impl Checker {
         };
         let number = request_of(&Cause::Command { command: request.clone(), pid: 1 });
         for name in ids.into_iter().map(|id| graph.name(id).to_owned()) {
-            self.stopped_for.remove(&name);
             self.called_off.insert(name, number.expect("a number"));
         }
         self.downs.insert(request);
@@ -174,7 +179,7 @@ impl Checker {
     }
 
     /// Who says that a task holds it down is held by one that has not ended; and who was stopped
-    /// for a window is wanted again once that is closed.
+    /// for a window and is still wanted comes back once that is closed.
     pub(crate) fn windows_are_held_by_runs(&mut self, world: &World) {
         let tasks = world.core.tasks(world.now);
         let on_its_way = |task: &str| {
@@ -182,7 +187,8 @@ impl Checker {
             tasks.iter().any(|view| view.name == task && states.contains(&view.state))
         };
         let stack = world.core.stack();
-        self.stopped_for.retain(|name, _| stack.service(name).is_some());
+        // A `down` lets go of what it names, and of what nothing else that was asked for needs.
+        self.stopped_for.retain(|name, _| self.wishes.want(name, stack));
         for view in world.core.services(world.now) {
             let reason = view.reason.as_deref().unwrap_or_default();
             if let Some(task) = reason.strip_prefix("held by task ") {

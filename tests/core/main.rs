@@ -9,4 +9,5 @@ mod scenarios;
 mod shapes;
 mod tasks;
 mod telling;
+mod wishes;
 mod world;

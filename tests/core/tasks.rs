@@ -5,13 +5,13 @@ use std::time::Duration;
 use stackrun::{
     event::{Cause, Event},
     lifecycle::{Input as Told, StepNews},
-    model::{Exit, Step, StepCommand, Task},
+    model::{Exit, Need, NeedUntil, Service, Step, StepCommand, Task},
     status::{ServiceState, TaskState},
     supervisor::{How, Input, OpId, Refusal},
 };
 
 use crate::{
-    scenarios::{SECOND, program, ready_world, run, service, stack, task},
+    scenarios::{SECOND, down, program, ready_world, run, service, stack, task, up},
     world::{Script, World},
 };
 
@@ -79,6 +79,28 @@ fn a_window_that_cannot_be_emptied_fails_the_run_and_lets_go() {
     assert!(!world.order(|event| matches!(event, Event::Running { .. })).contains(&"restore"));
     world.pass(2 * hour);
     assert_eq!(world.state("api"), ServiceState::Ready, "it comes back once it can");
+}
+
+#[test]
+fn a_task_that_was_called_off_is_not_tried_again() {
+    let start = Need { until: NeedUntil::Started, ..Need::new("import") };
+    let api = Service { needs: vec![start], ..service("api", &[]) };
+    let import = Task { retries: 3, ..task("import", &[]) };
+    let mut world = World::new(stack(vec![api], vec![import]));
+    let failing = Script { exits: Some((5 * SECOND, Exit::Code(1))), ..Script::default() };
+    world.scripts.insert("import".into(), failing);
+    // Its end has to wait for that of what needs it.
+    let slow = Script { ends: Some(8 * SECOND), ..Script::default() };
+    world.scripts.insert("api".into(), slow);
+    let stack = world.core.stack().clone();
+    world.ask(up(&stack, &[]));
+    world.pass(2 * SECOND);
+    assert_eq!(world.state("api"), ServiceState::Ready);
+    world.ask(down(&[]));
+    world.pass(60 * SECOND);
+    let starts = world.order(|event| *event == Event::Starting);
+    assert_eq!(starts, ["import", "api"], "once");
+    assert_eq!(world.state("api"), ServiceState::Idle);
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn a_crash_loop_ends_with_a_reason() {
     stack
         .run("status")
         .exits(3)
-        .says("4 times exit 7 before it was ready within")
+        .says("4 times exit 7 within")
         .says("last line: cannot open the door");
     let why = stack.run("why a").exits(0);
     why.says("4 times exit 7").says("cannot open the door").says("stackrun restart a");

@@ -72,7 +72,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         State::Done => (Until::Done, Goal::Up),
         State::Down => (Until::Down, Goal::Down),
     };
-    let board = Board::of_status(&status_of(&mut client)?, goal);
+    let now = status_of(&mut client)?;
+    let mut board = Board::of_status(&now, goal);
+    board.join(&now);
     let mut reporter = context.reporter(board, caller::now());
     let doing = Doing::new(Command::Wait { names: args.names.clone(), until }, args.timeout);
     match doing.carry_out(&mut client, &mut reporter) {
