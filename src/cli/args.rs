@@ -112,34 +112,6 @@ pub(super) enum Verb {
     Schema(schema::Args),
     Fmt(fmt::Args),
     Completions(completions::Args),
-    /// The parent of every service (stackrun starts it itself)
-    #[command(hide = true)]
-    Keeper(KeeperRole),
-    /// The one that decides (the keeper starts it)
-    #[command(hide = true)]
-    Supervisor(Role),
-    /// The steps of a task (the keeper starts it)
-    #[command(hide = true)]
-    Step,
-}
-
-/// What the keeper is told.
-#[derive(Debug, clap::Args)]
-pub(super) struct KeeperRole {
-    /// The stack's folder
-    #[arg(long)]
-    pub(super) dir: PathBuf,
-    /// The descriptors that the program before left open
-    #[arg(long)]
-    pub(super) resume: Option<crate::keeper::Resume>,
-}
-
-/// What a hidden role is told.
-#[derive(Debug, clap::Args)]
-pub(super) struct Role {
-    /// The stack's folder
-    #[arg(long)]
-    pub(super) dir: PathBuf,
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    ffi::OsString,
     io,
     os::unix::net::UnixStream,
+    path::PathBuf,
     sync::{Arc, atomic::AtomicBool, mpsc::Receiver},
     time::Duration,
 };
@@ -19,6 +21,7 @@ use super::{
     logs::{Logs, Tell},
     look::Looks,
     protocol::{FromKeeper, PROTOCOL, Papers, UnitId},
+    start::Environment,
     terminal::Terminal,
     unit::Unit,
     upgrade::Estate,
@@ -42,6 +45,9 @@ const ORPHANS: Duration = Duration::from_millis(20);
 /// Words for people are kept for a supervisor that is away, up to this many.
 const UNHEARD: usize = 100;
 
+/// The numbers of rotated logs, rising, by the name of the log's file.
+type Rotated = BTreeMap<OsString, Vec<u64>>;
+
 /// The state of a keeper.
 pub(super) struct Keeper {
     pub(super) places: Places,
@@ -61,6 +67,10 @@ pub(super) struct Keeper {
     pub(super) finishing: Arc<AtomicBool>,
     /// What the supervisor gave to keep.
     pub(super) papers: Papers,
+    /// What the starts that it asks for have in common.
+    pub(super) environment: Environment,
+    /// The rotated logs of each folder that something was started for in this turn.
+    pub(super) rotated: HashMap<PathBuf, Rotated>,
     pub(super) units: BTreeMap<UnitId, Unit>,
     /// Whose word a token means.
     pub(super) notifies: HashMap<u64, UnitId>,
@@ -112,6 +122,8 @@ impl Keeper {
             finishing: parts.finishing,
             line: None,
             papers: Papers::new(),
+            environment: Environment::default(),
+            rotated: HashMap::new(),
             units: BTreeMap::new(),
             notifies: HashMap::new(),
             tokens: HashMap::new(),
@@ -328,6 +340,7 @@ impl Keeper {
             return;
         }
         self.line = Some(line);
+        self.environment = Environment::default();
         self.tell(FromKeeper::Hello {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -382,6 +395,7 @@ impl Keeper {
     }
 
     pub(super) fn send(&mut self) {
+        self.rotated.clear();
         self.record();
         if let Some(line) = &mut self.line {
             let unsent = line.flush();
