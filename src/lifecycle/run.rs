@@ -215,6 +215,15 @@ impl Run {
         }
     }
 
+    /// Its last run is found to be this one; that it goes on is told next, as of any run.
+    pub fn find(&mut self, generation: u64, runs: bool, now: Tick) {
+        self.generation = generation;
+        self.began = now;
+        if runs {
+            self.enter(RunPhase::Spawn, now);
+        }
+    }
+
     /// A new run, or a new try of it.
     fn begin_generation(&mut self, step: &mut TaskStep<'_>) {
         self.generation += 1;

@@ -364,6 +364,15 @@ impl Life {
         }
     }
 
+    /// Its last start is found to be this one; that it runs is told next, as of any start.
+    pub fn find(&mut self, generation: u64, runs: bool, now: Tick) {
+        self.generation = generation;
+        self.began = now;
+        if runs {
+            self.enter(Phase::Starting(StartStage::Spawn), now);
+        }
+    }
+
     pub(super) fn enter(&mut self, phase: Phase, now: Tick) {
         let before = self.state();
         self.phase = phase;

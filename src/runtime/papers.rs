@@ -57,7 +57,8 @@ struct Applied {
 pub(super) struct Left {
     pub(super) stack: Stack,
     pub(super) env: BTreeMap<String, String>,
-    pub(super) note: String,
+    /// Unless there was none, or it could not be understood.
+    pub(super) note: serde_json::Result<String>,
 }
 
 impl Desk {
@@ -66,13 +67,10 @@ impl Desk {
         self.stack_is_new = true;
     }
 
-    /// Takes the papers of the supervisor before; `None` if there was none.
+    /// Takes the papers of the supervisor before; `None` if there is no stack among them.
     pub(super) fn take_over(&mut self, papers: &Papers) -> Result<Option<Left>, serde_json::Error> {
         let text = |paper| papers.get(&paper).map_or("", String::as_str);
-        let (Some(stack), Some(note)) = (papers.get(&Paper::Stack), papers.get(&Paper::Note))
-        else {
-            return Ok(None);
-        };
+        let Some(stack) = papers.get(&Paper::Stack) else { return Ok(None) };
         self.stack = Some(platform::fnv1a(stack.as_bytes()));
         let secrets: Secrets = serde_json::from_str(text(Paper::Secrets)).unwrap_or_default();
         let Applied { stack, mut env, .. } = if stack.contains(SECRET) {
@@ -87,7 +85,7 @@ impl Desk {
                 env.insert(key.to_owned(), text.to_owned());
             }
         }
-        let note = with_secrets(note, &secrets)?;
+        let note = with_secrets(text(Paper::Note), &secrets);
         (self.secrets_of_note, self.secrets_of_stack) =
             secrets.into_iter().partition(|(place, _)| place.starts_with("note/"));
         Ok(Some(Left { stack, env, note }))
@@ -147,6 +145,10 @@ impl World {
     /// What is new on the desk, for the keeper to keep. The secrets come first: without them the
     /// others are not whole.
     pub(super) fn papers(&mut self) -> Vec<ToKeeper> {
+        // What could not be understood is kept for one who can.
+        if self.lost {
+            return Vec::new();
+        }
         let stack = std::mem::take(&mut self.desk.stack_is_new).then(|| self.paper_of_stack());
         let note = self.paper_of_note();
         let secrets = self.desk.paper_of_secrets();

@@ -16,7 +16,7 @@ use crate::{
     },
     event::{Cause, Record},
     keeper::protocol::ToKeeper,
-    model::Signal,
+    model::{Signal, Stack},
     platform,
     supervisor::{Command, Input, OpId, Outcome},
 };
@@ -148,6 +148,10 @@ impl World {
         if foreground {
             self.shut_down();
         }
+        // Whoever had it started only to ask has the answer.
+        if !self.used && self.clients.connections.is_empty() {
+            self.finish();
+        }
     }
 
     fn asked(&mut self, connection: ConnectionId, ask: Ask) {
@@ -233,6 +237,9 @@ impl World {
         cause: Cause,
     ) {
         let id = self.next_op();
+        if let Some(stack) = stack_of(&command).filter(|_| self.lost) {
+            self.take_on(stack);
+        }
         // What would be refused must not change the environment or the ports either.
         if let Err(refusal) = self.core.plan(&command, platform::now()) {
             self.clients.ops.insert(id, op);
@@ -241,12 +248,7 @@ impl World {
             self.used = true;
             return;
         }
-        let stack = match &command {
-            Command::Up { stack, .. } | Command::Run { stack, .. } => Some(stack),
-            Command::Restart { stack, .. } => stack.as_ref(),
-            Command::Down { .. } | Command::Wait { .. } => None,
-        };
-        if let Some(stack) = stack {
+        if let Some(stack) = stack_of(&command) {
             let live = self.live_services();
             self.ports.adopt(stack, |name| live.iter().any(|live| live == name));
             if let Some(env) = env {
@@ -358,5 +360,14 @@ impl World {
             // A client that does not read its answer must not keep the stack.
             let _ = tokio::time::timeout(patience, connection.outbox.drained()).await;
         }
+    }
+}
+
+/// The stack as whoever asks has read it.
+fn stack_of(command: &Command) -> Option<&Stack> {
+    match command {
+        Command::Up { stack, .. } | Command::Run { stack, .. } => Some(stack),
+        Command::Restart { stack, .. } => stack.as_deref(),
+        Command::Down { .. } | Command::Wait { .. } => None,
     }
 }

@@ -8,39 +8,40 @@ use super::world::World;
 use crate::{
     event::{Cause, Event},
     keeper::protocol::{FromKeeper, Paper, Papers, UnitId, UnitReport},
+    lifecycle,
+    model::Stack,
     platform,
-    supervisor::Supervisor,
+    supervisor::{Found, Input, Supervisor},
 };
 
 /// How long the keeper may take to tell of an end that it has found.
 const HEARING: Duration = Duration::from_millis(500);
 
+/// What became of what the supervisor before knew.
+enum Restored {
+    /// There was none.
+    Nothing,
+    /// All of it is known.
+    Whole,
+    /// The stack is known, what runs of it was found, and the rest is lost: why.
+    Found(String),
+    /// Not even the stack is known: why.
+    Lost(String),
+}
+
 impl World {
     /// Takes up where the supervisor before left off, if there was one.
     pub(super) fn take_over(&mut self, units: Vec<UnitReport>, papers: &Papers) {
         let now = platform::now();
-        let kept: Vec<Paper> = papers.keys().copied().collect();
-        let restored = self.restore(papers);
+        let restored = self.restore(papers, &units);
         let event = Event::SupervisorStarted {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
-            took_over: matches!(restored, Ok(true)),
+            took_over: matches!(restored, Restored::Whole),
         };
         self.publish(None, None, event, Cause::Supervisor);
-        let lost = match restored {
-            Ok(false) if !units.is_empty() => Some(format!("of its papers there are {kept:?}")),
-            Ok(_) => None,
-            Err(error) => Some(error.to_string()),
-        };
-        self.lost = lost.is_some();
-        if let Some(why) = lost {
-            let text = format!(
-                "what the last supervisor knew is lost ({why}); its services live on, and \
-                 `stackrun down` stops them"
-            );
-            let event = Event::Notice { text };
-            self.publish(None, None, event, Cause::Supervisor);
-            self.used = true;
+        if let Some(text) = self.tell_lost(&restored, units.iter().any(|unit| !unit.gone)) {
+            self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
         }
         for report in &units {
             self.remember(&report.unit, report.pid, report.log, report.started);
@@ -78,18 +79,62 @@ impl World {
         }
     }
 
-    /// Takes up the stack last applied, and everything else from the papers; whether there was
-    /// anything.
-    fn restore(&mut self, papers: &Papers) -> Result<bool, serde_json::Error> {
-        let Some(left) = self.desk.take_over(papers)? else { return Ok(false) };
+    /// Takes up the stack last applied, and everything else from the papers.
+    fn restore(&mut self, papers: &Papers, units: &[UnitReport]) -> Restored {
+        let kept: Vec<Paper> = papers.keys().copied().collect();
+        let left = match self.desk.take_over(papers) {
+            Ok(Some(left)) => left,
+            Ok(None) if units.is_empty() => return Restored::Nothing,
+            Ok(None) => return Restored::Lost(format!("of its papers there are {kept:?}")),
+            Err(error) => return Restored::Lost(error.to_string()),
+        };
         self.ports.adopt(&left.stack, |_| true);
-        self.core = Supervisor::restore(left.stack, &left.note)?;
+        let core = left.note.and_then(|note| Supervisor::restore(left.stack.clone(), &note));
+        let (core, restored) = match core {
+            Ok(core) => (core, Restored::Whole),
+            Err(error) => {
+                let found = units.iter().map(|unit| (&unit.unit, !unit.gone));
+                (found_core(left.stack, found), Restored::Found(error.to_string()))
+            }
+        };
+        self.core = core;
         self.caller = left.env;
         self.used = true;
         self.watch();
         self.watch_memory();
         self.adopt_schedules();
-        Ok(true)
+        restored
+    }
+
+    /// Draws the conclusions of a loss; what there is to say about it.
+    fn tell_lost(&mut self, restored: &Restored, lives: bool) -> Option<String> {
+        let (Restored::Found(why) | Restored::Lost(why)) = restored else { return None };
+        let is_found = matches!(restored, Restored::Found(_));
+        let so = match (lives, is_found) {
+            (false, _) => "nothing runs; `stackrun up` starts it again",
+            (true, true) => "what runs goes on, and `stackrun up` starts what does not",
+            (true, false) => {
+                "its services live on, `stackrun up` takes them on, and `stackrun down` stops them"
+            }
+        };
+        self.lost = lives && !is_found;
+        // Where nothing is left, whoever comes next begins anew.
+        self.used = lives;
+        Some(format!("what the last supervisor knew is lost ({why}): {so}"))
+    }
+
+    /// Takes on what runs by this stack, where the one that it was started by is lost.
+    pub(super) fn take_on(&mut self, stack: &Stack) {
+        self.lost = false;
+        self.core = found_core(stack.clone(), self.units.keys().map(|unit| (unit, true)));
+        self.desk.applied();
+        let units = self.units.iter();
+        let units: Vec<_> = units.map(|(unit, known)| (unit.clone(), known.owner.main)).collect();
+        for (unit, pid) in units.into_iter().filter(|(unit, _)| !unit.name.contains(':')) {
+            let UnitId { name, generation } = unit;
+            let input = lifecycle::Input::Spawned { pid };
+            self.feed(Input::Unit { name, generation, input });
+        }
     }
 
     /// What became of a process tree while nobody was there to be told.
@@ -113,4 +158,19 @@ impl World {
             self.keeper_says(FromKeeper::Gone { unit, swept: 0 });
         }
     }
+}
+
+/// A core that knows of what runs only that it does; each may run or not.
+fn found_core<'a>(stack: Stack, units: impl Iterator<Item = (&'a UnitId, bool)>) -> Supervisor {
+    let found = units.map(|(unit, lives)| {
+        let UnitId { name, generation } = unit.clone();
+        match name.split_once(':') {
+            // A hook tells of the start that it belongs to, not that this has a process.
+            Some((of, _)) => Found { name: of.to_owned(), generation, runs: false },
+            None => Found { name, generation, runs: lives },
+        }
+    });
+    let mut found: Vec<Found> = found.collect();
+    found.sort_by_key(|found| (found.generation, found.runs));
+    Supervisor::find(stack, u64::from(std::process::id()), found, platform::now())
 }

@@ -12,6 +12,7 @@ mod adopt;
 pub mod command;
 mod explain;
 mod foresee;
+mod found;
 mod intent;
 mod names;
 mod needs;
@@ -29,6 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use command::{Command, How, OpId, Outcome, Refusal, Settled, Until};
+pub use found::Found;
 pub use note::NoteNews;
 pub use view::{ServiceView, TaskView};
 pub use why::{Why, WhyLink};

@@ -127,6 +127,9 @@ pub(super) struct Order {
     pub cause: Cause,
 }
 
+/// In the place of the request of a run that was found.
+pub(super) const FOUND: OpId = OpId(0);
+
 impl Node {
     pub(super) fn service(service: Arc<Service>, seed: u64) -> Self {
         // Services that fail together must not share their jitter.
@@ -249,14 +252,16 @@ impl Orders {
     /// Has a request take the place of one that was made before by the same command; whether
     /// there is one.
     pub(super) fn rejoin(&mut self, op: OpId, cause: &Cause) -> bool {
+        // Whose run was found nobody knows but who asks for it.
         let mut orders = self.current.iter_mut().chain(&mut self.queue);
-        if let Some(order) = orders.find(|order| order.cause == *cause) {
-            order.op = op;
+        if let Some(order) = orders.find(|order| order.cause == *cause || order.op == FOUND) {
+            *order = Order { op, cause: cause.clone(), ..order.clone() };
             return true;
         }
-        let ended = self.ended.as_ref() == Some(cause);
+        let ended = self.ended.as_ref() == Some(cause) || self.finished == Some(FOUND);
         if ended {
             self.finished = Some(op);
+            self.ended = Some(cause.clone());
         }
         ended
     }

@@ -14,10 +14,20 @@ mod writes;
 
 use std::env;
 
+use crate::support::Stack;
+
 /// How many rounds.
 fn rounds(default: u64) -> u64 {
     let told = env::var("STACKRUN_ROUNDS").ok();
     told.map_or(default, |rounds| rounds.parse().expect("STACKRUN_ROUNDS is a number"))
+}
+
+/// No supervisor was without the note of the one before.
+#[track_caller]
+fn nothing_was_forgotten(stack: &Stack) {
+    let events = stack.run("events").exits(0).out;
+    let lost = events.lines().find(|line| line.contains("knew is lost"));
+    assert_eq!(lost, None);
 }
 
 /// Chance that can be had again (xorshift64*).

@@ -1,5 +1,8 @@
 //! Keeper and supervisor are killed; what they held goes on and is held again.
 
+use std::fs;
+
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{Process, Stack, alive, eventually, wait_for};
@@ -137,4 +140,100 @@ fn a_start_that_the_death_of_both_interrupts_is_made_once() {
     stack.reaches("b", "ready");
     assert_eq!(stack.read("a.starts"), ".");
     assert_eq!(stack.read("a.lock.violations") + &stack.read("b.lock.violations"), "");
+}
+
+/// Kills both, and has the journal say something else before anybody comes.
+fn forge_the_journal(stack: &Stack, from: &str, to: &str) {
+    let (supervisor, keeper) = (stack.supervisor(), keeper(stack));
+    supervisor.signal(Signal::STOP);
+    keeper.kill();
+    supervisor.kill();
+    eventually("the end of both", || !keeper.lives() && !supervisor.lives());
+    let path = stack.places().units();
+    let journal = fs::read_to_string(&path).expect("a journal");
+    assert!(journal.contains(from), "no {from} in it");
+    fs::write(&path, journal.replace(from, to)).expect("a journal");
+}
+
+const LONELY: &str = r#"
+    service "db"    { run "@testbed lock db.lock listen {{port}}"; port @0 }
+    service "api"   { needs "db"; run "@testbed lock api.lock counted api.starts" }
+    service "other" { run "@testbed lock other.lock counted other.starts" }
+    task "slow" {
+        without "other"
+        shell "touch slow.began; while ! test -e go; do sleep 0.02; done; echo x >> slow.ran"
+    }
+"#;
+
+#[test]
+fn what_runs_is_found_again_where_the_note_cannot_be_read() {
+    let stack = Stack::new(LONELY);
+    stack.up();
+    stack.run("restart api").exits(0);
+    stack.run("down other").exits(0);
+    let before = ["db", "api"].map(|name| stack.pid(name));
+    let run = stack.start("run slow");
+    eventually("the run", || stack.path("slow.began").exists());
+    forge_the_journal(&stack, r#"{\"format\":"#, r#"{\"format\":9"#);
+    for name in ["db", "api"] {
+        stack.reaches(name, "ready");
+    }
+    // The next one knows all of it.
+    stack.supervisor().kill();
+    assert_eq!(["db", "api"].map(|name| stack.pid(name)), before);
+    assert_eq!(stack.node("api")["generation"], 2);
+    assert_eq!((&*stack.state("slow"), &*stack.state("other")), ("running", "idle"));
+    let events = stack.run("events").exits(0).out;
+    assert!(events.contains("what runs goes on"), "{events}");
+    stack.put("go", "");
+    // How it ended may be unknown; that it ran once is not.
+    let _ = run.ends();
+    eventually("its end", || matches!(&*stack.state("slow"), "done" | "failed"));
+    assert_eq!(stack.read("slow.ran"), "x\n");
+    stack.up();
+    stack.run("restart api").exits(0);
+    for name in ["db", "api", "other"] {
+        assert_eq!(stack.state(name), "ready");
+        assert_eq!(stack.read(&format!("{name}.lock.violations")), "", "{name}");
+    }
+    stack.down();
+}
+
+#[test]
+fn what_runs_is_nobody_elses_where_not_even_the_stack_is_known() {
+    let stack = Stack::new(LONELY);
+    stack.up();
+    let before = ["db", "api", "other"].map(|name| stack.pid(name));
+    forge_the_journal(&stack, r#"{"paper":["stack""#, r#"{"paper":["lost""#);
+    // Whoever comes, and comes again, ends nothing.
+    for _ in 0..2 {
+        stack.supervisor().kill();
+        assert!(before.iter().all(|pid| alive(*pid)), "somebody was stopped");
+    }
+    let events = stack.run("events").exits(0).out;
+    assert!(events.contains("its services live on"), "{events}");
+    stack.up();
+    assert_eq!(["db", "api", "other"].map(|name| stack.pid(name)), before, "they were taken on");
+    for name in ["db", "api", "other"] {
+        assert_eq!(stack.read(&format!("{name}.lock.violations")), "", "{name}");
+    }
+    stack.supervisor().kill();
+    assert_eq!(["db", "api", "other"].map(|name| stack.pid(name)), before);
+    stack.down();
+}
+
+#[test]
+fn nothing_is_said_to_live_where_nothing_does() {
+    let stack =
+        Stack::new(r#"service "a" { run "@testbed exit 3"; restart "always" delay="20s" }"#);
+    let mut up = stack.start("up");
+    stack.reaches("a", "backoff");
+    up.signal(Signal::KILL);
+    forge_the_journal(&stack, r#"{\"format\":"#, r#"{\"format\":9"#);
+    let _nothing_runs = stack.run("status");
+    // It was there for that question alone.
+    eventually("the end of both", || stack.left().is_empty());
+    let events = stack.run("events").exits(0).out;
+    assert!(events.contains("nothing runs"), "{events}");
+    assert!(!events.contains("live on"), "{events}");
 }

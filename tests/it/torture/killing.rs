@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 use crate::support::{Process, Stack, alive, eventually};
 
-use super::{Chance, rounds};
+use super::{Chance, nothing_was_forgotten, rounds};
 
 /// Every instance holds a lock that a second one would break.
 const STACK: &str = r#"
@@ -61,6 +61,7 @@ fn kills_at_random_moments_double_nothing_and_leave_nothing() {
         assert!(alive(stack.pid(name)), "{name}");
     }
     no_instance_was_doubled(&stack);
+    nothing_was_forgotten(&stack);
     stack.down();
 }
 

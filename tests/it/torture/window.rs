@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::support::{Process, Stack, eventually, have, wait_for};
 
-use super::{Chance, killing::supervisor_and_keeper, rounds};
+use super::{Chance, killing::supervisor_and_keeper, nothing_was_forgotten, rounds};
 
 const TABLES: [&str; 4] = ["users", "orders", "items", "notes"];
 
@@ -184,6 +184,7 @@ fn the_monkey_cannot_leave_servers_down_or_a_database_half_changed() {
         assert!(ran.code != 0 || is_new, "{ran:#?}");
         if is_new { complete += 1 } else { untouched += 1 }
     }
+    nothing_was_forgotten(&stack);
     println!("complete: {complete}, untouched: {untouched}");
     eventually("no half-written backup", || {
         let backups = std::fs::read_dir(stack.path("backups")).expect("backups").flatten();

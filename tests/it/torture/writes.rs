@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Process, Stack, Traced, eventually, may_trace};
 
-use super::{Chance, rounds};
+use super::{Chance, nothing_was_forgotten, rounds};
 
 /// The port has to be remembered, and every instance holds a lock that a second one would break.
 const STACK: &str = r#"
@@ -18,23 +18,33 @@ const STACK: &str = r#"
 const LINES: [&str; 7] =
     ["restart api", "restart", "down api", "up", "run made", "down db", "upgrade"];
 
-/// Runs a command while the victim is led from system call to system call, and killed at one.
-/// Returns how many edges were seen.
-fn killed_at(stack: &Stack, victim: &Process, edge: u64, line: &str) -> u64 {
+/// Runs a command while the victim is led from system call to system call, and killed at one;
+/// the other one right after it. Returns how many edges were seen.
+fn killed_at(
+    stack: &Stack,
+    victim: &Process,
+    edge: u64,
+    other: Option<&Process>,
+    line: &str,
+) -> u64 {
     let (held, is_held) = channel();
     thread::scope(|threads| {
         let tracer = threads.spawn(move || {
             let traced = Traced::seize(victim).expect("it may be traced");
             held.send(()).expect("somebody waits");
-            traced.kill_at(edge)
+            let seen = traced.kill_at(edge);
+            other.inspect(|other| other.kill());
+            seen
         });
         is_held.recv().expect("it is held");
         // It may have lost whom it asked: it must end, that is all.
         let ran = stack.start(line).ends();
         // That many edges there were not.
         victim.kill();
+        other.inspect(|other| other.kill());
         let seen = tracer.join().expect("the tracer");
-        println!("{line}, killed at {edge}, {seen} seen → {}", ran.code);
+        let both = if other.is_some() { " both" } else { "" };
+        println!("{line}, killed{both} at {edge}, {seen} seen → {}", ran.code);
         seen
     })
 }
@@ -72,8 +82,10 @@ fn a_death_between_any_two_system_calls_spoils_no_state() {
         let index = |number: u64| usize::try_from(number).expect("small");
         let known = &mut edges[index(victim)][index(line)];
         let edge = chance.below(*known + 1);
-        let victim = [&keeper, &supervisor][index(victim)];
-        let seen = killed_at(&stack, victim, edge, LINES[index(line)]);
+        let both = [&keeper, &supervisor];
+        let (victim, other) = (both[index(victim)], both[1 - index(victim)]);
+        let other = (chance.below(2) == 0).then_some(other);
+        let seen = killed_at(&stack, victim, edge, other, LINES[index(line)]);
         if seen < edge {
             *known = seen;
         } else {
@@ -91,6 +103,7 @@ fn a_death_between_any_two_system_calls_spoils_no_state() {
         stack.run("run made").exits(0);
         assert!(stack.read("made.txt").lines().all(|line| line == "x"));
     }
+    nothing_was_forgotten(&stack);
     stack.down();
     eventually("the end of all", || stack.left().is_empty());
 }

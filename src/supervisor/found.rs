@@ -1,0 +1,65 @@
+//! Going on where no note tells how far everything was: with what is found to run.
+
+use super::{
+    Supervisor,
+    intent::Root,
+    node::{FOUND, Order, Unit},
+};
+use crate::{
+    event::{Cause, Tick},
+    model::Stack,
+};
+
+/// Something of a stack that was started once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The name of the service or task.
+    pub name: String,
+    /// Which start of it.
+    pub generation: u64,
+    /// Whether its main process may still run.
+    pub runs: bool,
+}
+
+impl Supervisor {
+    /// A supervisor of a stack of which this much is found and nothing else is known. What runs
+    /// is wanted, by itself, and taken for just started: [`super::Input::Unit`] is to follow.
+    /// What does not run is not wanted; who had asked for it asks again.
+    pub fn find(stack: Stack, seed: u64, found: Vec<Found>, now: Tick) -> Self {
+        let mut this = Self::new(stack, seed);
+        let mut tasks = Vec::new();
+        for Found { name, generation, runs } in found {
+            let Some(id) = this.graph.id(&name) else {
+                let past = this.past.entry(name).or_default();
+                *past = generation.max(*past);
+                continue;
+            };
+            if generation < this.nodes[id].generation() {
+                continue;
+            }
+            match &mut this.nodes[id].unit {
+                Unit::Service(unit) => {
+                    unit.life.find(generation, runs, now);
+                    if runs {
+                        this.intent.add(&name, Root::Bare);
+                    }
+                }
+                Unit::Task(unit) => {
+                    unit.run.find(generation, runs, now);
+                    if runs {
+                        let cause = Cause::Supervisor;
+                        let order = Order { op: FOUND, args: Vec::new(), force: false, cause };
+                        unit.orders.current = Some(order);
+                        tasks.push(id);
+                    }
+                }
+            }
+        }
+        this.rebuild();
+        for id in tasks {
+            this.open_window(id);
+        }
+        this.changed.clear();
+        this
+    }
+}
