@@ -1,6 +1,12 @@
 //! What `up` costs over a bare loop: 200 independent `sleep`s, and 1,000, started by `stackrun up` and by
 //! nothing but spawns, in turn.
 //!
+//! Two moments end a start. *Returned*: the loop has made its last spawn, the command has exited.
+//! *Running*: every `sleep` sleeps. The second is the fair one. A spawn is over when its child
+//! begins to execute, and a loop that stops there leaves the children's own way to their `main`,
+//! most of the work of all, to go on behind its back; `up` has had to share the processors with it.
+//! For both sides the same look at `/proc` tells, and its time counts.
+//!
 //! `cargo bench --bench spawn`
 
 #![expect(
@@ -17,15 +23,26 @@ mod table;
 
 use std::{
     fmt::Write,
+    fs,
     process::{Child, Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
 use support::Stack;
 
+/// Between two looks at a child that does not sleep yet.
+const PAUSE: Duration = Duration::from_micros(200);
+
 fn main() {
-    measure(200, 7);
-    measure(1000, 3);
+    measure(200, 15);
+    measure(1000, 5);
+}
+
+/// How long a start took: until it had returned, and until every `sleep` slept.
+struct Took {
+    returned: Duration,
+    running: Duration,
 }
 
 fn measure(services: usize, rounds: usize) {
@@ -36,12 +53,19 @@ fn measure(services: usize, rounds: usize) {
     let (mut bare, mut up) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         bare.push(bare_loop(services));
-        up.push(through_up(&text));
+        up.push(through_up(&text, services));
     }
-    table::print(&format!("{services} × sleep"), &[("bare loop", bare), ("stackrun up", up)]);
+    let of = |took: &[Took], end: fn(&Took) -> Duration| took.iter().map(end).collect();
+    for (end, moment) in [
+        ("running", (|took| took.running) as fn(&Took) -> Duration),
+        ("returned", |took| took.returned),
+    ] {
+        let rows = [("bare loop", of(&bare, moment)), ("stackrun up", of(&up, moment))];
+        table::print(&format!("{services} × sleep, {end}"), &rows);
+    }
 }
 
-fn bare_loop(services: usize) -> Duration {
+fn bare_loop(services: usize) -> Took {
     let start = Instant::now();
     let children: Vec<Child> = (0..services)
         .map(|_| {
@@ -50,19 +74,42 @@ fn bare_loop(services: usize) -> Duration {
             sleep.spawn().expect("sleep starts")
         })
         .collect();
-    let took = start.elapsed();
+    let returned = start.elapsed();
+    children.iter().for_each(|child| await_sleep(child.id()));
+    let running = start.elapsed();
     for mut child in children {
         let _ = child.kill();
         let _ = child.wait();
     }
-    took
+    Took { returned, running }
 }
 
-fn through_up(text: &str) -> Duration {
+fn through_up(text: &str, services: usize) -> Took {
     let stack = Stack::new(text);
     let start = Instant::now();
     stack.up();
-    let took = start.elapsed();
+    let returned = start.elapsed();
+    let keeper = stack.keeper_by_lock().expect("a keeper");
+    let children = fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children"));
+    let children: Vec<u32> = children
+        .expect("the keeper's children")
+        .split_ascii_whitespace()
+        .map(|pid| pid.parse().expect("a number"))
+        .collect();
+    assert_eq!(children.len(), services, "every service is a child of the keeper's main thread");
+    children.into_iter().for_each(await_sleep);
+    let running = start.elapsed();
     stack.down();
-    took
+    Took { returned, running }
+}
+
+/// Waits until a process is a `sleep` that sleeps.
+fn await_sleep(pid: u32) {
+    let sleeps = || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process that lives");
+        stat.contains("(sleep) S ")
+    };
+    while !sleeps() {
+        thread::sleep(PAUSE);
+    }
 }

@@ -151,6 +151,9 @@ pub enum Event {
     },
     /// It will be started again.
     Backoff {
+        /// What went wrong.
+        #[serde(default)]
+        reason: String,
         /// After this long.
         delay_ms: u64,
         /// The number of this try.

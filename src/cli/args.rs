@@ -49,8 +49,9 @@ pub(super) struct Global {
     /// Say nothing but what went wrong
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
-    /// When to colour
+    /// Colour: auto (on a terminal, unless NO_COLOR is set), always, never
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto", value_enum)]
+    #[arg(hide_possible_values = true)]
     pub(super) color: Color,
 }
 
@@ -111,34 +112,6 @@ pub(super) enum Verb {
     Schema(schema::Args),
     Fmt(fmt::Args),
     Completions(completions::Args),
-    /// The parent of every service (stackrun starts it itself)
-    #[command(hide = true)]
-    Keeper(KeeperRole),
-    /// The one that decides (the keeper starts it)
-    #[command(hide = true)]
-    Supervisor(Role),
-    /// The steps of a task (the keeper starts it)
-    #[command(hide = true)]
-    Step,
-}
-
-/// What the keeper is told.
-#[derive(Debug, clap::Args)]
-pub(super) struct KeeperRole {
-    /// The stack's folder
-    #[arg(long)]
-    pub(super) dir: PathBuf,
-    /// The descriptors that the program before left open
-    #[arg(long)]
-    pub(super) resume: Option<crate::keeper::Resume>,
-}
-
-/// What a hidden role is told.
-#[derive(Debug, clap::Args)]
-pub(super) struct Role {
-    /// The stack's folder
-    #[arg(long)]
-    pub(super) dir: PathBuf,
 }
 
 #[cfg(test)]

@@ -40,6 +40,9 @@ use context::Context;
 
 /// The program: reads the command line, carries it out, says how that went.
 pub fn main() -> ExitCode {
+    if let Some(status) = roles::play() {
+        return status;
+    }
     clap_complete::CompleteEnv::with_factory(Cli::command)
         .var(verbs::completions::VARIABLE)
         .complete();
@@ -79,9 +82,6 @@ pub fn main() -> ExitCode {
         Verb::Schema(args) => verbs::schema::run(args, &context),
         Verb::Fmt(args) => verbs::fmt::run(args, &context),
         Verb::Completions(args) => verbs::completions::run(args, &context),
-        Verb::Keeper(role) => return roles::keeper(&role.dir, role.resume),
-        Verb::Supervisor(role) => return roles::supervisor(&role.dir),
-        Verb::Step => return roles::step(),
     };
     ExitCode::from(match result {
         Ok(status) => status,

@@ -1,11 +1,51 @@
-//! The hidden roles of this program: those that it plays for itself.
+//! The hidden roles of this program: those that it plays for itself. They have a small grammar of
+//! their own: that of the verbs takes longer to make than some of them take to start.
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Parser;
 
 use crate::{keeper, runtime};
 
+#[derive(Debug, Parser)]
+enum Role {
+    /// The parent of every service (stackrun starts it itself)
+    Keeper {
+        /// The stack's folder
+        #[arg(long)]
+        dir: PathBuf,
+        /// The descriptors that the program before left open
+        #[arg(long)]
+        resume: Option<keeper::Resume>,
+    },
+    /// The one that decides (the keeper starts it)
+    Supervisor {
+        /// The stack's folder
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// The steps of a task (the keeper starts it)
+    Step,
+}
+
+/// Plays the role that the first argument names, if it names one.
+pub(super) fn play() -> Option<ExitCode> {
+    let first = std::env::args_os().nth(1)?;
+    if !["keeper", "supervisor", "step"].iter().any(|role| first == *role) {
+        return None;
+    }
+    Some(match Role::parse() {
+        Role::Keeper { dir, resume } => keeper(&dir, resume),
+        Role::Supervisor { dir } => supervisor(&dir),
+        Role::Step => step(),
+    })
+}
+
 /// The parent of every service.
-pub(super) fn keeper(dir: &Path, resume: Option<keeper::Resume>) -> ExitCode {
+fn keeper(dir: &Path, resume: Option<keeper::Resume>) -> ExitCode {
     match keeper::run(dir, resume) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever started it has been told, by its first line.
@@ -14,13 +54,13 @@ pub(super) fn keeper(dir: &Path, resume: Option<keeper::Resume>) -> ExitCode {
 }
 
 /// The one that decides.
-pub(super) fn supervisor(dir: &Path) -> ExitCode {
+fn supervisor(dir: &Path) -> ExitCode {
     // What it has to say when it is in trouble goes to a file of the keeper's.
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     runtime::run(dir)
 }
 
 /// The steps of a task, one after the other.
-pub(super) fn step() -> ExitCode {
+fn step() -> ExitCode {
     runtime::step::run()
 }

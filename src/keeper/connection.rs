@@ -26,6 +26,8 @@ pub(super) struct Connection {
 pub(super) struct Heard {
     /// The messages that came, in order.
     pub(super) messages: Vec<Result<ToKeeper, serde_json::Error>>,
+    /// There was nothing to read, for now or for ever.
+    pub(super) nothing: bool,
     /// The supervisor has closed it or is gone.
     pub(super) ended: bool,
 }
@@ -40,15 +42,15 @@ impl Connection {
     /// up the answers to the first of them.
     pub(super) fn hear(&mut self) -> Heard {
         let mut buffer = [0; 32 * 1024];
-        let (messages, ended) = match self.stream.read(&mut buffer) {
-            Ok(0) => (Vec::new(), true),
-            Ok(count) => (self.decoder.push(&buffer[..count]), false),
-            Err(error) => {
-                let later = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
-                (Vec::new(), !later)
+        let ended = match self.stream.read(&mut buffer) {
+            Ok(0) => true,
+            Ok(count) => {
+                let messages = self.decoder.push(&buffer[..count]);
+                return Heard { messages, nothing: false, ended: false };
             }
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
         };
-        Heard { messages, ended }
+        Heard { messages: Vec::new(), nothing: true, ended }
     }
 
     /// Puts a message in the queue.

@@ -73,6 +73,7 @@ impl Keeper {
                 self.watch_home();
                 self.rewrite_journal();
                 // The next supervisor is given the new socket, and loses nothing.
+                self.hear_out();
                 self.hang_up();
                 let folder = self.places.runtime.display();
                 self.trouble(format!("{folder} had been removed; it was made anew"));

@@ -6,8 +6,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    ffi::OsString,
     io,
     os::unix::net::UnixStream,
+    path::PathBuf,
     sync::{Arc, atomic::AtomicBool, mpsc::Receiver},
     time::Duration,
 };
@@ -19,6 +21,7 @@ use super::{
     logs::{Logs, Tell},
     look::Looks,
     protocol::{FromKeeper, PROTOCOL, Papers, UnitId},
+    start::Environment,
     terminal::Terminal,
     unit::Unit,
     upgrade::Estate,
@@ -42,6 +45,9 @@ const ORPHANS: Duration = Duration::from_millis(20);
 /// Words for people are kept for a supervisor that is away, up to this many.
 const UNHEARD: usize = 100;
 
+/// The numbers of rotated logs, rising, by the name of the log's file.
+type Rotated = BTreeMap<OsString, Vec<u64>>;
+
 /// The state of a keeper.
 pub(super) struct Keeper {
     pub(super) places: Places,
@@ -61,6 +67,10 @@ pub(super) struct Keeper {
     pub(super) finishing: Arc<AtomicBool>,
     /// What the supervisor gave to keep.
     pub(super) papers: Papers,
+    /// What the starts that it asks for have in common.
+    pub(super) environment: Environment,
+    /// The rotated logs of each folder that something was started for in this turn.
+    pub(super) rotated: HashMap<PathBuf, Rotated>,
     pub(super) units: BTreeMap<UnitId, Unit>,
     /// Whose word a token means.
     pub(super) notifies: HashMap<u64, UnitId>,
@@ -112,6 +122,8 @@ impl Keeper {
             finishing: parts.finishing,
             line: None,
             papers: Papers::new(),
+            environment: Environment::default(),
+            rotated: HashMap::new(),
             units: BTreeMap::new(),
             notifies: HashMap::new(),
             tokens: HashMap::new(),
@@ -152,7 +164,9 @@ impl Keeper {
 
     fn happened(&mut self, event: Readiness) {
         match event.token {
-            LINE if event.readable => self.hear(),
+            LINE if event.readable => {
+                self.hear();
+            }
             LINE => {}
             WAKE => self.woken(),
             SIGNAL => self.signalled(),
@@ -186,8 +200,12 @@ impl Keeper {
     }
 
     /// Lets a supervisor in once every end that is known can be told: it would take what has just
-    /// died for what runs, and say so to whoever asks.
+    /// died for what runs, and say so to whoever asks. And after the last word of the one before,
+    /// who may have told others of it already.
     fn welcome(&mut self) {
+        if self.arrived.is_some() {
+            self.hear_out();
+        }
         if !self.units.values().any(Unit::has_untold_end)
             && let Some(stream) = self.arrived.take()
         {
@@ -195,8 +213,9 @@ impl Keeper {
         }
     }
 
-    fn hear(&mut self) {
-        let Some(line) = &mut self.line else { return };
+    /// Takes in some of what the supervisor says; whether there may be more.
+    fn hear(&mut self) -> bool {
+        let Some(line) = &mut self.line else { return false };
         let heard = line.hear();
         for message in heard.messages {
             match message {
@@ -207,6 +226,12 @@ impl Keeper {
         if heard.ended {
             self.hang_up();
         }
+        !heard.nothing
+    }
+
+    /// Takes in all that the supervisor has said so far.
+    pub(super) fn hear_out(&mut self) {
+        while self.hear() {}
     }
 
     pub(super) fn hang_up(&mut self) {
@@ -315,6 +340,7 @@ impl Keeper {
             return;
         }
         self.line = Some(line);
+        self.environment = Environment::default();
         self.tell(FromKeeper::Hello {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -369,6 +395,7 @@ impl Keeper {
     }
 
     pub(super) fn send(&mut self) {
+        self.rotated.clear();
         self.record();
         if let Some(line) = &mut self.line {
             let unsent = line.flush();

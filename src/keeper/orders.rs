@@ -5,14 +5,23 @@ use super::{
     keep::Keeper,
     look::{self, Sending},
     protocol::{FromKeeper, SpawnSpec, ToKeeper, UnitId},
-    start::{Started, Starts},
+    start::{Environment, Started, Starts},
 };
-use crate::{event::Tick, model::Signal, platform};
+use crate::{
+    event::{Place, Tick},
+    logs::files,
+    model::Signal,
+    platform,
+};
 
 impl Keeper {
     pub(super) fn asked(&mut self, message: ToKeeper) {
         let now = platform::now();
         match message {
+            ToKeeper::Environment { variables } => match Environment::of(variables) {
+                Ok(environment) => self.environment = environment,
+                Err(error) => self.trouble(error),
+            },
             ToKeeper::Spawn(spec) => self.spawn(&spec, now),
             // What the supervisor noted comes first: whoever takes over from a keeper that is killed
             // now must know why a process ended.
@@ -43,8 +52,15 @@ impl Keeper {
         // Two outputs take two numbers.
         let nanos = u64::try_from(now.0.as_nanos()).unwrap_or(u64::MAX / 2);
         self.stamp = nanos.max(self.stamp + 2);
-        let starts =
-            Starts { places: &self.places, open_files: self.open_files, stamp: self.stamp, now };
+        let end_of_log = self.end_of_log(spec);
+        let starts = Starts {
+            places: &self.places,
+            environment: &self.environment,
+            open_files: self.open_files,
+            stamp: self.stamp,
+            log: end_of_log,
+            now,
+        };
         let mut refusals = Vec::new();
         let started = starts.prepare(spec).and_then(|mut prepared| {
             refusals.append(&mut prepared.refusals);
@@ -62,6 +78,27 @@ impl Keeper {
                 self.journal.add(&Line::Forgotten(id.clone()));
                 self.tell(FromKeeper::SpawnFailed { unit: id, error });
             }
+        }
+    }
+
+    /// Where the output of a start will begin. Starts in one turn share a look at the folder,
+    /// but for those whose log may be rotated this very moment.
+    fn end_of_log(&mut self, spec: &SpawnSpec) -> Place {
+        let (UnitId { name, .. }, log) = (&spec.unit, &spec.log);
+        let service = name.split(':').next().unwrap_or(name);
+        let has_units = |name: &str| {
+            let first = UnitId { name: name.to_owned(), generation: 0 };
+            self.units.range(first..).next().is_some_and(|(unit, _)| unit.name == name)
+        };
+        match (log.parent(), log.file_name()) {
+            (Some(folder), Some(file)) if !has_units(name) && !has_units(service) => {
+                if !self.rotated.contains_key(folder) {
+                    self.rotated.insert(folder.to_owned(), files::all_numbers(folder));
+                }
+                let numbers = self.rotated.get(folder).and_then(|rotated| rotated.get(file));
+                files::end_after(log, numbers.map_or(&[], Vec::as_slice))
+            }
+            _ => files::end(log),
         }
     }
 

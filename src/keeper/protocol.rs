@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The version of this protocol. A keeper of another version is asked to re-exec first.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// A process tree: what it is for (`api`, `api:before-start`) and which start of that.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,6 +29,12 @@ pub struct UnitId {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case")]
 pub enum ToKeeper {
+    /// What is in the environment of every start to come, but for what its own message says: most
+    /// starts have all of it in common. Holds until the next one, or the end of the connection.
+    Environment {
+        /// Names and values.
+        variables: Vec<(String, String)>,
+    },
     /// Start a unit → `Spawned` or `SpawnFailed`. A unit that was not forgotten is not started.
     Spawn(Box<SpawnSpec>),
     /// Send a signal to a unit (after TERM and the like also CONT, so that a stopped one gets it).
@@ -85,8 +91,11 @@ pub struct SpawnSpec {
     pub program: PathBuf,
     /// All arguments, `argv[0]` first.
     pub argv: Vec<String>,
-    /// The whole environment.
+    /// What its environment has beside the latest `Environment`, or in the place of what is there.
     pub env: Vec<(String, String)>,
+    /// What it lacks of that.
+    #[serde(default)]
+    pub unset: Vec<String>,
     /// The working directory.
     pub dir: PathBuf,
     /// Where its output goes: the log's file; its index lies beside it.

@@ -132,13 +132,13 @@ impl Keeper {
         self.write_journal();
     }
 
-    /// Records one unit, without a look at the others.
+    /// Notes one unit for the journal's next write, without a look at the others. Before that it
+    /// is found by its labels, as one that has just been started.
     pub(super) fn record_unit(&mut self, id: &UnitId) {
         if let Some(unit) = self.units.get_mut(id) {
             unit.changed = false;
             self.journal.add(&Line::Unit(Box::new(Record::of(unit))));
         }
-        self.write_journal();
     }
 
     fn write_journal(&mut self) {

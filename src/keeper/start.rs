@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     event::{Place, Tick},
-    logs::files,
     platform::{
         self, Cgroup, CgroupLimits, Fifo, FileId, Launch, MARK, Places, Pty, SpawnError, Stage,
     },
@@ -36,12 +35,19 @@ pub(super) struct Started {
 /// What all starts of this keeper have in common.
 pub(super) struct Starts<'a> {
     pub(super) places: &'a Places,
+    pub(super) environment: &'a Environment,
     /// The limit of open files as it was before the keeper raised its own.
     pub(super) open_files: Option<(u64, u64)>,
     /// Different at each start.
     pub(super) stamp: u64,
+    /// Where its output will begin.
+    pub(super) log: Place,
     pub(super) now: Tick,
 }
+
+/// What the environments of all starts have in common, as the system wants it, by name.
+#[derive(Debug, Default)]
+pub(super) struct Environment(Vec<(String, CString)>);
 
 /// The texts of a start, as the system wants them.
 struct Texts {
@@ -72,7 +78,6 @@ pub(super) struct Prepared<'a> {
     notify: Option<Notify>,
     stdin: OwnedFd,
     input: Option<OwnedFd>,
-    log: Place,
     group: Option<Cgroup>,
     /// Limits that are not in force, and why.
     pub(super) refusals: Vec<String>,
@@ -84,17 +89,15 @@ impl Starts<'_> {
         let mark = self.mark(&spec.unit);
         let notify = spec.notify.then(|| self.notify()).transpose();
         let notify = notify.map_err(said("cannot make its NOTIFY_SOCKET"))?;
-        let texts = Texts::of(spec, &mark, notify.as_ref())?;
+        let texts = Texts::of(spec, self.environment, &mark, notify.as_ref())?;
         let stdin = self.stdin(spec).map_err(said("cannot make its stdin"))?;
         let input = spec.input.as_deref();
         let input = input.map(|text| platform::input_file(text, &self.place("in"))).transpose();
         let input = input.map_err(said("cannot make its descriptor 3"))?;
         let made = self.outputs(spec)?;
-        let log = files::end(&spec.log);
         let limited = spec.limits.as_ref().map(|limits| self.limited(&spec.unit, limits));
         let Limited { group, refusals } = limited.unwrap_or_default();
-        let prepared =
-            Prepared { spec, mark, texts, made, notify, stdin, input, log, group, refusals };
+        let prepared = Prepared { spec, mark, texts, made, notify, stdin, input, group, refusals };
         Ok(prepared)
     }
 
@@ -104,7 +107,7 @@ impl Starts<'_> {
             unit: prepared.spec.unit.clone(),
             main: None,
             started: self.now,
-            log: prepared.log,
+            log: self.log,
             log_policy: prepared.spec.log_policy.clone(),
             outputs: prepared.made.iter().map(Made::pipe).collect(),
             mark: String::from_utf8_lossy(&prepared.mark).into_owned(),
@@ -152,7 +155,7 @@ impl Starts<'_> {
     }
 
     fn started(&self, prepared: Prepared<'_>, main: platform::Process) -> Started {
-        let Prepared { spec, mark, made, notify, log, group, .. } = prepared;
+        let Prepared { spec, mark, made, notify, group, .. } = prepared;
         let unit = Unit {
             id: spec.unit.clone(),
             main: main.id(),
@@ -160,7 +163,7 @@ impl Starts<'_> {
             process: Some(main),
             child: true,
             started: self.now,
-            log,
+            log: self.log,
             outputs: made.iter().map(Made::pipe).collect(),
             log_policy: spec.log_policy.clone(),
             mark,
@@ -260,17 +263,50 @@ impl Made {
     }
 }
 
+impl Environment {
+    /// Takes names and values, or says in one line for a person what is wrong with them.
+    pub(super) fn of(variables: Vec<(String, String)>) -> Result<Self, String> {
+        let variables = variables.into_iter().filter(|(name, _)| !is_own(name));
+        let texts = variables.map(|(name, value)| {
+            let text = variable(&name, &value)?;
+            Ok((name, text))
+        });
+        texts.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// What a start has of it.
+    fn beside(&self, spec: &SpawnSpec) -> impl Iterator<Item = CString> {
+        let replaced = |name: &String| spec.env.iter().any(|(own, _)| own == name);
+        let kept =
+            self.0.iter().filter(move |(name, _)| !replaced(name) && !spec.unset.contains(name));
+        kept.map(|(_, text)| text.clone())
+    }
+}
+
+/// One that the caller has got is the caller's alone.
+fn is_own(name: &str) -> bool {
+    name == MARK || name == notify::VARIABLE
+}
+
+fn variable(name: &str, value: &str) -> Result<CString, String> {
+    text(name, format!("{name}={value}").into_bytes())
+}
+
+fn text(what: &str, bytes: impl Into<Vec<u8>>) -> Result<CString, String> {
+    CString::new(bytes).map_err(|_| format!("{what} holds a zero byte"))
+}
+
 impl Texts {
-    fn of(spec: &SpawnSpec, mark: &[u8], notify: Option<&Notify>) -> Result<Self, String> {
-        let text = |what: &str, bytes: &[u8]| {
-            CString::new(bytes).map_err(|_| format!("{what} holds a zero byte"))
-        };
-        // One that the caller has got is the caller's alone.
-        let own = |name: &str| name == MARK || name == notify::VARIABLE;
-        let given = spec.env.iter().filter(|(name, _)| !own(name));
-        let mut env = given
-            .map(|(name, value)| text(name, format!("{name}={value}").as_bytes()))
-            .collect::<Result<Vec<_>, _>>()?;
+    fn of(
+        spec: &SpawnSpec,
+        common: &Environment,
+        mark: &[u8],
+        notify: Option<&Notify>,
+    ) -> Result<Self, String> {
+        let mut env: Vec<CString> = common.beside(spec).collect();
+        for (name, value) in spec.env.iter().filter(|(name, _)| !is_own(name)) {
+            env.push(variable(name, value)?);
+        }
         env.push(text(MARK, mark)?);
         if let Some(notify) = notify {
             env.push(text(notify::VARIABLE, notify.assignment().as_bytes())?);

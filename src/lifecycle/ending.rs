@@ -94,8 +94,10 @@ impl Life {
         match self.tries.failed(&reason, self.ready_at.is_some(), policy, step.now) {
             Verdict::Again { delay, attempt } => {
                 self.again = true;
-                self.enter(Phase::Backoff { until: step.now + delay, reason }, step.now);
-                let event = Event::Backoff { delay_ms: millis(delay), attempt, of: policy.tries };
+                let phase = Phase::Backoff { until: step.now + delay, reason: reason.clone() };
+                self.enter(phase, step.now);
+                let (delay_ms, of) = (millis(delay), policy.tries);
+                let event = Event::Backoff { reason, delay_ms, attempt, of };
                 self.publish(event, step);
             }
             Verdict::Enough(mut reason) => {

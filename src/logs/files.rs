@@ -62,13 +62,22 @@ fn parts(file: &str) -> Option<(&str, u64)> {
 
 /// Where the next byte of a log will be.
 pub fn end(log: &Path) -> Place {
+    end_after(log, &numbers(log))
+}
+
+/// The same, of a log whose rotated files have these numbers.
+pub fn end_after(log: &Path, numbers: &[u64]) -> Place {
     let offset = fs::metadata(log).map_or(0, |file| file.len());
-    Place { file: next_number(log), offset }
+    Place { file: next(numbers), offset }
 }
 
 /// The number that a log will get when it is rotated away.
 pub fn next_number(log: &Path) -> u64 {
-    numbers(log).last().map_or(1, |last| last + 1)
+    next(&numbers(log))
+}
+
+fn next(numbers: &[u64]) -> u64 {
+    numbers.last().map_or(1, |last| last + 1)
 }
 
 /// Removes a rotated file, in whatever form it is there.

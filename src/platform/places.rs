@@ -154,10 +154,13 @@ impl Places {
     /// [`PlacesError::Unsafe`] if one is there that others may change; those of making folders: a
     /// read-only one, a full disk.
     pub fn create_state(&self) -> Result<(), PlacesError> {
+        // Who may write to the stack's own folder may change the stack file: nothing below it is
+        // safer than that. (A Windows drive under WSL shows every folder as open to everybody.)
+        let shared = rustix::fs::stat(&self.folder).is_ok_and(|stat| is_open_to_writers(&stat));
         for folder in [&self.state, &self.logs()] {
             let made = make_folders(folder);
             match rustix::fs::lstat(folder) {
-                Ok(stat) => check_own(folder, &stat)?,
+                Ok(stat) => check_own(folder, &stat, shared)?,
                 Err(_) => made.map_err(at(folder))?,
             }
         }
@@ -225,7 +228,7 @@ pub fn make_folders(folder: &Path) -> io::Result<()> {
 /// A folder that nobody else may look into.
 fn check_private(folder: &Path) -> Result<(), PlacesError> {
     let stat = rustix::fs::lstat(folder).map_err(|error| at(folder)(error.into()))?;
-    check_own(folder, &stat)?;
+    check_own(folder, &stat, false)?;
     if Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO) {
         let why = "is open to other users (`chmod 700` mends that)";
         return Err(PlacesError::Unsafe { path: folder.to_owned(), why });
@@ -233,8 +236,13 @@ fn check_private(folder: &Path) -> Result<(), PlacesError> {
     Ok(())
 }
 
-/// A folder that nobody else may have made, or may write to.
-fn check_own(folder: &Path, stat: &Stat) -> Result<(), PlacesError> {
+/// Whether users other than its owner may write to a folder.
+fn is_open_to_writers(stat: &Stat) -> bool {
+    Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH)
+}
+
+/// A folder that nobody else may have made, or, unless it lies in a `shared` one, may write to.
+fn check_own(folder: &Path, stat: &Stat, shared: bool) -> Result<(), PlacesError> {
     let refuse = |why| Err(PlacesError::Unsafe { path: folder.to_owned(), why });
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => {}
@@ -244,7 +252,7 @@ fn check_own(folder: &Path, stat: &Stat) -> Result<(), PlacesError> {
     if stat.st_uid != geteuid().as_raw() {
         return refuse("belongs to another user (be that user, or remove it)");
     }
-    if Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH) {
+    if !shared && is_open_to_writers(stat) {
         return refuse("can be written to by other users (`chmod go-w` mends that)");
     }
     Ok(())
@@ -301,6 +309,9 @@ mod tests {
             set(folder, 0o775);
             let error = places.create_state().unwrap_err().to_string();
             assert!(error.contains("chmod go-w"), "{error}");
+            set(dir.path(), 0o777);
+            places.create_state().unwrap();
+            set(dir.path(), 0o700);
             set(folder, 0o755);
             places.create_state().unwrap();
         }

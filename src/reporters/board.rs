@@ -56,8 +56,8 @@ pub struct Row {
     pub expanded: bool,
     /// The last lines of its output before its latest failure.
     tail: Vec<String>,
-    /// How its process ended last, while something else is still to come.
-    exit: Option<Exit>,
+    /// What went wrong with the try before this one.
+    gone_wrong: Option<String>,
     /// Whether it is known that it need not run: a crash loop has it looked at with each start.
     skipped: bool,
 }
@@ -275,7 +275,7 @@ impl Row {
             steps: Steps::default(),
             expanded: false,
             tail: Vec::new(),
-            exit: None,
+            gone_wrong: None,
             skipped: false,
         }
     }
@@ -301,7 +301,10 @@ impl Row {
                     self.go(Move::Checking { check, answer }, at);
                 }
             }
-            Event::Ready { after_ms } => self.settle(End::Ready { after_ms: *after_ms }),
+            Event::Ready { after_ms } => {
+                let after = self.gone_wrong.take();
+                self.settle(End::Ready { after_ms: *after_ms, after });
+            }
             Event::Unhealthy { reason } => self.go(Move::Unhealthy(reason.clone()), at),
             Event::Stopping => {
                 self.began = Some(at);
@@ -316,10 +319,10 @@ impl Row {
             Event::Exited { exit, expected, tail } => self.ended(*exit, *expected, tail, at),
             Event::Stopped => self.stopped(at, goal),
             Event::Stuck { processes } => self.settle(End::Stuck(processes.clone())),
-            Event::Backoff { delay_ms, attempt, of } => {
+            Event::Backoff { reason, delay_ms, attempt, of } => {
                 let (delay_ms, attempt, of) = (*delay_ms, *attempt, *of);
-                let exit = self.exit.take();
-                self.go(Move::Backoff { exit, delay_ms, attempt, of }, at);
+                self.gone_wrong = Some(reason.clone());
+                self.go(Move::Backoff { reason: reason.clone(), delay_ms, attempt, of }, at);
             }
             Event::Failed { reason, tail } => {
                 let kept = std::mem::take(&mut self.tail);
@@ -366,14 +369,13 @@ impl Row {
 
     fn settle(&mut self, end: End) {
         self.phase = Phase::Settled(end);
-        self.exit = None;
+        self.gone_wrong = None;
     }
 
     fn ended(&mut self, exit: Exit, expected: bool, tail: &[String], at: Timestamp) {
         if !tail.is_empty() {
             self.tail = tail.to_vec();
         }
-        self.exit = Some(exit);
         match (&self.phase, self.kind) {
             // The end of a stop is `Stopped`: the rest of the tree may still live.
             (Phase::Moving(Move::Stopping | Move::Killing), _) => {}

@@ -59,7 +59,7 @@ fn text_of(event: &Event) -> (String, Option<Tone>) {
         Event::Stuck { processes } => {
             return (format!("cannot be ended: {}", processes.join("; ")), Some(Tone::Bad));
         }
-        Event::Backoff { delay_ms, attempt, of } => {
+        Event::Backoff { delay_ms, attempt, of, .. } => {
             format!("again in {} ({attempt} of {of})", words::millis(*delay_ms))
         }
         Event::Failed { reason, .. } => return (format!("failed: {reason}"), Some(Tone::Bad)),

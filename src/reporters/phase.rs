@@ -39,8 +39,8 @@ pub enum Move {
     Ended(Exit),
     /// It is started again after a pause.
     Backoff {
-        /// How its process ended.
-        exit: Option<Exit>,
+        /// What went wrong.
+        reason: String,
         /// The pause.
         delay_ms: u64,
         /// The number of the try.
@@ -61,6 +61,8 @@ pub enum End {
     Ready {
         /// Since its start.
         after_ms: u64,
+        /// What went wrong with the try before.
+        after: Option<String>,
     },
     /// The task is done.
     Done {
@@ -98,10 +100,9 @@ impl Move {
             Self::Running { step: Some(step) } => format!("running {step}"),
             Self::Unhealthy(reason) => format!("unhealthy: {reason}"),
             Self::Ended(exit) => exit.to_string(),
-            Self::Backoff { exit, delay_ms, attempt, of } => {
-                let ended = exit.map_or("failed".into(), |exit| exit.to_string());
+            Self::Backoff { reason, delay_ms, attempt, of } => {
                 let delay = words::millis(*delay_ms);
-                format!("{ended}, again in {delay} ({attempt} of {of})")
+                format!("{reason}; again in {delay} ({attempt} of {of})")
             }
             Self::Stopping => "stopping".into(),
             Self::Killing => "killing".into(),
@@ -118,7 +119,12 @@ impl End {
     /// How it ended up, in a few words.
     pub fn text(&self) -> String {
         match self {
-            Self::Ready { after_ms } => format!("ready in {}", words::millis(*after_ms)),
+            Self::Ready { after_ms, after: None } => {
+                format!("ready in {}", words::millis(*after_ms))
+            }
+            Self::Ready { after_ms, after: Some(reason) } => {
+                format!("ready in {}, after {reason}", words::millis(*after_ms))
+            }
             Self::Done { after_ms } => format!("done in {}", words::millis(*after_ms)),
             Self::Skipped(reason) => format!("skipped: {reason}"),
             Self::Stopped { after_ms: None } => "stopped".into(),

@@ -187,7 +187,7 @@ impl World {
         };
         let failed = |exit| lifecycle::Input::HookEnded { hook, exit };
         match spec {
-            Ok(Some(spec)) => self.link.send(ToKeeper::Spawn(Box::new(spec))),
+            Ok(Some(spec)) => self.link.spawn(spec, &self.caller),
             // Nothing to run is a success.
             Ok(None) => self.tell(name, generation, failed(Ok(crate::model::Exit::SUCCESS))),
             Err(error) => self.tell(name, generation, failed(Err(error))),
@@ -202,7 +202,7 @@ impl World {
                     let end = files::end(&spec.log.with_extension("err.log"));
                     self.log_places.insert(errors_of(name), (generation, end));
                 }
-                self.link.send(ToKeeper::Spawn(Box::new(spec)));
+                self.link.spawn(spec, &self.caller);
             }
             Err(error) => self.tell(name, generation, lifecycle::Input::SpawnFailed(error)),
         }

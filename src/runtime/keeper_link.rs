@@ -1,6 +1,9 @@
 //! The supervisor's end of the socketpair to its keeper.
 
-use std::{cell::RefCell, io, os::fd::OwnedFd, os::unix::net::UnixStream as StdStream, rc::Rc};
+use std::{
+    cell::RefCell, collections::BTreeMap, io, os::fd::OwnedFd,
+    os::unix::net::UnixStream as StdStream, rc::Rc,
+};
 
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -8,7 +11,7 @@ use tokio::{
     sync::{Notify, mpsc},
 };
 
-use crate::keeper::protocol::{FromKeeper, ToKeeper};
+use crate::keeper::protocol::{FromKeeper, SpawnSpec, ToKeeper};
 
 /// Messages to the keeper: gathered during a turn, sent in this order at its end, after what the
 /// keeper is to keep, and before any client hears of the turn. A supervisor that dies in between
@@ -17,6 +20,8 @@ use crate::keeper::protocol::{FromKeeper, ToKeeper};
 pub(super) struct KeeperLink {
     outgoing: Rc<Outgoing>,
     gathered: RefCell<Vec<ToKeeper>>,
+    /// The environment that the keeper has been told last.
+    environment: RefCell<BTreeMap<String, String>>,
 }
 
 /// What is on its way.
@@ -79,12 +84,22 @@ impl KeeperLink {
                 }
             }
         });
-        Ok(Self { outgoing, gathered: RefCell::default() })
+        Ok(Self { outgoing, gathered: RefCell::default(), environment: RefCell::default() })
     }
 
     /// Puts a message to those of this turn.
     pub(super) fn send(&self, message: ToKeeper) {
         self.gathered.borrow_mut().push(message);
+    }
+
+    /// Has a unit started, whose environment is told by what it has beside that of the `caller`.
+    pub(super) fn spawn(&self, spec: SpawnSpec, caller: &BTreeMap<String, String>) {
+        if *self.environment.borrow() != *caller {
+            self.environment.borrow_mut().clone_from(caller);
+            let variables = caller.clone().into_iter().collect();
+            self.send(ToKeeper::Environment { variables });
+        }
+        self.send(ToKeeper::Spawn(Box::new(spec)));
     }
 
     /// Ends the turn: sends what is to be kept, then everything else.

@@ -265,12 +265,14 @@ impl Launcher<'_> {
         env: BTreeMap<String, String>,
         dir: &Path,
     ) -> SpawnSpec {
+        let lacks = |name: &&String| !env.contains_key(*name);
         SpawnSpec {
             log: self.places.log(&unit.name),
             unit,
             program: resolved.program,
             argv: resolved.argv,
-            env: env.into_iter().collect(),
+            unset: self.caller.keys().filter(lacks).cloned().collect(),
+            env: env.into_iter().filter(|(k, v)| self.caller.get(k) != Some(v)).collect(),
             dir: dir.to_owned(),
             log_policy: LogPolicy::default(),
             stdin_open: false,

@@ -111,7 +111,7 @@ fn crashes_later_on_are_no_part_of_the_start() {
     let mut records = up();
     let crash = |millis, event| Record { cause: Cause::Exit, ..record(millis, "", "api", event) };
     records.extend([
-        crash(9000, Event::Backoff { delay_ms: 200, attempt: 1, of: 5 }),
+        crash(9000, Event::Backoff { reason: "exit 1".into(), delay_ms: 200, attempt: 1, of: 5 }),
         crash(9200, Event::Starting),
         crash(9300, ready()),
     ]);

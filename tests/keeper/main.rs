@@ -65,6 +65,7 @@ const TESTS: &[Test] = tests! {
     }
     supervisor {
         ends_are_kept_while_it_is_away,
+        all_that_a_supervisor_said_before_its_end_is_heard,
         a_second_keeper_is_told_that_the_stack_is_held,
         a_signal_to_the_keeper_asks_for_an_orderly_end,
         nothing_is_left_behind,

@@ -62,6 +62,23 @@ pub(crate) fn ends_are_kept_while_it_is_away() {
     assert_eq!(names, ["lasting", "left", "marker"], "one that lives cannot be forgotten");
 }
 
+/// Its clients may have been told of it already.
+pub(crate) fn all_that_a_supervisor_said_before_its_end_is_heard() {
+    let mut world = World::new();
+    // The keeper is busy for so long that the next supervisor is there before it has read all.
+    let mut slow = world.script("none", "");
+    slow.program = "/no/such/program".into();
+    for _ in 0..200 {
+        world.ask(&ToKeeper::Spawn(Box::new(slow.clone())));
+    }
+    let note = "x".repeat(100_000);
+    world.keep(Paper::Note, &note);
+    world.hang_up();
+    world.reconnect();
+    let (_, papers) = world.hello();
+    assert!(papers.get(&Paper::Note) == Some(&note), "it was not heard out");
+}
+
 pub(crate) fn a_second_keeper_is_told_that_the_stack_is_held() {
     let world = World::new();
     let mut command = Command::new(std::env::current_exe().unwrap());

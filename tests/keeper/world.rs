@@ -299,6 +299,7 @@ pub(crate) fn spec(places: &Places, name: &str, script: &str) -> SpawnSpec {
         program: "/bin/sh".into(),
         argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
         env: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
+        unset: Vec::new(),
         dir: places.folder.clone(),
         log: places.log(name),
         log_policy: LogPolicy::default(),

@@ -37,6 +37,7 @@ impl Hints<'_> {
                 .or_else(|| self.glued(at)),
             Kind::Raw => self.glued(at),
             Kind::Equals => self.bad_equals(at, token),
+            Kind::Semicolon => self.lone_semicolon(at, token),
             Kind::UnclosedString => Some(self.unclosed_string(token)),
             Kind::UnclosedComment => {
                 let (range, message) = (token.range.clone(), "a comment is never closed");
@@ -47,6 +48,18 @@ impl Hints<'_> {
             }
             _ => None,
         }
+    }
+
+    /// A `;` ends a node; KDL has no empty ones.
+    fn lone_semicolon(&self, at: usize, token: &Token) -> Option<Hint> {
+        let before = at.checked_sub(1).map(|before| self.tokens[before].kind);
+        let ends_nothing =
+            matches!(before, None | Some(Kind::Newline | Kind::Semicolon | Kind::Open));
+        ends_nothing.then(|| {
+            let range = token.range.clone();
+            let message = "a `;` ends nothing here";
+            self.hint(range.clone(), message, "no node before it", "leave it out").mend(range, "")
+        })
     }
 
     fn bad_word(&self, at: usize, token: &Token) -> Option<Hint> {

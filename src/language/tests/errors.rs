@@ -82,6 +82,7 @@ told! {
     kdl_habits: "# comment\nservice \"a\" {\n    port = 80\n    env {\n        A=1\n    }\n    cleanup /tmp/x\n    needs [\"a\", \"b\"]\n    run \"a\"b\n}\n";
     kdl_no_semicolon: "service \"a\" { ready { tcp } alive { tcp } }\n";
     kdl_other: "service \"a\" { ready { tcp 1 2=3 } }\nservice \"b\" { run \"x\" =5 }\n";
+    kdl_lone_semicolons: "service \"a\" { ; run \"x\";; port 8000 };\n;\n";
     nothing_at_all: "";
 }
 

@@ -129,7 +129,11 @@ fn shop_fails() -> Vec<Record> {
         "exit 1 before it was ready, 5 times within 60s; the last time 0.3s after its start";
     records.extend([
         record(1800, "api", exited),
-        record(1801, "api", Event::Backoff { delay_ms: 200, attempt: 1, of: 5 }),
+        record(
+            1801,
+            "api",
+            Event::Backoff { reason: "exit 1".into(), delay_ms: 200, attempt: 1, of: 5 },
+        ),
         record(2900, "api", Event::Failed { reason: reason.into(), tail }),
     ]);
     records

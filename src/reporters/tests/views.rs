@@ -25,7 +25,7 @@ pub(super) fn outcome_of(board: &Board) -> Outcome {
             Phase::Settled(End::Failed { reason, .. }) => {
                 How::Failed { reason: reason.clone(), exit: Some(Exit::Code(1)), port: None }
             }
-            Phase::Settled(End::Ready { after_ms } | End::Done { after_ms }) => {
+            Phase::Settled(End::Ready { after_ms, .. } | End::Done { after_ms }) => {
                 How::Ready { after_ms: *after_ms }
             }
             Phase::Settled(_) | Phase::Quiet => How::Unchanged,

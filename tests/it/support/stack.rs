@@ -5,6 +5,7 @@ use std::{
     ffi::OsStr,
     fs,
     io::{self, Write},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -188,6 +189,14 @@ impl Stack {
         command.env("PATH", path);
         command.env("LANG", "C.UTF-8").env("TERM", "xterm-256color");
         command.envs(self.cookie.split_once('='));
+        // Whoever runs the suite in the background ignores Ctrl-C, and what is ignored is inherited.
+        // SAFETY: it neither allocates nor locks.
+        unsafe {
+            command.pre_exec(|| {
+                stackrun::platform::reset_signals();
+                Ok(())
+            });
+        }
         command
     }
 
