@@ -58,6 +58,8 @@ pub struct Row {
     tail: Vec<String>,
     /// What went wrong with the try before this one.
     gone_wrong: Option<String>,
+    /// Whether it is known that it need not run: a crash loop has it looked at with each start.
+    skipped: bool,
 }
 
 /// What a record changed.
@@ -199,7 +201,7 @@ impl Board {
             return Some(Change::StepEnded { row: index, step });
         }
         row.take(&record.event, record.at, goal);
-        if row.phase == before {
+        if row.phase == before || row.is_skipped_again() {
             return None;
         }
         match row.phase {
@@ -274,6 +276,7 @@ impl Row {
             expanded: false,
             tail: Vec::new(),
             gone_wrong: None,
+            skipped: false,
         }
     }
 
@@ -344,6 +347,17 @@ impl Row {
             | Event::Notice { .. }
             | Event::Down => {}
         }
+    }
+
+    /// Whether nothing is new: it was skipped, and is looked at again or skipped once more.
+    fn is_skipped_again(&mut self) -> bool {
+        let before = self.skipped;
+        self.skipped = match &self.phase {
+            Phase::Settled(End::Skipped(_)) => true,
+            Phase::Settled(_) | Phase::Moving(Move::Running { .. }) => false,
+            Phase::Quiet | Phase::Moving(_) => before,
+        };
+        before && self.skipped
     }
 
     fn go(&mut self, what: Move, at: Timestamp) {

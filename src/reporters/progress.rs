@@ -60,7 +60,14 @@ impl Progress {
 
     /// Prints lines above the live ones.
     pub fn print(&self, lines: &[String]) {
-        self.bar.println(lines.join("\n"));
+        let columns = self.size().columns;
+        let wide = lines.iter().any(|line| console::measure_text_width(line) > columns);
+        // The bar would count one row for a line that takes several, and draw over the wrong ones.
+        if wide && self.size.is_none() {
+            self.suspended(|| lines.iter().for_each(|line| super::terminal::line(line)));
+        } else {
+            self.bar.println(lines.join("\n"));
+        }
     }
 
     /// Takes the live lines away while somebody else writes.

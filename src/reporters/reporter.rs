@@ -25,6 +25,8 @@ enum View {
     Bars(Progress),
     /// A line for each change.
     Lines,
+    /// A terminal on which nothing moves any more: how things end.
+    Ends,
     /// Failures and notices only.
     Quiet,
 }
@@ -74,7 +76,7 @@ impl Reporter {
     pub fn beside<R>(&self, write: impl FnOnce() -> R) -> R {
         match &self.view {
             View::Bars(progress) => progress.suspended(write),
-            View::Lines | View::Quiet => write(),
+            View::Lines | View::Ends | View::Quiet => write(),
         }
     }
 
@@ -105,14 +107,16 @@ impl Reporter {
         }
         match &self.view {
             View::Bars(progress) => progress.print(lines),
-            View::Lines | View::Quiet => lines.iter().for_each(|line| super::terminal::line(line)),
+            View::Lines | View::Ends | View::Quiet => {
+                lines.iter().for_each(|line| super::terminal::line(line));
+            }
         }
     }
 
     /// Takes everything that moves away; what was printed stays.
     pub fn finish(&mut self) {
         // What comes now is printed as it is.
-        match std::mem::replace(&mut self.view, View::Lines) {
+        match std::mem::replace(&mut self.view, View::Ends) {
             View::Bars(progress) => progress.finish(),
             other => self.view = other,
         }
@@ -121,7 +125,7 @@ impl Reporter {
     fn lines_for(&self, change: &Change) -> Vec<String> {
         let columns = match &self.view {
             View::Bars(progress) => Some(progress.size().columns),
-            View::Lines | View::Quiet => None,
+            View::Lines | View::Ends | View::Quiet => None,
         };
         match (change, &self.view) {
             (Change::Notice { name, text }, _) => {
@@ -133,8 +137,8 @@ impl Reporter {
                 self.board.name_width(),
                 self.theme,
             )],
-            (Change::Moved(_), View::Bars(_) | View::Quiet) => Vec::new(),
-            (Change::StepEnded { row, step }, View::Lines) => super::lines::stepped(
+            (Change::Moved(_), View::Bars(_) | View::Ends | View::Quiet) => Vec::new(),
+            (Change::StepEnded { row, step }, View::Lines | View::Ends) => super::lines::stepped(
                 &self.board.rows[*row],
                 *step,
                 self.board.name_width(),

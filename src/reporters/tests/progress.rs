@@ -56,6 +56,35 @@ fn what_settled_stays_when_the_live_lines_go() {
     insta::assert_snapshot!(terminal.contents());
 }
 
+#[test]
+fn a_notice_wider_than_the_terminal_is_broken_and_leaves_nothing_behind() {
+    let text = "the disk that holds the logs of this stack is full: lines of its services are lost";
+    let mut records = shop_starts();
+    records.insert(8, record(25, "", Event::Notice { text: text.into() }));
+    let shown = screen(&shop(), &records, 1800, 24, 40);
+    let notice = "▲ the disk that holds the logs of this\n  stack is full: lines of its services\n  \
+                  are lost\n";
+    assert!(shown.contains(notice), "{shown}");
+    assert_eq!(shown.matches("ready · ").count(), 1, "{shown}");
+}
+
+#[test]
+fn a_task_that_a_crash_loop_has_skipped_again_and_again_is_told_once() {
+    let skipped = || Event::Skipped { reason: "its inputs have not changed".into() };
+    let mut records = Vec::new();
+    for round in 0..3 {
+        records.push(record(round * 100, "migrate", Event::Starting));
+        records.push(record(round * 100 + 1, "migrate", skipped()));
+    }
+    let shown = screen(&shop(), &records, 1000, 24, 80);
+    assert_eq!(shown.matches("skipped").count(), 1, "{shown}");
+    records.push(record(400, "migrate", Event::Running { pid: 7, log: None }));
+    records.push(record(401, "migrate", Event::Done { after_ms: 1 }));
+    records.push(record(500, "migrate", skipped()));
+    let shown = screen(&shop(), &records, 1000, 24, 80);
+    assert_eq!(shown.matches("skipped").count(), 2, "news after a run: {shown}");
+}
+
 proptest! {
     /// No line is wider than the terminal, and there are never more than fit.
     #[test]

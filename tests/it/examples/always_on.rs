@@ -20,7 +20,10 @@ fn always_on() {
         return;
     }
     let stack = Stack::example("always-on");
-    stack.follow_readme();
+    // Whatever starts things on this machine is left alone.
+    stack.has_crontab_alone();
+    stack.follow_readme_where(|shell| stack.on_machine(shell));
+    assert_eq!(stack.crontab(), [""; 0], "`boot disable` leaves nothing");
     assert!(!listening(stack.port(0)));
 
     let mut terminal = stack.on_terminal("up --profile test");
@@ -87,6 +90,9 @@ fn logs_are_kept_within_bounds(stack: &Stack) {
 }
 
 fn it_is_back_after_a_reboot(stack: &Stack) {
+    stack.run_on_machine("boot enable").exits(0);
+    let line = stack.crontab().into_iter().find(|line| line.starts_with("@reboot "));
+    let line = line.expect("a line for the start of the machine");
     // The power goes: everything ends at once.
     let before = stack.pid("api");
     let all = stack.left();
@@ -94,10 +100,16 @@ fn it_is_back_after_a_reboot(stack: &Stack) {
         process.kill();
     }
     eventually("the end of everything", || !all.iter().any(Process::lives));
-    // What `boot enable` has the machine say when it starts.
-    stack.run("up --profile test").exits(0);
+    // The machine has nothing but that line, and an empty environment.
+    stack.run_as_cron(&line).exits(0);
     assert_ne!(stack.pid("api"), before);
     assert_eq!(get(stack.port(0), "/"), Some((200, "at your service\n".to_owned())));
+    let again = stack.pid("api");
+    stack.run_as_cron(&line).exits(0);
+    assert_eq!(stack.pid("api"), again, "it is safe to say twice");
+    stack.run_on_machine("boot disable").exits(0);
+    assert_eq!(stack.crontab(), [""; 0]);
+    stack.run("up --profile test").exits(0);
 }
 
 fn fifty_restarts_a_minute_are_enough(stack: &Stack) {

@@ -113,11 +113,25 @@ fn every_start_asked_the_database(stack: &Stack) {
     let of_web = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let of_web: Vec<Value> = of_web.filter(|event| event["name"] == "web").collect();
     let mut running = false;
+    let (mut asked, mut refused, mut starts) = (Value::Null, 0, 0);
     for event in &of_web {
         match event["event"].as_str() {
-            Some("spawned") => assert!(!std::mem::replace(&mut running, true), "{of_web:#?}"),
+            Some("hook") if event["hook"] == "before-start" => match event["exit"]["code"].as_u64()
+            {
+                Some(0) => asked = event["generation"].clone(),
+                _ => refused += 1,
+            },
+            Some("spawned") => {
+                assert!(!std::mem::replace(&mut running, true), "{of_web:#?}");
+                assert_eq!(asked, event["generation"], "a start that did not ask: {of_web:#?}");
+                starts += 1;
+            }
             Some("exited") => running = false,
             _ => {}
         }
     }
+    // `up`, six switches, at least one for the four at once, back from nowhere, the postmaster's
+    // death, npm's.
+    assert!(starts >= 11, "{starts} starts: {of_web:#?}");
+    assert!(refused >= 1, "nowhere is no database: {of_web:#?}");
 }

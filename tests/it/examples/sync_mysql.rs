@@ -95,7 +95,9 @@ fn a_failure_leaves_production_as_it_was(stack: &Stack) {
     assert!(before.1.iter().all(|backup| backups(stack).contains(backup)));
     let databases = sql(stack, "app_prod", "show databases like 'app\\\\_%'");
     assert_eq!(databases, "app_dev\napp_prod\n");
-    stack.run("why sync-structure").says("has failed");
+    // The sentence, the step, and what it said last.
+    let why = stack.run("why sync-structure");
+    why.says("sync-structure has failed").says("`rows`").says("Unknown column 'email'");
     stack.run("logs sync-structure").says("Unknown column 'email'");
 }
 

@@ -1,6 +1,7 @@
 //! What every scenario uses: a stack in a folder of its own, driven through the real binary.
 
 mod http;
+mod machine;
 mod ports;
 mod process;
 mod program;
@@ -12,6 +13,7 @@ mod tracer;
 mod wait;
 
 pub(crate) use http::{get, post};
+pub(crate) use machine::NOTHING;
 pub(crate) use process::{Process, alive, anonymous_kib, listening};
 pub(crate) use program::{Ran, Running};
 pub(crate) use pty::Terminal;

@@ -14,6 +14,12 @@ impl Stack {
     /// exit with 0, and what stands below it must come out, in that order (`…` is anything).
     #[track_caller]
     pub(crate) fn follow_readme(&self) {
+        self.follow_readme_where(|_| ());
+    }
+
+    /// The same where the shells are prepared somehow.
+    #[track_caller]
+    pub(crate) fn follow_readme_where(&self, prepare: impl Fn(&mut Command)) {
         let text = self.with_ports(&self.read("README.md"));
         let mut lines = console(&text).peekable();
         let mut count = 0;
@@ -23,16 +29,17 @@ impl Stack {
             while let Some(line) = lines.next_if(|line| !line.starts_with("$ ")) {
                 shown.push(line);
             }
-            self.demand(command, &shown);
+            self.demand(command, &shown, &prepare);
             count += 1;
         }
         assert!(count > 0, "the README shows no command");
     }
 
     #[track_caller]
-    fn demand(&self, command: &str, shown: &[&str]) {
+    fn demand(&self, command: &str, shown: &[&str], prepare: &impl Fn(&mut Command)) {
         let mut shell: Command = self.program("/bin/sh");
         shell.args(["-c", &format!("exec 2>&1; {command}")]);
+        prepare(&mut shell);
         let ran = Running::start(command.to_owned(), shell).patience(PATIENCE_IN_SECONDS).ends();
         let ran = ran.exits(0);
         let mut output = ran.out.lines();

@@ -24,6 +24,8 @@ pub(super) struct Output {
     shares: bool,
     /// The beginning of a line that is not whole yet.
     begun: Vec<u8>,
+    /// Whether the last line that was written is not whole.
+    open: bool,
     /// The last record that was seen.
     seen: u64,
 }
@@ -37,6 +39,7 @@ impl Output {
             has_steps: matches!(task.body, TaskBody::Steps(_)),
             shares: io::stdout().is_terminal() && io::stderr().is_terminal(),
             begun: Vec::new(),
+            open: false,
             seen: 0,
         }
     }
@@ -77,6 +80,7 @@ impl Output {
         }
         if !(self.shares && reporter.is_live()) {
             write_out(&bytes)?;
+            self.open = !bytes.ends_with(b"\n");
             return Ok(true);
         }
         // Whole lines: what moves would be drawn over the beginning of one.
@@ -100,6 +104,11 @@ impl Output {
                 line.push(b'\n');
             }
             reporter.beside(|| write_out(&line))?;
+            self.open = !line.ends_with(b"\n");
+        }
+        // What is said next on the same terminal begins a line; elsewhere every byte is the task's.
+        if self.shares && std::mem::take(&mut self.open) {
+            write_out(b"\n")?;
         }
         Ok(())
     }
