@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
+    ops::Range,
     os::unix::net::UnixStream,
     time::Duration,
 };
@@ -28,6 +29,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(super) struct Wire {
     stream: UnixStream,
     unread: Vec<u8>,
+    /// How much of it has been taken, and how much has no end of a line after that.
+    taken: usize,
     scanned: usize,
     pub(super) last_id: u64,
     pub(super) supervisor: u32,
@@ -138,6 +141,7 @@ impl Wire {
         Self {
             stream,
             unread: Vec::new(),
+            taken: 0,
             scanned: 0,
             last_id: 0,
             supervisor: 0,
@@ -210,8 +214,11 @@ impl Wire {
         let timeout = timeout.map(|timeout| timeout.max(Duration::from_millis(1)));
         loop {
             if let Some(line) = self.take_line() {
-                return Ok(Some(serde_json::from_slice(&line)?));
+                return Ok(Some(serde_json::from_slice(&self.unread[line])?));
             }
+            // Once a read, not once a line: what is left is moved to the front.
+            self.unread.drain(..self.taken);
+            (self.scanned, self.taken) = (self.scanned - self.taken, 0);
             self.stream.set_read_timeout(timeout)?;
             let mut chunk = [0; 65_536];
             match self.stream.read(&mut chunk) {
@@ -227,16 +234,15 @@ impl Wire {
         }
     }
 
-    fn take_line(&mut self) -> Option<Vec<u8>> {
-        let end = self.unread[self.scanned..].iter().position(|byte| *byte == b'\n');
-        let Some(end) = end.map(|end| end + self.scanned) else {
+    /// Where the next line is, once all of it has come.
+    fn take_line(&mut self) -> Option<Range<usize>> {
+        let Some(end) = memchr::memchr(b'\n', &self.unread[self.scanned..]) else {
             self.scanned = self.unread.len();
             return None;
         };
-        let rest = self.unread.split_off(end + 1);
-        let mut line = std::mem::replace(&mut self.unread, rest);
-        line.pop();
-        self.scanned = 0;
+        let line = self.taken..self.scanned + end;
+        self.taken = line.end + 1;
+        self.scanned = self.taken;
         Some(line)
     }
 }
