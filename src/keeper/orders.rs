@@ -49,6 +49,11 @@ impl Keeper {
             let error = "it has been started already".to_owned();
             return self.tell(FromKeeper::SpawnFailed { unit: id, error });
         }
+        // The proof that nothing is left must hold for whatever comes after it.
+        if self.finish.is_some() {
+            let error = "the stack is being ended".to_owned();
+            return self.tell(FromKeeper::SpawnFailed { unit: id, error });
+        }
         // Two outputs take two numbers.
         let nanos = u64::try_from(now.0.as_nanos()).unwrap_or(u64::MAX / 2);
         self.stamp = nanos.max(self.stamp + 2);

@@ -368,6 +368,9 @@ impl World {
 
     /// Feeds a command whose client is known to [`super::requests`].
     pub(super) fn command(&mut self, op: OpId, command: Command, cause: Cause) {
+        if self.finishing {
+            return;
+        }
         self.used = true;
         self.feed(Input::Command { op, command, cause });
     }

@@ -176,6 +176,9 @@ impl World {
                 let reply = self.hello();
                 self.clients.reply(connection, id, reply);
             }
+            // The keeper ends everything that it has, and would end what is started now. The
+            // connection closes with this process, and whoever asks starts a stack anew.
+            Request::Do { .. } if self.finishing => {}
             Request::Do { command, line, env, follow, foreground, take_ports } => {
                 let cause = Cause::Command { command: line, pid };
                 client.foreground |= foreground;
