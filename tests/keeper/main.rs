@@ -69,6 +69,7 @@ const TESTS: &[Test] = tests! {
         a_second_keeper_is_told_that_the_stack_is_held,
         a_signal_to_the_keeper_asks_for_an_orderly_end,
         nothing_is_left_behind,
+        what_comes_after_the_end_is_refused,
         it_is_started_again_with_its_descriptors,
         another_program_goes_on,
         another_keeper_takes_over,

@@ -107,6 +107,18 @@ pub(crate) fn nothing_is_left_behind() {
     assert_eq!(std::fs::read_to_string(world.places.state.join(".gitignore")).unwrap(), "*\n");
 }
 
+pub(crate) fn what_comes_after_the_end_is_refused() {
+    let mut world = World::new();
+    world.run("a", "sleep 1000");
+    assert_eq!(world.finish(), (vec![], true));
+    let spec = world.script("b", "echo > started; sleep 1000");
+    assert_eq!(world.spawn_error(spec), "the stack is being ended");
+    let keeper = world.keeper;
+    world.hang_up();
+    until("the keeper's end", || !lives(keeper));
+    assert!(!world.places.folder.join("started").exists());
+}
+
 pub(crate) fn another_keeper_takes_over() {
     let mut world = World::new();
     let count = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); echo w $i; done; sleep 1000";
