@@ -286,9 +286,12 @@ fn keeper_alone(dir: &TempDir) -> Places {
 pub(crate) fn it_is_started_again_with_its_descriptors() {
     let dir = tempfile::tempdir().unwrap();
     let places = keeper_alone(&dir);
-    let first = Client::connect(&places).supervisor;
+    // It ends with its client: that one stays until it has been killed.
+    let client = Client::connect(&places);
+    let first = client.supervisor;
     let process = Process::open(ProcId::of(first).unwrap()).unwrap();
     process.signal(Signal::KILL).unwrap();
+    drop(client);
     // This client waits until the next supervisor is there.
     let mut client = Client::connect(&places);
     assert_ne!(first, client.supervisor);
