@@ -1,22 +1,48 @@
 //! Deletes what `cleanup` names, inside the stack's folder only, whatever symbolic links say.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use super::globs;
 
-/// Deletes every match of the patterns (absolute; a folder ends with `/`).
+/// Deletes every match of the patterns (absolute; a folder ends with `/`). Nothing at all, if what
+/// makes the stack is among them: a glob may be wider than it was meant to be.
 ///
 /// # Errors
 /// What could not be deleted, and why, in one line.
 pub(super) fn delete(stack_dir: &Path, patterns: &[String]) -> Result<(), String> {
+    let mut matches: Vec<(PathBuf, bool)> = Vec::new();
     for pattern in patterns {
-        for path in globs::matches(pattern)? {
-            delete_one(stack_dir, &path, pattern.ends_with('/')).map_err(|error| {
-                format!("{}: {}", path.display(), super::text::os_error(&error))
-            })?;
-        }
+        let folder = pattern.ends_with('/');
+        matches.extend(globs::matches(pattern)?.into_iter().map(|path| (path, folder)));
+    }
+    if let Some((path, _)) = matches.iter().find(|(path, _)| makes_the_stack(stack_dir, path)) {
+        return Err(format!("{}: `cleanup` never deletes what makes the stack", path.display()));
+    }
+    for (path, folder) in matches {
+        delete_one(stack_dir, &path, folder)
+            .map_err(|error| format!("{}: {}", path.display(), super::text::os_error(&error)))?;
     }
     Ok(())
+}
+
+/// Whether it is a stack file beside the folder's other ones, stackrun's own state (the services'
+/// data apart), or the history of the source.
+fn makes_the_stack(stack_dir: &Path, path: &Path) -> bool {
+    let parent = path.parent().and_then(|parent| parent.canonicalize().ok());
+    let real = parent.zip(path.file_name()).map(|(parent, name)| parent.join(name));
+    // Where there is no folder there is nothing to delete.
+    let Some(real) = real else { return false };
+    let Ok(below) = real.strip_prefix(stack_dir) else { return false };
+    let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+    match parts.iter().map(AsRef::as_ref).collect::<Vec<&str>>()[..] {
+        [".stackrun", "data", _, ..] => false,
+        [".stackrun" | ".git", ..] => true,
+        [file] => Path::new(file).extension().is_some_and(|extension| extension == "kdl"),
+        _ => false,
+    }
 }
 
 fn delete_one(stack_dir: &Path, path: &Path, folder: bool) -> io::Result<()> {
@@ -64,6 +90,30 @@ mod tests {
             fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["kept"]);
+    }
+
+    #[test]
+    fn what_makes_the_stack_stays_and_all_else_with_it() {
+        let (_guard, dir) = folder();
+        let files = ["stack.kdl", "kept.lock", ".stackrun/ledger", ".git/HEAD"];
+        let data = ".stackrun/data/api/lock";
+        for file in files.into_iter().chain([data]) {
+            let path = Path::new(&dir).join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        for pattern in
+            ["*", "stack.kdl", ".git/../stack.kdl", ".stackrun/", ".git/", ".stackrun/ledger"]
+        {
+            let patterns = [format!("{dir}/*.lock"), format!("{dir}/{pattern}")];
+            let error = delete(Path::new(&dir), &patterns).unwrap_err();
+            assert!(error.contains("never deletes what makes the stack"), "{error}");
+        }
+        for file in files {
+            assert!(Path::new(&dir).join(file).exists(), "{file}");
+        }
+        assert_eq!(delete(Path::new(&dir), &[format!("{dir}/{data}")]), Ok(()));
+        assert!(!Path::new(&dir).join(data).exists());
     }
 
     #[test]
