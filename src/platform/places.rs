@@ -19,6 +19,9 @@ use rustix::{
 /// The longest path of a Unix socket, its final NUL left out (unix(7): 108; 104 elsewhere).
 const SOCKET_PATH_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
+/// How many races for the folder of all stacks may be lost before that is an error.
+const RACES: u32 = 1000;
+
 /// Every path of one stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
@@ -177,6 +180,18 @@ impl Places {
     ///
     /// Those of making folders; [`PlacesError::Unsafe`] if one is there that is not ours alone.
     pub fn create_runtime(&self) -> Result<(), PlacesError> {
+        // The last keeper of another stack may remove the folder of all stacks just before ours
+        // is in it. Once ours is, nobody can.
+        for _ in 0..RACES {
+            match self.try_create_runtime() {
+                Err(PlacesError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => {}
+                made => return made,
+            }
+        }
+        self.try_create_runtime()
+    }
+
+    fn try_create_runtime(&self) -> Result<(), PlacesError> {
         for folder in self.runtime.parent().into_iter().chain([&*self.runtime]) {
             match rustix::fs::mkdir(folder, Mode::RWXU) {
                 Ok(()) | Err(rustix::io::Errno::EXIST) => {}
@@ -278,6 +293,27 @@ mod tests {
     fn the_hash_is_fnv1a() {
         assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn stacks_that_come_and_go_are_in_nobodys_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let stack = |name: &str| Places {
+            folder: dir.path().to_owned(),
+            state: dir.path().join(".stackrun"),
+            runtime: dir.path().join("all").join(name),
+        };
+        std::thread::scope(|scope| {
+            for name in ["a", "b", "c"] {
+                let places = stack(name);
+                scope.spawn(move || {
+                    for _ in 0..1000 {
+                        places.create_runtime().unwrap();
+                        places.remove_runtime();
+                    }
+                });
+            }
+        });
     }
 
     #[test]
