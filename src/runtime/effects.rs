@@ -222,19 +222,21 @@ impl World {
     fn start_ready(&mut self, name: &str, generation: u64) {
         let Some(service) = self.service(name).cloned() else { return };
         let unit = self.units.get(&main_unit(name, generation)).cloned();
-        let probe =
-            super::prober::ready(&self.launcher(), &service, generation, unit, &self.internal);
-        self.prober.start(name, probe.until_ready());
+        let probe = super::declared::ready(&self.launcher(), &service, generation, unit);
+        if probe.attempts.is_empty() {
+            // Started is ready.
+            self.tell(name, generation, lifecycle::Input::Probed(lifecycle::ProbeAnswer::Holds));
+        } else {
+            self.prober.start(probe);
+        }
     }
 
     fn start_alive(&mut self, name: &str, generation: u64) {
         let Some(service) = self.service(name).cloned() else { return };
         let Some(alive) = service.alive.clone() else { return };
         let unit = self.units.get(&main_unit(name, generation)).cloned();
-        let launcher = self.launcher();
-        let probe =
-            super::prober::alive(&launcher, &service, &alive, generation, unit, &self.internal);
-        self.prober.start(name, probe.while_alive());
+        let probe = super::declared::alive(&self.launcher(), &service, &alive, generation, unit);
+        self.prober.start(probe);
     }
 
     fn signal_stop(&mut self, name: &str, generation: u64) {

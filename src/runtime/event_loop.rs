@@ -1,6 +1,6 @@
 //! The loop: takes in what the keeper, the clients and the loop's own tasks say, one at a time.
 
-use std::{io, path::Path, process::ExitCode, time::Duration};
+use std::{io, path::Path, process::ExitCode, sync::atomic::Ordering, time::Duration};
 
 use tokio::{net::UnixListener, sync::mpsc, task::LocalSet};
 
@@ -226,7 +226,8 @@ impl World {
             },
             FromKeeper::Notified { unit } => {
                 if let Some(known) = self.units.get(&unit) {
-                    known.notified.set(true);
+                    known.notified.store(true, Ordering::Release);
+                    self.prober.hurry(&unit.name);
                 }
             }
             FromKeeper::Exited { unit, exit, left, out_of_memory, at: _ } => {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::{Internal, owner, world::World};
 use crate::{
+    event::{Cause, Event},
     keeper::protocol::UnitId,
     lifecycle,
     model::{Exit, Signal},
-    platform,
+    platform::{self, Victim},
     supervisor::Input,
 };
 
@@ -41,16 +42,29 @@ impl World {
     pub(super) fn note_oom(&mut self, unit: &UnitId, exit: Exit, by_cgroup: bool) {
         let kills = platform::oom_kills();
         let more = kills > std::mem::replace(&mut self.oom_kills, kills);
-        // A shell reports the end of its child as its own.
-        let killed = exit.shell_status() == Exit::Signal(Signal::KILL).shell_status();
-        if !killed || !(more || by_cgroup) {
+        if !(more || by_cgroup) || exit == Exit::SUCCESS {
             return;
         }
-        let main = self.units.get(unit).map(|unit| unit.owner.main);
-        if by_cgroup || main.and_then(platform::oom_killed) == Some(true) {
-            let UnitId { name, generation } = unit.clone();
+        let Some(known) = self.units.get(unit) else { return };
+        let (main, started) = (known.owner.main, known.started);
+        let mut victims = platform::oom_victims().unwrap_or_default();
+        victims.retain(|victim| victim.at >= started);
+        // A shell reports the end of its child as its own.
+        let killed = exit.shell_status() == Exit::Signal(Signal::KILL).shell_status();
+        let is_main = victims.iter().any(|victim| victim.pid == main);
+        let UnitId { name, generation } = unit.clone();
+        if killed && (by_cgroup || is_main) {
             let input = lifecycle::Input::OutOfMemory;
             self.feed(Input::Unit { name, generation, input });
+        } else if by_cgroup {
+            let text = "the kernel has killed one of its processes: out of memory".to_owned();
+            self.publish(Some(&name), Some(generation), Event::Notice { text }, Cause::Memory);
+        } else if let Some(Victim { pid, name: program, .. }) = victims.last() {
+            // Whose it was cannot be told any more; a wrapper that ends after its program was
+            // killed says nothing of it.
+            let text =
+                format!("while it ran the kernel killed process {pid} ({program}): out of memory");
+            self.publish(Some(&name), Some(generation), Event::Notice { text }, Cause::Memory);
         }
     }
 

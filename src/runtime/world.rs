@@ -1,11 +1,10 @@
 //! The supervisor's world: everything that the core's effects are carried out with.
 
 use std::{
-    cell::Cell,
     collections::{BTreeMap, HashMap},
     io,
     path::PathBuf,
-    rc::Rc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use tokio::{sync::mpsc, task::AbortHandle};
@@ -87,7 +86,7 @@ pub(super) struct Unit {
     pub(super) log: Place,
     pub(super) owner: Owner,
     /// Whether it has said that it is ready; its probe looks at the same place.
-    pub(super) notified: Rc<Cell<bool>>,
+    pub(super) notified: Arc<AtomicBool>,
     /// How the main process of a hook ended.
     pub(super) exit: Option<Exit>,
 }
@@ -112,7 +111,7 @@ impl World {
             ledger: Ledger::open(&places.ledger()),
             places,
             clients: Clients::default(),
-            prober: Prober::default(),
+            prober: Prober::begin(internal.clone())?,
             statistics: Statistics::default(),
             watches: Watches::default(),
             sampling: None,
@@ -138,7 +137,7 @@ impl World {
     pub(super) fn remember(&mut self, unit: &UnitId, pid: u32, log: Place, started: Tick) {
         let owner = Owner::new(pid);
         // A probe may be looking already.
-        let known = self.units.get(unit).map(|known| Rc::clone(&known.notified));
+        let known = self.units.get(unit).map(|known| Arc::clone(&known.notified));
         let notified = known.unwrap_or_default();
         let known = Unit { started, log, owner, notified, exit: None };
         self.log_places.insert(unit.name.clone(), (unit.generation, log));

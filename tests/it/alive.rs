@@ -133,6 +133,7 @@ fn root_may_run_a_service_as_somebody_else_with_all_groups() {
         // Anybody else is told that only root can.
         let stack = Stack::new(r#"service "a" { run "@testbed"; user "daemon"; restart "never" }"#);
         stack.run("up").exits(1).says("cannot become user `daemon`");
+        stack.run("exec a -- true").exits(125).says("only root");
         return;
     }
     let groups = std::fs::read_to_string("/etc/group").expect("/etc/group");
@@ -158,6 +159,12 @@ fn root_may_run_a_service_as_somebody_else_with_all_groups() {
     assert_eq!(lines[0], user);
     assert!(lines[1].split(' ').any(|number| number == group), "{log}");
     assert_ne!(lines[2], "home /root");
+    // Commands too, whether it runs or not.
+    let who = |stack: &Stack| stack.run("exec a -- id -u -n").exits(0).out.trim().to_owned();
+    assert_eq!(who(&stack), user);
+    assert_ne!(stack.run("exec a -- printenv HOME").exits(0).out.trim(), "/root");
+    stack.down();
+    assert_eq!(who(&stack), user);
 }
 
 #[test]
