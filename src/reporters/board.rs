@@ -301,7 +301,11 @@ impl Row {
                     self.go(Move::Checking { check, answer }, at);
                 }
             }
-            Event::Ready { after_ms } => {
+            Event::Ready { after_ms, address } => {
+                // What the file leaves open is known by now.
+                if address.is_some() {
+                    self.address.clone_from(address);
+                }
                 let after = self.gone_wrong.take();
                 self.settle(End::Ready { after_ms: *after_ms, after });
             }

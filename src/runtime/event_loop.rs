@@ -235,7 +235,7 @@ impl World {
                     self.note_oom(&unit, exit, out_of_memory);
                     self.hear_steps(|name| name == unit.name);
                     let exit = self.end_of_run(&unit.name, unit.generation, false, exit);
-                    self.note_last_line(&unit, exit);
+                    self.note_last_words(&unit, exit);
                     self.unit_input(unit, lifecycle::Input::Exited { exit, left });
                 } else {
                     if let Some(known) = self.units.get_mut(&unit) {

@@ -298,6 +298,7 @@ fn fate_of_start(op: &Op, node: &Node, unit: &ServiceUnit) -> Option<How> {
     }
     let after_ms = unit.life.ready_after_ms().unwrap_or(0);
     match &unit.life.phase {
+        Phase::Ready if !unit.life.is_surely_ready() => None,
         Phase::Ready if op.untouched.get(&node.name) == Some(&unit.life.generation) => {
             Some(How::Unchanged)
         }
@@ -367,7 +368,7 @@ fn fate_of_wait(node: &Node, until: Until) -> Option<How> {
             None => (!node.is_live()).then_some(How::Stopped),
         },
         (Until::Ready | Until::Done, Unit::Service(unit)) => match &unit.life.phase {
-            Phase::Ready if node.standing.restart.is_none() => {
+            Phase::Ready if node.standing.restart.is_none() && unit.life.is_surely_ready() => {
                 Some(How::Ready { after_ms: unit.life.ready_after_ms().unwrap_or(0) })
             }
             Phase::Failed { .. } | Phase::Exited { .. } => failed(unit),
