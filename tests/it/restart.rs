@@ -60,17 +60,6 @@ fn what_fails_while_others_are_waited_for_is_no_success() {
 }
 
 #[test]
-fn a_crash_loop_without_a_check_is_no_success_either() {
-    let stack = Stack::new(
-        r#"
-        service "a" { run "@testbed counted starts.txt exit 7"; restart tries=3 delay="10ms" }
-        service "b" { run "@testbed"; ready { shell "test $(wc -c < starts.txt) -ge 2" } }
-        "#,
-    );
-    stack.run("up").exits(1).says("a failed");
-}
-
-#[test]
 fn somebody_asking_resets_the_budget() {
     let stack = Stack::new(
         r#"

@@ -50,6 +50,10 @@ fn postgresql_restarts_under_a_running_api_and_a_late_dependent_waits() {
     stack.start("up").patience(120).ends().exits(0);
     let (postmaster, api) = (stack.process("postgres"), stack.pid("api"));
     postmaster.kill();
+    eventually("it is noticed", || {
+        let node = stack.node("postgres");
+        node["state"] != "ready" || node["pid"] != postmaster.pid
+    });
     let late = stack.start("up late").patience(120);
     late.ends().exits(0);
     stack.reaches("postgres", "ready");

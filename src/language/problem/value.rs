@@ -114,7 +114,7 @@ fn wrong_type(of: &str, spec: &ValueSpec, value: &KdlValue, at: Span) -> Descrip
         KdlValue::String(text) if takes("number") && text.parse::<f64>().is_ok() => {
             Some(format!("without the quotes: `{text}`"))
         }
-        KdlValue::Bool(_) if takes("number") => None,
+        KdlValue::Bool(_) if spec.format.as_deref() == Some("statuses") => None,
         KdlValue::Integer(_) | KdlValue::Float(_) | KdlValue::Bool(_) if takes("string") => {
             Some(format!("in quotes: `\"{}\"`", shown(value).trim_start_matches('#')))
         }
