@@ -313,7 +313,8 @@ impl Stack {
     /// The same, once what is about to end has ended.
     pub(crate) fn left_soon(&self) -> Vec<Process> {
         let mut left = self.left();
-        for _ in 0..150 {
+        // On a machine that does much else a process may take seconds to get as far as its end.
+        for _ in 0..750 {
             if left.is_empty() {
                 break;
             }
