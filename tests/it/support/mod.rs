@@ -90,9 +90,16 @@ pub(crate) fn root_for(what: &str) -> bool {
 #[must_use]
 pub(crate) fn may_trace() -> bool {
     let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
-    rustix::process::geteuid().is_root()
-        || matches!(scope.trim(), "" | "0")
-        || note("this system lets nobody trace others' children: run it as root, too")
+    let others = rustix::process::geteuid().is_root() || matches!(scope.trim(), "" | "0");
+    (others || note("this system lets nobody trace others' children: run it as root, too"))
+        // The filter of a container may leave out ptrace(2) altogether.
+        && (Traced::is_allowed() || note("this system lets nobody trace anybody"))
+}
+
+/// Whether this machine has the loopback address of IPv6, which containers may lack.
+#[must_use]
+pub(crate) fn ipv6() -> bool {
+    std::net::TcpListener::bind("[::1]:0").is_ok() || note("this machine has no IPv6")
 }
 
 /// Says that a scenario does not run for this user: a visible line, in CI too.
