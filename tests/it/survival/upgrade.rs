@@ -145,17 +145,16 @@ fn up_against_an_older_version_asks_for_the_upgrade() {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a client");
             let mut line = String::new();
-            BufReader::new(stream.try_clone().expect("a copy"))
-                .read_line(&mut line)
-                .expect("a line");
-            let asked: Value = serde_json::from_str(&line).expect("JSON");
+            let _reset = BufReader::new(stream.try_clone().expect("a copy")).read_line(&mut line);
+            // Somebody who lists all stacks may have been ended before a word.
+            let Ok(asked) = serde_json::from_str::<Value>(&line) else { continue };
             if asked["request"]["request"] == "upgrade" {
                 // The newer one goes on from here.
                 places.remove_runtime();
                 return asked["request"]["program"].as_str().expect("a path").to_owned();
             }
             assert_eq!(asked["request"]["request"], "hello");
-            writeln!(stream, "{answer}").expect("it reads");
+            let _gone_meanwhile = writeln!(stream, "{answer}");
         }
         unreachable!("a listener never ends")
     });
