@@ -18,6 +18,7 @@ fn cgroup(pid: u32) -> Option<PathBuf> {
 fn processors_and_processes_are_limited_or_it_is_said_once_that_they_are_not() {
     let stack = Stack::new(
         r#"
+        defaults { stop grace="1s" }
         service "a" { run "@testbed child stubborn"; limit cpu=1.5 processes=40 }
         service "b" { run "@testbed"; limit cpu=0.5 processes=20 }
         "#,
