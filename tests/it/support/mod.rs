@@ -1,5 +1,6 @@
 //! What every scenario uses: a stack in a folder of its own, driven through the real binary.
 
+mod able;
 mod http;
 mod machine;
 mod ports;
@@ -12,6 +13,7 @@ mod stranger;
 mod tracer;
 mod wait;
 
+pub(crate) use able::{may_choose_numbers, may_make_clocks, may_mount, may_read_the_kernel_log};
 pub(crate) use http::{get, post};
 pub(crate) use machine::NOTHING;
 pub(crate) use process::{Process, alive, anonymous_kib, listening};
@@ -72,12 +74,6 @@ pub(crate) fn have(programs: &[&str]) -> bool {
 #[must_use]
 pub(crate) fn ordinary_user() -> bool {
     !rustix::process::geteuid().is_root() || skip("its database refuses root: use an ordinary user")
-}
-
-/// Whether this is root, who may mount file systems.
-#[must_use]
-pub(crate) fn root() -> bool {
-    root_for("it mounts a file system")
 }
 
 /// Whether this is root, who may do what is said here.
