@@ -1,6 +1,9 @@
 //! Stops that hang, fail or come twice; checks that hang; ends that are exact.
 
-use std::{os::unix::net::UnixListener, time::Instant};
+use std::{
+    os::unix::net::UnixListener,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
@@ -139,16 +142,24 @@ fn exit_statuses_and_signals_are_exact() {
 #[test]
 fn a_socket_that_nobody_listens_at_holds_up_nobody() {
     for line in ["status", "down", "up"] {
-        let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
-        let places = stack.places();
-        places.create_runtime().expect("the runtime folder");
-        drop(UnixListener::bind(places.socket()).expect("a socket"));
-        let began = Instant::now();
-        let ran = stack.run(line);
-        assert_eq!(ran.code, if line == "status" { 3 } else { 0 }, "{ran:#?}");
-        assert!(began.elapsed().as_secs() < 10, "{line}: {:?}", began.elapsed());
-        // Whoever looked whether anything is left has started a keeper, which soon sees that it
-        // is not needed.
-        eventually("the keeper's end", || line == "up" || stack.keeper_by_lock().is_none());
+        // Who waits for an answer does so every time; a machine is not busy every time.
+        let mut took = (0..3).map(|_| at_a_dead_socket(line));
+        assert!(took.any(|took| took.as_secs() < 10), "{line} is held up");
     }
+}
+
+/// How long it takes where a socket is, and nobody who listens.
+fn at_a_dead_socket(line: &str) -> Duration {
+    let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
+    let places = stack.places();
+    places.create_runtime().expect("the runtime folder");
+    drop(UnixListener::bind(places.socket()).expect("a socket"));
+    let began = Instant::now();
+    let ran = stack.run(line);
+    let took = began.elapsed();
+    assert_eq!(ran.code, if line == "status" { 3 } else { 0 }, "{ran:#?}");
+    // Whoever looked whether anything is left has started a keeper, which soon sees that it is
+    // not needed.
+    eventually("the keeper's end", || line == "up" || stack.keeper_by_lock().is_none());
+    took
 }
