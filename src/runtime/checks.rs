@@ -4,7 +4,7 @@
 use std::{
     cell::Cell,
     collections::BTreeMap,
-    io::{Read, Seek, SeekFrom},
+    io::{self, ErrorKind, Read, Seek, SeekFrom},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     rc::Rc,
@@ -164,14 +164,21 @@ impl Endpoint {
         if self.owner.is_some() {
             self.listened_on()?;
         }
-        let mut refusal = String::new();
+        let mut refusal = None;
         for address in self.addresses().await? {
             match TcpStream::connect(address).await {
                 Ok(stream) => return Ok(stream),
-                Err(error) => refusal = super::text::os_error(&error),
+                Err(error) => {
+                    // An address that this machine has not, as those of IPv6 in many containers,
+                    // tells nothing about the server.
+                    let unknown = |error: &io::Error| error.kind() == ErrorKind::AddrNotAvailable;
+                    if refusal.as_ref().is_none_or(unknown) {
+                        refusal = Some(error);
+                    }
+                }
             }
         }
-        Err(refusal)
+        Err(refusal.map_or_else(String::new, |error| super::text::os_error(&error)))
     }
 
     async fn addresses(&self) -> Result<Vec<SocketAddr>, String> {
@@ -205,7 +212,7 @@ impl LogSearch {
         });
         match read {
             Ok(length) => self.offset += length as u64,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(super::text::os_error(&error)),
         }
         self.partial.extend_from_slice(&new);
