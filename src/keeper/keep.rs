@@ -15,6 +15,7 @@ use std::{
 };
 
 use super::{
+    abandoned::Abandoned,
     connection::Connection,
     finish::Finish,
     journal::Journal,
@@ -63,6 +64,8 @@ pub(super) struct Keeper {
     /// A supervisor that has not been let in yet.
     arrived: Option<UnixStream>,
     pub(super) line: Option<Connection>,
+    /// Whether there was one before.
+    had_supervisor: bool,
     /// Tells the starter of supervisors that no more are wanted.
     pub(super) finishing: Arc<AtomicBool>,
     /// What the supervisor gave to keep.
@@ -81,6 +84,8 @@ pub(super) struct Keeper {
     pub(super) stamp: u64,
     pub(super) looks: Looks,
     pub(super) orphans: Option<Tick>,
+    /// The search for checks that nobody waits for.
+    pub(super) abandoned: Option<Abandoned>,
     pub(super) unheard: Vec<FromKeeper>,
     /// What is said but once.
     said: HashSet<String>,
@@ -121,6 +126,7 @@ impl Keeper {
             lines: parts.lines,
             finishing: parts.finishing,
             line: None,
+            had_supervisor: false,
             papers: Papers::new(),
             environment: Environment::default(),
             rotated: HashMap::new(),
@@ -131,6 +137,7 @@ impl Keeper {
             stamp: 0,
             looks: Looks::default(),
             orphans: None,
+            abandoned: None,
             unheard: Vec::new(),
             said: HashSet::new(),
             finish: None,
@@ -183,7 +190,8 @@ impl Keeper {
         // A look that is due waits until the last one has been paid for.
         let units = units.map(|due| due.max(self.looks.not_before));
         let finish = self.finish.as_ref().and_then(Finish::deadline);
-        units.into_iter().chain(self.orphans).chain(finish).min()
+        let abandoned = self.abandoned.as_ref().map(Abandoned::deadline);
+        units.into_iter().chain(self.orphans).chain(finish).chain(abandoned).min()
     }
 
     fn settle(&mut self, now: Tick) {
@@ -196,6 +204,7 @@ impl Keeper {
         self.look_if_due(now);
         self.tell_ends(now);
         self.welcome();
+        self.end_abandoned(now);
         self.settle_finish(now);
     }
 
@@ -210,6 +219,10 @@ impl Keeper {
             && let Some(stream) = self.arrived.take()
         {
             self.connect(stream);
+            // The one before may have been killed in the middle of anything.
+            if std::mem::replace(&mut self.had_supervisor, true) {
+                self.look_for_abandoned(platform::now());
+            }
         }
     }
 

@@ -20,6 +20,7 @@
 //! `Kill` may come at any time before `gone`, and is repeated with each look. Nothing waits for
 //! the end of a pipe.
 
+mod abandoned;
 mod connection;
 mod finish;
 pub mod handle;

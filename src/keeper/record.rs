@@ -189,7 +189,12 @@ impl Keeper {
     pub(super) fn take_over(&mut self) {
         let now = platform::now();
         let mut used = HashSet::new();
-        let told = journal::read(&self.places.units()).unwrap_or_default();
+        let told = journal::read(&self.places.units());
+        // Where there was nothing before, nobody has left anything.
+        if told.is_ok() {
+            self.look_for_abandoned(now);
+        }
+        let told = told.unwrap_or_default();
         self.papers.extend(told.papers);
         for unit in told.records.into_values().filter_map(|record| record.into_unit(now)) {
             for output in &unit.outputs {
