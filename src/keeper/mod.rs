@@ -36,6 +36,7 @@ mod orders;
 mod orphans;
 pub mod protocol;
 mod record;
+mod remains;
 mod run;
 mod start;
 mod starter;
@@ -44,6 +45,7 @@ mod unit;
 mod upgrade;
 
 pub use launch::{LaunchError, Launched, launch, launch_as};
+pub use remains::Remains;
 pub use run::{KeeperError, run, run_with};
 pub use starter::Offer;
 pub use upgrade::{NoResume, Resume};
