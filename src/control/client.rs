@@ -97,7 +97,11 @@ impl Client {
     /// # Errors
     /// Anything but "nothing is running".
     pub fn connect_to_end(dir: &Path) -> Result<Option<Self>, ClientError> {
-        Self::connect_if_used(dir, Orphaned::TakeOver)
+        let client = Self::connect_if_used(dir, Orphaned::TakeOver)?;
+        if client.is_none() {
+            Places::of(dir)?.tidy_runtime()?;
+        }
+        Ok(client)
     }
 
     fn connect_if_used(dir: &Path, orphaned: Orphaned) -> Result<Option<Self>, ClientError> {

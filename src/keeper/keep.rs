@@ -21,6 +21,7 @@ use super::{
     journal::Journal,
     logs::{Logs, Tell},
     look::Looks,
+    memory::Kills,
     protocol::{FromKeeper, PROTOCOL, Papers, UnitId},
     start::Environment,
     terminal::Terminal,
@@ -84,6 +85,8 @@ pub(super) struct Keeper {
     pub(super) stamp: u64,
     pub(super) looks: Looks,
     pub(super) orphans: Option<Tick>,
+    /// Whom the kernel has ended for want of memory.
+    kills: Kills,
     /// The search for checks that nobody waits for.
     pub(super) abandoned: Option<Abandoned>,
     pub(super) unheard: Vec<FromKeeper>,
@@ -137,6 +140,7 @@ impl Keeper {
             stamp: 0,
             looks: Looks::default(),
             orphans: None,
+            kills: Kills::so_far(),
             abandoned: None,
             unheard: Vec::new(),
             said: HashSet::new(),
@@ -294,7 +298,12 @@ impl Keeper {
     fn main_ended(&mut self, id: &UnitId, now: Tick) {
         let Some(unit) = self.units.get_mut(id) else { return };
         let told = if unit.child { platform::peek(unit.main.pid).ok().flatten() } else { None };
-        unit.ended(told.unwrap_or(Exit::UNKNOWN), now);
+        let exit = told.unwrap_or(Exit::UNKNOWN);
+        let out_of_memory = self.kills.has_ended(unit, exit, now);
+        unit.ended(exit, now);
+        if let Some(end) = &mut unit.end {
+            end.out_of_memory = out_of_memory;
+        }
         self.drain(id, now);
     }
 

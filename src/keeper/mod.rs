@@ -31,6 +31,7 @@ mod launch;
 mod limits;
 mod logs;
 mod look;
+mod memory;
 mod notify;
 mod orders;
 mod orphans;
@@ -44,7 +45,7 @@ mod terminal;
 mod unit;
 mod upgrade;
 
-pub use launch::{LaunchError, Launched, launch, launch_as};
+pub use launch::{LaunchError, Launched, launch, launch_as, launch_with};
 pub use remains::Remains;
 pub use run::{KeeperError, run, run_with};
 pub use starter::Offer;

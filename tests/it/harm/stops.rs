@@ -186,5 +186,6 @@ fn a_socket_that_nobody_listens_at_holds_up_nobody() {
         assert_eq!(ran.code, if line == "status" { 3 } else { 0 }, "{ran:#?}");
         assert!(began.elapsed().as_secs() < 10, "{line}: {:?}", began.elapsed());
         assert_eq!(stack.keeper_by_lock().is_some(), line == "up", "{line}");
+        assert_eq!(places.runtime.exists(), line != "down", "{line}");
     }
 }

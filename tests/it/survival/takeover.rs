@@ -145,6 +145,43 @@ fn a_start_that_the_death_of_both_interrupts_is_made_once() {
     assert_eq!(stack.read("a.lock.violations") + &stack.read("b.lock.violations"), "");
 }
 
+#[test]
+fn what_a_keeper_had_not_read_when_it_was_killed_is_done_all_the_same() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed lock a.lock" }
+        service "b" { run "@testbed lock b.lock"; autostart #false }
+        service "c" { run "@testbed lock c.lock mark marks.txt c"; stop grace="60s" }
+        "#,
+    );
+    stack.up();
+    eventually("its start", || stack.read("marks.txt").contains("start c"));
+    let (a, c) = (stack.pid("a"), stack.process("c"));
+    let keeper = keeper(&stack);
+    keeper.signal(Signal::STOP);
+    let mut commands = [stack.start("down c"), stack.start("up b")];
+    stack.reaches("c", "stopping");
+    stack.reaches("b", "starting");
+    // They cannot ask again.
+    for command in &mut commands {
+        command.signal(Signal::KILL);
+    }
+    for command in commands {
+        let _killed = command.ends();
+    }
+    assert!(c.lives(), "the keeper had read nothing");
+    keeper.kill();
+    stack.reaches("b", "ready");
+    stack.reaches("c", "idle");
+    // It was asked, not killed at the end of its grace.
+    assert!(stack.read("marks.txt").contains("stop c"));
+    assert_eq!(stack.pid("a"), a);
+    for name in ["a", "b", "c"] {
+        assert_eq!(stack.read(&format!("{name}.lock.violations")), "", "{name}");
+    }
+    stack.down();
+}
+
 /// Kills both, and has the journal say something else before anybody comes.
 fn forge_the_journal(stack: &Stack, from: &str, to: &str) {
     let (supervisor, keeper) = (stack.supervisor(), keeper(stack));
