@@ -3,14 +3,13 @@
 use super::{
     journal::Line,
     keep::Keeper,
-    look::{self, Sending},
+    look::Sending,
     protocol::{FromKeeper, SpawnSpec, ToKeeper, UnitId},
     start::{Environment, Started, Starts},
 };
 use crate::{
     event::{Place, Tick},
     logs::files,
-    model::Signal,
     platform,
 };
 
@@ -27,7 +26,11 @@ impl Keeper {
             // now must know why a process ended.
             ToKeeper::Signal { unit, signal, tree } => {
                 self.journal.write();
-                self.signal(unit, signal, tree);
+                self.signal(Sending { unit, signal, tree, stop: false });
+            }
+            ToKeeper::Stop { unit, signal, tree } => {
+                self.journal.write();
+                self.signal(Sending { unit, signal, tree, stop: true });
             }
             ToKeeper::Kill { unit } => {
                 self.journal.write();
@@ -130,13 +133,13 @@ impl Keeper {
 
     /// Sends a signal to the main process at once; to a tree after a look at who is in it. What
     /// comes after such a one waits too.
-    fn signal(&mut self, id: UnitId, signal: Signal, tree: bool) {
-        let Some(unit) = self.units.get_mut(&id) else { return };
-        if tree || self.looks.signals.iter().any(|waiting| waiting.unit == id) {
+    fn signal(&mut self, sending: Sending) {
+        let Some(unit) = self.units.get_mut(&sending.unit) else { return };
+        if sending.tree || self.looks.signals.iter().any(|waiting| waiting.unit == sending.unit) {
             unit.look = Some(platform::now());
-            self.looks.signals.push(Sending { unit: id, signal, tree });
+            self.looks.signals.push(sending);
         } else {
-            look::signal_main(unit, signal);
+            self.deliver(&sending);
         }
     }
 }

@@ -114,7 +114,9 @@ impl Starts<'_> {
             notify: prepared.notify.as_ref().map(Notify::record),
             cgroup: prepared.group.as_ref().map(|group| group.folder().to_owned()),
             known: Vec::new(),
+            asked_to_end: false,
             exit: None,
+            out_of_memory: false,
             told: false,
             gone: false,
         }
@@ -169,6 +171,7 @@ impl Starts<'_> {
             mark,
             notify,
             group,
+            asked_to_end: false,
             end: None,
             kill: None,
             killed: HashSet::new(),

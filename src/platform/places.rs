@@ -208,6 +208,20 @@ impl Places {
         Ok(())
     }
 
+    /// Removes a runtime folder that nobody uses, which a keeper that was killed has left.
+    ///
+    /// # Errors
+    ///
+    /// Those of taking the lock.
+    pub fn tidy_runtime(&self) -> io::Result<()> {
+        if self.runtime.exists()
+            && let Some(_nobody_else) = super::lock_folder(&self.folder)?
+        {
+            self.remove_runtime();
+        }
+        Ok(())
+    }
+
     /// Removes the runtime folder with what is in it.
     pub fn remove_runtime(&self) {
         let _gone_already = std::fs::remove_dir_all(&self.runtime);

@@ -78,7 +78,7 @@ impl World {
                 self.spawn(name, generation, &args);
             }
             lifecycle::Effect::CheckInputs => self.check_inputs(name, generation),
-            lifecycle::Effect::TaskSucceeded => self.task_succeeded(name),
+            lifecycle::Effect::TaskSucceeded => self.task_succeeded(name, generation),
             lifecycle::Effect::StartReady => self.start_ready(name, generation),
             lifecycle::Effect::StartAlive => self.start_alive(name, generation),
             lifecycle::Effect::StopProbes => self.prober.stop(name),
@@ -243,7 +243,7 @@ impl World {
             None => (Signal::TERM, true),
         };
         let unit = main_unit(name, generation);
-        self.link.send(ToKeeper::Signal { unit, signal, tree });
+        self.link.send(ToKeeper::Stop { unit, signal, tree });
     }
 
     /// Adds what the log has to say of it: where a start begins, and the last lines to what tells

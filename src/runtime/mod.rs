@@ -105,6 +105,15 @@ enum Internal {
         /// The file that changed last.
         path: std::path::PathBuf,
     },
+    /// What a task's success leaves was written down.
+    Recorded {
+        /// The task.
+        name: String,
+        /// The generation that it belongs to.
+        generation: u64,
+        /// What could not be done.
+        troubles: Vec<String>,
+    },
     /// The inputs of a task had this fingerprint when its run was about to begin.
     Inputs {
         /// The task.

@@ -76,8 +76,6 @@ pub(super) struct World {
     pub(super) put_off: Option<Tick>,
     /// What the supervisor before left could not be understood: its processes are nobody's.
     pub(super) lost: bool,
-    /// How often the kernel had run out of memory when that was last looked at.
-    pub(super) oom_kills: u64,
 }
 
 /// A process tree that the keeper has.
@@ -130,7 +128,6 @@ impl World {
             used: false,
             finishing: false,
             finished: None,
-            oom_kills: platform::oom_kills(),
         })
     }
 
