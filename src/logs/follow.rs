@@ -191,7 +191,7 @@ impl Follower {
             let at = open.index.at(place.offset).clamp(looked.min(now), now);
             let begins = !std::mem::take(&mut self.inside);
             let name = Arc::clone(&self.name);
-            lines.push(Line { name, at, text, place: begin, begins, ends: true });
+            lines.push(Line { name, at, text, place: begin, begins, ends: true, apart: false });
             place.offset += (end + 1 - start) as u64;
             start = end + 1;
         }
@@ -213,7 +213,7 @@ impl Follower {
         }
         let begins = !std::mem::replace(&mut self.inside, true);
         let (name, place) = (Arc::clone(&self.name), self.partial_place);
-        Some(Line { name, at, text, place, begins, ends: false })
+        Some(Line { name, at, text, place, begins, ends: false, apart: false })
     }
 
     fn prompt(&mut self, now: Timestamp) -> Option<Line> {
