@@ -83,6 +83,10 @@ impl Lines {
                 Some(offset) => self.end = self.end.min(Place { file: number, offset }),
                 None => break,
             }
+            // Something came in time, and so did all that is older.
+            if self.end.offset > 0 {
+                break;
+            }
         }
         self
     }
