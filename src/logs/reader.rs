@@ -237,7 +237,7 @@ impl Lines {
     }
 
     /// Where the first line is; behind everything if there is none.
-    pub(super) fn begin(&mut self) -> Place {
+    pub fn begin(&mut self) -> Place {
         match self.current() {
             Some(_) => self.place(),
             None => Place { file: self.number, offset: u64::MAX },
