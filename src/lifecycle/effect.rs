@@ -30,7 +30,7 @@ pub enum Effect {
     },
     /// See whether a task's inputs changed → [`super::Input::Unchanged`].
     CheckInputs,
-    /// A task succeeded: remember its inputs, tidy what `keep` names.
+    /// A task succeeded: remember its inputs, tidy what `keep` names → [`super::Input::Recorded`].
     TaskSucceeded,
     /// Ask the readiness checks until told otherwise → many [`super::Input::Probed`].
     StartReady,
@@ -39,7 +39,7 @@ pub enum Effect {
     /// No more answers of either, please.
     StopProbes,
     /// Send the stop signal of the service's policy, to whom the policy says; to a task's tree
-    /// SIGTERM.
+    /// SIGTERM. Asked for again, in the same generation, it is not sent again.
     SignalStop,
     /// Kill every process of the tree → `Exited` if still to come, then `TreeGone`, or `Stuck`.
     /// Also asked for after each unexpected end, where nothing may be left.

@@ -44,7 +44,7 @@ pub use own::{
     MARK, detach, environment, execute, inheritable, inherited, null, own_program,
     own_program_file, parent,
 };
-pub use peer::peer_uid;
+pub use peer::{peer_pid, peer_uid};
 pub use places::{Places, PlacesError, fnv1a, make_folders};
 pub use pty::{Pty, keep_open, receive_descriptor, send_descriptor};
 pub use reserve::{Reserved, ephemeral_ports, reserve};

@@ -3,13 +3,7 @@
 use std::time::Duration;
 
 use super::{Internal, owner, world::World};
-use crate::{
-    keeper::protocol::UnitId,
-    lifecycle,
-    model::{Exit, Signal},
-    platform,
-    supervisor::Input,
-};
+use crate::{lifecycle, platform, supervisor::Input};
 
 /// How often the memory of services with a limit is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -33,25 +27,6 @@ impl World {
             }
         });
         self.sampling = Some(task.abort_handle());
-    }
-
-    /// Finds out whether the kernel has ended a service because memory ran out. Its cgroup tells
-    /// for certain, and so does the kernel's log. Where neither may be read nothing is said: the
-    /// count of all such kills on the machine proves nothing about this one.
-    pub(super) fn note_oom(&mut self, unit: &UnitId, exit: Exit, by_cgroup: bool) {
-        let kills = platform::oom_kills();
-        let more = kills > std::mem::replace(&mut self.oom_kills, kills);
-        // A shell reports the end of its child as its own.
-        let killed = exit.shell_status() == Exit::Signal(Signal::KILL).shell_status();
-        if !killed || !(more || by_cgroup) {
-            return;
-        }
-        let main = self.units.get(unit).map(|unit| unit.owner.main);
-        if by_cgroup || main.and_then(platform::oom_killed) == Some(true) {
-            let UnitId { name, generation } = unit.clone();
-            let input = lifecycle::Input::OutOfMemory;
-            self.feed(Input::Unit { name, generation, input });
-        }
     }
 
     /// Tells the core of every service that is over its limit.

@@ -270,7 +270,8 @@ fn nothing_listens_for_the_network_and_nobody_else_may_enter() {
         }
     }
     let uid = rustix::process::geteuid().as_raw();
-    for folder in [format!("/run/user/{uid}/stackrun"), format!("/tmp/stackrun-{uid}")] {
+    for base in ["/run/user/{uid}/stackrun", "/dev/shm/stackrun-{uid}", "/tmp/stackrun-{uid}"] {
+        let folder = base.replace("{uid}", &uid.to_string());
         if let Ok(data) = fs::metadata(&folder) {
             assert_eq!(data.mode() & 0o077, 0, "{folder} is open to others");
         }

@@ -109,7 +109,12 @@ fn as_root_an_end_for_want_of_memory_is_named_as_one() {
             shell "echo $$ > {}/cgroup.procs; exec python3 hog.py"
             restart tries=1 delay="10ms"
         }}
+        service "late" {{
+            shell "while ! test -e go; do sleep 0.02; done; echo $$ > {}/cgroup.procs; exec python3 hog.py"
+            restart "never"
+        }}
         "#,
+        cage.0.display(),
         cage.0.display()
     ));
     stack.put("hog.py", "food = []\nwhile True:\n    food.append(bytearray(b'x' * (1 << 20)))\n");
@@ -118,5 +123,13 @@ fn as_root_an_end_for_want_of_memory_is_named_as_one() {
     stack.run("status").exits(3).says("killed by the kernel: out of memory");
     stack.run("why hog").exits(0).says("killed by the kernel: out of memory");
     stack.run("events").exits(0).says("because memory ran out");
+    // The same where nobody was there to be told.
+    let (supervisor, late) = (stack.supervisor(), stack.process("late"));
+    supervisor.signal(rustix::process::Signal::STOP);
+    stack.put("go", "");
+    eventually("its end", || !late.lives());
+    supervisor.kill();
+    stack.reaches("late", "failed");
+    stack.run("why late").exits(0).says("killed by the kernel: out of memory");
     stack.down();
 }

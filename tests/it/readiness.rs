@@ -109,6 +109,50 @@ fn http_wants_the_status_that_was_asked_for() {
 }
 
 #[test]
+fn a_line_is_seen_though_the_log_is_rotated_again_and_again() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed flood 5000 print 'ready now' flood 5000"
+            ready { prints "^ready now$" }
+            log max-size="16KiB" keep=100
+        }
+        "#,
+    );
+    stack.up();
+    stack.run("restart a").exits(0);
+    let supervisor = stack.supervisor();
+    stack.run("logs a --raw").exits(0).says("ready now");
+    supervisor.kill();
+    stack.run("restart a").exits(0);
+}
+
+#[test]
+fn a_line_on_stderr_counts_though_that_is_apart() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            shell "test -e silent || echo 'ready now' >&2; while ! test -e go; do sleep 0.02; done; echo 'ready now' >&2; exec sleep 600"
+            ready { prints "ready now" }
+            log split=#true
+        }
+        "#,
+    );
+    stack.up();
+    stack.put("silent", "");
+    let restart = stack.start("restart a");
+    stack.reaches("a", "starting");
+    // The next supervisor knows where this start began, too.
+    let supervisor = stack.supervisor();
+    supervisor.kill();
+    eventually("another one", || stack.supervisor().pid != supervisor.pid);
+    stack.reaches("a", "starting");
+    stack.put("go", "");
+    restart.ends();
+    stack.reaches("a", "ready");
+}
+
+#[test]
 fn a_line_of_an_earlier_start_does_not_count() {
     let stack = Stack::new(
         r#"

@@ -23,6 +23,30 @@ pub(crate) fn a_stopped_process_gets_the_signal() {
     assert_eq!(world.exited(&unit), (Exit::Code(5), 0));
 }
 
+pub(crate) fn a_stop_is_asked_for_once() {
+    let mut world = World::new();
+    let script =
+        "trap 'echo asked' TERM; trap 'echo more' URG; echo up; while :; do sleep 0.01; done";
+    let urgent = Signal::from_name("URG").unwrap();
+    for (name, tree) in [("alone", false), ("together", true)] {
+        let (unit, _) = world.run(name, script);
+        let stop = ToKeeper::Stop { unit: unit.clone(), signal: Signal::TERM, tree };
+        world.said(name, "up");
+        world.ask(&stop);
+        world.said(name, "asked");
+        // By one that does not know, and where the keeper is another one, too.
+        world.ask(&stop);
+        world.replace_keeper();
+        world.hello();
+        world.ask(&stop);
+        world.signal(&unit, urgent, tree);
+        world.said(name, "more");
+        assert_eq!(world.log(name).matches("asked").count(), 1, "{name}");
+        world.kill(&unit);
+        world.gone(&unit);
+    }
+}
+
 pub(crate) fn an_escapee_is_killed() {
     let mut world = World::new();
     // Two forks, a session of its own, no parent, no output, no environment.

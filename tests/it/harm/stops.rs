@@ -92,6 +92,43 @@ fn a_check_that_hangs_is_killed_with_its_tree() {
 }
 
 #[test]
+fn a_check_whose_supervisor_is_killed_is_ended_with_its_tree() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed"
+            ready timeout="60s" {
+                shell "test -e go && exit; setsid sleep 7711 & sleep 7712 & env -i sleep 7713"
+            }
+        }
+        "#,
+    );
+    let up = stack.start("up");
+    for also_the_keeper in [false, true, false] {
+        eventually("a check that hangs", || sleepers(&stack).len() >= 3);
+        let asked = sleepers(&stack);
+        let supervisor = stack.supervisor();
+        let keeper = supervisor.parent().expect("the keeper");
+        if also_the_keeper {
+            keeper.kill();
+        }
+        supervisor.kill();
+        eventually("the end of both", || {
+            !supervisor.lives() && !(also_the_keeper && keeper.lives())
+        });
+        // Whoever comes next ends it, before or while it asks anew.
+        assert_eq!(stack.state("a"), "starting");
+        eventually("the end of the check's tree", || !asked.iter().any(Process::lives));
+    }
+    stack.put("go", "");
+    // What was asked last hangs, and is not asked again before its time is over.
+    stack.supervisor().kill();
+    up.ends().exits(0);
+    eventually("the end of the check's tree", || sleepers(&stack).is_empty());
+    stack.down();
+}
+
+#[test]
 fn restarts_that_somebody_asks_for_are_no_crash_loop() {
     let stack = Stack::new(
         r#"service "a" { run "@testbed lock a.lock"; restart tries=2 within="60s" delay="10ms" }"#,
@@ -158,8 +195,7 @@ fn at_a_dead_socket(line: &str) -> Duration {
     let ran = stack.run(line);
     let took = began.elapsed();
     assert_eq!(ran.code, if line == "status" { 3 } else { 0 }, "{ran:#?}");
-    // Whoever looked whether anything is left has started a keeper, which soon sees that it is
-    // not needed.
-    eventually("the keeper's end", || line == "up" || stack.keeper_by_lock().is_none());
+    assert_eq!(stack.keeper_by_lock().is_some(), line == "up", "{line}");
+    assert_eq!(places.runtime.exists(), line != "down", "{line}");
     took
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path};
 
-use crate::support::{Running, Stack, eventually};
+use crate::support::{Running, Stack, eventually, wait_for};
 
 const SECRET: &str = "xyzzy-hunter2-plugh";
 
@@ -111,12 +111,27 @@ fn a_secret_outlives_the_supervisor_and_an_upgrade() {
 }
 
 #[test]
+fn a_secret_outlives_the_keeper_alone() {
+    let stack = stack();
+    run_knowing(&stack, "up");
+    let keeper = stack.supervisor().parent().expect("the keeper");
+    keeper.kill();
+    wait_for("another keeper", || stack.keeper_by_lock().filter(|pid| *pid != keeper.pid));
+    stack.process("api").kill();
+    eventually("its second start", || starts(&stack) == 2);
+    stack.reaches("api", "ready");
+    is_written_nowhere(&stack);
+}
+
+#[test]
 fn a_secret_that_nobody_knows_any_more_fails_the_start_with_a_reason() {
     let stack = stack();
     run_knowing(&stack, "up");
     eventually("its start", || starts(&stack) == 1);
     let supervisor = stack.supervisor();
     let keeper = supervisor.parent().expect("the keeper");
+    // Or it would tell the next keeper.
+    supervisor.signal(rustix::process::Signal::STOP);
     keeper.kill();
     supervisor.kill();
     eventually("the end of both", || !keeper.lives() && !supervisor.lives());

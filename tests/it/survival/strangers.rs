@@ -80,7 +80,7 @@ fn as_root_a_connection_of_another_user_is_dropped_unheard() {
         assert_eq!(changed, 0);
         let mut stream = UnixStream::connect(path).expect("the socket");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
-        let hello = r#"{"id":1,"request":{"request":"hello","protocol":1,"version":"x","pid":1}}"#;
+        let hello = r#"{"id":1,"request":{"hello":{"protocol":1,"version":"x","pid":1}}}"#;
         let _dropped = writeln!(stream, "{hello}");
         let mut answer = Vec::new();
         let _reset = stream.read_to_end(&mut answer);
