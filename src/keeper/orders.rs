@@ -1,5 +1,7 @@
 //! What the supervisor asks for.
 
+use std::os::fd::AsFd;
+
 use super::{
     journal::Line,
     keep::Keeper,
@@ -66,6 +68,7 @@ impl Keeper {
         let starts = Starts {
             places: &self.places,
             environment: &self.environment,
+            lock: self.estate.lock.as_fd(),
             open_files: self.open_files,
             stamp: self.stamp,
             log: end_of_log,

@@ -27,7 +27,7 @@ pub struct UnitId {
 
 /// From the supervisor to the keeper.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ToKeeper {
     /// What is in the environment of every start to come, but for what its own message says: most
     /// starts have all of it in common. Holds until the next one, or the end of the connection.
@@ -160,7 +160,7 @@ pub type Papers = std::collections::BTreeMap<Paper, String>;
 
 /// From the keeper to the supervisor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "tell", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum FromKeeper {
     /// The first message on a connection. What it says of ends is not said again; what it does
     /// not say yet comes after it.

@@ -5,6 +5,7 @@ use std::{path::Path, time::Duration};
 use super::{
     Internal, cleanup, excerpt,
     launch::Launcher,
+    log_search::errors_log,
     watch::Reaction,
     world::{World, hook_unit, main_unit},
 };
@@ -23,7 +24,7 @@ use crate::{
 const RELEASE: Duration = Duration::from_millis(10);
 
 /// The name of the log of a service's stderr, where that is apart.
-fn errors_of(name: &str) -> String {
+pub(super) fn errors_of(name: &str) -> String {
     format!("{name}.err")
 }
 
@@ -205,7 +206,7 @@ impl World {
             Ok(spec) => {
                 if spec.log_policy.split {
                     // The keeper tells of the other one.
-                    let end = files::end(&spec.log.with_extension("err.log"));
+                    let end = files::end(&errors_log(&spec.log));
                     self.log_places.insert(errors_of(name), (generation, end));
                 }
                 self.link.spawn(spec, &self.caller);

@@ -157,7 +157,11 @@ impl World {
             self.finish();
             return;
         }
-        if self.put_off.take_if(|until| platform::now() < *until).is_none() {
+        // It may be the sleep until then that took so long.
+        let now = platform::now();
+        let deadline = self.core.deadline().map(|deadline| self.not_overslept(deadline, now));
+        if deadline.is_none_or(|left| left.is_zero()) {
+            self.put_off = None;
             self.feed(Input::Timer);
         }
     }

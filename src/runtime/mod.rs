@@ -31,6 +31,7 @@ mod journal;
 mod keeper_link;
 mod launch;
 mod ledger;
+mod log_search;
 mod memory;
 mod oneshot;
 mod owner;

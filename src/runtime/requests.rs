@@ -264,7 +264,7 @@ impl World {
 
     fn events(&mut self, connection: ConnectionId, id: u64, since: u64, follow: bool) {
         for record in self.ledger.since(since) {
-            self.clients.reply(connection, id, Reply::Record { record: record.clone() });
+            self.clients.reply(connection, id, Reply::Record { record });
         }
         if follow {
             if let Some(client) = self.clients.connections.get_mut(&connection) {

@@ -12,6 +12,7 @@ use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{
     Internal,
+    effects::errors_of,
     keeper_link::KeeperLink,
     launch::{Launcher, Programs},
     ledger::Ledger,
@@ -83,6 +84,8 @@ pub(super) struct World {
 pub(super) struct Unit {
     pub(super) started: Tick,
     pub(super) log: Place,
+    /// Where its stderr begins, if that is apart and it was started by this supervisor.
+    pub(super) errors: Option<Place>,
     pub(super) owner: Owner,
     /// Whether it has said that it is ready; its probe looks at the same place.
     pub(super) notified: Rc<Cell<bool>>,
@@ -137,7 +140,9 @@ impl World {
         // A probe may be looking already.
         let known = self.units.get(unit).map(|known| Rc::clone(&known.notified));
         let notified = known.unwrap_or_default();
-        let known = Unit { started, log, owner, notified, exit: None };
+        let errors = self.log_places.get(&errors_of(&unit.name));
+        let errors = errors.filter(|(latest, _)| *latest == unit.generation).map(|(_, at)| *at);
+        let known = Unit { started, log, errors, owner, notified, exit: None };
         self.log_places.insert(unit.name.clone(), (unit.generation, log));
         self.units.insert(unit.clone(), known);
     }

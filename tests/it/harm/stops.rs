@@ -1,6 +1,9 @@
 //! Stops that hang, fail or come twice; checks that hang; ends that are exact.
 
-use std::{os::unix::net::UnixListener, time::Instant};
+use std::{
+    os::unix::net::UnixListener,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
@@ -17,7 +20,7 @@ fn a_stop_command_that_hangs_is_killed_with_its_tree_and_the_stop_goes_on() {
         r#"
         service "a" {
             run "@testbed mark marks.txt a"
-            stop grace="500ms" { shell "setsid sleep 7701 & sleep 7702 & sleep 7703" }
+            stop grace="3s" { shell "setsid sleep 7701 & sleep 7702 & sleep 7703" }
         }
         "#,
     );
@@ -49,10 +52,9 @@ fn a_stop_command_that_fails_or_is_not_there_stops_no_stop() {
 fn two_stops_at_once_are_one() {
     let stack =
         Stack::new(r#"service "a" { run "@testbed mark marks.txt a slow-stop 300 lock a.lock" }"#);
-    for line in ["down a", "down"] {
+    for (round, line) in ["down a", "down"].into_iter().enumerate() {
         stack.up();
-        let starts = stack.read("marks.txt").matches("start a").count();
-        eventually("its start", || stack.read("marks.txt").matches("start a").count() >= starts);
+        eventually("its start", || stack.read("marks.txt").matches("start a").count() > round);
         let stops: Vec<_> = (0..4).map(|_| stack.start(line)).collect();
         for stop in stops {
             stop.ends().exits(0);
@@ -177,15 +179,23 @@ fn exit_statuses_and_signals_are_exact() {
 #[test]
 fn a_socket_that_nobody_listens_at_holds_up_nobody() {
     for line in ["status", "down", "up"] {
-        let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
-        let places = stack.places();
-        places.create_runtime().expect("the runtime folder");
-        drop(UnixListener::bind(places.socket()).expect("a socket"));
-        let began = Instant::now();
-        let ran = stack.run(line);
-        assert_eq!(ran.code, if line == "status" { 3 } else { 0 }, "{ran:#?}");
-        assert!(began.elapsed().as_secs() < 10, "{line}: {:?}", began.elapsed());
-        assert_eq!(stack.keeper_by_lock().is_some(), line == "up", "{line}");
-        assert_eq!(places.runtime.exists(), line != "down", "{line}");
+        // Who waits for an answer does so every time; a machine is not busy every time.
+        let mut took = (0..3).map(|_| at_a_dead_socket(line));
+        assert!(took.any(|took| took.as_secs() < 10), "{line} is held up");
     }
+}
+
+/// How long it takes where a socket is, and nobody who listens.
+fn at_a_dead_socket(line: &str) -> Duration {
+    let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
+    let places = stack.places();
+    places.create_runtime().expect("the runtime folder");
+    drop(UnixListener::bind(places.socket()).expect("a socket"));
+    let began = Instant::now();
+    let ran = stack.run(line);
+    let took = began.elapsed();
+    assert_eq!(ran.code, if line == "status" { 3 } else { 0 }, "{ran:#?}");
+    assert_eq!(stack.keeper_by_lock().is_some(), line == "up", "{line}");
+    assert_eq!(places.runtime.exists(), line != "down", "{line}");
+    took
 }
