@@ -4,7 +4,7 @@
 //! the ledger on disk) reads the one stream of [`Record`]s. Records are owned, versioned by
 //! [`FORMAT`], and know nothing of any reporter.
 
-use std::time::Duration;
+use std::{cmp::Ordering, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,17 @@ pub struct Place {
     pub file: u64,
     /// The offset in it, in bytes.
     pub offset: u64,
+}
+
+impl Place {
+    /// Where what is not before this place begins in a file: behind everything in an older one.
+    pub fn offset_in(self, file: u64) -> u64 {
+        match file.cmp(&self.file) {
+            Ordering::Less => u64::MAX,
+            Ordering::Equal => self.offset,
+            Ordering::Greater => 0,
+        }
+    }
 }
 
 /// One entry of the ledger.

@@ -79,6 +79,11 @@ impl Following {
         Some(strand.map_or(Place::default(), |strand| strand.follower.place()))
     }
 
+    /// Goes on with what has printed the past.
+    pub(super) fn go_on(&mut self, printer: LogPrinter) {
+        self.printer = printer;
+    }
+
     /// Prints what has come since the last time; whether that was anything.
     pub(super) fn print_new(&mut self) -> Result<bool, Error> {
         let now = caller::now();
@@ -184,7 +189,10 @@ impl Strand {
 /// Adds an item to what is to be written.
 pub(super) fn print(printer: &mut LogPrinter, out: &mut Vec<u8>, item: &Item) {
     match item {
-        Item::Line(Line { name, at, text, begins, ends, .. }) => {
+        Item::Line(Line { name, at, text, begins, ends, apart, .. }) => {
+            if *apart {
+                printer.gap(out);
+            }
             printer.piece(out, &Piece { name, at: *at, text, begins: *begins, ends: *ends });
         }
         Item::Mark(mark) => printer.mark(out, mark),

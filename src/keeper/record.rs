@@ -43,7 +43,11 @@ pub(super) struct Record {
     #[serde(default)]
     pub(super) cgroup: Option<PathBuf>,
     pub(super) known: Vec<ProcId>,
+    #[serde(default)]
+    pub(super) asked_to_end: bool,
     pub(super) exit: Option<Exit>,
+    #[serde(default)]
+    pub(super) out_of_memory: bool,
     pub(super) told: bool,
     pub(super) gone: bool,
 }
@@ -61,7 +65,9 @@ impl Record {
             notify: unit.notify.as_ref().map(Notify::record),
             cgroup: unit.group.as_ref().map(|group| group.folder().to_owned()),
             known: unit.known.clone(),
+            asked_to_end: unit.asked_to_end,
             exit: unit.end.as_ref().map(|end| end.exit),
+            out_of_memory: unit.end.as_ref().is_some_and(|end| end.out_of_memory),
             told: unit.end.as_ref().is_some_and(|end| end.told),
             gone: unit.gone,
         }
@@ -88,6 +94,7 @@ impl Record {
             known: if self.known.is_empty() { vec![main] } else { self.known },
             notify: self.notify.and_then(Notify::take_over),
             group: self.cgroup.map(Cgroup::resume),
+            asked_to_end: self.asked_to_end,
             end: None,
             kill: None,
             killed: HashSet::new(),
@@ -103,6 +110,7 @@ impl Record {
         }
         if let Some(end) = &mut unit.end {
             end.told = self.told;
+            end.out_of_memory = self.out_of_memory;
         }
         Some(unit)
     }
@@ -141,7 +149,7 @@ impl Keeper {
         }
     }
 
-    fn write_journal(&mut self) {
+    pub(super) fn write_journal(&mut self) {
         if self.journal.wants_to_be_new() {
             self.rewrite_journal();
         }
@@ -189,7 +197,12 @@ impl Keeper {
     pub(super) fn take_over(&mut self) {
         let now = platform::now();
         let mut used = HashSet::new();
-        let told = journal::read(&self.places.units()).unwrap_or_default();
+        let told = journal::read(&self.places.units());
+        // Where there was nothing before, nobody has left anything.
+        if told.is_ok() {
+            self.look_for_abandoned(now);
+        }
+        let told = told.unwrap_or_default();
         self.papers.extend(told.papers);
         for unit in told.records.into_values().filter_map(|record| record.into_unit(now)) {
             for output in &unit.outputs {

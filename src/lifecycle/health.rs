@@ -21,6 +21,7 @@ impl Life {
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::Unchanged(_)
+            | Input::Recorded
             | Input::LastWords(_)
             | Input::Stepped { .. }
             | Input::OutOfMemory

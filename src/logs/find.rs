@@ -1,5 +1,7 @@
 //! Searching a lot of lines at once.
 
+use std::ops::Range;
+
 use regex::bytes::{Regex, RegexBuilder};
 
 /// A regular expression that lines are searched for.
@@ -39,9 +41,10 @@ impl Finder {
         &self.line
     }
 
-    /// Where the first line that matches begins.
-    pub(super) fn find(&self, lines: &[u8]) -> Option<usize> {
-        let mut from = 0;
+    /// The first line that matches and begins there or behind it, where a line begins; without
+    /// its newline.
+    pub(super) fn find(&self, lines: &[u8], from: usize) -> Option<Range<usize>> {
+        let mut from = from;
         while from < lines.len() {
             let (candidate, until) = match &self.block {
                 Some(block) => {
@@ -58,11 +61,9 @@ impl Finder {
             let end =
                 memchr::memchr(b'\n', &lines[candidate..]).map_or(lines.len(), |at| candidate + at);
             // A match within a line is one of the line.
-            if self.block.is_some() && until <= end {
-                return Some(start);
-            }
-            if self.line.is_match(&lines[start..end]) {
-                return Some(start);
+            let is_within = self.block.is_some() && until <= end;
+            if is_within || self.line.is_match(&lines[start..end]) {
+                return Some(start..end);
             }
             from = end + 1;
         }
@@ -84,15 +85,26 @@ mod tests {
 
     use super::*;
 
-    fn one_by_one(regex: &Regex, lines: &[u8]) -> Option<usize> {
-        let mut start = 0;
+    fn one_by_one(regex: &Regex, lines: &[u8]) -> Vec<Range<usize>> {
+        let (mut start, mut found) = (0, Vec::new());
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
-            if regex.is_match(line.strip_suffix(b"\n").unwrap_or(line)) {
-                return Some(start);
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            if regex.is_match(text) {
+                found.push(start..start + text.len());
             }
             start += line.len();
         }
-        None
+        found
+    }
+
+    fn all(finder: &Finder, lines: &[u8]) -> Vec<Range<usize>> {
+        let mut from = 0;
+        let next = || {
+            let found = finder.find(lines, from)?;
+            from = found.end + 1;
+            Some(found)
+        };
+        std::iter::from_fn(next).collect()
     }
 
     proptest! {
@@ -105,7 +117,7 @@ mod tests {
         ) {
             let finder = Finder::new(pattern).unwrap();
             let expected = one_by_one(finder.regex(), lines.as_bytes());
-            prop_assert_eq!(finder.find(lines.as_bytes()), expected);
+            prop_assert_eq!(all(&finder, lines.as_bytes()), expected);
         }
     }
 }

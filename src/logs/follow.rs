@@ -99,6 +99,29 @@ impl Follower {
         }
     }
 
+    /// From that place on; from the start of what is left, where that has been removed or
+    /// shortened.
+    pub fn from(log: &Log, place: Place) -> Self {
+        let mut follower = Self::from_start(log);
+        follower.current();
+        let number = follower.number;
+        if number > place.file {
+            let rotated = log.numbers().into_iter().filter(|number| *number >= place.file);
+            let oldest = rotated.min().filter(|oldest| *oldest < number);
+            if let Some((oldest, file)) =
+                oldest.and_then(|oldest| Some((oldest, open(&numbered(&log.path, oldest))?)))
+            {
+                (follower.number, follower.open) = (oldest, Some(file));
+            }
+        }
+        if let Some(open) = follower.open.as_mut().filter(|_| follower.number == place.file)
+            && place.offset <= open.source.length()
+        {
+            open.offset = place.offset;
+        }
+        follower
+    }
+
     /// The log that is followed.
     pub fn log(&self) -> &Log {
         &self.log
@@ -191,7 +214,7 @@ impl Follower {
             let at = open.index.at(place.offset).clamp(looked.min(now), now);
             let begins = !std::mem::take(&mut self.inside);
             let name = Arc::clone(&self.name);
-            lines.push(Line { name, at, text, place: begin, begins, ends: true });
+            lines.push(Line { name, at, text, place: begin, begins, ends: true, apart: false });
             place.offset += (end + 1 - start) as u64;
             start = end + 1;
         }
@@ -213,7 +236,7 @@ impl Follower {
         }
         let begins = !std::mem::replace(&mut self.inside, true);
         let (name, place) = (Arc::clone(&self.name), self.partial_place);
-        Some(Line { name, at, text, place, begins, ends: false })
+        Some(Line { name, at, text, place, begins, ends: false, apart: false })
     }
 
     fn prompt(&mut self, now: Timestamp) -> Option<Line> {

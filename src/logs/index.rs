@@ -31,8 +31,6 @@ pub(super) struct Index {
     /// The records that were read last, and the number of the first of them.
     block: Vec<Stamp>,
     first: u64,
-    /// The record that was asked for last: the next question mostly is for it or the next one.
-    last: u64,
     /// When the file was last changed.
     changed: Timestamp,
     /// The offsets that were asked about last have this time.
@@ -81,22 +79,35 @@ impl Index {
 
     /// The number of the record that says when the byte at this offset arrived.
     fn number(&mut self, offset: u64) -> u64 {
-        for number in [self.last, self.last + 1] {
-            if self.offset(number).is_some_and(|start| start <= offset)
-                && self.offset(number + 1).is_none_or(|end| offset < end)
-            {
-                self.last = number;
-                return number;
-            }
+        // The next question mostly is for what is near.
+        let here = self.block.partition_point(|stamp| stamp.offset <= offset);
+        if 0 < here && here < self.block.len() {
+            return self.first + here as u64 - 1;
         }
-        let after = self.search(|stamp| stamp.offset <= offset);
-        self.last = after.saturating_sub(1);
-        self.last
+        self.search(|stamp| stamp.offset <= offset).saturating_sub(1)
     }
 
-    /// The first offset whose bytes arrived at or after this time; `None` if that is not known.
+    /// The first offset whose bytes arrived at or after this time; `None` if there are none.
     pub(super) fn from(&mut self, time: Timestamp) -> Option<u64> {
+        if self.changed < time {
+            return None;
+        }
+        if self.count == 0 {
+            return Some(0);
+        }
         let after = self.search(|stamp| moment(stamp.nanos) < time);
+        self.offset(after)
+    }
+
+    /// The first offset whose bytes arrived after this time; `None` if there are none.
+    pub(super) fn after(&mut self, time: Timestamp) -> Option<u64> {
+        if self.changed <= time {
+            return None;
+        }
+        if self.count == 0 {
+            return Some(0);
+        }
+        let after = self.search(|stamp| moment(stamp.nanos) <= time);
         self.offset(after)
     }
 
@@ -179,6 +190,8 @@ mod tests {
         }
         assert_eq!(index.from(at(11)), Some(100));
         assert_eq!(index.from(at(21)), None);
+        assert_eq!((index.after(at(9)), index.after(at(10))), (Some(0), Some(100)));
+        assert_eq!(index.after(at(20)), None);
     }
 
     #[test]
@@ -197,7 +210,10 @@ mod tests {
         let (_folder, mut index) = index(&[], 7);
         assert_eq!(index.at(5), index.changed);
         assert!(index.changed > at(1_000_000));
-        assert_eq!(index.from(at(5)), None);
+        assert_eq!(index.from(at(5)), Some(0));
+        assert_eq!(index.after(at(5)), Some(0));
+        let later = index.changed.checked_add(std::time::Duration::from_secs(1)).unwrap();
+        assert_eq!((index.from(later), index.after(later)), (None, None));
     }
 
     #[test]

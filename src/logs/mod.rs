@@ -10,7 +10,9 @@ mod find;
 mod follow;
 mod index;
 mod marks;
+mod matches;
 mod merge;
+mod open;
 mod packed;
 mod reader;
 mod select;
@@ -36,10 +38,11 @@ use crate::event::Record;
 pub use find::Finder;
 pub use follow::{Follower, Spared};
 pub use marks::{MarkFollower, Marks};
+pub use matches::Sieve;
 pub use merge::merge;
 pub use packed::pack;
 pub use reader::Lines;
-pub use select::{Select, Sieve, Since, select};
+pub use select::{Select, Since, select};
 pub use strand::{Marks as MarkQueue, Turn};
 
 /// A line longer than this comes in pieces, so that nothing is ever read into memory whole.
@@ -60,6 +63,8 @@ pub struct Line {
     pub begins: bool,
     /// Whether a newline ended it.
     pub ends: bool,
+    /// Whether others before it were left out, and those that are shown stand in groups.
+    pub apart: bool,
 }
 
 impl Line {
@@ -73,7 +78,7 @@ impl Line {
         let mut rest = self.clone();
         rest.text = self.text.split_off(at);
         rest.place.offset += at as u64;
-        (self.ends, rest.begins) = (false, true);
+        (self.ends, rest.begins, rest.apart) = (false, true, false);
         rest
     }
 }

@@ -2,34 +2,31 @@
 
 use std::{
     cmp::Ordering,
-    collections::VecDeque,
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    LONGEST_LINE, Line, Log, Place,
+    Line, Log, Place,
     files::numbered,
     find::Finder,
     index::Index,
-    source::Source,
+    open::Open,
     tail::{self, Found},
 };
-
-/// So many bytes are read at once.
-const BLOCK: usize = 256 << 10;
 
 /// The lines of one log. A file that cannot be read counts as empty: it may just have become too
 /// old to be kept.
 pub struct Lines {
     name: Arc<str>,
     log: PathBuf,
-    /// The numbers of rotated files to read, the oldest first; then comes the present one.
-    older: VecDeque<u64>,
+    /// The numbers of the rotated files, the oldest first; after them comes the present one.
+    rotated: Vec<u64>,
+    /// How many of them have been opened, or left out.
+    passed: usize,
     /// The number that was opened last; 0 if there was none.
     number: u64,
     present: bool,
@@ -44,18 +41,6 @@ pub struct Lines {
     inside: bool,
 }
 
-/// An open file and the part of it in memory.
-struct Open {
-    source: Source,
-    index: Index,
-    /// Not read further.
-    end: u64,
-    block: Bytes,
-    /// Where in the file the block begins, and where in the block the next line.
-    start: u64,
-    next: usize,
-}
-
 impl fmt::Debug for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lines").field("name", &self.name).finish_non_exhaustive()
@@ -68,7 +53,8 @@ impl Lines {
         Self {
             name: log.name.as_str().into(),
             log: log.path.clone(),
-            older: log.numbers().into(),
+            rotated: log.numbers(),
+            passed: 0,
             number: 0,
             present: false,
             end: Place { file: u64::MAX, offset: u64::MAX },
@@ -82,48 +68,68 @@ impl Lines {
     /// Not beyond this place.
     #[must_use]
     pub fn up_to(mut self, end: Place) -> Self {
-        self.end = end;
+        self.end = self.end.min(end);
+        self
+    }
+
+    /// Without the lines that arrived after a moment.
+    #[must_use]
+    pub fn until(mut self, time: Timestamp) -> Self {
+        let present = self.rotated.last().map_or(1, |last| last + 1);
+        let newest_first = [present].into_iter().chain(self.rotated.iter().rev().copied());
+        for number in newest_first {
+            let path = if number == present { self.log.clone() } else { self.path(number) };
+            match Index::of(&path).after(time) {
+                Some(offset) => self.end = self.end.min(Place { file: number, offset }),
+                None => break,
+            }
+            // Something came in time, and so did all that is older.
+            if self.end.offset > 0 {
+                break;
+            }
+        }
         self
     }
 
     /// The last lines, at most `count`.
     #[must_use]
     pub fn last(mut self, count: usize) -> Self {
-        let mut missing = count;
-        let numbers: Vec<u64> = self.older.drain(..).collect();
-        let present = numbers.last().map_or(1, |last| last + 1);
-        for number in numbers.iter().copied().chain([present]).rev() {
-            let path = if number == present { self.log.clone() } else { self.path(number) };
-            let Some(mut file) = self.open_file(&path, number) else { continue };
-            match tail::last_lines(&mut file.source, file.end, missing) {
-                Ok(Found::At(offset)) => {
-                    file.start = offset;
-                    self.number = number;
-                    self.present = number == present;
-                    self.open = Some(file);
-                    return self;
-                }
-                Ok(Found::Only(lines)) => missing -= lines,
-                Err(_) => {}
-            }
-            if number != present {
-                self.older.push_front(number);
+        let floor = self.begin();
+        self.go_to_end();
+        self.back(count, floor);
+        self
+    }
+
+    /// Where the last lines that match are, at most `count`, in order.
+    pub(super) fn last_matches(&mut self, finder: &Finder, count: usize) -> Vec<Place> {
+        let floor = self.begin();
+        self.go_to_end();
+        let mut found = Vec::new();
+        while let Some(open) = &mut self.open {
+            let file = self.number;
+            let part = floor.offset_in(file)..open.offset();
+            // A file that cannot be read counts as empty.
+            let here = tail::last_matches(&mut open.source, part, finder, count - found.len());
+            let place = |offset| Place { file, offset };
+            found.extend(here.unwrap_or_default().into_iter().map(place));
+            if found.len() == count || file <= floor.file || !self.previous() {
+                break;
             }
         }
-        self
+        found.reverse();
+        found
     }
 
     /// From that place on; `None` if the log has been removed or shortened since.
     #[must_use]
     pub fn from(mut self, place: Place) -> Option<Self> {
-        if self.older.back().map_or(1, |last| last + 1) < place.file {
+        if self.rotated.last().map_or(1, |last| last + 1) < place.file {
             return None;
         }
-        let old = self.older.iter().take_while(|number| **number < place.file).count();
-        self.number = self.older.drain(..old).next_back().unwrap_or(0);
+        self.pass(self.rotated.partition_point(|number| *number < place.file));
         if self.current().is_some() && self.number == place.file {
             let open = self.current()?;
-            open.start = place.offset;
+            open.go_to(place.offset);
             return (place.offset <= open.source.length()).then_some(self);
         }
         Some(self)
@@ -132,14 +138,14 @@ impl Lines {
     /// The lines that arrived since a moment.
     #[must_use]
     pub fn since(mut self, time: Timestamp) -> Self {
-        let is_old = |number: &u64| Index::of(&self.path(*number)).last() < time;
-        let old = self.older.iter().take_while(|number| is_old(number)).count();
-        self.number = self.older.drain(..old).next_back().unwrap_or(0);
-        if let Some(open) = self.current()
-            && let Some(offset) = open.index.from(time)
-            && let Ok(start) = tail::line_start(&mut open.source, offset)
-        {
-            open.start = start;
+        let is_old = |number: &&u64| Index::of(&self.path(**number)).last() < time;
+        self.pass(self.rotated.iter().take_while(is_old).count());
+        if let Some(open) = self.current() {
+            let start = match open.index.from(time) {
+                Some(offset) => tail::line_start(&mut open.source, offset).unwrap_or(offset),
+                None => open.end(),
+            };
+            open.go_to(start.min(open.end()));
         }
         // The index tells when batches came: the first line may still be older.
         while self.peek_time().is_some_and(|at| at < time) {
@@ -168,45 +174,59 @@ impl Lines {
             self.line_ahead()?;
             self.ahead = None;
             let open = self.open.as_mut()?;
-            let lines = &open.block[open.next..];
+            let lines = open.ahead();
             // The last line may go on: it is looked at once it is whole, or nothing comes.
             let whole = memchr::memrchr(b'\n', lines).map_or(lines.len(), |last| last + 1);
-            match finder.find(&lines[..whole]) {
-                Some(start) => {
-                    open.next += start;
-                    self.inside &= start == 0;
-                    return Some(Place { file: self.number, offset: open.offset() });
+            match finder.find(&lines[..whole], 0) {
+                Some(line) => {
+                    self.ahead = Some(whole.min(line.end + 1) - line.start);
+                    open.skip(line.start);
+                    self.inside &= line.start == 0;
+                    return Some(self.place());
                 }
                 None => {
                     self.inside = !lines[..whole].ends_with(b"\n");
-                    open.next += whole;
+                    open.skip(whole);
                 }
             }
         }
     }
 
-    /// Goes back by at most so many lines, not before that place.
+    /// Goes back by at most so many lines, over files too, not before that place.
     pub(super) fn back(&mut self, count: usize, floor: Place) {
-        let number = self.number;
-        let Some(open) = &mut self.open else { return };
-        if count == 0 {
-            return;
+        let mut missing = count;
+        while missing > 0
+            && let Some(open) = &mut self.open
+        {
+            let here = open.offset();
+            let found = tail::last_lines(&mut open.source, here, missing);
+            let (start, lines) = match found {
+                Ok(Found::At(start)) => (start, missing),
+                Ok(Found::Only(lines)) => (0, lines),
+                Err(_) => (here, 0),
+            };
+            open.go_to(start.max(floor.offset_in(self.number)));
+            self.ahead = None;
+            self.inside &= open.offset() == here;
+            missing -= lines;
+            if missing == 0 || self.number <= floor.file || !self.previous() {
+                return;
+            }
+        }
+    }
+
+    /// Goes on from that place.
+    pub(super) fn go_to(&mut self, place: Place) {
+        if self.open.is_none() || self.number != place.file {
+            self.pass(self.rotated.partition_point(|number| *number < place.file));
+            self.current();
         }
         self.ahead = None;
-        let here = open.offset();
-        let floor = if floor.file == number { floor.offset } else { 0 };
-        let start = match tail::last_lines(&mut open.source, here, count) {
-            Ok(Found::At(start)) => start,
-            Ok(Found::Only(_)) => 0,
-            Err(_) => here,
-        };
-        let start = start.max(floor);
-        self.inside &= start == here;
-        if start >= open.start {
-            open.next = usize::try_from(start - open.start).unwrap_or(open.next);
-        } else {
-            (open.start, open.next) = (start, 0);
-            open.block = Bytes::new();
+        self.inside = false;
+        if self.number == place.file
+            && let Some(open) = &mut self.open
+        {
+            open.go_to(place.offset);
         }
     }
 
@@ -216,8 +236,58 @@ impl Lines {
         Place { file: self.number, offset }
     }
 
+    /// Where the first line is; behind everything if there is none.
+    pub fn begin(&mut self) -> Place {
+        match self.current() {
+            Some(_) => self.place(),
+            None => Place { file: self.number, offset: u64::MAX },
+        }
+    }
+
+    /// Whether this is the end of a file.
+    pub(super) fn is_at_edge(&self) -> bool {
+        self.open.as_ref().is_none_or(|open| open.offset() == open.end())
+    }
+
+    /// Whether a line has begun before.
+    pub(super) fn is_inside(&self) -> bool {
+        self.inside
+    }
+
     fn skip_line(&mut self) {
         let _line = self.next();
+    }
+
+    /// Goes to the end of the last file.
+    fn go_to_end(&mut self) {
+        self.pass(self.rotated.len());
+        self.current();
+        // What was the present file when the others were listed may have been rotated since.
+        while !self.present {
+            self.open = None;
+            self.current();
+        }
+        match &mut self.open {
+            Some(open) => open.go_to(open.end()),
+            None => drop(self.previous()),
+        }
+        (self.ahead, self.inside) = (None, false);
+    }
+
+    /// Goes to the end of the file before this one; whether there is one.
+    fn previous(&mut self) -> bool {
+        let before = self.rotated.partition_point(|number| *number < self.number);
+        let found = (0..before).rev().find_map(|index| {
+            let number = self.rotated[index];
+            Some((index, self.open_file(&self.path(number), number)?))
+        });
+        let Some((index, mut open)) = found else { return false };
+        open.go_to(open.end());
+        self.pass(index);
+        (self.number, self.passed) = (self.rotated[index], index + 1);
+        self.open = Some(open);
+        (self.ahead, self.inside) = (None, false);
+        true
     }
 
     /// Sees to it that a line is in the block, and gives its length, newline included.
@@ -231,11 +301,19 @@ impl Lines {
         self.ahead
     }
 
+    /// Leaves out so many rotated files, and closes the one that is open.
+    fn pass(&mut self, count: usize) {
+        self.passed = count;
+        self.number = count.checked_sub(1).map_or(0, |last| self.rotated[last]);
+        (self.open, self.present, self.ahead) = (None, false, None);
+    }
+
     /// The file that is being read, else the next one.
     fn current(&mut self) -> Option<&mut Open> {
         while self.open.is_none() {
-            self.open = match self.older.pop_front() {
-                Some(number) => {
+            self.open = match self.rotated.get(self.passed) {
+                Some(&number) => {
+                    self.passed += 1;
                     self.number = number;
                     self.open_file(&self.path(number), number)
                 }
@@ -254,6 +332,10 @@ impl Lines {
         let present = self.open_file(&self.log, self.number);
         let rotated = self.open_file(&self.path(self.number), self.number);
         self.present = rotated.is_none();
+        if !self.present {
+            self.rotated.push(self.number);
+            self.passed = self.rotated.len();
+        }
         rotated.or(present)
     }
 
@@ -267,48 +349,8 @@ impl Lines {
             Ordering::Equal => self.end.offset,
             Ordering::Greater => return None,
         };
-        let source = Source::open(path).ok()?;
-        let end = source.length().min(end);
-        Some(Open { source, index: Index::of(path), end, block: Bytes::new(), start: 0, next: 0 })
-    }
-}
-
-impl Open {
-    fn offset(&self) -> u64 {
-        self.start + self.next as u64
-    }
-
-    /// The length of the next line, newline included; `None` at the end.
-    fn line(&mut self) -> Option<usize> {
-        let mut seen = 0;
-        loop {
-            let ahead = &self.block[self.next..];
-            if let Some(end) = memchr::memchr(b'\n', &ahead[seen..]) {
-                return Some(seen + end + 1);
-            }
-            seen = ahead.len();
-            if seen >= LONGEST_LINE {
-                return Some(LONGEST_LINE);
-            }
-            if self.read() == 0 {
-                return (seen > 0).then_some(seen);
-            }
-        }
-    }
-
-    /// Reads on; how much there was.
-    fn read(&mut self) -> usize {
-        // A new block while a line still holds the old one.
-        let old = std::mem::take(&mut self.block);
-        let mut block = if old.is_unique() { Vec::from(old) } else { old.to_vec() };
-        block.drain(..self.next);
-        self.start += self.next as u64;
-        let from = self.start + block.len() as u64;
-        let room = usize::try_from(self.end.saturating_sub(from)).unwrap_or(BLOCK).min(BLOCK);
-        // What cannot be read is as good as the end.
-        let count = self.source.append(from, room, &mut block).unwrap_or(0);
-        (self.block, self.next) = (block.into(), 0);
-        count
+        let opened: io::Result<Open> = Open::new(path, end);
+        opened.ok()
     }
 }
 
@@ -318,13 +360,12 @@ impl Iterator for Lines {
     fn next(&mut self) -> Option<Line> {
         let at = self.peek_time()?;
         let length = self.ahead.take()?;
-        let open = self.open.as_mut()?;
-        let place = Place { file: self.number, offset: open.offset() };
-        let mut text = open.block.slice(open.next..open.next + length);
+        let place = self.place();
+        let mut text = self.open.as_mut()?.take(length);
         let ends = text.ends_with(b"\n");
         text.truncate(length - usize::from(ends));
-        open.next += length;
         let begins = !std::mem::replace(&mut self.inside, !ends);
-        Some(Line { name: Arc::clone(&self.name), at, text, place, begins, ends })
+        let name = Arc::clone(&self.name);
+        Some(Line { name, at, text, place, begins, ends, apart: false })
     }
 }

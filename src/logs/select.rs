@@ -9,6 +9,7 @@ use super::{
     Item, Line, Lines, Log, MarkQueue, Place, Turn,
     find::Finder,
     marks::{self, Marks},
+    matches::Matches,
     merge, owner,
 };
 
@@ -39,7 +40,7 @@ pub struct Select {
 }
 
 impl Select {
-    fn holds(&self, line: &Line) -> bool {
+    pub(super) fn holds(&self, line: &Line) -> bool {
         self.since.is_none_or(|since| line.at >= since)
             && self.until.is_none_or(|until| line.at <= until)
     }
@@ -55,35 +56,34 @@ impl Select {
         start.map(|start| start.at).or(self.since)
     }
 
-    /// Whether nothing but their number decides which lines are shown.
-    fn decides_by_number(&self) -> bool {
-        let by_time = self.since.is_some() || self.until.is_some() || !self.starts.is_empty();
-        self.last.is_some() && self.grep.is_none() && !by_time
-    }
-
     /// The lines of one log that were asked for.
     fn lines_of<'a>(
         &'a self,
         log: &Log,
         end: Option<Place>,
     ) -> Box<dyn Iterator<Item = Line> + 'a> {
-        let all = || match end {
-            Some(end) => Lines::all(log).up_to(end),
-            None => Lines::all(log),
+        let all = || {
+            let lines = end.into_iter().fold(Lines::all(log), Lines::up_to);
+            self.until.into_iter().fold(lines, Lines::until)
         };
         let place = self.starts.get(&log.name).and_then(|start| start.place);
         let from_place = place.and_then(|place| all().from(place));
-        let lines = match (from_place, self.since_of(&log.name), self.last) {
-            (Some(lines), _, _) => lines,
-            (None, Some(since), _) => all().since(since),
-            (None, None, Some(count)) if self.decides_by_number() => all().last(count),
-            (None, None, _) => all(),
+        let lines = match (from_place, self.since_of(&log.name)) {
+            (Some(lines), _) => lines,
+            (None, Some(since)) => all().since(since),
+            (None, None) => all(),
         };
         let until = self.until;
         let in_time = move |line: &Line| until.is_none_or(|until| line.at <= until);
-        match &self.grep {
-            Some(finder) => Box::new(Found::new(lines, finder, self.context).take_while(in_time)),
-            None => Box::new(lines.take_while(in_time)),
+        match (&self.grep, self.last) {
+            (None, None) => Box::new(lines.take_while(in_time)),
+            (None, Some(count)) => Box::new(lines.last(count).take_while(in_time)),
+            (Some(finder), None) => {
+                Box::new(Matches::all(lines, finder, self.context).take_while(in_time))
+            }
+            (Some(finder), Some(count)) => {
+                Box::new(Matches::last(lines, finder, self.context, count).take_while(in_time))
+            }
         }
     }
 }
@@ -98,8 +98,9 @@ pub fn select<'a>(
 ) -> Box<dyn Iterator<Item = Item> + 'a> {
     let mut chosen: Vec<Strand<'a>> =
         logs.iter().map(|log| Strand::new(&log.name, select.lines_of(log, ends(log)))).collect();
+    // Of one log there are no more than that, unless others are shown with those that match.
     if let Some(count) = select.last
-        && (chosen.len() > 1 || !select.decides_by_number())
+        && (chosen.len() > 1 || select.context > 0)
     {
         chosen = last(chosen, count);
     }
@@ -187,87 +188,4 @@ fn last(logs: Vec<Strand<'_>>, count: usize) -> Vec<Strand<'_>> {
         last.iter().filter(|line| *line.name == **name).cloned().collect()
     };
     names.iter().map(|name| Strand::new(name, Box::new(of(name).into_iter()))).collect()
-}
-
-/// Which lines of a log that grows are shown.
-#[derive(Debug, Default)]
-pub struct Sieve {
-    /// The latest ones that were not.
-    before: VecDeque<Line>,
-    /// How many lines are to be shown after the last one that matched.
-    after: usize,
-}
-
-impl Sieve {
-    /// What is shown now that this line has come: the line, or nothing, or it and some before.
-    pub fn pass(&mut self, line: Line, select: &Select) -> VecDeque<Line> {
-        if !select.holds(&line) {
-            return VecDeque::new();
-        }
-        if select.grep.as_ref().is_none_or(|grep| grep.is_match(&line.text)) {
-            self.after = select.context;
-            self.before.push_back(line);
-            return std::mem::take(&mut self.before);
-        }
-        if self.after > 0 {
-            self.after -= 1;
-            return VecDeque::from([line]);
-        }
-        self.before.push_back(line);
-        if self.before.len() > select.context {
-            self.before.pop_front();
-        }
-        VecDeque::new()
-    }
-}
-
-/// The lines of one log that match, each with those around it.
-struct Found<'a> {
-    lines: Lines,
-    finder: &'a Finder,
-    context: usize,
-    /// The line that matches and is to be shown next, perhaps after others.
-    found: Option<Place>,
-    /// How many lines are to be shown after the last one that matched.
-    after: usize,
-    /// Before here everything has been shown, or left out.
-    floor: Place,
-}
-
-impl<'a> Found<'a> {
-    fn new(lines: Lines, finder: &'a Finder, context: usize) -> Self {
-        let floor = lines.place();
-        Self { lines, finder, context, found: None, after: 0, floor }
-    }
-
-    fn show(&mut self) -> Option<Line> {
-        let line = self.lines.next();
-        self.floor = self.lines.place();
-        line
-    }
-}
-
-impl Iterator for Found<'_> {
-    type Item = Line;
-
-    fn next(&mut self) -> Option<Line> {
-        if self.found.is_none() && self.after > 0 {
-            let line = self.show()?;
-            let matches = self.finder.is_match(&line.text);
-            self.after = if matches { self.context } else { self.after - 1 };
-            return Some(line);
-        }
-        let found = match self.found {
-            Some(found) => found,
-            None => {
-                let found = self.lines.skip_to(self.finder)?;
-                self.lines.back(self.context, self.floor);
-                found
-            }
-        };
-        let here = self.lines.place() >= found;
-        self.found = if here { None } else { Some(found) };
-        self.after = if here { self.context } else { 0 };
-        self.show()
-    }
 }

@@ -44,6 +44,20 @@ impl Source {
         }
     }
 
+    /// Fills the buffer from that offset on; how many bytes there were.
+    pub(super) fn fill(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.read_at(offset + filled as u64, &mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
+
     /// Adds at most `most` bytes from that offset on; how many there were.
     pub(super) fn append(
         &mut self,
@@ -52,24 +66,10 @@ impl Source {
         bytes: &mut Vec<u8>,
     ) -> io::Result<usize> {
         let before = bytes.len();
-        if let Self::Plain(file) = self {
-            file.seek(SeekFrom::Start(offset))?;
-            bytes.reserve(most);
-            return file.take(most as u64).read_to_end(bytes);
-        }
+        let most = usize::try_from(self.length().saturating_sub(offset)).unwrap_or(most).min(most);
         bytes.resize(before + most, 0);
-        let mut filled = before;
-        while filled < bytes.len() {
-            match self.read_at(offset + (filled - before) as u64, &mut bytes[filled..]) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) => {
-                    bytes.truncate(filled);
-                    return Err(error);
-                }
-            }
-        }
-        bytes.truncate(filled);
-        Ok(filled - before)
+        let filled = self.fill(offset, &mut bytes[before..]);
+        bytes.truncate(before + filled.as_ref().map_or(0, |filled| *filled));
+        filled
     }
 }

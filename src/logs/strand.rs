@@ -92,7 +92,8 @@ mod tests {
     fn line(second: i64, file: u64, offset: u64, text: &'static str) -> Line {
         let place = Place { file, offset };
         let text = bytes::Bytes::from_static(text.as_bytes());
-        Line { name: "a".into(), at: at(second), text, place, begins: true, ends: true }
+        let (begins, ends, apart) = (true, true, false);
+        Line { name: "a".into(), at: at(second), text, place, begins, ends, apart }
     }
 
     fn marks(marks: Vec<(i64, Event)>) -> Marks {

@@ -1,12 +1,14 @@
-//! Finding the start of a line from behind, without reading the rest.
+//! Finding lines from behind, without reading the rest.
 
-use std::io;
+use std::{io, ops::Range};
 
 use memchr::memrchr_iter;
 
-use super::source::Source;
+use super::{LONGEST_LINE, find::Finder, source::Source};
 
 const CHUNK: u64 = 64 << 10;
+/// The most that is searched at once.
+const MOST: u64 = 1 << 20;
 
 /// Where the last lines begin.
 pub(super) enum Found {
@@ -61,4 +63,48 @@ pub(super) fn line_start(source: &mut Source, offset: u64) -> io::Result<u64> {
         from = start;
     }
     Ok(0)
+}
+
+/// Where the last lines of a part that match begin, the last one first; at most `count`. The part
+/// begins where a line begins.
+pub(super) fn last_matches(
+    source: &mut Source,
+    part: Range<u64>,
+    finder: &Finder,
+    count: usize,
+) -> io::Result<Vec<u64>> {
+    let mut found: Vec<u64> = Vec::new();
+    let (mut end, mut size) = (part.end, CHUNK);
+    let mut chunk = Vec::new();
+    while part.start < end && found.len() < count {
+        let start = end.saturating_sub(size).max(part.start);
+        chunk.clear();
+        source.append(start, usize::try_from(end - start).unwrap_or(0), &mut chunk)?;
+        // What has begun before is searched with what is before, unless that is too long.
+        let cut = match memchr::memchr(b'\n', &chunk) {
+            _ if start == part.start => 0,
+            Some(newline) if newline + 1 < chunk.len() => newline + 1,
+            _ if chunk.len() >= LONGEST_LINE => 0,
+            _ => {
+                size *= 2;
+                continue;
+            }
+        };
+        let (mut here, mut from) = (Vec::new(), cut);
+        while let Some(line) = finder.find(&chunk, from) {
+            here.push(start + line.start as u64);
+            from = line.end + 1;
+        }
+        if let Some(first) = here.first_mut()
+            && *first == start
+        {
+            *first = line_start(source, start)?;
+        }
+        found.extend(here.iter().rev());
+        found.dedup();
+        end = start + cut as u64;
+        size = (size * 2).min(MOST);
+    }
+    found.truncate(count);
+    Ok(found)
 }

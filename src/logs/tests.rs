@@ -180,16 +180,135 @@ fn what_matches_with_what_is_around_it() {
         let grep = Some(Finder::new(&pattern).expect("a regex"));
         let shown =
             chosen(std::slice::from_ref(&log), &Select { grep, context, ..Select::default() });
-        let is_near = |number: &usize| {
-            matches.iter().any(|found| {
-                // Lines before a match are those of the same file.
-                let same = (*number < 100_000) == (*found < 100_000);
-                number.abs_diff(*found) <= context && (same || number > found)
-            })
-        };
+        let is_near =
+            |number: &usize| matches.iter().any(|found| number.abs_diff(*found) <= context);
         let near = numbers.iter().filter(|number| is_near(number));
         let expected: Vec<String> = near.map(|number| format!("line {number}")).collect();
         assert_eq!(shown, expected, "{context}");
+    }
+}
+
+/// A line without its number, and whether something was left out before it.
+fn groups(lines: impl IntoIterator<Item = Line>) -> Vec<(bool, String)> {
+    let group = |line: Line| (line.apart, String::from_utf8_lossy(&line.text).into_owned());
+    lines.into_iter().map(group).collect()
+}
+
+#[test]
+fn what_stands_together_is_a_group() {
+    let folder = folder();
+    let log = Log::new(folder.path(), "api");
+    fs::write(numbered(&log.path, 1), "x1\nb\nc\nd\ne\n").expect("written");
+    fs::write(&log.path, "f\nx2\ng\nh\nx3\ni\nj\nk\nx4\n").expect("written");
+    let expected: [&[&str]; 3] = [
+        &["x1", "x2", "x3", "x4"],
+        &["-x1", "b", "-f", "x2", "g", "h", "x3", "i", "-k", "x4"],
+        &["-x1", "b", "c", "-e", "f", "x2", "g", "h", "x3", "i", "j", "k", "x4"],
+    ];
+    for (context, expected) in expected.into_iter().enumerate() {
+        let grep = Some(Finder::new("x").expect("a regex"));
+        let choice = Select { grep, context, ..Select::default() };
+        let shown = |(apart, text)| if apart { format!("-{text}") } else { text };
+        let items = select(std::slice::from_ref(&log), |_| None, None, &choice);
+        let lines =
+            items.filter_map(|item| if let Item::Line(line) = item { Some(line) } else { None });
+        let past: Vec<String> = groups(lines).into_iter().map(shown).collect();
+        assert_eq!(past, expected, "{context}");
+        let mut sieve = Sieve::default();
+        let lines = Lines::all(&log).flat_map(|line| sieve.pass(line, &choice));
+        let followed: Vec<String> = groups(lines).into_iter().map(shown).collect();
+        assert_eq!(followed, expected, "{context}");
+    }
+    // Right behind the end of a file, nothing is left out.
+    let grep = Some(Finder::new("[ef]").expect("a regex"));
+    let choice = Select { grep, context: 1, ..Select::default() };
+    let together = chosen(std::slice::from_ref(&log), &choice);
+    assert_eq!(together, ["d", "e", "f", "x2"]);
+}
+
+#[test]
+fn a_long_line_that_matches_is_shown_whole() {
+    let folder = folder();
+    let log = Log::new(folder.path(), "api");
+    let long = |end: &str| format!("{}{end}", "-".repeat(3 << 20));
+    fs::write(&log.path, format!("a\n{}\nb\n{}\nc\n", long("y"), long("x"))).expect("written");
+    let logs = [log];
+    for (pattern, last) in [("x", None), ("x", Some(1)), ("y|x", Some(1))] {
+        let grep = Some(Finder::new(pattern).expect("a regex"));
+        let found = chosen(&logs, &Select { grep, last, ..Select::default() });
+        assert!(found.concat() == long("x"), "{pattern} {last:?}");
+    }
+    let grep = Some(Finder::new("x").expect("a regex"));
+    let found = chosen(&logs, &Select { grep, context: 1, ..Select::default() });
+    assert!(found.concat() == format!("b{}c", long("x")));
+}
+
+/// Lines over files, and what is asked of them.
+mod asked {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+        /// The last ones are the end of all of them, however they are chosen.
+        #[test]
+        fn the_last_ones_are_the_end_of_all(
+            lines in prop::collection::vec((0_i64..3, "[ab]{0,3}"), 0..40),
+            cuts in prop::collection::vec(0_usize..40, 0..4),
+            packed in any::<bool>(),
+            count in 0_usize..12,
+            context in 0_usize..3,
+            (since, until) in (prop::option::of(0_i64..60), prop::option::of(0_i64..60)),
+            pattern in prop::option::of(prop::sample::select(vec!["a", "^b", "^$", "c"])),
+        ) {
+            let folder = folder();
+            let log = Log::new(folder.path(), "api");
+            let times = lines.iter().scan(10, |now, (passed, _)| {
+                *now += passed;
+                Some(*now)
+            });
+            let lines: Vec<(i64, &str)> =
+                times.zip(lines.iter().map(|(_, text)| text.as_str())).collect();
+            let mut cuts: Vec<usize> = cuts.into_iter().filter(|cut| *cut < lines.len()).collect();
+            cuts.sort_unstable();
+            let mut from = 0;
+            for (number, cut) in cuts.iter().enumerate() {
+                let file = numbered(&log.path, number as u64 + 1);
+                write(&file, &lines[from..*cut]);
+                let changed = lines[..*cut].last().map_or(at(1), |(second, _)| at(*second));
+                let open = fs::File::options().append(true).open(&file).expect("a file");
+                open.set_modified(changed.into()).expect("set");
+                if packed {
+                    compress(&file);
+                }
+                from = *cut;
+            }
+            write(&log.path, &lines[from..]);
+            let grep = pattern.map(|pattern| Finder::new(pattern).expect("a regex"));
+            let (since, until) = (since.map(at), until.map(at));
+            let all = Select { since, until, grep, context, ..Select::default() };
+            let logs = [log];
+            let whole = chosen(&logs, &all);
+            // As if each line had been looked at.
+            let in_time: Vec<&str> = lines
+                .iter()
+                .filter(|(second, _)| since.is_none_or(|since| at(*second) >= since))
+                .filter(|(second, _)| until.is_none_or(|until| at(*second) <= until))
+                .map(|(_, text)| *text)
+                .collect();
+            let is_match =
+                |text: &str| all.grep.as_ref().is_none_or(|grep| grep.is_match(text.as_bytes()));
+            let near = |number: usize| {
+                let around = number.saturating_sub(context)..=number + context;
+                around.filter_map(|number| in_time.get(number)).any(|text| is_match(text))
+            };
+            let expected: Vec<&str> =
+                (0..in_time.len()).filter(|number| near(*number)).map(|number| in_time[number]).collect();
+            prop_assert_eq!(&whole, &expected);
+            let last = chosen(&logs, &Select { last: Some(count), ..all });
+            prop_assert_eq!(&last[..], &whole[whole.len().saturating_sub(count)..]);
+        }
     }
 }
 

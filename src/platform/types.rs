@@ -51,6 +51,8 @@ pub struct Launch<'a> {
     pub dir: Option<&'a CStr>,
     /// The only descriptors it gets: ours, and the number it has there.
     pub fds: &'a [(BorrowedFd<'a>, RawFd)],
+    /// What it holds, without getting it, until it executes its program.
+    pub held: Option<BorrowedFd<'a>>,
     /// Soft and hard RLIMIT_NOFILE.
     pub open_files: Option<(u64, u64)>,
     /// Whether descriptor 0 becomes the terminal of its session.

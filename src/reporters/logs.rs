@@ -43,6 +43,8 @@ pub struct LogPrinter {
     prefixes: BTreeMap<String, String>,
     /// Whose line has no end yet.
     unfinished: Option<String>,
+    /// Something has been printed.
+    begun: bool,
 }
 
 /// A line, without its newline; or a piece of a long one.
@@ -83,9 +85,9 @@ impl LogPrinter {
         names: impl Iterator<Item = &'a str>,
     ) -> Self {
         let (colors, prefixes) = (BTreeMap::new(), BTreeMap::new());
-        let (highlight, width, unfinished) = (None, 0, None);
+        let (highlight, width, unfinished, begun) = (None, 0, None, false);
         let mut printer =
-            Self { style, theme, zone, highlight, colors, width, prefixes, unfinished };
+            Self { style, theme, zone, highlight, colors, width, prefixes, unfinished, begun };
         names.for_each(|name| printer.meet(name));
         printer
     }
@@ -100,6 +102,7 @@ impl LogPrinter {
     /// Adds a line, its newline included; or a piece of one, which what goes on with it follows.
     pub fn piece(&mut self, out: &mut Vec<u8>, piece: &Piece<'_>) {
         let Piece { name, at, text, begins, ends } = *piece;
+        self.begun = true;
         let goes_on = !begins && self.unfinished.as_deref() == Some(name);
         if !goes_on {
             self.end_line(out);
@@ -126,6 +129,15 @@ impl LogPrinter {
             self.unfinished = None;
         } else if !goes_on {
             self.unfinished = Some(name.to_owned());
+        }
+    }
+
+    /// Sets groups of lines apart, as grep does it.
+    pub fn gap(&mut self, out: &mut Vec<u8>) {
+        if self.begun && self.style != Style::Json {
+            self.end_line(out);
+            out.extend(self.theme.paint(Tone::Faint, "--").into_bytes());
+            out.push(b'\n');
         }
     }
 

@@ -170,6 +170,14 @@ pub fn down(
         words::count(ports.len(), "port")
     );
     let took = words::duration(took);
+    if processes.is_empty() && ports.is_empty() && outcome.superseded {
+        let of = |settled: &Settled| settled.how == How::Superseded;
+        let names = outcome.results.iter().filter(|settled| of(settled));
+        let names: Vec<String> = names.map(|settled| settled.name.clone()).collect();
+        let names = if names.is_empty() { what.to_owned() } else { words::list(&names) };
+        let text = format!("{names}: started by another command meanwhile");
+        return vec![format!("{} {text}", theme.symbol(Symbol::Warn))];
+    }
     if processes.is_empty() && ports.is_empty() {
         let text = format!("{what} is down: {facts} ({took}{proof})");
         return vec![headline(Symbol::Good, &text, theme)];

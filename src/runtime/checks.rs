@@ -3,9 +3,8 @@
 
 use std::{
     collections::BTreeMap,
-    io::{Read, Seek, SeekFrom},
+    io::{self, ErrorKind},
     net::SocketAddr,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,6 +16,7 @@ use tokio::net::TcpStream;
 
 use super::{
     http::HttpRequest,
+    log_search::LogSearch,
     oneshot::Oneshot,
     owner::{LOOPBACK, Owner},
 };
@@ -52,18 +52,6 @@ pub(super) struct Endpoint {
     pub(super) port: u16,
     /// Whose processes must listen; `None` where anybody may.
     pub(super) owner: Option<Owner>,
-}
-
-/// A search in the part of a log that one generation wrote.
-#[derive(Debug)]
-pub(super) struct LogSearch {
-    pub(super) log: PathBuf,
-    /// Where the next attempt goes on.
-    pub(super) offset: u64,
-    pub(super) regex: regex::bytes::Regex,
-    /// A line that has begun and not ended yet.
-    pub(super) partial: Vec<u8>,
-    pub(super) found: bool,
 }
 
 impl Attempt {
@@ -141,7 +129,7 @@ impl Attempt {
             Self::Tcp(endpoints) => format!("tcp {}", ports(endpoints)),
             Self::Http(request) => request.label.clone(),
             Self::Command(command) => command.label().to_owned(),
-            Self::Prints(search) => format!("prints {}", search.regex.as_str()),
+            Self::Prints(search) => format!("prints {}", search.pattern()),
             Self::Notified(_) => "notify".into(),
             Self::Delay { delay, .. } => format!("delay {}", crate::model::time::setting(*delay)),
             Self::Broken { check, .. } => check.clone(),
@@ -170,14 +158,21 @@ impl Endpoint {
         if self.owner.is_some() {
             self.listened_on()?;
         }
-        let mut refusal = String::new();
+        let mut refusal = None;
         for address in self.addresses().await? {
             match TcpStream::connect(address).await {
                 Ok(stream) => return Ok(stream),
-                Err(error) => refusal = super::text::os_error(&error),
+                Err(error) => {
+                    // An address that this machine has not, as those of IPv6 in many containers,
+                    // tells nothing about the server.
+                    let unknown = |error: &io::Error| error.kind() == ErrorKind::AddrNotAvailable;
+                    if refusal.as_ref().is_none_or(unknown) {
+                        refusal = Some(error);
+                    }
+                }
             }
         }
-        Err(refusal)
+        Err(refusal.map_or_else(String::new, |error| super::text::os_error(&error)))
     }
 
     async fn addresses(&self) -> Result<Vec<SocketAddr>, String> {
@@ -193,61 +188,5 @@ impl Endpoint {
     }
 }
 
-impl LogSearch {
-    /// Reads what was written since the last attempt.
-    fn look(&mut self) -> Result<(), String> {
-        if self.found {
-            return Ok(());
-        }
-        let mut new = Vec::new();
-        let read = std::fs::File::open(&self.log).and_then(|mut file| {
-            // A log that got shorter was rotated: what is there now is all new.
-            if file.metadata()?.len() < self.offset {
-                self.offset = 0;
-            }
-            file.seek(SeekFrom::Start(self.offset))?;
-            file.take(16 << 20).read_to_end(&mut new)
-        });
-        match read {
-            Ok(length) => self.offset += length as u64,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(super::text::os_error(&error)),
-        }
-        self.partial.extend_from_slice(&new);
-        self.found = self.partial.split(|byte| *byte == b'\n').any(|line| {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            !line.is_empty() && self.regex.is_match(line)
-        });
-        if let Some(end) = self.partial.iter().rposition(|byte| *byte == b'\n') {
-            self.partial.drain(..=end);
-        }
-        if self.found { Ok(()) } else { Err("no such line yet".into()) }
-    }
-}
-
 /// The environment of a check's command, ready for duct.
 pub(super) type Environment = BTreeMap<String, String>;
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    #[test]
-    fn a_line_is_found_wherever_the_reads_cut_it() {
-        let mut log = tempfile::NamedTempFile::new().unwrap();
-        log.write_all(b"ready from before\n").unwrap();
-        let regex = regex::bytes::Regex::new("^ready$").unwrap();
-        let offset = log.as_file().metadata().unwrap().len();
-        let path = log.path().to_owned();
-        let mut search = LogSearch { log: path, offset, regex, partial: Vec::new(), found: false };
-        assert!(search.look().is_err());
-        for piece in ["not ready\nre", "ad", "y\r\nlater\n"] {
-            assert!(search.look().is_err(), "before {piece:?}");
-            log.write_all(piece.as_bytes()).unwrap();
-        }
-        assert_eq!(search.look(), Ok(()));
-        assert_eq!(search.look(), Ok(()), "once found it stays found");
-    }
-}

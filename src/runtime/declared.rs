@@ -1,16 +1,22 @@
 //! The probes of a service, made from what it declares.
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{
-    checks::{Attempt, Endpoint, LogSearch},
+    checks::{Attempt, Endpoint},
     http::{HttpRequest, Scheme, Target, parse_url},
     launch::Launcher,
+    log_search::{LogSearch, errors_log},
     owner::Owner,
     probe::{Probe, Rhythm},
     world::Unit,
 };
 use crate::{
+    event::Place,
+    logs::{Lines, Log, files},
     model::{Alive, Check, HttpCheck, HttpTarget, Port, PortRef, Service},
     platform,
 };
@@ -80,13 +86,7 @@ impl Maker<'_> {
                 Err(error) => broken("run", &error),
             },
             Check::Prints(pattern) => match regex::bytes::Regex::new(pattern) {
-                Ok(regex) => Attempt::Prints(LogSearch {
-                    log: self.launcher.places.log(&self.service.name),
-                    offset: self.unit.map_or(0, |unit| unit.log.offset),
-                    regex,
-                    partial: Vec::new(),
-                    found: false,
-                }),
+                Ok(regex) => Attempt::Prints(LogSearch::new(regex, self.outputs())),
                 Err(error) => broken("prints", &error.to_string()),
             },
             Check::Notify => Attempt::Notified(
@@ -97,6 +97,30 @@ impl Maker<'_> {
                 delay: *delay,
             },
         }
+    }
+
+    /// The logs that this generation writes to, and where it began.
+    fn outputs(&self) -> Vec<(PathBuf, Place)> {
+        let log = self.launcher.places.log(&self.service.name);
+        let begin = self.unit.map_or_else(|| files::end(&log), |unit| unit.log);
+        let errors = self.service.log.split.then(|| {
+            let log = errors_log(&log);
+            let known = self.unit.and_then(|unit| unit.errors);
+            let begin = known.unwrap_or_else(|| self.begin_by_time(&log));
+            (log, begin)
+        });
+        [(log, begin)].into_iter().chain(errors).collect()
+    }
+
+    /// Where a log was when the unit was started, which a supervisor before this one knew.
+    fn begin_by_time(&self, log: &Path) -> Place {
+        let Some(unit) = self.unit else { return files::end(log) };
+        let passed = platform::now().since(unit.started);
+        let started = platform::wall_clock().checked_sub(passed);
+        let log = Log { name: self.service.name.clone(), path: log.to_owned() };
+        let begin = started.map(|at| Lines::all(&log).since(at).begin());
+        let end = files::end(&log.path);
+        begin.map_or(end, |begin| begin.min(end))
     }
 
     fn http(&self, http: &HttpCheck) -> Attempt {

@@ -5,6 +5,7 @@ use std::{path::Path, time::Duration};
 use super::{
     Internal, cleanup, excerpt,
     launch::Launcher,
+    log_search::errors_log,
     watch::Reaction,
     world::{World, hook_unit, main_unit},
 };
@@ -23,7 +24,7 @@ use crate::{
 const RELEASE: Duration = Duration::from_millis(10);
 
 /// The name of the log of a service's stderr, where that is apart.
-fn errors_of(name: &str) -> String {
+pub(super) fn errors_of(name: &str) -> String {
     format!("{name}.err")
 }
 
@@ -49,7 +50,9 @@ impl World {
         let (done, missing): (Vec<_>, Vec<_>) =
             effects.into_iter().partition(|effect| match effect {
                 Effect::Unit { name, generation, effect } => match effect {
-                    lifecycle::Effect::Spawn { .. } => known(&main_unit(name, *generation)),
+                    lifecycle::Effect::Spawn { .. } | lifecycle::Effect::CheckSpawned => {
+                        known(&main_unit(name, *generation))
+                    }
                     lifecycle::Effect::RunHook(hook) => known(&hook_unit(name, *hook, *generation)),
                     _ => false,
                 },
@@ -77,8 +80,12 @@ impl World {
                 self.ports.give(name);
                 self.spawn(name, generation, &args);
             }
+            lifecycle::Effect::CheckSpawned => {
+                let error = "its start was called off".to_owned();
+                self.tell(name, generation, lifecycle::Input::SpawnFailed(error));
+            }
             lifecycle::Effect::CheckInputs => self.check_inputs(name, generation),
-            lifecycle::Effect::TaskSucceeded => self.task_succeeded(name),
+            lifecycle::Effect::TaskSucceeded => self.task_succeeded(name, generation),
             lifecycle::Effect::StartReady => self.start_ready(name, generation),
             lifecycle::Effect::StartAlive => self.start_alive(name, generation),
             lifecycle::Effect::StopProbes => self.prober.stop(name),
@@ -199,7 +206,7 @@ impl World {
             Ok(spec) => {
                 if spec.log_policy.split {
                     // The keeper tells of the other one.
-                    let end = files::end(&spec.log.with_extension("err.log"));
+                    let end = files::end(&errors_log(&spec.log));
                     self.log_places.insert(errors_of(name), (generation, end));
                 }
                 self.link.spawn(spec, &self.caller);
@@ -245,7 +252,7 @@ impl World {
             None => (Signal::TERM, true),
         };
         let unit = main_unit(name, generation);
-        self.link.send(ToKeeper::Signal { unit, signal, tree });
+        self.link.send(ToKeeper::Stop { unit, signal, tree });
     }
 
     /// Adds what only the world knows of it: where in its log a start begins, where to find what

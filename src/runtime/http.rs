@@ -145,7 +145,7 @@ mod tests {
         let listener = TcpListener::bind(address).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let mut attempt = http(port, status);
-        let (seen, answer) = tokio::join!(answer(listener, reply), attempt.ask(SOON * 10));
+        let (seen, answer) = tokio::join!(answer(listener, reply), attempt.ask(SOON * 100));
         let seen = seen.to_lowercase();
         assert!(seen.starts_with("get /health?deep=1 http/1.1\r\n"), "{seen}");
         assert!(seen.contains(&format!("host: localhost:{port}\r\n")), "{seen}");
@@ -178,6 +178,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_on_ipv6_alone_is_found() {
+        // Many containers have no IPv6.
+        if TcpListener::bind("[::1]:0").await.is_err() {
+            return;
+        }
         let ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
         assert_eq!(ask_http("[::1]:0", ok, None).await, ProbeAnswer::Holds);
     }

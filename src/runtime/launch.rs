@@ -12,7 +12,7 @@ use crate::{
     keeper::protocol::{SpawnSpec, UnitId},
     lifecycle::Hook,
     model::{Check, Command, EnvValue, LogPolicy, Service, Task, TaskBody, Text, Values},
-    platform::{self, CgroupLimits, Person, Places},
+    platform::{self, CgroupLimits, MARK, Mark, Person, Places},
 };
 
 /// Everything that commands are filled in with.
@@ -166,6 +166,8 @@ impl Launcher<'_> {
     pub(super) fn oneshot(&self, service: &Service, command: &Command) -> Result<Oneshot, String> {
         let mut env = self.environment(&service.env)?;
         let user = person_of(service, &mut env)?;
+        // By that it is found and ended where we are killed before it answers.
+        env.insert(MARK.to_owned(), Mark::of_check(self.places, &service.name));
         let resolved = self.resolve(command, &env, &service.dir, &[])?;
         let label = match command {
             Command::Run(_) => format!("run {}", resolved.argv.join(" ")),

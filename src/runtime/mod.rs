@@ -35,6 +35,7 @@ mod journal;
 mod keeper_link;
 mod launch;
 mod ledger;
+mod log_search;
 mod memory;
 mod oneshot;
 mod owner;
@@ -108,6 +109,15 @@ enum Internal {
         watch: usize,
         /// The file that changed last.
         path: std::path::PathBuf,
+    },
+    /// What a task's success leaves was written down.
+    Recorded {
+        /// The task.
+        name: String,
+        /// The generation that it belongs to.
+        generation: u64,
+        /// What could not be done.
+        troubles: Vec<String>,
     },
     /// The inputs of a task had this fingerprint when its run was about to begin.
     Inputs {

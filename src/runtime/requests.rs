@@ -264,7 +264,7 @@ impl World {
 
     fn events(&mut self, connection: ConnectionId, id: u64, since: u64, follow: bool) {
         for record in self.ledger.since(since) {
-            self.clients.reply(connection, id, Reply::Record { record: record.clone() });
+            self.clients.reply(connection, id, Reply::Record { record });
         }
         if follow {
             if let Some(client) = self.clients.connections.get_mut(&connection) {
@@ -358,9 +358,12 @@ impl World {
         let left = self.finished.clone();
         let ops: Vec<OpId> = self.clients.ops.keys().copied().collect();
         for op in ops {
-            let outcome = self.clients.ops.get_mut(&op).and_then(|op| op.outcome.take());
-            let superseded = Outcome { superseded: true, ..Outcome::default() };
-            self.clients.answer(op, outcome.unwrap_or(superseded), left.clone());
+            let Some(state) = self.clients.ops.get_mut(&op) else { continue };
+            // Whoever asked for just this has got it; others see what they asked for undone.
+            let superseded = !state.whole_down;
+            let outcome = state.outcome.take();
+            let outcome = outcome.unwrap_or(Outcome { superseded, ..Outcome::default() });
+            self.clients.answer(op, outcome, left.clone());
         }
         for connection in self.clients.connections.values() {
             let patience = std::time::Duration::from_secs(1);

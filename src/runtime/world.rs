@@ -11,6 +11,7 @@ use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{
     Internal,
+    effects::errors_of,
     keeper_link::KeeperLink,
     launch::{Launcher, Programs},
     ledger::Ledger,
@@ -84,6 +85,8 @@ pub(super) struct World {
 pub(super) struct Unit {
     pub(super) started: Tick,
     pub(super) log: Place,
+    /// Where its stderr begins, if that is apart and it was started by this supervisor.
+    pub(super) errors: Option<Place>,
     pub(super) owner: Owner,
     /// Whether it has said that it is ready; its probe looks at the same place.
     pub(super) notified: Arc<AtomicBool>,
@@ -123,13 +126,13 @@ impl World {
             desk: Desk::default(),
             put_off: None,
             lost: false,
+            oom_kills: platform::oom_kills(),
             log_places: HashMap::new(),
             programs: Programs::default(),
             last_op: 0,
             used: false,
             finishing: false,
             finished: None,
-            oom_kills: platform::oom_kills(),
         })
     }
 
@@ -139,7 +142,9 @@ impl World {
         // A probe may be looking already.
         let known = self.units.get(unit).map(|known| Arc::clone(&known.notified));
         let notified = known.unwrap_or_default();
-        let known = Unit { started, log, owner, notified, exit: None };
+        let errors = self.log_places.get(&errors_of(&unit.name));
+        let errors = errors.filter(|(latest, _)| *latest == unit.generation).map(|(_, at)| *at);
+        let known = Unit { started, log, errors, owner, notified, exit: None };
         self.log_places.insert(unit.name.clone(), (unit.generation, log));
         self.units.insert(unit.clone(), known);
     }

@@ -400,6 +400,7 @@ fn end_of(run: &Run) -> Option<How> {
         | RunPhase::Spawn
         | RunPhase::Running { .. }
         | RunPhase::Ending { .. }
+        | RunPhase::Recording { .. }
         | RunPhase::Rescue { .. } => None,
     }
 }

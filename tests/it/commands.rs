@@ -80,7 +80,7 @@ fn show_tells_values_and_where_they_stand_with_a_profile_too() {
 fn wait_for_each_end() {
     let stack = Stack::new(SHOP);
     stack.run("wait api --for down").exits(0);
-    stack.run("wait api --for ready --timeout 1s").exits(3);
+    stack.run("wait api --for ready --timeout 60s").exits(3);
     stack.up();
     stack.run("wait api --for ready").exits(0);
     stack.run("wait migrate --for done").exits(0);
@@ -174,12 +174,9 @@ fn the_file_is_found_from_a_folder_below_and_by_name() {
 
 #[test]
 fn what_has_no_effect_yet_is_told_with_its_place() {
-    let stack = Stack::new("service \"a\" {\n    run \"@testbed\"\n    port @0 share=#true\n}\n");
-    stack
-        .start("up --timeout 1s")
-        .ends()
-        .says("`a.port.share` has no effect yet")
-        .says("stack.kdl:3");
+    let stack =
+        Stack::new("service \"a\" {\n    run \"@testbed listen @0\"\n    port @0 share=#true\n}\n");
+    stack.up().says("`a.port.share` has no effect yet").says("stack.kdl:3");
 }
 
 #[test]

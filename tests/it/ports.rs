@@ -306,6 +306,8 @@ fn the_numbers_of_ports_reach_whoever_asks_for_them() {
     let ports = stack.node("a")["ports"].clone();
     let (http, admin) = (ports[0]["port"].to_string(), ports[1]["port"].to_string());
     assert_eq!(http, stack.port(0).to_string());
+    stack.has_logged("a", "PORT_ADMIN=");
+    stack.has_logged("b", "PORT=");
     let log = stack.run("logs --raw").exits(0).out;
     for line in [
         format!("PORT={http}"),

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::support::{Stack, get};
+use crate::support::{Stack, eventually, get, ipv6, listening};
 
 /// A service that becomes ready when `go` exists, by `check`; a second one that needs it.
 #[track_caller]
@@ -33,6 +33,9 @@ fn tcp() {
 
 #[test]
 fn tcp_on_ipv6_alone() {
+    if !ipv6() {
+        return;
+    }
     let stack = Stack::new(r#"service "a" { run "@testbed listen6 {{port}}"; port @0 }"#);
     stack.up();
     assert_eq!(stack.state("a"), "ready");
@@ -106,19 +109,67 @@ fn http_wants_the_status_that_was_asked_for() {
 }
 
 #[test]
+fn a_line_is_seen_though_the_log_is_rotated_again_and_again() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed flood 5000 print 'ready now' flood 5000"
+            ready { prints "^ready now$" }
+            log max-size="16KiB" keep=100
+        }
+        "#,
+    );
+    stack.up();
+    stack.run("restart a").exits(0);
+    let supervisor = stack.supervisor();
+    stack.run("logs a --raw").exits(0).says("ready now");
+    supervisor.kill();
+    stack.run("restart a").exits(0);
+}
+
+#[test]
+fn a_line_on_stderr_counts_though_that_is_apart() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            shell "test -e silent || echo 'ready now' >&2; while ! test -e go; do sleep 0.02; done; echo 'ready now' >&2; exec sleep 600"
+            ready { prints "ready now" }
+            log split=#true
+        }
+        "#,
+    );
+    stack.up();
+    stack.put("silent", "");
+    let restart = stack.start("restart a");
+    stack.reaches("a", "starting");
+    // The next supervisor knows where this start began, too.
+    let supervisor = stack.supervisor();
+    supervisor.kill();
+    eventually("another one", || stack.supervisor().pid != supervisor.pid);
+    stack.reaches("a", "starting");
+    stack.put("go", "");
+    restart.ends();
+    stack.reaches("a", "ready");
+}
+
+#[test]
 fn a_line_of_an_earlier_start_does_not_count() {
     let stack = Stack::new(
         r#"
         service "a" {
             shell "test -e silent || echo 'ready now'; exec @testbed"
-            ready within="600ms" { prints "ready now" }
+            ready within="60s" { prints "ready now" }
             restart "never"
         }
         "#,
     );
     stack.up();
     stack.put("silent", "");
-    stack.run("restart a").exits(1);
+    // An edit that starts it anew; and nobody has to wait for a minute.
+    stack.edit("60s", "1s");
+    stack.edit("restart \"never\"", "restart \"never\"; env { NEW \"1\" }");
+    stack.run("up").exits(1);
+    assert_eq!(stack.node("a")["generation"], 2);
 }
 
 #[test]
@@ -126,15 +177,18 @@ fn a_start_that_takes_too_long_has_failed() {
     let stack = Stack::new(
         r#"
         service "a" {
-            run "@testbed toggle sick.txt listen {{port}}"
-            port @0
-            ready within="400ms" { http "/health" }
+            run "@testbed"
+            ready within="2s" { http "http://127.0.0.1:@0/health" }
             restart "never"
         }
         service "b" { needs "a"; run "@testbed counted started.txt" }
         "#,
     );
     stack.put("sick.txt", "");
+    // What answers is there before anybody looks.
+    let port = stack.port(0);
+    let _sick = stack.stranger(&["toggle", "sick.txt", "listen", &port.to_string()], &[]);
+    eventually("the server", || listening(port));
     stack.run("up").exits(1).says("503");
     assert_eq!(stack.state("a"), "failed");
     assert_eq!(stack.node("a")["processes"], 0);

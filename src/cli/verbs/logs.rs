@@ -77,11 +77,11 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         client = Some(context.connect()?);
         choice.last = choice.last.or(choice.since.is_none().then_some(BEFORE_FOLLOWING));
     }
-    let printer = printer(args, context, &folder, &owners, &choice)?;
+    let mut printer = printer(args, context, &folder, &owners, &choice)?;
     let marks = marks(args, context, &owners)?;
     let Some(client) = client else {
         let logs = wanted(&folder, &owners)?;
-        print_past(&logs, |_| None, marks.as_ref(), &choice, printer)?;
+        print_past(&logs, |_| None, marks.as_ref(), &choice, &mut printer)?;
         return Ok(status::OK);
     };
     // Followed from here on, before the past is read up to here: nothing is lost between the two.
@@ -89,7 +89,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut following =
         Following::new(folder.clone(), owners.clone(), choices, marks.clone(), own)?;
     let logs = wanted(&folder, &owners)?;
-    print_past(&logs, |log| following.begin(log), marks.as_ref(), &choice, printer)?;
+    print_past(&logs, |log| following.begin(log), marks.as_ref(), &choice, &mut printer)?;
+    following.go_on(printer);
     follow(context, &mut following, client)
 }
 
@@ -98,11 +99,11 @@ fn print_past(
     ends: impl Fn(&Log) -> Option<Place>,
     marks: Option<&Marks>,
     choice: &Select,
-    mut printer: LogPrinter,
+    printer: &mut LogPrinter,
 ) -> Result<(), Error> {
     let mut bytes = Vec::new();
     for item in select(logs, ends, marks, choice) {
-        following::print(&mut printer, &mut bytes, &item);
+        following::print(printer, &mut bytes, &item);
         if bytes.len() > 64 << 10 {
             write_out(&bytes)?;
             bytes.clear();

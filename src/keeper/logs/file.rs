@@ -164,7 +164,11 @@ impl LogFile {
         if !self.said {
             self.said = true;
             let path = self.path.display();
-            self.unsaid = Some(format!("{path}: {error}; output is let go until there is room"));
+            let until = match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "there is room",
+                _ => "it can be written",
+            };
+            self.unsaid = Some(format!("{path}: {error}; output is let go until {until}"));
         }
         moved
     }

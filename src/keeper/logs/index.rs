@@ -14,8 +14,12 @@ use crate::logs::{
 
 /// Two batches closer than this share a record.
 const COARSE: Duration = Duration::from_millis(10);
-/// An index with so many records takes no more than as many again for the largest log.
+/// An index with so many records takes no more than as many again for the largest log, as long as
+/// bytes come quickly; the times of those that come slowly stay exact for the price of one record
+/// for each kilobyte.
 const MANY: u64 = 32 << 10;
+const SLOW: Duration = Duration::from_secs(1);
+const LITTLE: u64 = 1 << 10;
 
 /// The writer of one index.
 #[derive(Debug)]
@@ -60,7 +64,8 @@ impl Index {
     /// longer than `most` bytes, or not much.
     pub(super) fn note(&mut self, offset: u64, nanos: u64, most: u64) -> io::Result<()> {
         let passed = nanos.saturating_sub(self.last);
-        let is_near = offset.saturating_sub(self.offset) < most / MANY;
+        let far = if u128::from(passed) < SLOW.as_nanos() { most / MANY } else { LITTLE };
+        let is_near = offset.saturating_sub(self.offset) < far.min(most / MANY);
         if !self.anew && (u128::from(passed) < COARSE.as_nanos() || self.count >= MANY && is_near) {
             return Ok(());
         }
@@ -142,6 +147,29 @@ mod tests {
         }
         let count = offsets(&log).len() as u64;
         assert!((MANY..2 * MANY).contains(&count), "{count}");
+    }
+
+    #[test]
+    fn what_comes_slowly_has_its_time_in_the_largest_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("a.log");
+        let most = 10 << 30;
+        let mut index = Index::open(&log, 0, 0).unwrap();
+        // A line of 100 bytes each second, for half a day.
+        let lines = 43_200;
+        for second in 0..lines {
+            index.note(second * 100, second * SECOND, most).unwrap();
+        }
+        let bytes = std::fs::read(index_path(&log)).unwrap();
+        let last = Stamp::all(&bytes).last().unwrap();
+        assert!(lines * SECOND - last.nanos < 15 * SECOND, "{last:?}");
+        // A flood after that adds little.
+        for batch in 0..100_000 {
+            let nanos = lines * SECOND + batch * 10_000_000;
+            index.note(lines * 100 + batch * 1000, nanos, most).unwrap();
+        }
+        let more = std::fs::metadata(index_path(&log)).unwrap().len() as usize - bytes.len();
+        assert!(more / RECORD < 2000, "{more}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod transfer;
 pub use cgroup::{Cgroup, Cgroups};
 pub use describe::{Description, command_line, describe, predicament};
 pub use folder_watch::FolderWatch;
-pub use oom::{oom_kills, oom_victims};
+pub use oom::{oom_killed, oom_kills, oom_victims};
 pub use poller::{Poller, Readiness};
 pub use ports::{holders, listener_at, listeners};
 pub use process::{ProcId, Process, descendants};

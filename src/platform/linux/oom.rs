@@ -34,6 +34,12 @@ pub fn oom_victims() -> Option<Vec<Victim>> {
     Some(victims.map(|victim| Victim { at: victim.at + asleep, ..victim }).collect())
 }
 
+/// Whether the kernel's log says that it killed this process because memory ran out. `None`: the
+/// log may not be read by this user.
+pub fn oom_killed(pid: u32) -> Option<bool> {
+    Some(oom_victims()?.iter().any(|victim| victim.pid == pid))
+}
+
 /// The next record; `None` after the last.
 fn next_record(log: &mut File) -> Option<String> {
     let mut record = [0; RECORD];

@@ -15,7 +15,9 @@ mod transfer;
 
 pub use cgroup::{Cgroup, Cgroups};
 pub use folder_watch::FolderWatch;
-pub use people::{Description, command_line, describe, oom_kills, oom_victims, predicament, stats};
+pub use people::{
+    Description, command_line, describe, oom_killed, oom_kills, oom_victims, predicament, stats,
+};
 pub use poller::{Poller, Readiness};
 pub use ports::{holders, listener_at, listeners};
 pub use process::{ProcId, Process, descendants};

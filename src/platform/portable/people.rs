@@ -75,6 +75,11 @@ pub fn oom_kills() -> u64 {
     0
 }
 
+/// Whether the system has ended this process because memory ran out: not told here.
+pub fn oom_killed(_: u32) -> Option<bool> {
+    None
+}
+
 /// The processes that the system has ended because memory ran out: not told here.
 pub fn oom_victims() -> Option<Vec<Victim>> {
     None
