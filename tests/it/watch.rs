@@ -1,9 +1,6 @@
 //! `watch`: what counts as a change, and what follows from it.
 
-use std::{
-    fs, thread,
-    time::{Duration, Instant},
-};
+use std::{fs, thread, time::Duration};
 
 use crate::support::{Stack, eventually, have};
 
