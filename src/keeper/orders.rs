@@ -36,8 +36,10 @@ impl Keeper {
             }
             ToKeeper::Kill { unit } => {
                 self.journal.write();
-                if let Some(unit) = self.units.get_mut(&unit) {
-                    unit.kill(now);
+                match self.units.get_mut(&unit) {
+                    Some(unit) => unit.kill(now),
+                    // The keeper before was killed before it could start it.
+                    None => self.tell(FromKeeper::Gone { unit, swept: 0 }),
                 }
             }
             ToKeeper::Forget { unit } => self.forget(unit),

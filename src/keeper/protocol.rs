@@ -57,7 +57,8 @@ pub enum ToKeeper {
         /// To every process of the tree, or to the main one alone.
         tree: bool,
     },
-    /// Kill every process of a unit and go on until none is left → `Gone`, or `Stuck`.
+    /// Kill every process of a unit and go on until none is left → `Gone`, or `Stuck`. Of one that
+    /// was never started none is left.
     Kill {
         /// Which.
         unit: UnitId,

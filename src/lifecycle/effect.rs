@@ -28,6 +28,9 @@ pub enum Effect {
         /// Arguments to append (a task's, after `--`).
         args: Vec<String>,
     },
+    /// See whether the process that a supervisor before asked for has come to be →
+    /// [`super::Input::SpawnFailed`] if it has not. It is not started any more.
+    CheckSpawned,
     /// See whether a task's inputs changed → [`super::Input::Unchanged`].
     CheckInputs,
     /// A task succeeded: remember its inputs, tidy what `keep` names → [`super::Input::Recorded`].

@@ -215,7 +215,10 @@ impl Run {
             RunPhase::Spawn => Some(Effect::Spawn { args: self.args.clone() }),
             RunPhase::Ending { killed: true, .. } => Some(Effect::KillTree),
             RunPhase::Recording { .. } => Some(Effect::TaskSucceeded),
-            RunPhase::Ending { killed: false, .. } => self.cancelled.then_some(Effect::SignalStop),
+            RunPhase::Ending { killed: false, .. } => Some(match self.pid {
+                Some(_) => Effect::SignalStop,
+                None => Effect::CheckSpawned,
+            }),
             RunPhase::Rescue { killed: false, .. } => Some(Effect::RunHook(Hook::OnFailure)),
             RunPhase::Rescue { killed: true, .. } => Some(Effect::KillHook(Hook::OnFailure)),
             RunPhase::Window

@@ -103,7 +103,8 @@ impl Stopping {
             StopStage::Cleanup => Some(Effect::Cleanup),
             StopStage::AfterStop => Some(Effect::RunHook(Hook::AfterStop)),
             StopStage::Signal => Some(Effect::SignalStop),
-            StopStage::Spawn | StopStage::Ports { again: Some(_) } => None,
+            StopStage::Spawn => Some(Effect::CheckSpawned),
+            StopStage::Ports { again: Some(_) } => None,
         }
     }
 }

@@ -50,7 +50,9 @@ impl World {
         let (done, missing): (Vec<_>, Vec<_>) =
             effects.into_iter().partition(|effect| match effect {
                 Effect::Unit { name, generation, effect } => match effect {
-                    lifecycle::Effect::Spawn { .. } => known(&main_unit(name, *generation)),
+                    lifecycle::Effect::Spawn { .. } | lifecycle::Effect::CheckSpawned => {
+                        known(&main_unit(name, *generation))
+                    }
                     lifecycle::Effect::RunHook(hook) => known(&hook_unit(name, *hook, *generation)),
                     _ => false,
                 },
@@ -77,6 +79,10 @@ impl World {
                 self.make_data_folder(name);
                 self.ports.give(name);
                 self.spawn(name, generation, &args);
+            }
+            lifecycle::Effect::CheckSpawned => {
+                let error = "its start was called off".to_owned();
+                self.tell(name, generation, lifecycle::Input::SpawnFailed(error));
             }
             lifecycle::Effect::CheckInputs => self.check_inputs(name, generation),
             lifecycle::Effect::TaskSucceeded => self.task_succeeded(name, generation),

@@ -338,6 +338,12 @@ impl World {
                     self.later(soon, &key, Happening::Spawns);
                 }
             }
+            lifecycle::Effect::CheckSpawned => {
+                if !self.spawned.contains(&key) {
+                    let error = "it was never started".to_owned();
+                    self.answer(soon, &key, lifecycle::Input::SpawnFailed(error));
+                }
+            }
             lifecycle::Effect::CheckInputs => {
                 self.answer(soon, &key, lifecycle::Input::Unchanged(script.unchanged));
             }

@@ -50,6 +50,11 @@ fn postgresql_restarts_under_a_running_api_and_a_late_dependent_waits() {
     stack.start("up").patience(120).ends().exits(0);
     let (postmaster, api) = (stack.process("postgres"), stack.pid("api"));
     postmaster.kill();
+    // Before its end is heard of, nobody can know that it is not there.
+    eventually("its end being known", || {
+        let node = stack.node("postgres");
+        node["state"] != "ready" || node["pid"] != postmaster.pid
+    });
     let late = stack.start("up late").patience(120);
     late.ends().exits(0);
     stack.reaches("postgres", "ready");

@@ -65,7 +65,7 @@ fn an_upgrade_during_a_start_and_a_stop_goes_on_with_both() {
         r#"
         service "db"   { run "@testbed lock db.lock counted db.starts"; ready { shell "test -e go" } }
         service "api"  { needs "db"; run "@testbed lock api.lock counted api.starts" }
-        service "slow" { run "@testbed lock slow.lock mark slow.txt slow slow-stop 60000"; stop grace="2m" }
+        service "slow" { run "@testbed lock slow.lock mark slow.txt slow slow-stop 60000"; stop grace="2m"; restart "never" }
         task "made"    { shell "while ! test -e go; do sleep 0.02; done; echo made >> made.txt" }
         "#,
     );
@@ -99,6 +99,7 @@ fn an_upgrade_during_a_start_and_a_stop_goes_on_with_both() {
     for name in ["db", "api", "slow"] {
         assert_eq!(stack.read(&format!("{name}.lock.violations")), "", "{name}");
     }
+    // Its end would be waited for; and it is not to be back before the `down` comes.
     stack.process("slow").kill();
 }
 
