@@ -54,9 +54,11 @@ fn a_runtime_folder_that_vanishes_is_made_anew() {
     stack.up();
     let before = pids(&stack);
     for round in 0..2 {
-        // In one step: file by file it would be made anew meanwhile.
-        let away = stack.path(&format!("away-{round}"));
-        fs::rename(stack.places().runtime, away).expect("it is moved away");
+        // In one step, which takes the same file system: file by file it would be made anew meanwhile.
+        let runtime = stack.places().runtime;
+        let away = runtime.with_extension(format!("away-{round}"));
+        fs::rename(runtime, &away).expect("it is moved away");
+        fs::remove_dir_all(away).expect("it is removed");
         lives_on_after_both_are_killed(&stack, before);
     }
     assert_eq!(stack.read("api.lock.violations"), "");
