@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::Record,
+    platform::Person,
     status::Status,
     supervisor::{Command, Outcome},
 };
@@ -174,6 +175,9 @@ pub enum Reply {
         env: BTreeMap<String, String>,
         /// The working directory.
         dir: PathBuf,
+        /// Whom it runs as, where not our own user.
+        #[serde(default)]
+        user: Option<Person>,
     },
     /// Done.
     Ok,

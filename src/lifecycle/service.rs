@@ -66,12 +66,15 @@ pub struct Life {
     /// The check that failed last, and its answer.
     #[serde(default, skip_serializing_if = "is_default")]
     pub answer: Option<(String, String)>,
-    /// The last line that it printed before its end.
+    /// What it said last before its end, in words.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub(super) last_line: Option<String>,
+    pub(super) last_words: Option<String>,
     /// Whether the kernel has killed it because memory ran out.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) out_of_memory: bool,
+    /// Until when its being ready proves nothing: it has ended before, and nothing is checked.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) trial: Option<Tick>,
     /// Liveness failures in a row.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) failures: u32,
@@ -171,8 +174,9 @@ impl Life {
             again: false,
             cause: Cause::Supervisor,
             answer: None,
-            last_line: None,
+            last_words: None,
             out_of_memory: false,
+            trial: None,
             failures: 0,
             mended: None,
             beside: Vec::new(),
@@ -260,10 +264,15 @@ impl Life {
                 StartStage::Ports | StartStage::Cleanup | StartStage::Hook | StartStage::Spawn,
             )
             | Phase::Idle
-            | Phase::Ready
             | Phase::Exited { .. }
             | Phase::Failed { .. } => None,
+            Phase::Ready => self.trial,
         }
+    }
+
+    /// Whether it is ready, and that is to be believed.
+    pub fn is_surely_ready(&self) -> bool {
+        self.phase == Phase::Ready && self.trial.is_none()
     }
 
     /// Forgets earlier failures, and leaves a state that only they explain.
@@ -294,7 +303,7 @@ impl Life {
             }
         }
         match (&self.phase, input) {
-            (_, Input::LastLine(line)) => self.last_line = Some(line),
+            (_, Input::LastWords(said)) => self.last_words = Some(said),
             (_, Input::OutOfMemory) => self.out_of_memory = true,
             (Phase::Starting(stage), input) => self.while_starting(*stage, input, step),
             (Phase::Ready | Phase::Unhealthy { .. }, input) => self.while_up(input, step),
@@ -320,7 +329,8 @@ impl Life {
             }
             Phase::Stopping(_) => self.stop_too_slow(step),
             Phase::Backoff { .. } => self.enter(Phase::Idle, step.now),
-            Phase::Idle | Phase::Ready | Phase::Exited { .. } | Phase::Failed { .. } => {}
+            Phase::Ready => self.trial = None,
+            Phase::Idle | Phase::Exited { .. } | Phase::Failed { .. } => {}
         }
     }
 

@@ -13,6 +13,7 @@ mod policy;
 mod port;
 mod service;
 mod stack;
+mod status_set;
 mod task;
 mod text;
 pub mod time;
@@ -27,6 +28,7 @@ pub use policy::{
 pub use port::{Busy, Port, PortNumber};
 pub use service::Service;
 pub use stack::{Group, Need, NeedUntil, Origin, Source, Stack};
+pub use status_set::{BadStatusSet, StatusSet};
 pub use task::{Keep, Step, StepCommand, Task, TaskBody};
 pub use text::{Part, Text, Values};
 

@@ -11,6 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{Person, Process};
+use crate::event::Tick;
 
 /// A socket that listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,17 @@ impl Controller {
             Self::Pids => "pids",
         }
     }
+}
+
+/// A process that the kernel killed because memory ran out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Victim {
+    /// Its number.
+    pub pid: u32,
+    /// The name of its program, as far as the kernel keeps it.
+    pub name: String,
+    /// When.
+    pub at: Tick,
 }
 
 /// How far a start got before it failed.

@@ -190,6 +190,25 @@ pub fn down(
     lines
 }
 
+/// After `wait`: what will not come, and why. Nothing where all of it has.
+pub fn unmet(outcome: &Outcome, theme: Theme) -> Vec<String> {
+    let mut lines = Vec::new();
+    for Settled { name, how } in &outcome.results {
+        let text = match how {
+            How::Failed { reason, .. } => format!("{name} has failed: {reason}"),
+            How::Blocked { by } => format!("{name} will not start: it needs {by}"),
+            How::Superseded => format!("{name} was stopped by another command meanwhile"),
+            How::Stuck { processes } => {
+                format!("{name} cannot be stopped: {}", words::list(processes))
+            }
+            How::Unchanged | How::Ready { .. } | How::Skipped | How::Stopped => continue,
+        };
+        lines.push(headline(Symbol::Bad, &theme.plain_words(&text), theme));
+        lines.push(hint(&format!("stackrun why {name}"), theme));
+    }
+    lines
+}
+
 /// A next step: `→ stackrun why api`.
 pub fn hint(command: &str, theme: Theme) -> String {
     format!("  {} {}", theme.symbol(Symbol::Arrow), theme.paint(Tone::Faint, command))

@@ -1,6 +1,6 @@
 //! The loop: takes in what the keeper, the clients and the loop's own tasks say, one at a time.
 
-use std::{io, path::Path, process::ExitCode, time::Duration};
+use std::{io, path::Path, process::ExitCode, sync::atomic::Ordering, time::Duration};
 
 use tokio::{net::UnixListener, sync::mpsc, task::LocalSet};
 
@@ -230,7 +230,8 @@ impl World {
             },
             FromKeeper::Notified { unit } => {
                 if let Some(known) = self.units.get(&unit) {
-                    known.notified.set(true);
+                    known.notified.store(true, Ordering::Release);
+                    self.prober.hurry(&unit.name);
                 }
             }
             FromKeeper::Exited { unit, exit, left, out_of_memory, at: _ } => {
@@ -238,9 +239,10 @@ impl World {
                     if out_of_memory {
                         self.unit_input(unit.clone(), lifecycle::Input::OutOfMemory);
                     }
+                    self.tell_of_victims(&unit, exit, out_of_memory);
                     self.hear_steps(|name| name == unit.name);
                     let exit = self.end_of_run(&unit.name, unit.generation, false, exit);
-                    self.note_last_line(&unit, exit);
+                    self.note_last_words(&unit, exit);
                     self.unit_input(unit, lifecycle::Input::Exited { exit, left });
                 } else {
                     if let Some(known) = self.units.get_mut(&unit) {

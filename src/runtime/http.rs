@@ -6,6 +6,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{checks::Endpoint, tls};
+use crate::model::StatusSet;
 
 /// An HTTP request and what to expect.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub(super) struct HttpRequest {
     pub(super) authority: String,
     pub(super) path: String,
     pub(super) headers: Vec<(String, String)>,
-    pub(super) status: Option<u16>,
+    pub(super) status: Option<StatusSet>,
     /// How it is named to a person.
     pub(super) label: String,
 }
@@ -41,8 +42,8 @@ impl HttpRequest {
                 self.exchange(tls::connect(stream, host, insecure).await?).await?
             }
         };
-        let expected = match self.status {
-            Some(wanted) => status.as_u16() == wanted,
+        let expected = match &self.status {
+            Some(wanted) => wanted.contains(status.as_u16()),
             None => status.is_success() || status.is_redirection(),
         };
         if expected { Ok(()) } else { Err(status.as_u16().to_string()) }
@@ -135,7 +136,7 @@ mod tests {
             authority: format!("localhost:{port}"),
             path: "/health?deep=1".into(),
             headers: vec![("X-Probe".into(), "yes".into())],
-            status,
+            status: status.and_then(StatusSet::of),
             label: "GET /health".into(),
         }))
     }

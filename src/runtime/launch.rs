@@ -302,15 +302,15 @@ fn cgroup_limits(service: &Service) -> Option<CgroupLimits> {
 
 /// The user that the file names for a service; its environment then is that of a login, where the
 /// file says nothing else.
-fn person_of(
+pub(super) fn person_of(
     service: &Service,
     env: &mut BTreeMap<String, String>,
 ) -> Result<Option<Person>, String> {
     let Some(user) = &service.user else { return Ok(None) };
     let person = platform::find_user(&user.user, user.group.as_deref())?;
-    let own = [("USER", &person.name), ("LOGNAME", &person.name), ("HOME", &person.home)];
-    for (key, value) in own.into_iter().filter(|(key, _)| !service.env.contains_key(*key)) {
-        env.insert(key.to_owned(), value.clone());
+    let own = person.variables().into_iter();
+    for (key, value) in own.filter(|(key, _)| !service.env.contains_key(*key)) {
+        env.insert(key.to_owned(), value.to_owned());
     }
     Ok(Some(person))
 }

@@ -3,7 +3,14 @@
 use std::time::Duration;
 
 use super::{Internal, owner, world::World};
-use crate::{lifecycle, platform, supervisor::Input};
+use crate::{
+    event::{Cause, Event},
+    keeper::protocol::UnitId,
+    lifecycle,
+    model::Exit,
+    platform::{self, Victim},
+    supervisor::Input,
+};
 
 /// How often the memory of services with a limit is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -27,6 +34,26 @@ impl World {
             }
         });
         self.sampling = Some(task.abort_handle());
+    }
+
+    /// Tells of a service that ended while the kernel had no memory left, though it was not its
+    /// main process that was killed for it: a wrapper whose program is killed says nothing of it.
+    /// Whose the killed process was cannot be told any more.
+    pub(super) fn tell_of_victims(&mut self, unit: &UnitId, exit: Exit, out_of_memory: bool) {
+        let kills = platform::oom_kills();
+        let more = kills > std::mem::replace(&mut self.oom_kills, kills);
+        if out_of_memory || !more || exit == Exit::SUCCESS {
+            return;
+        }
+        let Some(started) = self.units.get(unit).map(|known| known.started) else { return };
+        let victims = platform::oom_victims().unwrap_or_default().into_iter();
+        let last = victims.filter(|victim| victim.at >= started).last();
+        if let Some(Victim { pid, name: program, .. }) = last {
+            let UnitId { name, generation } = unit.clone();
+            let text =
+                format!("while it ran the kernel killed process {pid} ({program}): out of memory");
+            self.publish(Some(&name), Some(generation), Event::Notice { text }, Cause::Memory);
+        }
     }
 
     /// Tells the core of every service that is over its limit.

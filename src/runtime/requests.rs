@@ -331,12 +331,16 @@ impl World {
 
     fn environment(&self, name: &str) -> Result<Reply, String> {
         let launcher = self.launcher();
-        let (env, dir) = match (self.service(name), self.task(name)) {
-            (Some(service), _) => (launcher.environment(&service.env)?, service.dir.clone()),
-            (None, Some(task)) => (launcher.environment(&task.env)?, task.dir.clone()),
+        let (env, dir, user) = match (self.service(name), self.task(name)) {
+            (Some(service), _) => {
+                let mut env = launcher.environment(&service.env)?;
+                let user = super::launch::person_of(service, &mut env)?;
+                (env, service.dir.clone(), user)
+            }
+            (None, Some(task)) => (launcher.environment(&task.env)?, task.dir.clone(), None),
             (None, None) => return Err(self.unknown(name)),
         };
-        Ok(Reply::Environment { env, dir })
+        Ok(Reply::Environment { env, dir, user })
     }
 
     /// What to say of a name that is neither a service nor a task.

@@ -60,6 +60,23 @@ fn explain_prints_the_reference_of_a_word() {
 }
 
 #[test]
+fn show_tells_values_and_where_they_stand_with_a_profile_too() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed"; env { WORD "plain" } }
+        profile "dev" { service "a" { env { WORD "other" } }; service "b" { run "@testbed" } }
+        "#,
+    );
+    stack.run("show a").exits(0).says("plain");
+    stack.run("show b").exits(2);
+    stack.up();
+    stack.run("show a --profile dev").exits(0).says("other").says("profile dev");
+    stack.run("show b --profile dev").exits(0).says("service b");
+    stack.run("show a --profile dve").exits(2).says("dev");
+    stack.run("show a").exits(0).says("plain");
+}
+
+#[test]
 fn wait_for_each_end() {
     let stack = Stack::new(SHOP);
     stack.run("wait api --for down").exits(0);

@@ -61,6 +61,9 @@ fn headers_are_sent_and_a_status_outside_of_200_and_300_will_not_do() {
     locked.run("up").exits(1).says("401");
     server("127.0.0.1", r#"ready { http "/key?x=1" { header "X-Key" "open" } }"#).up();
     server("127.0.0.1", r#"ready { http "/key" status=401 }"#).up();
+    server("127.0.0.1", r#"ready { http "/key" status="2xx,400-401" }"#).up();
+    let others = server("127.0.0.1", r#"ready within="3s" { http "/key" status="200-299,404" }"#);
+    others.run("up").exits(1).says("401");
 }
 
 #[test]

@@ -72,8 +72,8 @@ fn more_processes_than_allowed_cannot_be_made() {
 struct Cage(PathBuf);
 
 impl Cage {
-    fn make(bytes: u64) -> Option<Self> {
-        let name = format!("stackrun-test-{}", std::process::id());
+    fn make(of: &str, bytes: u64) -> Option<Self> {
+        let name = format!("stackrun-test-{of}-{}", std::process::id());
         let one = PathBuf::from("/sys/fs/cgroup/memory");
         let two = PathBuf::from("/sys/fs/cgroup");
         let (folder, file) = match one.join("memory.limit_in_bytes").exists() {
@@ -102,7 +102,7 @@ fn as_root_an_end_for_want_of_memory_is_named_as_one() {
     if !may_read_the_kernel_log() || !have(&["python3"]) {
         return;
     }
-    let Some(cage) = Cage::make(64 << 20) else { return };
+    let Some(cage) = Cage::make("hog", 64 << 20) else { return };
     let stack = Stack::new(&format!(
         r#"
         service "hog" {{
@@ -131,5 +131,28 @@ fn as_root_an_end_for_want_of_memory_is_named_as_one() {
     supervisor.kill();
     stack.reaches("late", "failed");
     stack.run("why late").exits(0).says("killed by the kernel: out of memory");
+    stack.down();
+}
+
+#[test]
+fn as_root_a_wrapper_whose_program_was_killed_for_want_of_memory_is_told_of() {
+    if !root_for("it makes a cgroup") || !have(&["python3"]) {
+        return;
+    }
+    let Some(cage) = Cage::make("wrapper", 64 << 20) else { return };
+    let stack = Stack::new(&format!(
+        r#"
+        service "wrapper" {{
+            shell "echo $$ > {}/cgroup.procs; python3 hog.py || exit 1"
+            restart "never"
+        }}
+        "#,
+        cage.0.display()
+    ));
+    stack.put("hog.py", "food = []\nwhile True:\n    food.append(bytearray(b'x' * (1 << 20)))\n");
+    let _ = stack.run("up");
+    eventually("its end", || stack.node("wrapper")["exit"]["code"] == 1);
+    let events = stack.run("events").exits(0);
+    events.says("while it ran the kernel killed process").says("(python3");
     stack.down();
 }

@@ -45,6 +45,21 @@ fn a_crash_loop_ends_with_a_reason() {
 }
 
 #[test]
+fn what_fails_while_others_are_waited_for_is_no_success() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed counted starts.txt exit 7"; restart tries=1 delay="10ms" }
+        service "slow" { run "@testbed"; ready { shell "test -s failed.txt" } }
+        "#,
+    );
+    let up = stack.start("up");
+    stack.reaches("a", "failed");
+    stack.put("failed.txt", "x");
+    up.ends().exits(1).says("a failed");
+    stack.run("wait a --timeout 10s").exits(1).says("a has failed").says("stackrun why a");
+}
+
+#[test]
 fn somebody_asking_resets_the_budget() {
     let stack = Stack::new(
         r#"

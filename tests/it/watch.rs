@@ -1,8 +1,11 @@
 //! `watch`: what counts as a change, and what follows from it.
 
-use std::{fs, thread, time::Duration};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
-use crate::support::{Stack, eventually};
+use crate::support::{Stack, eventually, have};
 
 /// How often a service that says `counted .starts` was started.
 fn starts(stack: &Stack) -> usize {
@@ -21,10 +24,23 @@ fn restarts(stack: &Stack, change: impl FnOnce()) {
 
 #[test]
 fn a_signal_file_touched_ten_times_quickly_restarts_once() {
+    if !have(&["node"]) {
+        return;
+    }
     let stack = Stack::new(
         r#"
-        service "a" { run "@testbed counted .starts"; watch ".restart" debounce="1s" }
+        service "a" {
+            run "node server.js {{port}}"
+            port @0
+            ready { http "/" }
+            watch ".restart" debounce="1s"
+        }
         "#,
+    );
+    stack.put(
+        "server.js",
+        "require('fs').appendFileSync('.starts', '.')\n\
+         require('http').createServer((_, answer) => answer.end('fine')).listen(process.argv[2])\n",
     );
     stack.up();
     eventually("the start", || starts(&stack) == 1);
