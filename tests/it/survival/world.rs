@@ -121,6 +121,7 @@ fn as_root_a_full_disk_stops_no_service() {
     let log = || stack.read(".stackrun/logs/api.log").len();
     let had = log();
     eventually("the log to go on", || log() > had);
+    eventually("a word about that", || notices(&stack, "bytes of output were let go") > 0);
     stack.down();
     drop(mounted);
 }
