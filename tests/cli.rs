@@ -29,6 +29,7 @@ fn run(folder: &Path, line: &str) -> Ran {
     command.args(line.split_whitespace()).current_dir(folder);
     // Whatever whoever runs this has set: LC_ALL, NO_COLOR, STACKRUN_FILE.
     command.env_clear().env("LANG", "C.UTF-8");
+    #[expect(clippy::disallowed_methods, reason = "the programs it starts have to be found")]
     for key in ["PATH", "HOME", "USER"] {
         command.envs(std::env::var_os(key).map(|value| (key, value)));
     }

@@ -228,7 +228,8 @@ fn code(exit: Exit) -> u8 {
 /// The logs of the whole stack, from now on.
 pub(super) fn logs_of(context: &Context, stack: &Stack) -> Result<Following, Error> {
     let style = Style::Prefixed { names: true, times: false };
-    let printer = LogPrinter::new(style, context.out, TimeZone::system(), stack.names());
+    let printer = LogPrinter::new(style, context.out, TimeZone::system(), stack.names())
+        .within(context.columns());
     let state = stack.dir.join(".stackrun");
     let marks = Marks::new(&state, &[]);
     Following::new(state.join("logs"), Vec::new(), Select::default(), Some(marks), printer)

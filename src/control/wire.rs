@@ -101,6 +101,11 @@ impl Wire {
                 Found::Somebody(stream) => match Self::greet(stream) {
                     // It died, or is on its way down: then its socket goes, too.
                     Err(ClientError::Gone) => pause(places, deadline)?,
+                    // Whoever could answer is not there, or hangs.
+                    Err(ClientError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                        let keeper = platform::lock_holder(&places.folder);
+                        return Err(ClientError::Held { keeper });
+                    }
                     other => return other.map(Some),
                 },
                 Found::Dead if orphaned.is_taken_over(Remains::of(places)) => {

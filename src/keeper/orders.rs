@@ -133,7 +133,7 @@ impl Keeper {
         unit.look = unit.remember(now);
         let id = unit.id.clone();
         self.hold(unit);
-        self.record_unit(&id);
+        self.record_start(&id);
     }
 
     /// Sends a signal to the main process at once; to a tree after a look at who is in it. What

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::{Place, Tick},
-    model::{Exit, LogPolicy, Signal},
+    model::{Exit, LogPolicy, Signal, is_default},
     platform::{CgroupLimits, Person},
 };
 
@@ -104,32 +104,38 @@ pub struct SpawnSpec {
     /// All arguments, `argv[0]` first.
     pub argv: Vec<String>,
     /// What its environment has beside the latest `Environment`, or in the place of what is there.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub env: Vec<(String, String)>,
     /// What it lacks of that.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub unset: Vec<String>,
     /// The working directory.
     pub dir: PathBuf,
     /// Where its output goes: the log's file; its index lies beside it.
     pub log: PathBuf,
     /// How its output is kept.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub log_policy: LogPolicy,
     /// Whether stdin never ends; `/dev/null` otherwise.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub stdin_open: bool,
     /// Whether it runs on a pseudo-terminal, which is its stdin then.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub tty: bool,
     /// RLIMIT_NOFILE, where limited.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub open_files: Option<u64>,
     /// The limits of its cgroup, where it is to have one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Option<CgroupLimits>,
     /// Whom to run as, where not the keeper's own user.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub user: Option<Person>,
     /// Whether it gets a `NOTIFY_SOCKET` to say on that it is ready.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub notify: bool,
     /// Bytes to be read from descriptor 3 (a memfd), for stackrun's own helpers.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub input: Option<String>,
 }
 

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     event::{Place, Tick},
-    model::{Exit, LogPolicy},
+    model::{Exit, LogPolicy, is_default},
     platform::{self, Cgroup, Entry, Fifo, ProcId, Process, Pty, Table},
 };
 
@@ -31,24 +31,30 @@ use crate::{
 pub(super) struct Record {
     pub(super) unit: UnitId,
     /// `None`: it was about to be started.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) main: Option<ProcId>,
     pub(super) started: Tick,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) log: Place,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) log_policy: LogPolicy,
     pub(super) outputs: Vec<OutputPipe>,
     pub(super) mark: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) notify: Option<notify::Record>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) cgroup: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) known: Vec<ProcId>,
     #[serde(default)]
     pub(super) asked_to_end: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) exit: Option<Exit>,
     #[serde(default)]
     pub(super) out_of_memory: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) told: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) gone: bool,
 }
 
@@ -140,12 +146,20 @@ impl Keeper {
         self.write_journal();
     }
 
-    /// Notes one unit for the journal's next write, without a look at the others. Before that it
-    /// is found by its labels, as one that has just been started.
+    /// Notes one unit for the journal's next write, without a look at the others.
     pub(super) fn record_unit(&mut self, id: &UnitId) {
         if let Some(unit) = self.units.get_mut(id) {
             unit.changed = false;
             self.journal.add(&Line::Unit(Box::new(Record::of(unit))));
+        }
+    }
+
+    /// Notes for the journal's next write that a unit runs which was recorded before its start.
+    /// Until then it is found by its labels.
+    pub(super) fn record_start(&mut self, id: &UnitId) {
+        if let Some(unit) = self.units.get_mut(id) {
+            unit.changed = false;
+            self.journal.add(&Line::Started(id.clone(), unit.main));
         }
     }
 

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::{Effect, Effects, Ending, Hook, Input, Stopping, backoff::Tries, millis};
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Exit, Service},
+    model::{Exit, Service, is_default},
     status::ServiceState,
 };
 
@@ -39,39 +39,50 @@ pub struct Life {
     /// Its present start, or its last one; 0 before the first.
     pub generation: u64,
     /// Its main process.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub pid: Option<u32>,
     /// Since when that runs.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub started: Option<Tick>,
     /// When its last start began.
     pub began: Tick,
     /// When this generation first was ready.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ready_at: Option<Tick>,
     /// How its last process ended.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub exit: Option<Exit>,
     /// Why its last generation ended, where nobody had asked for that.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ending: Option<Ending>,
     /// How often it was started again since it was last started afresh.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub restarts: u64,
     /// Whether the next start is one of those.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub again: bool,
     /// Why it is doing what it does.
     pub cause: Cause,
     /// The check that failed last, and its answer.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub answer: Option<(String, String)>,
     /// What it said last before its end, in words.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) last_words: Option<String>,
     /// Whether the kernel has killed it because memory ran out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) out_of_memory: bool,
     /// Until when its being ready proves nothing: it has ended before, and nothing is checked.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) trial: Option<Tick>,
     /// Liveness failures in a row.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) failures: u32,
     /// When it last was restarted for being unhealthy.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) mended: Option<Tick>,
     /// Hooks that run beside it: `after-ready`, `on-failure`.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) beside: Vec<Hook>,
     pub(super) tries: Tries,
 }

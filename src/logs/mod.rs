@@ -3,7 +3,8 @@
 //! A log is a file of raw bytes, `NAME.log`, with older ones beside it ([`files`]). When its bytes
 //! arrived stands in an index beside each file ([`stamp`]), so that the file itself stays as the
 //! service wrote it. What happened to the service in between stands in the stack's ledger
-//! ([`Marks`]). No supervisor is needed to read any of this, and who writes is never held up.
+//! ([`Marks`]), and nowhere else: one truth, which also says where in the log a start began, to the
+//! byte. An index is bounded, and may be lost; what happened may not. No supervisor is needed to read any of this, and who writes is never held up.
 
 pub mod files;
 mod find;
@@ -45,7 +46,9 @@ pub use reader::Lines;
 pub use select::{Select, Since, select};
 pub use strand::{Marks as MarkQueue, Turn};
 
-/// A line longer than this comes in pieces, so that nothing is ever read into memory whole.
+/// A line longer than this comes in pieces, so that nothing is ever read into memory whole. A
+/// search looks at each piece, so that a match across the edge of two is not found, and shows the
+/// whole line when one of them matches.
 const LONGEST_LINE: usize = 1 << 20;
 
 /// A line of a log, without its newline; or a piece of a long one.

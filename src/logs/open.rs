@@ -20,8 +20,9 @@ pub(super) struct Open {
     /// Where in the file the block begins, and how much of it has been read.
     start: u64,
     filled: usize,
-    /// Where in the block the next line begins.
+    /// Where in the block the next line begins, and where the last whole one ends.
     next: usize,
+    whole: usize,
 }
 
 impl Open {
@@ -30,7 +31,7 @@ impl Open {
         let source = Source::open(path)?;
         let end = source.length().min(end);
         let (index, block) = (Index::of(path), Bytes::new());
-        Ok(Self { source, index, end, block, start: 0, filled: 0, next: 0 })
+        Ok(Self { source, index, end, block, start: 0, filled: 0, next: 0, whole: 0 })
     }
 
     /// Where the next line begins.
@@ -47,8 +48,34 @@ impl Open {
     pub(super) fn go_to(&mut self, offset: u64) {
         match usize::try_from(offset.wrapping_sub(self.start)) {
             Ok(next) if next <= self.filled => self.next = next,
-            _ => (self.start, self.filled, self.next) = (offset, 0, 0),
+            _ => (self.start, self.filled, self.next, self.whole) = (offset, 0, 0, 0),
         }
+    }
+
+    /// Goes back by so many lines, not before `floor` of this file; not at all if they are not in
+    /// memory. Whether it is there.
+    pub(super) fn back(&mut self, count: usize, floor: Option<u64>) -> bool {
+        let known = floor.and_then(|floor| floor.checked_sub(self.start));
+        let bottom = known
+            .map(|floor| usize::try_from(floor).map_or(self.next, |floor| floor.min(self.next)));
+        let from = bottom.unwrap_or(0);
+        // The newline at the very end closes the last line and begins none.
+        let begins = memchr::memrchr_iter(b'\n', &self.block[from..self.next])
+            .map(|newline| from + newline + 1)
+            .filter(|begin| *begin < self.next);
+        match begins.take(count).enumerate().last() {
+            Some((last, begin)) if last + 1 == count => self.next = begin,
+            _ => match bottom {
+                Some(bottom) => self.next = bottom,
+                None => return false,
+            },
+        }
+        true
+    }
+
+    /// The whole lines that have been read and not been given.
+    pub(super) fn whole(&self) -> &[u8] {
+        &self.block[self.next..self.whole.max(self.next)]
     }
 
     /// What has been read and not been given.
@@ -106,6 +133,7 @@ impl Open {
         }
         // What cannot be read is as good as the end.
         let count = self.source.fill(from, &mut block[rest..rest + room]).unwrap_or(0);
+        self.whole = memchr::memrchr(b'\n', &block[..rest + count]).map_or(0, |last| last + 1);
         (self.block, self.next, self.filled) = (block.into(), 0, rest + count);
         count
     }

@@ -170,25 +170,25 @@ impl Lines {
     /// Leaves out everything up to the next line that matches, and tells it apart by its place;
     /// `None` if there is none.
     pub(super) fn skip_to(&mut self, finder: &Finder) -> Option<Place> {
+        self.ahead = None;
         loop {
-            self.line_ahead()?;
-            self.ahead = None;
-            let open = self.open.as_mut()?;
-            let lines = open.ahead();
-            // The last line may go on: it is looked at once it is whole, or nothing comes.
-            let whole = memchr::memrchr(b'\n', lines).map_or(lines.len(), |last| last + 1);
-            match finder.find(&lines[..whole], 0) {
-                Some(line) => {
-                    self.ahead = Some(whole.min(line.end + 1) - line.start);
-                    open.skip(line.start);
-                    self.inside &= line.start == 0;
-                    return Some(self.place());
-                }
-                None => {
-                    self.inside = !lines[..whole].ends_with(b"\n");
-                    open.skip(whole);
-                }
+            // Whole lines that are in memory need not be looked for. The last line may go on: it
+            // is looked at once it is whole, or nothing comes.
+            if self.open.as_ref().is_none_or(|open| open.whole().is_empty()) {
+                self.line_ahead()?;
+                self.ahead = None;
             }
+            let open = self.open.as_mut()?;
+            let lines = if open.whole().is_empty() { open.ahead() } else { open.whole() };
+            let (length, ends) = (lines.len(), lines.ends_with(b"\n"));
+            if let Some(line) = finder.find(lines, 0) {
+                self.ahead = Some(length.min(line.end + 1) - line.start);
+                open.skip(line.start);
+                self.inside &= line.start == 0;
+                return Some(self.place());
+            }
+            open.skip(length);
+            self.inside = !ends;
         }
     }
 
@@ -199,6 +199,12 @@ impl Lines {
             && let Some(open) = &mut self.open
         {
             let here = open.offset();
+            let bottom = (floor.file == self.number).then_some(floor.offset);
+            if open.back(missing, bottom) {
+                self.ahead = None;
+                self.inside &= open.offset() == here;
+                return;
+            }
             let found = tail::last_lines(&mut open.source, here, missing);
             let (start, lines) = match found {
                 Ok(Found::At(start)) => (start, missing),

@@ -73,17 +73,16 @@ impl Select {
             (None, Some(since)) => all().since(since),
             (None, None) => all(),
         };
-        let until = self.until;
-        let in_time = move |line: &Line| until.is_none_or(|until| line.at <= until);
-        match (&self.grep, self.last) {
-            (None, None) => Box::new(lines.take_while(in_time)),
-            (None, Some(count)) => Box::new(lines.last(count).take_while(in_time)),
-            (Some(finder), None) => {
-                Box::new(Matches::all(lines, finder, self.context).take_while(in_time))
-            }
-            (Some(finder), Some(count)) => {
-                Box::new(Matches::last(lines, finder, self.context, count).take_while(in_time))
-            }
+        let context = self.context;
+        let lines: Box<dyn Iterator<Item = Line>> = match (&self.grep, self.last) {
+            (None, None) => Box::new(lines),
+            (None, Some(count)) => Box::new(lines.last(count)),
+            (Some(finder), None) => Box::new(Matches::all(lines, finder, context)),
+            (Some(finder), Some(count)) => Box::new(Matches::last(lines, finder, context, count)),
+        };
+        match self.until {
+            Some(until) => Box::new(lines.take_while(move |line| line.at <= until)),
+            None => lines,
         }
     }
 }
@@ -153,6 +152,10 @@ impl Iterator for Strand<'_> {
     type Item = Item;
 
     fn next(&mut self) -> Option<Item> {
+        if self.marks.first().is_none() {
+            let ahead = self.ahead.iter_mut().find_map(Option::take);
+            return ahead.or_else(|| self.lines.next()).map(Item::Line);
+        }
         self.peek();
         let [Some(line), rest] = &mut self.ahead else {
             return self.marks.take(None).map(Box::new).map(Item::Mark);

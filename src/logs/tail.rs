@@ -7,8 +7,10 @@ use memchr::memrchr_iter;
 use super::{LONGEST_LINE, find::Finder, source::Source};
 
 const CHUNK: u64 = 64 << 10;
+/// Lines are looked for in so much first: a few are all that is wanted, most often.
+const LITTLE: u64 = 8 << 10;
 /// The most that is searched at once.
-const MOST: u64 = 1 << 20;
+const MOST: u64 = 256 << 10;
 
 /// Where the last lines begin.
 pub(super) enum Found {
@@ -23,10 +25,11 @@ pub(super) fn last_lines(source: &mut Source, end: u64, count: usize) -> io::Res
     if count == 0 {
         return Ok(Found::At(end));
     }
-    let (mut lines, mut from) = (0, end);
+    let (mut lines, mut from, mut size) = (0, end, LITTLE);
     let mut chunk = Vec::new();
     while from > 0 {
-        let start = from.saturating_sub(CHUNK);
+        let start = from.saturating_sub(size);
+        size = (size * 2).min(CHUNK);
         chunk.clear();
         source.append(start, usize::try_from(from - start).unwrap_or(0), &mut chunk)?;
         for index in memrchr_iter(b'\n', &chunk) {
@@ -75,23 +78,25 @@ pub(super) fn last_matches(
 ) -> io::Result<Vec<u64>> {
     let mut found: Vec<u64> = Vec::new();
     let (mut end, mut size) = (part.end, CHUNK);
-    let mut chunk = Vec::new();
+    let mut buffer = Vec::new();
     while part.start < end && found.len() < count {
         let start = end.saturating_sub(size).max(part.start);
-        chunk.clear();
-        source.append(start, usize::try_from(end - start).unwrap_or(0), &mut chunk)?;
+        let length = usize::try_from(end - start).unwrap_or(0);
+        buffer.resize(buffer.len().max(length), 0);
+        let length = source.fill(start, &mut buffer[..length])?;
+        let chunk = &buffer[..length];
         // What has begun before is searched with what is before, unless that is too long.
-        let cut = match memchr::memchr(b'\n', &chunk) {
+        let cut = match memchr::memchr(b'\n', chunk) {
             _ if start == part.start => 0,
             Some(newline) if newline + 1 < chunk.len() => newline + 1,
-            _ if chunk.len() >= LONGEST_LINE => 0,
+            _ if length >= LONGEST_LINE || length == 0 => 0,
             _ => {
                 size *= 2;
                 continue;
             }
         };
         let (mut here, mut from) = (Vec::new(), cut);
-        while let Some(line) = finder.find(&chunk, from) {
+        while let Some(line) = finder.find(chunk, from) {
             here.push(start + line.start as u64);
             from = line.end + 1;
         }

@@ -31,3 +31,8 @@ pub use stack::{Group, Need, NeedUntil, Origin, Source, Stack};
 pub use status_set::{BadStatusSet, StatusSet};
 pub use task::{Keep, Step, StepCommand, Task, TaskBody};
 pub use text::{Part, Text, Values};
+
+/// Whether a value is what it is by default, and need not be written down.
+pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

@@ -14,6 +14,9 @@ use super::{
 };
 use crate::event::{Event, Record};
 
+/// Names are not cut to less than that.
+const NARROWEST: usize = 8;
+
 /// How lines of logs are to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
@@ -36,15 +39,27 @@ pub struct LogPrinter {
     style: Style,
     theme: Theme,
     zone: TimeZone,
-    highlight: Option<Regex>,
+    highlight: Option<Highlight>,
     colors: BTreeMap<String, usize>,
     width: usize,
+    /// The most that the names may take of a line.
+    most: usize,
     /// The prefixes that were made, at this width.
     prefixes: BTreeMap<String, String>,
+    /// The time that was shown last, and how: batches of lines have the same.
+    shown: Option<(Timestamp, String)>,
     /// Whose line has no end yet.
     unfinished: Option<String>,
     /// Something has been printed.
     begun: bool,
+}
+
+/// What is made visible, and what is set before and behind it.
+#[derive(Debug, Clone)]
+struct Highlight {
+    regex: Regex,
+    before: String,
+    behind: String,
 }
 
 /// A line, without its newline; or a piece of a long one.
@@ -84,18 +99,40 @@ impl LogPrinter {
         zone: TimeZone,
         names: impl Iterator<Item = &'a str>,
     ) -> Self {
-        let (colors, prefixes) = (BTreeMap::new(), BTreeMap::new());
-        let (highlight, width, unfinished, begun) = (None, 0, None, false);
-        let mut printer =
-            Self { style, theme, zone, highlight, colors, width, prefixes, unfinished, begun };
+        let mut printer = Self {
+            style,
+            theme,
+            zone,
+            highlight: None,
+            colors: BTreeMap::new(),
+            width: 0,
+            most: usize::MAX,
+            prefixes: BTreeMap::new(),
+            shown: None,
+            unfinished: None,
+            begun: false,
+        };
         names.for_each(|name| printer.meet(name));
         printer
     }
 
-    /// With what matches this made visible.
+    /// With what matches this made visible, where there are colours.
     #[must_use]
     pub fn highlighting(mut self, highlight: Option<Regex>) -> Self {
-        self.highlight = highlight;
+        let painted = self.theme.paint(Tone::Found, "\0");
+        let (before, behind) = painted.split_once('\0').unwrap_or_default();
+        self.highlight = highlight.filter(|_| self.theme.color).map(|regex| {
+            let (before, behind) = (before.to_owned(), behind.to_owned());
+            Highlight { regex, before, behind }
+        });
+        self
+    }
+
+    /// For a terminal of so many columns: long names are cut, so that there is room for lines.
+    #[must_use]
+    pub fn within(mut self, columns: Option<usize>) -> Self {
+        self.most = columns.map_or(usize::MAX, |columns| (columns / 4).max(NARROWEST));
+        self.width = self.width.min(self.most);
         self
     }
 
@@ -204,8 +241,10 @@ impl LogPrinter {
     fn before(&mut self, out: &mut Vec<u8>, name: &str, at: Timestamp) {
         let Style::Prefixed { names, times } = self.style else { return };
         if times {
-            out.extend(self.theme.paint(Tone::Faint, self.time(at)).into_bytes());
-            out.push(b' ');
+            if self.shown.as_ref().is_none_or(|(known, _)| *known != at) {
+                self.shown = Some((at, self.theme.paint(Tone::Faint, self.time(at)) + " "));
+            }
+            out.extend_from_slice(self.shown.as_ref().map_or(b"", |(_, text)| text.as_bytes()));
         }
         if names {
             out.extend_from_slice(self.prefix(name).as_bytes());
@@ -220,57 +259,77 @@ impl LogPrinter {
         if !self.prefixes.contains_key(name) {
             self.meet(name);
             let color = self.colors.get(name).copied().unwrap_or(0);
-            let shown = self.theme.paint(Tone::Name(color), pad(name, self.width));
+            let shown = pad(&self.cut(name), self.width);
+            let shown = self.theme.paint(Tone::Name(color), shown);
             let prefix = format!("{shown} {} ", self.theme.symbol(Symbol::Bar));
             self.prefixes.insert(name.to_owned(), prefix);
         }
         self.prefixes.get(name).map_or("", String::as_str)
     }
 
+    /// A name that fits; what tells copies of a service apart is kept.
+    fn cut<'b>(&self, name: &'b str) -> Cow<'b, str> {
+        if console::measure_text_width(name) <= self.width {
+            return Cow::Borrowed(name);
+        }
+        let (stem, end) = name.split_at(name.rfind('.').unwrap_or(name.len()));
+        match self.width.checked_sub(console::measure_text_width(end)) {
+            Some(room @ 3..) => Cow::Owned(format!("{}{end}", self.theme.fit(stem, room))),
+            _ => self.theme.fit(name, self.width),
+        }
+    }
+
     /// The text of a line: JSON readable, what was searched for visible, a service's own colours
     /// only where there are colours at all, and never beyond the end of the line.
     fn words(&self, out: &mut Vec<u8>, text: &[u8]) {
         let is_json = text.first().is_some_and(|byte| matches!(byte, b'{' | b' '));
-        if !is_json && !self.highlights() && is_plain(text) {
-            return out.extend_from_slice(text);
+        if !is_json && is_plain(text) {
+            let text = str::from_utf8(text).unwrap_or_default();
+            if !self.found_in(out, text) {
+                out.extend_from_slice(text.as_bytes());
+            }
+            return;
         }
         let text = String::from_utf8_lossy(text);
         let text = text.trim_end_matches('\r');
         // What was overwritten on a terminal is not shown.
         let text = text.rsplit('\r').next().unwrap_or(text);
         let readable = structured::readable(text, self.theme);
-        let own =
-            || readable.as_deref().map_or_else(|| tame(text, self.theme.color), Cow::Borrowed);
         let bare = || match &readable {
             Some(readable) => console::strip_ansi_codes(readable),
             None => tame(text, false),
         };
-        match self.highlights().then(|| self.highlighted(&bare())).flatten() {
-            Some(found) => out.extend(found.into_bytes()),
-            None => out.extend_from_slice(own().as_bytes()),
+        if self.highlight.is_none() || !self.found_in(out, &bare()) {
+            let own =
+                readable.as_deref().map_or_else(|| tame(text, self.theme.color), Cow::Borrowed);
+            out.extend_from_slice(own.as_bytes());
         }
     }
 
-    fn highlights(&self) -> bool {
-        self.highlight.is_some() && self.theme.color
-    }
-
-    /// What was searched for made visible; `None` if there is nothing of it, or are no colours.
-    fn highlighted(&self, text: &str) -> Option<String> {
-        let regex = self.highlight.as_ref().filter(|_| self.theme.color)?;
-        let mut shown = String::new();
+    /// Adds the text with what was searched for made visible; nothing if that is not in it.
+    /// Whether it is.
+    fn found_in(&self, out: &mut Vec<u8>, text: &str) -> bool {
+        let Some(Highlight { regex, before, behind }) = &self.highlight else { return false };
         let mut end = 0;
         for found in regex.find_iter(text.as_bytes()).filter(|found| !found.is_empty()) {
-            shown.push_str(text.get(end..found.start())?);
-            shown.push_str(&self.theme.paint(Tone::Found, text.get(found.range())?));
+            // A part of a letter cannot be shown.
+            let (Some(between), Some(found_text)) =
+                (text.get(end..found.start()), text.get(found.range()))
+            else {
+                continue;
+            };
+            let parts = [between, before, found_text, behind];
+            parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
             end = found.end();
         }
-        shown.push_str(text.get(end..)?);
-        (end > 0).then_some(shown)
+        if end > 0 {
+            out.extend_from_slice(&text.as_bytes()[end..]);
+        }
+        end > 0
     }
 
     fn meet(&mut self, name: &str) {
-        let width = self.width.max(console::measure_text_width(name));
+        let width = self.width.max(console::measure_text_width(name).min(self.most));
         if width > self.width {
             self.width = width;
             self.prefixes.clear();

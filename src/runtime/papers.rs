@@ -25,7 +25,7 @@ const SECRET: &str = r#""secret":true"#;
 
 /// A note to which more than this has been added is written anew, in bytes, if that is more than
 /// it was at first.
-const SLACK: usize = 64 << 10;
+const SLACK: usize = 256 << 10;
 
 /// What the keeper has been given.
 #[derive(Debug, Default)]

@@ -244,7 +244,7 @@ impl World {
             self.take_on(stack);
         }
         // What would be refused must not change the environment or the ports either.
-        if let Err(refusal) = self.core.plan(&command, platform::now()) {
+        if let Some(refusal) = self.core.refusal(&command, platform::now()) {
             self.clients.ops.insert(id, op);
             let outcome = Outcome { refused: Some(refusal), ..Outcome::default() };
             self.clients.answer(id, outcome, None);

@@ -13,6 +13,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use super::{
     Internal, files, globs,
     journal::{Entry, Head, Journal},
+    watch,
     world::World,
 };
 use crate::{
@@ -75,7 +76,10 @@ impl World {
     pub(super) fn watch_journals(&mut self) {
         let internal = self.internal.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if let Ok(event) = event {
+            // That one is read, by us of all people, is no news.
+            if let Ok(event) = event
+                && watch::counts(event.kind)
+            {
                 let _ = internal.send(Internal::Stepped { journals: event.paths });
             }
         });

@@ -51,10 +51,10 @@ pub(in crate::cli) struct Args {
     /// Up to then
     #[arg(long, value_name = "WHEN")]
     until: Option<String>,
-    /// Lines that match a regular expression
+    /// Lines that match a regular expression; one beyond 1 MiB is searched in pieces
     #[arg(long, value_name = "REGEX")]
     grep: Option<String>,
-    /// Lines around each match
+    /// Lines around each match, groups of them set apart by `--`
     #[arg(short = 'C', long, value_name = "LINES", default_value_t = 0, requires = "grep")]
     context: usize,
     /// With the time at which each line arrived
@@ -205,5 +205,5 @@ fn printer(
     let names = logs.iter().map(|log| log.name.as_str());
     let highlight = choice.grep.as_ref().map(|grep| grep.regex().clone());
     let printer = LogPrinter::new(style, context.out, TimeZone::system(), names);
-    Ok(printer.highlighting(highlight))
+    Ok(printer.highlighting(highlight).within(context.columns()))
 }

@@ -10,7 +10,7 @@ use std::{
     },
     path::{Path, PathBuf},
     sync::{LazyLock, mpsc::Sender},
-    time::UNIX_EPOCH,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use super::{index::Index, rotate::Rotation, tidy::Tidy};
@@ -18,6 +18,9 @@ use crate::{
     model::LogPolicy,
     platform::{self, Moved, peek_bytes, transfer, wall_nanos},
 };
+
+/// Trouble is not said more often than that.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// A log that bytes are moved to.
 #[derive(Debug)]
@@ -28,12 +31,14 @@ pub(super) struct LogFile {
     rotation: Option<Rotation>,
     /// Who looks after what was rotated away.
     tidy: Sender<Tidy>,
-    /// Bytes let go since the log last took any.
+    /// Bytes let go that nobody has been told of.
     lost: u64,
-    /// Why, if it has not been said yet.
+    /// What a person should know, if it has not been said yet.
     unsaid: Option<String>,
-    /// Whether it has been said, and the log has taken nothing since.
+    /// Whether it has been said that bytes are let go, and the log has taken nothing since.
     said: bool,
+    /// When that was, in nanoseconds since 1970.
+    said_at: u64,
 }
 
 #[derive(Debug)]
@@ -51,7 +56,8 @@ impl LogFile {
     pub(super) fn new(path: PathBuf, tidy: Sender<Tidy>) -> Self {
         LazyLock::force(&NOWHERE);
         let policy = LogPolicy::default();
-        Self { path, policy, open: None, rotation: None, tidy, lost: 0, unsaid: None, said: false }
+        let (open, rotation, unsaid) = (None, None, None);
+        Self { path, policy, open, rotation, tidy, lost: 0, unsaid, said: false, said_at: 0 }
     }
 
     /// Somebody begins to write to it, and from now on it is kept this way.
@@ -78,9 +84,10 @@ impl LogFile {
     pub(super) fn take(&mut self, pipe: impl AsFd, most: usize) -> Moved {
         match self.store(&pipe, most) {
             Ok(moved) => {
-                if matches!(moved, Moved::Bytes(1..)) {
-                    self.said = false;
-                    self.lost = 0;
+                if matches!(moved, Moved::Bytes(1..)) && std::mem::take(&mut self.said) {
+                    let (path, lost) = (self.path.display(), std::mem::take(&mut self.lost));
+                    let text = format!("{path}: it goes on; {lost} bytes of output were let go");
+                    self.unsaid = Some(text);
                 }
                 moved
             }
@@ -161,8 +168,10 @@ impl LogFile {
         if let Moved::Bytes(count) = moved {
             self.lost += count as u64;
         }
-        if !self.said {
-            self.said = true;
+        // A disk that is all but full refuses, and takes a little, again and again.
+        let now = wall_nanos();
+        if !self.said && u128::from(now.abs_diff(self.said_at)) >= AGAIN.as_nanos() {
+            (self.said, self.said_at) = (true, now);
             let path = self.path.display();
             let until = match error.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "there is room",

@@ -96,3 +96,18 @@ fn what_was_searched_for_is_visible() {
     let mut printer = printer.highlighting(Some(Regex::new("data|no").expect("a regex")));
     insta::assert_snapshot!(visible(&crash(&mut printer)));
 }
+
+#[test]
+fn long_names_leave_room_for_lines() {
+    let names = ["api", "a-service-with-a-rather-long-name.12", "übersetzungsdienst", "worker.1"];
+    let narrow = |columns| printer(PEOPLE, SYMBOLS, names.into_iter()).within(columns);
+    let mut out = Vec::new();
+    for mut printer in [narrow(Some(40)), narrow(Some(80)), narrow(Some(20)), narrow(None)] {
+        for name in names {
+            let text = b"a line";
+            printer.piece(&mut out, &Piece { name, at: at(0), text, begins: true, ends: true });
+        }
+        printer.gap(&mut out);
+    }
+    insta::assert_snapshot!(visible(&out));
+}

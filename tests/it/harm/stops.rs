@@ -114,7 +114,7 @@ fn a_check_whose_supervisor_is_killed_is_ended_with_its_tree() {
         }
         supervisor.kill();
         eventually("the end of both", || {
-            !supervisor.lives() && !(also_the_keeper && keeper.lives())
+            !(supervisor.lives() || also_the_keeper && keeper.lives())
         });
         // Whoever comes next ends it, before or while it asks anew.
         assert_eq!(stack.state("a"), "starting");

@@ -186,17 +186,27 @@ fn what_a_keeper_had_not_read_when_it_was_killed_is_done_all_the_same() {
     stack.down();
 }
 
-/// Kills both, and has the journal say something else before anybody comes.
+/// Kills both, and has the journal say something else before anybody comes: a command that waits
+/// for an answer comes as soon as the keeper's lock is free.
 fn forge_the_journal(stack: &Stack, from: &str, to: &str) {
-    let (supervisor, keeper) = (stack.supervisor(), keeper(stack));
-    supervisor.signal(Signal::STOP);
-    keeper.kill();
-    supervisor.kill();
-    eventually("the end of both", || !keeper.lives() && !supervisor.lives());
+    let both = [stack.supervisor(), keeper(stack)];
+    both.iter().for_each(|process| process.signal(Signal::STOP));
+    eventually("both standing still", || both.iter().all(stands_still));
     let path = stack.places().units();
     let journal = fs::read_to_string(&path).expect("a journal");
     assert!(journal.contains(from), "no {from} in it");
     fs::write(&path, journal.replace(from, to)).expect("a journal");
+    both.iter().for_each(Process::kill);
+    eventually("the end of both", || !both.iter().any(Process::lives));
+}
+
+/// Whether every thread of a process is stopped.
+fn stands_still(process: &Process) -> bool {
+    let threads = fs::read_dir(format!("/proc/{}/task", process.pid)).expect("its threads");
+    threads.flatten().all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('T'))
+    })
 }
 
 const LONELY: &str = r#"

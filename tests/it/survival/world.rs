@@ -53,10 +53,13 @@ fn a_runtime_folder_that_vanishes_is_made_anew() {
     let stack = Stack::new(TWO);
     stack.up();
     let before = pids(&stack);
-    for round in 0..2 {
-        // In one step: file by file it would be made anew meanwhile.
-        let away = stack.path(&format!("away-{round}"));
-        fs::rename(stack.places().runtime, away).expect("it is moved away");
+    for _ in 0..2 {
+        // In one step: file by file it would be made anew meanwhile. So it stays on its file
+        // system, which may be another one than that of the stack.
+        let runtime = stack.places().runtime;
+        let beside = runtime.ancestors().nth(2).expect("where the folder of all stacks is");
+        let away = tempfile::tempdir_in(beside).expect("a folder");
+        fs::rename(&runtime, away.path().join("away")).expect("it is moved away");
         lives_on_after_both_are_killed(&stack, before);
     }
     assert_eq!(stack.read("api.lock.violations"), "");
@@ -118,6 +121,7 @@ fn as_root_a_full_disk_stops_no_service() {
     let log = || stack.read(".stackrun/logs/api.log").len();
     let had = log();
     eventually("the log to go on", || log() > had);
+    eventually("a word about that", || notices(&stack, "bytes of output were let go") > 0);
     stack.down();
     drop(mounted);
 }
