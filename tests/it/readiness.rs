@@ -145,7 +145,7 @@ fn a_line_on_stderr_counts_though_that_is_apart() {
     eventually("another one", || stack.supervisor().pid != supervisor.pid);
     stack.reaches("a", "starting");
     stack.put("go", "");
-    restart.ends();
+    let _ = restart.ends();
     stack.reaches("a", "ready");
 }
 
