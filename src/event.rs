@@ -123,6 +123,9 @@ pub enum Event {
     Ready {
         /// Since its start.
         after_ms: u64,
+        /// Where to find it: its `url`, or its first port.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
     },
     /// It was ready and is not any more.
     Unhealthy {

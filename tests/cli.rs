@@ -26,8 +26,14 @@ struct Ran {
 
 fn run(folder: &Path, line: &str) -> Ran {
     let mut command = Command::cargo_bin("stackrun").expect("the program");
-    command.args(line.split_whitespace()).current_dir(folder).env_remove("STACKRUN_FILE");
-    let output = command.env("LANG", "C.UTF-8").output().expect("it runs");
+    command.args(line.split_whitespace()).current_dir(folder);
+    // Whatever whoever runs this has set: LC_ALL, NO_COLOR, STACKRUN_FILE.
+    command.env_clear().env("LANG", "C.UTF-8");
+    #[expect(clippy::disallowed_methods, reason = "the programs it starts have to be found")]
+    for key in ["PATH", "HOME", "USER"] {
+        command.envs(std::env::var_os(key).map(|value| (key, value)));
+    }
+    let output = command.output().expect("it runs");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     let code = output.status.code().expect("it exits");
     Ran { code, out: text(output.stdout), err: text(output.stderr) }

@@ -9,8 +9,10 @@ use std::{
 use super::{args::Global, caller, error::Error};
 use crate::{
     control::{Client, ClientError, Reply, Request},
+    keeper::Remains,
     language::{self, Loaded, Look},
     model::Stack,
+    platform::Places,
     reporters::{
         Reporter, Symbol, Theme, board::Board, progress::Progress, terminal::line, theme::wrap,
     },
@@ -129,9 +131,20 @@ impl Context {
         Ok(Client::connect(&self.folder()?)?)
     }
 
+    /// The same for the end of the stack: what a holder that was killed has left is ended, too.
+    pub(super) fn connect_to_end(&self) -> Result<Option<Client>, Error> {
+        Ok(Client::connect_to_end(&self.folder()?)?)
+    }
+
     /// The same for what changes the stack: an older version goes on as this one first.
     pub(super) fn connect_to_change(&self) -> Result<Option<Client>, Error> {
         Ok(Client::connect_to_newest(&self.folder()?)?)
+    }
+
+    /// What there is of a stack that nobody holds.
+    pub(super) fn remains(&self) -> Remains {
+        let places = self.folder().ok().and_then(|folder| Places::of(&folder).ok());
+        places.map_or(Remains::Nothing, |places| Remains::of(&places))
     }
 
     /// The stack as the supervisor has it; with nothing running, as its file has it.

@@ -185,6 +185,7 @@ impl Error {
             Self::Client(ClientError::Launch(LaunchError::Refused(_))) => {
                 "nothing was started".into()
             }
+            Self::Client(ClientError::Refused(_)) => "`stackrun status` shows what there is".into(),
             Self::Client(_) => "`stackrun doctor` looks for the cause".into(),
             Self::Unconfirmed(_) => "`--yes` answers it".into(),
             Self::Exists(_) => "nothing was written; `--stdout` shows what would be".into(),

@@ -20,6 +20,9 @@ enum Role {
         /// The descriptors that the program before left open
         #[arg(long)]
         resume: Option<keeper::Resume>,
+        /// What the supervisor of a keeper that died knows is on stdin
+        #[arg(long)]
+        papers: bool,
     },
     /// The one that decides (the keeper starts it)
     Supervisor {
@@ -38,15 +41,15 @@ pub(super) fn play() -> Option<ExitCode> {
         return None;
     }
     Some(match Role::parse() {
-        Role::Keeper { dir, resume } => keeper(&dir, resume),
+        Role::Keeper { dir, resume, papers } => keeper(&dir, resume, papers),
         Role::Supervisor { dir } => supervisor(&dir),
         Role::Step => step(),
     })
 }
 
 /// The parent of every service.
-fn keeper(dir: &Path, resume: Option<keeper::Resume>) -> ExitCode {
-    match keeper::run(dir, resume) {
+fn keeper(dir: &Path, resume: Option<keeper::Resume>, papers: bool) -> ExitCode {
+    match keeper::run(dir, resume, papers) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever started it has been told, by its first line.
         Err(_) => ExitCode::FAILURE,

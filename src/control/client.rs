@@ -4,7 +4,7 @@ use std::{io, path::Path, time::Duration};
 
 use super::{
     protocol::{Answer, Left, Reply, Request},
-    wire::Wire,
+    wire::{Orphaned, Wire},
 };
 use crate::{
     keeper::LaunchError,
@@ -12,6 +12,9 @@ use crate::{
     status::ServiceState,
     supervisor::{Command, Outcome, Until},
 };
+
+/// How many supervisors in a row may go away before they have answered a question.
+const SUCCESSORS: usize = 20;
 
 /// Why the supervisor could not be talked to.
 #[derive(Debug, thiserror::Error)]
@@ -79,14 +82,32 @@ struct Pending {
 }
 
 impl Client {
-    /// Connects to the supervisor of the stack in `dir`; `None` if nothing is running.
+    /// Connects to the supervisor of the stack in `dir`; `None` if nothing is running. Nobody is
+    /// started, unless what runs has lost whoever held it.
     ///
     /// # Errors
     /// Anything but "nothing is running".
     pub fn connect(dir: &Path) -> Result<Option<Self>, ClientError> {
+        Self::connect_if_used(dir, Orphaned::TakeOverTheLiving)
+    }
+
+    /// The same for the `down` of everything: what was wanted when its holder was killed is wanted
+    /// no more, though nothing of it lives.
+    ///
+    /// # Errors
+    /// Anything but "nothing is running".
+    pub fn connect_to_end(dir: &Path) -> Result<Option<Self>, ClientError> {
+        let client = Self::connect_if_used(dir, Orphaned::TakeOver)?;
+        if client.is_none() {
+            Places::of(dir)?.tidy_runtime()?;
+        }
+        Ok(client)
+    }
+
+    fn connect_if_used(dir: &Path, orphaned: Orphaned) -> Result<Option<Self>, ClientError> {
         let places = Places::of(dir)?;
         // One that was just started by somebody else, who has not asked for anything yet.
-        let wire = Wire::connect(&places)?.filter(|wire| wire.used);
+        let wire = Wire::connect(&places, orphaned)?.filter(|wire| wire.used);
         Ok(wire.map(|wire| Self { places, wire, launches: false, pending: None }))
     }
 
@@ -181,7 +202,7 @@ impl Client {
     /// Finds the next supervisor and asks it for what the last one had not finished.
     fn resume(&mut self, pending: Pending) -> Result<Option<Answer>, ClientError> {
         let Pending { id, request, begun } = pending;
-        let wire = match Wire::connect(&self.places)? {
+        let wire = match Wire::connect(&self.places, Orphaned::TakeOver)? {
             Some(wire) => wire,
             None if is_down(&request) => return Ok(Some(nothing_left(id))),
             None if begun => return Err(ClientError::Gone),
@@ -222,20 +243,26 @@ impl Client {
     /// # Errors
     /// The supervisor is gone for good, or refuses.
     pub fn call(&mut self, request: Request) -> Result<Reply, ClientError> {
-        match self.call_once(request.clone()) {
-            Err(ClientError::Gone) => {
-                let last_id = self.wire.last_id;
-                self.wire = match Wire::connect(&self.places)? {
-                    Some(wire) => wire,
-                    // It was on its way down.
-                    None if self.launches => Wire::connect_or_launch(&self.places)?,
-                    None => return Err(ClientError::Gone),
-                };
-                self.wire.last_id = last_id;
-                self.call_once(request)
+        // Each may be on its way down, and so may its successor be.
+        for _ in 0..SUCCESSORS {
+            match self.call_once(request.clone()) {
+                Err(ClientError::Gone) => self.find_successor()?,
+                result => return result,
             }
-            result => result,
         }
+        self.call_once(request)
+    }
+
+    fn find_successor(&mut self) -> Result<(), ClientError> {
+        let last_id = self.wire.last_id;
+        self.wire = match Wire::connect(&self.places, Orphaned::TakeOver)? {
+            Some(wire) => wire,
+            // It was on its way down.
+            None if self.launches => Wire::connect_or_launch(&self.places)?,
+            None => return Err(ClientError::Gone),
+        };
+        self.wire.last_id = last_id;
+        Ok(())
     }
 
     fn call_once(&mut self, request: Request) -> Result<Reply, ClientError> {

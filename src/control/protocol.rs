@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::Record,
+    platform::Person,
     status::Status,
     supervisor::{Command, Outcome},
 };
@@ -27,7 +28,7 @@ pub struct Ask {
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "request", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Request {
     /// The first one on a connection.
     Hello {
@@ -115,7 +116,7 @@ pub struct Answer {
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "reply", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Reply {
     /// Answers `Hello`.
     Hello {
@@ -174,6 +175,9 @@ pub enum Reply {
         env: BTreeMap<String, String>,
         /// The working directory.
         dir: PathBuf,
+        /// Whom it runs as, where not our own user.
+        #[serde(default)]
+        user: Option<Person>,
     },
     /// Done.
     Ok,

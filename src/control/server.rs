@@ -74,18 +74,24 @@ pub async fn serve(listener: UnixListener, incoming: mpsc::Sender<Incoming>) {
         };
         if stream.peer_cred().is_ok_and(|peer| peer.uid() == own_uid || peer.uid() == 0) {
             last += 1;
-            tokio::spawn(connection(last, stream, incoming.clone()));
+            tokio::spawn(connection(last, stream, incoming.clone(), WRITE_TIMEOUT));
         }
     }
 }
 
-async fn connection(id: ConnectionId, stream: UnixStream, incoming: mpsc::Sender<Incoming>) {
+/// Serves one client, which may take no longer than `patience` to read an answer.
+async fn connection(
+    id: ConnectionId,
+    stream: UnixStream,
+    incoming: mpsc::Sender<Incoming>,
+    patience: Duration,
+) {
     let (reader, writer) = stream.into_split();
     let (sender, answers) = mpsc::channel(MAX_UNREAD);
     if incoming.send(Incoming::Opened(id, Outbox(sender))).await.is_err() {
         return;
     }
-    let writing = tokio::spawn(write(writer, answers));
+    let writing = tokio::spawn(write(writer, answers, patience));
     let asking = async {
         if let Err(error) = read(id, reader, &incoming).await {
             tracing::debug!(id, %error, "dropped a client");
@@ -134,7 +140,11 @@ async fn read_line(
     }
 }
 
-async fn write(mut writer: OwnedWriteHalf, mut answers: mpsc::Receiver<Answer>) -> io::Result<()> {
+async fn write(
+    mut writer: OwnedWriteHalf,
+    mut answers: mpsc::Receiver<Answer>,
+    patience: Duration,
+) -> io::Result<()> {
     let mut bytes = Vec::new();
     while let Some(answer) = answers.recv().await {
         bytes.clear();
@@ -146,7 +156,7 @@ async fn write(mut writer: OwnedWriteHalf, mut answers: mpsc::Receiver<Answer>) 
             serde_json::to_writer(&mut bytes, &next)?;
             bytes.push(b'\n');
         }
-        tokio::time::timeout(WRITE_TIMEOUT, writer.write_all(&bytes)).await??;
+        tokio::time::timeout(patience, writer.write_all(&bytes)).await??;
     }
     Ok(())
 }
@@ -156,14 +166,14 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::control::Request;
+    use crate::control::{Reply, Request};
 
     /// What the loop is told of a client that sends these pieces and hangs up.
     async fn heard(pieces: Vec<Vec<u8>>) -> Vec<Ask> {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (sender, mut incoming) = mpsc::channel(64);
         let (mut answers, mut ours) = ours.into_split();
-        tokio::spawn(connection(7, theirs, sender));
+        tokio::spawn(connection(7, theirs, sender, WRITE_TIMEOUT));
         let writing = tokio::spawn(async move {
             for piece in pieces {
                 // Dropped in the middle is one of the things that happen.
@@ -225,6 +235,80 @@ mod tests {
             bytes.push(b'\n');
             bytes
         })
+    }
+
+    /// A client that is served, and where its answers go.
+    async fn client(
+        id: ConnectionId,
+        patience: Duration,
+    ) -> (UnixStream, Outbox, mpsc::Receiver<Incoming>) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (sender, mut incoming) = mpsc::channel(64);
+        tokio::spawn(connection(id, theirs, sender, patience));
+        match incoming.recv().await {
+            Some(Incoming::Opened(_, outbox)) => (ours, outbox, incoming),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn answer(id: u64) -> Answer {
+        Answer { id, reply: Reply::Error { message: "x".repeat(1000) } }
+    }
+
+    /// More than any socket takes.
+    const FLOOD: u64 = 20_000;
+
+    fn block_on(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(test);
+    }
+
+    #[test]
+    fn who_never_reads_is_dropped() {
+        block_on(async {
+            let (silent, outbox, mut incoming) = client(7, Duration::from_millis(20)).await;
+            assert!((0..FLOOD).all(|id| outbox.send(answer(id))), "so much may be unread");
+            assert!(matches!(incoming.recv().await, Some(Incoming::Closed(7))));
+            assert!(!outbox.send(answer(FLOOD)));
+            // It is hung up on: after what it had been sent comes the end.
+            let mut silent = silent;
+            let mut sent = Vec::new();
+            let _reset = silent.read_to_end(&mut sent).await;
+            assert!(sent.len() < 1000 * FLOOD as usize);
+        });
+    }
+
+    #[test]
+    fn who_reads_slowly_delays_nobody_and_loses_nothing() {
+        block_on(async {
+            // However slow this machine is, nobody's time is up.
+            let (mut slow, for_slow, _slow) = client(1, 100 * WRITE_TIMEOUT).await;
+            let (quick, for_quick, _quick) = client(2, 100 * WRITE_TIMEOUT).await;
+            for id in 0..FLOOD {
+                assert!(for_slow.send(answer(id)) && for_quick.send(answer(id)));
+            }
+            // The slow one has not read a byte when the quick one has got everything.
+            let mut lines = BufReader::new(quick).lines();
+            for id in 0..FLOOD {
+                let line = lines.next_line().await.unwrap().unwrap();
+                assert_eq!(serde_json::from_str::<Answer>(&line).unwrap(), answer(id));
+            }
+            assert!(for_slow.0.capacity() < MAX_UNREAD, "much of it is still to be read");
+            let mut lines = BufReader::new(&mut slow).lines();
+            for id in 0..FLOOD {
+                let line = lines.next_line().await.unwrap().unwrap();
+                assert_eq!(serde_json::from_str::<Answer>(&line).unwrap(), answer(id));
+            }
+        });
+    }
+
+    #[test]
+    fn who_leaves_too_much_unread_is_told_nothing_more() {
+        block_on(async {
+            let (_silent, outbox, _incoming) = client(7, WRITE_TIMEOUT).await;
+            let sent = (0..).take_while(|id| outbox.send(answer(*id))).count();
+            assert!(sent >= MAX_UNREAD, "{sent}");
+        });
     }
 
     proptest! {

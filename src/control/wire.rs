@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     event::Tick,
-    keeper::{self, Launched},
+    keeper::{self, Launched, Remains},
     platform::{self, Places, Watched},
 };
 
@@ -43,7 +43,7 @@ pub(super) struct Wire {
 enum Found {
     /// Somebody who may answer.
     Somebody(UnixStream),
-    /// The socket of a keeper that was killed: whoever comes next takes over.
+    /// The socket of a keeper that was killed.
     Dead,
     /// Nothing, and nobody holds the stack.
     Nobody,
@@ -70,18 +70,52 @@ impl Found {
     }
 }
 
+/// What is done about a stack whose keeper was killed, and its supervisor with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Orphaned {
+    /// Somebody is started to go on with what was wanted.
+    TakeOver,
+    /// The same, if anything of it lives: to ask how a stack is starts nothing.
+    TakeOverTheLiving,
+}
+
+impl Orphaned {
+    fn is_taken_over(self, remains: Remains) -> bool {
+        match remains {
+            Remains::Nothing => false,
+            Remains::Dead => self == Self::TakeOver,
+            Remains::Living => true,
+        }
+    }
+}
+
 impl Wire {
     /// Connects; `None` if nobody holds the stack.
-    pub(super) fn connect(places: &Places) -> Result<Option<Self>, ClientError> {
+    pub(super) fn connect(
+        places: &Places,
+        orphaned: Orphaned,
+    ) -> Result<Option<Self>, ClientError> {
         let deadline = platform::now() + SETTLE;
         loop {
             match Found::at(places)? {
                 Found::Somebody(stream) => match Self::greet(stream) {
                     // It died, or is on its way down: then its socket goes, too.
                     Err(ClientError::Gone) => pause(places, deadline)?,
+                    // Whoever could answer is not there, or hangs.
+                    Err(ClientError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                        let keeper = platform::lock_holder(&places.folder);
+                        return Err(ClientError::Held { keeper });
+                    }
                     other => return other.map(Some),
                 },
-                Found::Dead => launch(places, deadline)?,
+                Found::Dead if orphaned.is_taken_over(Remains::of(places)) => {
+                    launch(places, deadline)?;
+                }
+                Found::Dead => match platform::lock_folder(&places.folder)? {
+                    Some(_free) => return Ok(None),
+                    // Somebody is on the way up.
+                    None => pause(places, deadline)?,
+                },
                 Found::Nobody => return Ok(None),
                 Found::Held => pause(places, deadline)?,
             }
@@ -102,7 +136,7 @@ impl Wire {
     /// Connects; one of an older version goes on as this program. `None` if nobody holds the
     /// stack.
     pub(super) fn connect_to_newest(places: &Places) -> Result<Option<Self>, ClientError> {
-        match Self::connect(places) {
+        match Self::connect(places, Orphaned::TakeOverTheLiving) {
             Ok(Some(wire)) if is_older(&wire.version) => Self::upgrade(places),
             Err(ClientError::Version { version }) if is_older(&version) => Self::upgrade(places),
             other => other,
@@ -121,7 +155,7 @@ impl Wire {
                     old.send(id, Request::Upgrade { program })?;
                     return match old.first_answer() {
                         // It has hung up: the next one to answer is of this program.
-                        Err(ClientError::Gone) => Self::connect(places),
+                        Err(ClientError::Gone) => Self::connect(places, Orphaned::TakeOver),
                         Err(error) => Err(error),
                         Ok(Answer { reply: Reply::Error { message }, .. }) => {
                             Err(ClientError::Refused(message))
@@ -130,8 +164,8 @@ impl Wire {
                     };
                 }
                 // Who takes over is of this program, too.
-                Found::Dead => launch(places, deadline)?,
-                Found::Nobody => return Ok(None),
+                Found::Dead if Remains::of(places) == Remains::Living => launch(places, deadline)?,
+                Found::Dead | Found::Nobody => return Ok(None),
                 Found::Held => pause(places, deadline)?,
             }
         }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    handle::{Decoder, line},
+    handle::{Decoder, Unsent},
     protocol::{FromKeeper, ToKeeper},
 };
 
@@ -18,7 +18,7 @@ use super::{
 pub(super) struct Connection {
     stream: UnixStream,
     decoder: Decoder<ToKeeper>,
-    unsent: Vec<u8>,
+    unsent: Unsent,
 }
 
 /// What a look at the connection brought.
@@ -35,7 +35,7 @@ pub(super) struct Heard {
 impl Connection {
     pub(super) fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { stream, decoder: Decoder::default(), unsent: Vec::new() })
+        Ok(Self { stream, decoder: Decoder::default(), unsent: Unsent::default() })
     }
 
     /// Reads some of what is there: a bounded amount, so that a long list of starts does not hold
@@ -55,21 +55,14 @@ impl Connection {
 
     /// Puts a message in the queue.
     pub(super) fn tell(&mut self, message: &FromKeeper) {
-        self.unsent.extend(line(message));
+        // Messages are plain data with names as keys; such a thing cannot fail to be written.
+        let _ = self.unsent.add(message);
     }
 
     /// Sends what can be sent without waiting; whether something is left.
     pub(super) fn flush(&mut self) -> bool {
-        while !self.unsent.is_empty() {
-            match self.stream.write(&self.unsent) {
-                Ok(count) => drop(self.unsent.drain(..count)),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
-                // Its end is noticed by reading.
-                Err(_) => self.unsent.clear(),
-            }
-        }
-        false
+        let mut stream = &self.stream;
+        self.unsent.send(|bytes| stream.write(bytes))
     }
 }
 

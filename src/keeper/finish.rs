@@ -71,7 +71,7 @@ impl Keeper {
         let since = now.since(finish.since);
         let logs_written = self.open_outputs.is_empty() || since >= LOGS;
         let units_gone = self.units.values().all(|unit| unit.gone);
-        let childless = units_gone && self.end_strays();
+        let childless = units_gone && self.end_strays() && self.abandoned.is_none();
         if childless && logs_written {
             self.tell_empty(Vec::new());
         } else if since >= PATIENCE {
@@ -109,7 +109,9 @@ impl Keeper {
     /// Everybody who cannot be ended, for a person.
     fn left(&self) -> Vec<String> {
         let units = self.units.values().filter(|unit| !unit.gone);
-        let known = units.flat_map(|unit| unit.known.iter().map(|id| id.pid));
+        let known = units.flat_map(|unit| &unit.known);
+        let known = known.chain(self.abandoned.iter().flat_map(|search| &search.living));
+        let known = known.map(|id| id.pid);
         let mut pids: Vec<u32> = known.chain(platform::children()).collect();
         pids.sort_unstable();
         pids.dedup();

@@ -1,7 +1,11 @@
 //! The supervisor's side of the connection: bytes to messages and back, without any I/O of its
 //! own, so that it fits any runtime.
 
-use std::{marker::PhantomData, os::fd::RawFd};
+use std::{
+    io::{self, ErrorKind},
+    marker::PhantomData,
+    os::fd::RawFd,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -25,6 +29,46 @@ pub(super) fn line(message: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
+/// Messages on their way: what the other side has not taken yet.
+#[derive(Debug, Default)]
+pub struct Unsent {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Unsent {
+    /// Puts a message behind the others.
+    ///
+    /// # Errors
+    ///
+    /// Those of writing it as JSON; nothing is added then.
+    pub fn add(&mut self, message: &impl Serialize) -> serde_json::Result<()> {
+        let length = self.bytes.len();
+        let written = serde_json::to_writer(&mut self.bytes, message);
+        match written {
+            Ok(()) => self.bytes.push(b'\n'),
+            Err(_) => self.bytes.truncate(length),
+        }
+        written
+    }
+
+    /// Sends what `write` takes without waiting; whether something is left. That nobody listens
+    /// any more is noticed by reading: then nothing is left.
+    pub fn send(&mut self, mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> bool {
+        while self.sent < self.bytes.len() {
+            match write(&self.bytes[self.sent..]) {
+                Ok(count) => self.sent += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
+                Err(_) => break,
+            }
+        }
+        self.bytes.clear();
+        self.sent = 0;
+        false
+    }
+}
+
 /// Puts messages together from what was read.
 #[derive(Debug)]
 pub struct Decoder<M> {
@@ -46,9 +90,13 @@ impl<M: DeserializeOwned> Decoder<M> {
         let mut messages = Vec::new();
         let mut rest = bytes;
         while let Some(end) = memchr::memchr(b'\n', rest) {
-            self.partial.extend_from_slice(&rest[..end]);
-            messages.push(serde_json::from_slice(&self.partial));
-            self.partial.clear();
+            if self.partial.is_empty() {
+                messages.push(serde_json::from_slice(&rest[..end]));
+            } else {
+                self.partial.extend_from_slice(&rest[..end]);
+                messages.push(serde_json::from_slice(&self.partial));
+                self.partial.clear();
+            }
             rest = &rest[end + 1..];
         }
         self.partial.extend_from_slice(rest);
@@ -72,5 +120,29 @@ mod tests {
             let got: Vec<ToKeeper> = got.into_iter().map(Result::unwrap).collect();
             assert_eq!(got, messages);
         }
+    }
+
+    #[test]
+    fn what_was_not_taken_is_sent_later() {
+        let mut unsent = Unsent::default();
+        unsent.add(&ToKeeper::Finish).unwrap();
+        let mut taken = Vec::new();
+        let mut sips = 0;
+        // Takes a byte, is interrupted, takes a byte, is full.
+        let mut sip = |bytes: &[u8]| {
+            sips += 1;
+            match sips % 4 {
+                0 => return Err(ErrorKind::WouldBlock.into()),
+                2 => return Err(ErrorKind::Interrupted.into()),
+                _ => taken.push(bytes[0]),
+            }
+            Ok(1)
+        };
+        assert!(unsent.send(&mut sip));
+        unsent.add(&ToKeeper::Finish).unwrap();
+        while unsent.send(&mut sip) {}
+        assert_eq!(taken, encode(&ToKeeper::Finish).repeat(2));
+        unsent.add(&ToKeeper::Finish).unwrap();
+        assert!(!unsent.send(|_| Err(ErrorKind::BrokenPipe.into())), "nobody is left to take it");
     }
 }

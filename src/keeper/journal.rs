@@ -15,7 +15,7 @@ use super::{
     protocol::{Paper, Papers, UnitId},
     record::Record,
 };
-use crate::platform;
+use crate::platform::{self, ProcId};
 
 /// The journal is written anew once this many bytes have been added, or twice what it began with.
 const SLACK: usize = 1 << 20;
@@ -26,6 +26,8 @@ const SLACK: usize = 1 << 20;
 pub(super) enum Line {
     Boot(String),
     Unit(Box<Record>),
+    /// It runs, and nothing else of its record has changed.
+    Started(UnitId, ProcId),
     Forgotten(UnitId),
     Paper(Paper, String),
     /// What comes after the text of a paper so far.
@@ -116,6 +118,12 @@ pub(super) fn read(journal: &Path) -> io::Result<Told> {
         match serde_json::from_slice(line) {
             Ok(Line::Boot(boot)) => this_boot = boot == platform::boot_id(),
             Ok(Line::Unit(record)) => drop(told.records.insert(record.unit.clone(), *record)),
+            Ok(Line::Started(unit, main)) => {
+                if let Some(record) = told.records.get_mut(&unit) {
+                    record.main = Some(main);
+                    record.known = vec![main];
+                }
+            }
             Ok(Line::Forgotten(unit)) => drop(told.records.remove(&unit)),
             Ok(Line::Paper(paper, text)) => drop(told.papers.insert(paper, text)),
             Ok(Line::PaperAlso(paper, text)) => {

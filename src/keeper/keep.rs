@@ -15,11 +15,13 @@ use std::{
 };
 
 use super::{
+    abandoned::Abandoned,
     connection::Connection,
     finish::Finish,
     journal::Journal,
     logs::{Logs, Tell},
     look::Looks,
+    memory::Kills,
     protocol::{FromKeeper, PROTOCOL, Papers, UnitId},
     start::Environment,
     terminal::Terminal,
@@ -63,6 +65,8 @@ pub(super) struct Keeper {
     /// A supervisor that has not been let in yet.
     arrived: Option<UnixStream>,
     pub(super) line: Option<Connection>,
+    /// Whether there was one before.
+    had_supervisor: bool,
     /// Tells the starter of supervisors that no more are wanted.
     pub(super) finishing: Arc<AtomicBool>,
     /// What the supervisor gave to keep.
@@ -81,6 +85,10 @@ pub(super) struct Keeper {
     pub(super) stamp: u64,
     pub(super) looks: Looks,
     pub(super) orphans: Option<Tick>,
+    /// Whom the kernel has ended for want of memory.
+    kills: Kills,
+    /// The search for checks that nobody waits for.
+    pub(super) abandoned: Option<Abandoned>,
     pub(super) unheard: Vec<FromKeeper>,
     /// What is said but once.
     said: HashSet<String>,
@@ -121,6 +129,7 @@ impl Keeper {
             lines: parts.lines,
             finishing: parts.finishing,
             line: None,
+            had_supervisor: false,
             papers: Papers::new(),
             environment: Environment::default(),
             rotated: HashMap::new(),
@@ -131,6 +140,8 @@ impl Keeper {
             stamp: 0,
             looks: Looks::default(),
             orphans: None,
+            kills: Kills::so_far(),
+            abandoned: None,
             unheard: Vec::new(),
             said: HashSet::new(),
             finish: None,
@@ -183,7 +194,8 @@ impl Keeper {
         // A look that is due waits until the last one has been paid for.
         let units = units.map(|due| due.max(self.looks.not_before));
         let finish = self.finish.as_ref().and_then(Finish::deadline);
-        units.into_iter().chain(self.orphans).chain(finish).min()
+        let abandoned = self.abandoned.as_ref().map(Abandoned::deadline);
+        units.into_iter().chain(self.orphans).chain(finish).chain(abandoned).min()
     }
 
     fn settle(&mut self, now: Tick) {
@@ -196,6 +208,7 @@ impl Keeper {
         self.look_if_due(now);
         self.tell_ends(now);
         self.welcome();
+        self.end_abandoned(now);
         self.settle_finish(now);
     }
 
@@ -210,6 +223,10 @@ impl Keeper {
             && let Some(stream) = self.arrived.take()
         {
             self.connect(stream);
+            // The one before may have been killed in the middle of anything.
+            if std::mem::replace(&mut self.had_supervisor, true) {
+                self.look_for_abandoned(platform::now());
+            }
         }
     }
 
@@ -281,7 +298,12 @@ impl Keeper {
     fn main_ended(&mut self, id: &UnitId, now: Tick) {
         let Some(unit) = self.units.get_mut(id) else { return };
         let told = if unit.child { platform::peek(unit.main.pid).ok().flatten() } else { None };
-        unit.ended(told.unwrap_or(Exit::UNKNOWN), now);
+        let exit = told.unwrap_or(Exit::UNKNOWN);
+        let out_of_memory = self.kills.has_ended(unit, exit, now);
+        unit.ended(exit, now);
+        if let Some(end) = &mut unit.end {
+            end.out_of_memory = out_of_memory;
+        }
         self.drain(id, now);
     }
 

@@ -6,6 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use super::protocol::Papers;
 use crate::platform::{self, MARK, Places};
 
 /// What a keeper says first: one of these, on its stdout.
@@ -43,10 +44,32 @@ pub enum LaunchError {
 ///
 /// [`LaunchError`]: it could not be started, or could not do its work.
 pub fn launch(places: &Places, program: &Path) -> Result<Launched, LaunchError> {
+    launch_as(command(places, program))
+}
+
+/// The same, with what the supervisor of a keeper that died knows.
+///
+/// # Errors
+///
+/// As [`launch`].
+pub fn launch_with(
+    places: &Places,
+    program: &Path,
+    papers: &Papers,
+) -> Result<Launched, LaunchError> {
+    let mut command = command(places, program);
+    let text = serde_json::to_string(papers).map_err(io::Error::other);
+    // Not in a file that has a name: there are secrets among them.
+    let papers = text.and_then(|text| platform::input_file(&text, &places.fifo("papers")));
+    command.arg("--papers");
+    launch_on(command, papers.map_err(LaunchError::Start)?.into())
+}
+
+fn command(places: &Places, program: &Path) -> Command {
     #[expect(clippy::disallowed_methods, reason = "the one process that is nobody's service")]
     let mut command = Command::new(program);
     command.arg("keeper").arg("--dir").arg(&places.folder).current_dir("/").env_remove(MARK);
-    launch_as(command)
+    command
 }
 
 /// Starts a keeper by this command.
@@ -54,8 +77,12 @@ pub fn launch(places: &Places, program: &Path) -> Result<Launched, LaunchError> 
 /// # Errors
 ///
 /// As [`launch`].
-pub fn launch_as(mut command: Command) -> Result<Launched, LaunchError> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+pub fn launch_as(command: Command) -> Result<Launched, LaunchError> {
+    launch_on(command, Stdio::null())
+}
+
+fn launch_on(mut command: Command, stdin: Stdio) -> Result<Launched, LaunchError> {
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::null());
     platform::detach(&mut command);
     let mut child = command.spawn().map_err(LaunchError::Start)?;
     let mut line = String::new();

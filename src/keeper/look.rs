@@ -40,6 +40,8 @@ pub(super) struct Sending {
     pub(super) signal: Signal,
     /// To everybody, or to the main process alone.
     pub(super) tree: bool,
+    /// Whether it asks the unit to end, which is done once.
+    pub(super) stop: bool,
 }
 
 /// Sends a signal; after one that asks to end also CONT, so that a stopped process gets it.
@@ -86,18 +88,33 @@ impl Keeper {
                 unit.known = known;
             }
         }
-        for Sending { unit, signal, tree } in std::mem::take(&mut self.looks.signals) {
-            match self.units.get(&unit) {
-                Some(unit) if tree => signal_tree(unit, signal),
-                Some(unit) => signal_main(unit, signal),
-                None => {}
-            }
+        for sending in std::mem::take(&mut self.looks.signals) {
+            self.deliver(&sending);
         }
         let nameless = self.nameless(&table, &families);
         for (id, family) in families {
             self.seen(&id, &family, &nameless, now);
         }
         self.chase();
+    }
+
+    /// Sends a signal, once a look that it needs was taken.
+    pub(super) fn deliver(&mut self, sending: &Sending) {
+        let Sending { unit: id, signal, tree, stop } = sending;
+        if *stop {
+            match self.units.get_mut(id) {
+                Some(unit) if !unit.asked_to_end => unit.asked_to_end = true,
+                Some(_) | None => return,
+            }
+            // Whoever takes over must not ask a second time.
+            self.record_unit(id);
+            self.write_journal();
+        }
+        match self.units.get(id) {
+            Some(unit) if *tree => signal_tree(unit, *signal),
+            Some(unit) => signal_main(unit, *signal),
+            None => {}
+        }
     }
 
     /// The processes of every unit that is not gone.
@@ -186,7 +203,7 @@ impl Keeper {
                 end.told = true;
                 unit.changed = true;
                 let (exit, at, left) = (end.exit, end.at, end.left.unwrap_or(0));
-                let out_of_memory = unit.group.as_ref().is_some_and(|group| group.oom_kills() > 0);
+                let out_of_memory = end.out_of_memory;
                 let unit = unit.id.clone();
                 news.push(FromKeeper::Exited { unit, exit, left, out_of_memory, at });
             }
@@ -222,7 +239,7 @@ fn release(unit: &Unit) {
 }
 
 /// Sends a signal to the main process, if it has not ended.
-pub(super) fn signal_main(unit: &Unit, signal: Signal) {
+fn signal_main(unit: &Unit, signal: Signal) {
     if let (None, Some(process)) = (&unit.end, &unit.process) {
         deliver(process, signal);
     }

@@ -20,6 +20,7 @@
 //! `Kill` may come at any time before `gone`, and is repeated with each look. Nothing waits for
 //! the end of a pipe.
 
+mod abandoned;
 mod connection;
 mod finish;
 pub mod handle;
@@ -30,11 +31,13 @@ mod launch;
 mod limits;
 mod logs;
 mod look;
+mod memory;
 mod notify;
 mod orders;
 mod orphans;
 pub mod protocol;
 mod record;
+mod remains;
 mod run;
 mod start;
 mod starter;
@@ -42,7 +45,8 @@ mod terminal;
 mod unit;
 mod upgrade;
 
-pub use launch::{LaunchError, Launched, launch, launch_as};
+pub use launch::{LaunchError, Launched, launch, launch_as, launch_with};
+pub use remains::Remains;
 pub use run::{KeeperError, run, run_with};
 pub use starter::Offer;
 pub use upgrade::{NoResume, Resume};

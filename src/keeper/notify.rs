@@ -28,7 +28,7 @@ pub(super) struct Notify {
 }
 
 /// The same, as a keeper that takes over has to know it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     name: String,
     heard: bool,

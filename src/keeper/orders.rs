@@ -1,16 +1,17 @@
 //! What the supervisor asks for.
 
+use std::os::fd::AsFd;
+
 use super::{
     journal::Line,
     keep::Keeper,
-    look::{self, Sending},
+    look::Sending,
     protocol::{FromKeeper, SpawnSpec, ToKeeper, UnitId},
     start::{Environment, Started, Starts},
 };
 use crate::{
     event::{Place, Tick},
     logs::files,
-    model::Signal,
     platform,
 };
 
@@ -27,12 +28,18 @@ impl Keeper {
             // now must know why a process ended.
             ToKeeper::Signal { unit, signal, tree } => {
                 self.journal.write();
-                self.signal(unit, signal, tree);
+                self.signal(Sending { unit, signal, tree, stop: false });
+            }
+            ToKeeper::Stop { unit, signal, tree } => {
+                self.journal.write();
+                self.signal(Sending { unit, signal, tree, stop: true });
             }
             ToKeeper::Kill { unit } => {
                 self.journal.write();
-                if let Some(unit) = self.units.get_mut(&unit) {
-                    unit.kill(now);
+                match self.units.get_mut(&unit) {
+                    Some(unit) => unit.kill(now),
+                    // The keeper before was killed before it could start it.
+                    None => self.tell(FromKeeper::Gone { unit, swept: 0 }),
                 }
             }
             ToKeeper::Forget { unit } => self.forget(unit),
@@ -61,6 +68,7 @@ impl Keeper {
         let starts = Starts {
             places: &self.places,
             environment: &self.environment,
+            lock: self.estate.lock.as_fd(),
             open_files: self.open_files,
             stamp: self.stamp,
             log: end_of_log,
@@ -125,18 +133,18 @@ impl Keeper {
         unit.look = unit.remember(now);
         let id = unit.id.clone();
         self.hold(unit);
-        self.record_unit(&id);
+        self.record_start(&id);
     }
 
     /// Sends a signal to the main process at once; to a tree after a look at who is in it. What
     /// comes after such a one waits too.
-    fn signal(&mut self, id: UnitId, signal: Signal, tree: bool) {
-        let Some(unit) = self.units.get_mut(&id) else { return };
-        if tree || self.looks.signals.iter().any(|waiting| waiting.unit == id) {
+    fn signal(&mut self, sending: Sending) {
+        let Some(unit) = self.units.get_mut(&sending.unit) else { return };
+        if sending.tree || self.looks.signals.iter().any(|waiting| waiting.unit == sending.unit) {
             unit.look = Some(platform::now());
-            self.looks.signals.push(Sending { unit: id, signal, tree });
+            self.looks.signals.push(sending);
         } else {
-            look::signal_main(unit, signal);
+            self.deliver(&sending);
         }
     }
 }

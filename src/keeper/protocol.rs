@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::{Place, Tick},
-    model::{Exit, LogPolicy, Signal},
+    model::{Exit, LogPolicy, Signal, is_default},
     platform::{CgroupLimits, Person},
 };
 
 /// The version of this protocol. A keeper of another version is asked to re-exec first.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// A process tree: what it is for (`api`, `api:before-start`) and which start of that.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub struct UnitId {
 
 /// From the supervisor to the keeper.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ToKeeper {
     /// What is in the environment of every start to come, but for what its own message says: most
     /// starts have all of it in common. Holds until the next one, or the end of the connection.
@@ -46,7 +46,19 @@ pub enum ToKeeper {
         /// To every process of the tree, or to the main one alone.
         tree: bool,
     },
-    /// Kill every process of a unit and go on until none is left → `Gone`, or `Stuck`.
+    /// Ask a unit to end, by a signal as above. Once: asked again, by a supervisor that cannot know
+    /// whether the one before was heard, it is left alone, since many programs take a second signal
+    /// for "at once".
+    Stop {
+        /// Which.
+        unit: UnitId,
+        /// The signal.
+        signal: Signal,
+        /// To every process of the tree, or to the main one alone.
+        tree: bool,
+    },
+    /// Kill every process of a unit and go on until none is left → `Gone`, or `Stuck`. Of one that
+    /// was never started none is left.
     Kill {
         /// Which.
         unit: UnitId,
@@ -92,32 +104,38 @@ pub struct SpawnSpec {
     /// All arguments, `argv[0]` first.
     pub argv: Vec<String>,
     /// What its environment has beside the latest `Environment`, or in the place of what is there.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub env: Vec<(String, String)>,
     /// What it lacks of that.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub unset: Vec<String>,
     /// The working directory.
     pub dir: PathBuf,
     /// Where its output goes: the log's file; its index lies beside it.
     pub log: PathBuf,
     /// How its output is kept.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub log_policy: LogPolicy,
     /// Whether stdin never ends; `/dev/null` otherwise.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub stdin_open: bool,
     /// Whether it runs on a pseudo-terminal, which is its stdin then.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub tty: bool,
     /// RLIMIT_NOFILE, where limited.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub open_files: Option<u64>,
     /// The limits of its cgroup, where it is to have one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Option<CgroupLimits>,
     /// Whom to run as, where not the keeper's own user.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub user: Option<Person>,
     /// Whether it gets a `NOTIFY_SOCKET` to say on that it is ready.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub notify: bool,
     /// Bytes to be read from descriptor 3 (a memfd), for stackrun's own helpers.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub input: Option<String>,
 }
 
@@ -148,7 +166,7 @@ pub type Papers = std::collections::BTreeMap<Paper, String>;
 
 /// From the keeper to the supervisor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "tell", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum FromKeeper {
     /// The first message on a connection. What it says of ends is not said again; what it does
     /// not say yet comes after it.
@@ -199,8 +217,8 @@ pub enum FromKeeper {
         /// How many other processes of the tree still live, at the first look after the end. By
         /// now the log holds what it had written (unless the disk stalls).
         left: usize,
-        /// Whether the kernel has killed a process of the tree because memory ran out, as far as
-        /// its cgroup tells.
+        /// Whether the kernel has killed it because memory ran out, as far as its cgroup or the
+        /// kernel's log tells.
         #[serde(default)]
         out_of_memory: bool,
         /// When.
@@ -258,6 +276,9 @@ pub struct UnitReport {
     pub notified: bool,
     /// How its main process ended, if it has.
     pub exit: Option<Exit>,
+    /// Whether the kernel killed it because memory ran out.
+    #[serde(default)]
+    pub out_of_memory: bool,
     /// Whether every process of it is gone.
     pub gone: bool,
 }

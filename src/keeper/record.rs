@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     event::{Place, Tick},
-    model::{Exit, LogPolicy},
+    model::{Exit, LogPolicy, is_default},
     platform::{self, Cgroup, Entry, Fifo, ProcId, Process, Pty, Table},
 };
 
@@ -31,20 +31,30 @@ use crate::{
 pub(super) struct Record {
     pub(super) unit: UnitId,
     /// `None`: it was about to be started.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) main: Option<ProcId>,
     pub(super) started: Tick,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) log: Place,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) log_policy: LogPolicy,
     pub(super) outputs: Vec<OutputPipe>,
     pub(super) mark: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) notify: Option<notify::Record>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) cgroup: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) known: Vec<ProcId>,
+    #[serde(default)]
+    pub(super) asked_to_end: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) exit: Option<Exit>,
+    #[serde(default)]
+    pub(super) out_of_memory: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) told: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) gone: bool,
 }
 
@@ -61,7 +71,9 @@ impl Record {
             notify: unit.notify.as_ref().map(Notify::record),
             cgroup: unit.group.as_ref().map(|group| group.folder().to_owned()),
             known: unit.known.clone(),
+            asked_to_end: unit.asked_to_end,
             exit: unit.end.as_ref().map(|end| end.exit),
+            out_of_memory: unit.end.as_ref().is_some_and(|end| end.out_of_memory),
             told: unit.end.as_ref().is_some_and(|end| end.told),
             gone: unit.gone,
         }
@@ -88,6 +100,7 @@ impl Record {
             known: if self.known.is_empty() { vec![main] } else { self.known },
             notify: self.notify.and_then(Notify::take_over),
             group: self.cgroup.map(Cgroup::resume),
+            asked_to_end: self.asked_to_end,
             end: None,
             kill: None,
             killed: HashSet::new(),
@@ -103,6 +116,7 @@ impl Record {
         }
         if let Some(end) = &mut unit.end {
             end.told = self.told;
+            end.out_of_memory = self.out_of_memory;
         }
         Some(unit)
     }
@@ -132,8 +146,7 @@ impl Keeper {
         self.write_journal();
     }
 
-    /// Notes one unit for the journal's next write, without a look at the others. Before that it
-    /// is found by its labels, as one that has just been started.
+    /// Notes one unit for the journal's next write, without a look at the others.
     pub(super) fn record_unit(&mut self, id: &UnitId) {
         if let Some(unit) = self.units.get_mut(id) {
             unit.changed = false;
@@ -141,7 +154,16 @@ impl Keeper {
         }
     }
 
-    fn write_journal(&mut self) {
+    /// Notes for the journal's next write that a unit runs which was recorded before its start.
+    /// Until then it is found by its labels.
+    pub(super) fn record_start(&mut self, id: &UnitId) {
+        if let Some(unit) = self.units.get_mut(id) {
+            unit.changed = false;
+            self.journal.add(&Line::Started(id.clone(), unit.main));
+        }
+    }
+
+    pub(super) fn write_journal(&mut self) {
         if self.journal.wants_to_be_new() {
             self.rewrite_journal();
         }
@@ -189,7 +211,12 @@ impl Keeper {
     pub(super) fn take_over(&mut self) {
         let now = platform::now();
         let mut used = HashSet::new();
-        let told = journal::read(&self.places.units()).unwrap_or_default();
+        let told = journal::read(&self.places.units());
+        // Where there was nothing before, nobody has left anything.
+        if told.is_ok() {
+            self.look_for_abandoned(now);
+        }
+        let told = told.unwrap_or_default();
         self.papers.extend(told.papers);
         for unit in told.records.into_values().filter_map(|record| record.into_unit(now)) {
             for output in &unit.outputs {

@@ -37,15 +37,17 @@ pub enum KeeperError {
 /// Holds the stack in `dir` until it is finished: the hidden `keeper` command.
 ///
 /// It makes this process a daemon, says one line on stdout (`ready`, `held`, or `error: …`),
-/// closes that, takes over what a dead keeper or (`resume`) the program before has left, and starts
-/// the supervisor: this same program as `supervisor --dir DIR`, with the descriptors
+/// closes that, takes over what a dead keeper or (`resume`) the program before has left, with what
+/// the dead keeper's supervisor knows (`papers`: it is on stdin), and starts the supervisor: this same program as `supervisor --dir DIR`, with the descriptors
 /// [`super::handle::CONNECTION`] and [`super::handle::CONTROL`].
 ///
 /// # Errors
 ///
 /// What was said on stdout too, if it was said before `ready`.
-pub fn run(dir: &Path, resume: Option<Resume>) -> Result<(), KeeperError> {
-    run_with(dir, resume, run_supervisor)
+pub fn run(dir: &Path, resume: Option<Resume>, papers: bool) -> Result<(), KeeperError> {
+    // Without them it goes on from what the dead keeper has written down.
+    let handed = papers.then(|| serde_json::from_reader(io::stdin().lock()).ok()).flatten();
+    run_as(dir, resume, handed.unwrap_or_default(), run_supervisor)
 }
 
 /// [`run`] with something else in the supervisor's place: `one` is called again and again, each
@@ -57,6 +59,15 @@ pub fn run(dir: &Path, resume: Option<Resume>) -> Result<(), KeeperError> {
 pub fn run_with(
     dir: &Path,
     resume: Option<Resume>,
+    one: impl FnMut(&Places, &OwnedFd, &Offer) -> io::Result<()> + Send + 'static,
+) -> Result<(), KeeperError> {
+    run_as(dir, resume, Papers::new(), one)
+}
+
+fn run_as(
+    dir: &Path,
+    resume: Option<Resume>,
+    handed: Papers,
     mut one: impl FnMut(&Places, &OwnedFd, &Offer) -> io::Result<()> + Send + 'static,
 ) -> Result<(), KeeperError> {
     let mut answer = leave_everything().map_err(io("become a daemon"))?;
@@ -70,17 +81,32 @@ pub fn run_with(
     };
     let Prepared { places, estate, open_files, papers } = prepared;
     let control = estate.control.clone();
-    let waker = Arc::new(Waker::new().map_err(io("make a pipe"))?);
-    let caught = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
-    let signals = SignalPipe::catch(&caught).map_err(io("catch signals"))?;
     let (sender, lines) = channel();
     let finishing = Arc::new(AtomicBool::new(false));
-    let offer = Offer::new(sender, Arc::clone(&waker), Arc::clone(&finishing));
-    let parts =
-        Parts { places: places.clone(), estate, open_files, waker, signals, lines, finishing };
-    let mut keeper = Keeper::new(parts).map_err(io("begin"))?;
+    let begun = begin(|waker, signals| Parts {
+        places: places.clone(),
+        estate,
+        open_files,
+        waker,
+        signals,
+        lines,
+        finishing: Arc::clone(&finishing),
+    });
+    let mut keeper = match begun {
+        Ok(keeper) => keeper,
+        Err(error) => {
+            say(&mut answer, &format!("{}{error}", launch::ERROR))?;
+            return Err(error);
+        }
+    };
+    let offer = Offer::new(sender, Arc::clone(&keeper.waker), finishing);
     keeper.papers = papers;
     keeper.take_over();
+    // The dead keeper had not read all of that, or had not written it down.
+    for (paper, text) in handed {
+        keeper.keep_paper(paper, text);
+    }
+    keeper.record();
     keeper.watch_home();
     say(&mut answer, launch::READY)?;
     drop(answer);
@@ -91,6 +117,14 @@ pub fn run_with(
     keeper.run().map_err(io("wait"))?;
     places.remove_runtime();
     Ok(())
+}
+
+/// A keeper with what wakes it.
+fn begin(parts: impl FnOnce(Arc<Waker>, SignalPipe) -> Parts) -> Result<Keeper, KeeperError> {
+    let waker = Arc::new(Waker::new().map_err(io("make a pipe"))?);
+    let caught = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
+    let signals = SignalPipe::catch(&caught).map_err(io("catch signals"))?;
+    Keeper::new(parts(waker, signals)).map_err(io("begin"))
 }
 
 /// What is to be had before it can be said to be ready.

@@ -36,6 +36,8 @@ pub(super) struct Started {
 pub(super) struct Starts<'a> {
     pub(super) places: &'a Places,
     pub(super) environment: &'a Environment,
+    /// Held by a start, too, until it executes its program: who takes over from us waits for that.
+    pub(super) lock: BorrowedFd<'a>,
     /// The limit of open files as it was before the keeper raised its own.
     pub(super) open_files: Option<(u64, u64)>,
     /// Different at each start.
@@ -114,7 +116,9 @@ impl Starts<'_> {
             notify: prepared.notify.as_ref().map(Notify::record),
             cgroup: prepared.group.as_ref().map(|group| group.folder().to_owned()),
             known: Vec::new(),
+            asked_to_end: false,
             exit: None,
+            out_of_memory: false,
             told: false,
             gone: false,
         }
@@ -137,6 +141,7 @@ impl Starts<'_> {
             env: &texts.env,
             dir: Some(&texts.dir),
             fds: &fds,
+            held: Some(self.lock),
             open_files: spec.open_files.map(|limit| (limit, limit)).or(self.open_files),
             terminal: spec.tty,
             cgroup: entrance.as_ref().map(AsFd::as_fd),
@@ -169,6 +174,7 @@ impl Starts<'_> {
             mark,
             notify,
             group,
+            asked_to_end: false,
             end: None,
             kill: None,
             killed: HashSet::new(),

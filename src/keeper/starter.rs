@@ -89,6 +89,7 @@ pub(super) fn run_supervisor(places: &Places, control: &OwnedFd, offer: &Offer) 
             (theirs.as_fd(), CONNECTION),
             (control.as_fd(), CONTROL),
         ],
+        held: None,
         open_files: None,
         cgroup: None,
         terminal: false,

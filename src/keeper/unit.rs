@@ -57,6 +57,8 @@ pub(super) struct Unit {
     pub(super) notify: Option<Notify>,
     /// The cgroup that it runs in, where it has one.
     pub(super) group: Option<Cgroup>,
+    /// Whether it was asked to end.
+    pub(super) asked_to_end: bool,
     pub(super) end: Option<End>,
     pub(super) kill: Option<Kill>,
     /// Everybody but the main process who was sent SIGKILL.
@@ -89,6 +91,8 @@ pub(super) struct OutputPipe {
 #[derive(Debug)]
 pub(super) struct End {
     pub(super) exit: Exit,
+    /// Whether the kernel has killed it for want of memory.
+    pub(super) out_of_memory: bool,
     pub(super) at: Tick,
     /// Outputs that have not been drained yet.
     undrained: Vec<u64>,
@@ -125,13 +129,15 @@ impl Unit {
 
     /// What a new supervisor is told: exactly what the old one was, and what it missed.
     pub(super) fn report(&self) -> UnitReport {
+        let told = self.end.as_ref().filter(|end| end.told);
         UnitReport {
             unit: self.id.clone(),
             pid: self.main.pid,
             started: self.started,
             log: self.log,
             notified: self.notify.as_ref().is_some_and(|notify| notify.heard),
-            exit: self.end.as_ref().filter(|end| end.told).map(|end| end.exit),
+            exit: told.map(|end| end.exit),
+            out_of_memory: told.is_some_and(|end| end.out_of_memory),
             gone: self.gone,
         }
     }
@@ -145,6 +151,7 @@ impl Unit {
     pub(super) fn ended(&mut self, exit: Exit, now: Tick) {
         self.end = Some(End {
             exit,
+            out_of_memory: false,
             at: now,
             undrained: Vec::new(),
             drain_by: now + DRAIN,

@@ -7,7 +7,7 @@ use super::{
     source::{Span, Spanned},
     value::Value,
 };
-use crate::model::Signal;
+use crate::model::{Signal, StatusSet};
 
 /// Through what a node or property came to where it holds; nothing for the service's own.
 pub(super) type Via = Option<Rc<str>>;
@@ -129,6 +129,14 @@ impl Decl {
     /// A property that is a number.
     pub(super) fn prop_number<N: TryFrom<i64>>(&self, name: &str) -> Option<N> {
         as_number(self.prop(name)?)
+    }
+
+    /// A property that is a set of HTTP statuses.
+    pub(super) fn prop_statuses(&self, name: &str) -> Option<&StatusSet> {
+        match &self.prop(name)?.value {
+            Value::Statuses(statuses) => Some(statuses),
+            _ => None,
+        }
     }
 
     /// A property that is a signal.

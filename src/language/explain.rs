@@ -234,7 +234,7 @@ fn type_of(value: &ValueSpec) -> String {
         Some("count") => "a number, 0 or more",
         Some("positive") => "a number, 1 or more",
         Some("amount") => "a number",
-        Some("status") => "an HTTP status",
+        Some("statuses") => "HTTP statuses: 204, \"200-299,404\", \"2xx,3xx\"",
         Some("cron") => "five cron fields",
         Some("version") => "versions: \">=18\", \">=1.2, <2\"",
         _ if value.types.iter().any(|type_| type_ == "boolean") => "#true or #false",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kdl::KdlValue;
 
 use super::{name, schema::ValueSpec};
-use crate::model::{Cron, Signal};
+use crate::model::{BadStatusSet, Cron, Signal, StatusSet};
 
 /// A value of the right type and format.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,8 @@ pub(super) enum Value {
     Size(u64),
     /// A signal.
     Signal(Signal),
+    /// HTTP statuses.
+    Statuses(StatusSet),
 }
 
 /// Why a value will not do.
@@ -41,6 +43,8 @@ pub(super) enum BadValue {
     Size,
     /// Not the name of a signal.
     Signal,
+    /// Not a set of HTTP statuses.
+    Statuses(BadStatusSet),
     /// Not a name of the language.
     Name,
     /// An empty string.
@@ -92,7 +96,8 @@ fn string(spec: &ValueSpec, text: &str) -> Result<Value, BadValue> {
             .filter(|_| !text.starts_with(|first: char| first.is_ascii_digit()))
             .map(Value::Signal)
             .ok_or(BadValue::Signal),
-        Some("name") if text.is_empty() => Err(BadValue::Empty),
+        Some("name" | "statuses") if text.trim().is_empty() => Err(BadValue::Empty),
+        Some("statuses") => text.parse().map(Value::Statuses).map_err(BadValue::Statuses),
         Some("name") => name::is_valid(text).then_some(kept).ok_or(BadValue::Name),
         Some("cron") => text.parse::<Cron>().map(|_| kept).map_err(BadValue::Schedule),
         Some("version") => is_version(text).then_some(kept).ok_or(BadValue::Version),
@@ -105,11 +110,14 @@ fn string(spec: &ValueSpec, text: &str) -> Result<Value, BadValue> {
 
 fn integer(spec: &ValueSpec, number: i128, spelling: &str) -> Result<Value, BadValue> {
     let (range, says) = match spec.format.as_deref() {
+        Some("statuses") => {
+            let one = u16::try_from(number).ok().and_then(StatusSet::of);
+            return one.map(Value::Statuses).ok_or(BadValue::Range("100 to 599"));
+        }
         Some("count") => (0..=i128::from(u32::MAX), "0 or more"),
         Some("positive") => (1..=i128::from(u32::MAX), "1 or more"),
         Some("port" | "port-ref") => (1..=65535, "1 to 65535"),
         Some("exit") => (0..=255, "0 to 255"),
-        Some("status") => (100..=599, "100 to 599"),
         Some("amount") => (1..=i128::from(u32::MAX), "more than 0"),
         // A variable is a string in the end: as it was written.
         Some("text") => return Ok(Value::Text(spelling.to_owned())),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::Tick,
-    model::{Restart, time},
+    model::{Restart, is_default, time},
 };
 
 /// How the end of one that had not been ready is said to be so.
@@ -16,10 +16,13 @@ pub(super) const BEFORE_READY: &str = " before it was ready";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tries {
     /// When each counted failure happened, oldest first; never more than the policy's `tries`.
+    #[serde(default, skip_serializing_if = "is_default")]
     at: Vec<Tick>,
     /// Failures since the last reset, for the pause.
+    #[serde(default, skip_serializing_if = "is_default")]
     streak: u32,
     /// What the counted failures looked like; empty once they differ.
+    #[serde(default, skip_serializing_if = "is_default")]
     signature: Option<String>,
     random: u64,
 }

@@ -28,9 +28,12 @@ pub enum Effect {
         /// Arguments to append (a task's, after `--`).
         args: Vec<String>,
     },
+    /// See whether the process that a supervisor before asked for has come to be →
+    /// [`super::Input::SpawnFailed`] if it has not. It is not started any more.
+    CheckSpawned,
     /// See whether a task's inputs changed → [`super::Input::Unchanged`].
     CheckInputs,
-    /// A task succeeded: remember its inputs, tidy what `keep` names.
+    /// A task succeeded: remember its inputs, tidy what `keep` names → [`super::Input::Recorded`].
     TaskSucceeded,
     /// Ask the readiness checks until told otherwise → many [`super::Input::Probed`].
     StartReady,
@@ -39,7 +42,7 @@ pub enum Effect {
     /// No more answers of either, please.
     StopProbes,
     /// Send the stop signal of the service's policy, to whom the policy says; to a task's tree
-    /// SIGTERM.
+    /// SIGTERM. Asked for again, in the same generation, it is not sent again.
     SignalStop,
     /// Kill every process of the tree → `Exited` if still to come, then `TreeGone`, or `Stuck`.
     /// Also asked for after each unexpected end, where nothing may be left.

@@ -101,8 +101,8 @@ impl Life {
                 self.publish(event, step);
             }
             Verdict::Enough(mut reason) => {
-                if let Some(line) = &self.last_line {
-                    reason.push_str(&format!(", last line: {line}"));
+                if let Some(said) = &self.last_words {
+                    reason.push_str(&format!(", {said}"));
                 }
                 self.fail(reason, None, step);
             }

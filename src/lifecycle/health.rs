@@ -21,7 +21,8 @@ impl Life {
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::Unchanged(_)
-            | Input::LastLine(_)
+            | Input::Recorded
+            | Input::LastWords(_)
             | Input::Stepped { .. }
             | Input::OutOfMemory
             | Input::Stuck(_) => {}
@@ -37,7 +38,11 @@ impl Life {
                 if matches!(self.phase, Phase::Unhealthy { .. }) {
                     self.enter(Phase::Ready, step.now);
                     let after_ms = self.ready_after_ms().unwrap_or(0);
-                    self.publish_because(Event::Ready { after_ms }, Cause::Check, step);
+                    self.publish_because(
+                        Event::Ready { after_ms, address: None },
+                        Cause::Check,
+                        step,
+                    );
                 }
             }
             ProbeAnswer::Fails { check, answer } => {

@@ -36,8 +36,11 @@ pub enum Input {
     /// A task's `inputs` have not changed since its last success and its `outputs` exist
     /// (answers [`super::Effect::CheckInputs`]).
     Unchanged(bool),
-    /// The last line that it has printed; its end is told next.
-    LastLine(String),
+    /// What a task's success leaves is written down, as far as that can be done (answers
+    /// [`super::Effect::TaskSucceeded`]).
+    Recorded,
+    /// What it has said last, in words (`last line: …`); its end is told next.
+    LastWords(String),
     /// A step of a task began or ended. What a generation's steps have to tell is numbered from
     /// 0, so that it can be told again after a supervisor's death.
     Stepped {

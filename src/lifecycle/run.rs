@@ -10,6 +10,8 @@ use crate::{
 
 /// How long a cancelled task may take to end by itself.
 const CANCEL_GRACE: Duration = Duration::from_secs(10);
+/// How long a success may take to be written down. A disk that stalls keeps nobody for ever.
+const RECORD_WITHIN: Duration = Duration::from_secs(10);
 /// How long `on-failure` may take after a cancel, where the task has no `timeout`.
 const RESCUE_WITHIN: Duration = Duration::from_secs(60);
 
@@ -54,6 +56,10 @@ impl Run {
             return;
         }
         self.cancelled = true;
+        // What has ended well already cannot be called off.
+        if matches!(self.phase, RunPhase::Recording { .. }) {
+            return;
+        }
         self.cause = cause;
         self.publish(Event::Stopping, step);
         let failed = Some("cancelled".to_owned());
@@ -74,6 +80,7 @@ impl Run {
                 until.get_or_insert(step.now + within);
             }
             RunPhase::Rescue { .. }
+            | RunPhase::Recording { .. }
             | RunPhase::Idle
             | RunPhase::Done { .. }
             | RunPhase::Skipped
@@ -138,6 +145,7 @@ impl Run {
                 stuck.clone_from(&processes);
                 self.publish(Event::Stuck { processes }, step);
             }
+            (RunPhase::Recording { .. }, Input::Recorded) => self.done(step),
             (RunPhase::Rescue { .. }, Input::HookEnded { hook: Hook::OnFailure, exit }) => {
                 self.rescued(&exit, step);
             }
@@ -149,6 +157,7 @@ impl Run {
                 | RunPhase::Spawn
                 | RunPhase::Running { .. }
                 | RunPhase::Ending { .. }
+                | RunPhase::Recording { .. }
                 | RunPhase::Rescue { .. }
                 | RunPhase::Done { .. }
                 | RunPhase::Skipped
@@ -174,6 +183,11 @@ impl Run {
             }
             RunPhase::Ending { killed: false, .. } => self.kill(step),
             RunPhase::Ending { until, .. } => *until = None,
+            RunPhase::Recording { .. } => {
+                let text = "its success is not written down yet, and is acted upon all the same";
+                self.publish(Event::Notice { text: text.to_owned() }, step);
+                self.done(step);
+            }
             // What it does must be over before the window closes: its end is waited for.
             RunPhase::Rescue { killed: killed @ false, until, .. } => {
                 *killed = true;
@@ -200,11 +214,15 @@ impl Run {
             RunPhase::Inputs => Some(Effect::CheckInputs),
             RunPhase::Spawn => Some(Effect::Spawn { args: self.args.clone() }),
             RunPhase::Ending { killed: true, .. } => Some(Effect::KillTree),
+            RunPhase::Recording { .. } => Some(Effect::TaskSucceeded),
+            RunPhase::Ending { killed: false, .. } => Some(match self.pid {
+                Some(_) => Effect::SignalStop,
+                None => Effect::CheckSpawned,
+            }),
             RunPhase::Rescue { killed: false, .. } => Some(Effect::RunHook(Hook::OnFailure)),
             RunPhase::Rescue { killed: true, .. } => Some(Effect::KillHook(Hook::OnFailure)),
             RunPhase::Window
             | RunPhase::Running { .. }
-            | RunPhase::Ending { killed: false, .. }
             | RunPhase::Idle
             | RunPhase::Done { .. }
             | RunPhase::Skipped
@@ -312,10 +330,11 @@ impl Run {
 
     fn conclude(&mut self, failed: Option<String>, step: &mut TaskStep<'_>) {
         let Some(reason) = failed else {
-            let after_ms = millis(step.now.since(self.began));
-            self.enter(RunPhase::Done { after_ms }, step.now);
+            if step.task.inputs.is_empty() && step.task.keep.is_empty() {
+                return self.done(step);
+            }
+            self.enter(RunPhase::Recording { until: Some(step.now + RECORD_WITHIN) }, step.now);
             self.emit(Effect::TaskSucceeded, step);
-            self.publish(Event::Done { after_ms }, step);
             return;
         };
         if self.retried < step.task.retries && !self.cancelled && !step.called_off {
@@ -330,6 +349,12 @@ impl Run {
             self.enter(RunPhase::Rescue { reason, until, killed: false }, step.now);
             self.emit(Effect::RunHook(Hook::OnFailure), step);
         }
+    }
+
+    fn done(&mut self, step: &mut TaskStep<'_>) {
+        let after_ms = millis(step.now.since(self.began));
+        self.enter(RunPhase::Done { after_ms }, step.now);
+        self.publish(Event::Done { after_ms }, step);
     }
 
     fn fail(&mut self, reason: String, step: &mut TaskStep<'_>) {

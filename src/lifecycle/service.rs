@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::{Effect, Effects, Ending, Hook, Input, Stopping, backoff::Tries, millis};
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Exit, Service},
+    model::{Exit, Service, is_default},
     status::ServiceState,
 };
 
@@ -39,36 +39,50 @@ pub struct Life {
     /// Its present start, or its last one; 0 before the first.
     pub generation: u64,
     /// Its main process.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub pid: Option<u32>,
     /// Since when that runs.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub started: Option<Tick>,
     /// When its last start began.
     pub began: Tick,
     /// When this generation first was ready.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ready_at: Option<Tick>,
     /// How its last process ended.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub exit: Option<Exit>,
     /// Why its last generation ended, where nobody had asked for that.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ending: Option<Ending>,
     /// How often it was started again since it was last started afresh.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub restarts: u64,
     /// Whether the next start is one of those.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub again: bool,
     /// Why it is doing what it does.
     pub cause: Cause,
     /// The check that failed last, and its answer.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub answer: Option<(String, String)>,
-    /// The last line that it printed before its end.
-    #[serde(default)]
-    pub(super) last_line: Option<String>,
+    /// What it said last before its end, in words.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) last_words: Option<String>,
     /// Whether the kernel has killed it because memory ran out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) out_of_memory: bool,
+    /// Until when its being ready proves nothing: it has ended before, and nothing is checked.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) trial: Option<Tick>,
     /// Liveness failures in a row.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) failures: u32,
     /// When it last was restarted for being unhealthy.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) mended: Option<Tick>,
     /// Hooks that run beside it: `after-ready`, `on-failure`.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) beside: Vec<Hook>,
     pub(super) tries: Tries,
 }
@@ -160,8 +174,9 @@ impl Life {
             again: false,
             cause: Cause::Supervisor,
             answer: None,
-            last_line: None,
+            last_words: None,
             out_of_memory: false,
+            trial: None,
             failures: 0,
             mended: None,
             beside: Vec::new(),
@@ -249,10 +264,15 @@ impl Life {
                 StartStage::Ports | StartStage::Cleanup | StartStage::Hook | StartStage::Spawn,
             )
             | Phase::Idle
-            | Phase::Ready
             | Phase::Exited { .. }
             | Phase::Failed { .. } => None,
+            Phase::Ready => self.trial,
         }
+    }
+
+    /// Whether it is ready, and that is to be believed.
+    pub fn is_surely_ready(&self) -> bool {
+        self.phase == Phase::Ready && self.trial.is_none()
     }
 
     /// Forgets earlier failures, and leaves a state that only they explain.
@@ -283,7 +303,7 @@ impl Life {
             }
         }
         match (&self.phase, input) {
-            (_, Input::LastLine(line)) => self.last_line = Some(line),
+            (_, Input::LastWords(said)) => self.last_words = Some(said),
             (_, Input::OutOfMemory) => self.out_of_memory = true,
             (Phase::Starting(stage), input) => self.while_starting(*stage, input, step),
             (Phase::Ready | Phase::Unhealthy { .. }, input) => self.while_up(input, step),
@@ -309,7 +329,8 @@ impl Life {
             }
             Phase::Stopping(_) => self.stop_too_slow(step),
             Phase::Backoff { .. } => self.enter(Phase::Idle, step.now),
-            Phase::Idle | Phase::Ready | Phase::Exited { .. } | Phase::Failed { .. } => {}
+            Phase::Ready => self.trial = None,
+            Phase::Idle | Phase::Exited { .. } | Phase::Failed { .. } => {}
         }
     }
 

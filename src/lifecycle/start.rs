@@ -4,6 +4,8 @@
 //! its checks, for at most `within` → ready. What is not declared is left out. An external
 //! service has its checks alone. `after-ready` runs beside what follows and delays nobody.
 
+use std::time::Duration;
+
 use super::{
     Effect, Ending, Hook, Input, Life, Phase, PortsAnswer, ProbeAnswer, StartStage, Step, millis,
 };
@@ -14,7 +16,10 @@ use crate::{
 
 /// A timer that comes later than this was held up (the machine slept, the supervisor was
 /// stalled): the checks are given one more chance.
-const LATE: std::time::Duration = std::time::Duration::from_secs(2);
+const LATE: Duration = Duration::from_secs(2);
+
+/// So long must a service stay up that has ended before, and has nothing to check.
+const TRIAL: Duration = Duration::from_secs(1);
 
 impl Life {
     /// Begins a start, if nothing runs. All needs hold: the supervisor has seen to that.
@@ -29,7 +34,7 @@ impl Life {
         self.began = step.now;
         self.ready_at = None;
         self.answer = None;
-        self.last_line = None;
+        self.last_words = None;
         self.out_of_memory = false;
         self.failures = 0;
         self.stage(StartStage::Ports, step);
@@ -178,9 +183,11 @@ impl Life {
     fn ready(&mut self, step: &mut Step<'_>) {
         self.enter(Phase::Ready, step.now);
         self.ready_at = Some(step.now);
+        let is_on_trial = has_nothing_to_check(step.service) && self.tries.count() > 0;
+        self.trial = is_on_trial.then(|| step.now + TRIAL);
         self.answer = None;
         let after_ms = millis(step.now.since(self.began));
-        self.publish(Event::Ready { after_ms }, step);
+        self.publish(Event::Ready { after_ms, address: None }, step);
         self.emit(Effect::StopProbes, step);
         if step.service.alive.is_some() {
             self.emit(Effect::StartAlive, step);

@@ -102,8 +102,9 @@ impl Stopping {
             StopStage::Ports { again: None } => Some(Effect::CheckReleased),
             StopStage::Cleanup => Some(Effect::Cleanup),
             StopStage::AfterStop => Some(Effect::RunHook(Hook::AfterStop)),
-            // A second signal often means "at once"; a lost one is made good by the grace's end.
-            StopStage::Spawn | StopStage::Signal | StopStage::Ports { again: Some(_) } => None,
+            StopStage::Signal => Some(Effect::SignalStop),
+            StopStage::Spawn => Some(Effect::CheckSpawned),
+            StopStage::Ports { again: Some(_) } => None,
         }
     }
 }

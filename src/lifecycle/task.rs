@@ -7,7 +7,8 @@
 //! | Window    | nothing             | `go` → Spawn; `refuse`, `cancel` → Failed              |
 //! | Spawn     | maybe the process   | spawned → Running; not → Ending; `cancel` → Ending     |
 //! | Running   | the process         | ended or too long → Ending; `cancel` → Ending          |
-//! | Ending    | what is left of it  | tree gone → Done; → Spawn for a retry; → Rescue, Failed |
+//! | Ending    | what is left of it  | tree gone → Recording, Done; → Spawn for a retry; → Rescue, Failed |
+//! | Recording | nothing             | what a success leaves is written down, or takes too long → Done |
 //! | Rescue    | `on-failure`        | ended, or killed and gone → Failed                     |
 //! | Done, Skipped, Failed | nothing | `start`, `reset`                                       |
 //!
@@ -80,6 +81,12 @@ pub enum RunPhase {
         /// Processes that could not be ended so far.
         stuck: Vec<String>,
     },
+    /// It ended well; its inputs are being remembered, and old outputs tidied away. Nobody acts on
+    /// a success that the next run would not know of.
+    Recording {
+        /// Until when that may take.
+        until: Option<Tick>,
+    },
     /// `on-failure` runs.
     Rescue {
         /// Why the task failed.
@@ -146,6 +153,7 @@ impl Run {
             | RunPhase::Spawn
             | RunPhase::Running { .. }
             | RunPhase::Ending { .. }
+            | RunPhase::Recording { .. }
             | RunPhase::Rescue { .. } => TaskState::Running,
             RunPhase::Done { .. } => TaskState::Done,
             RunPhase::Skipped => TaskState::Skipped,
@@ -161,7 +169,10 @@ impl Run {
     /// Whether its process has started, or the run is over and was good.
     pub fn has_started(&self) -> bool {
         match &self.phase {
-            RunPhase::Running { .. } | RunPhase::Done { .. } | RunPhase::Skipped => true,
+            RunPhase::Running { .. }
+            | RunPhase::Recording { .. }
+            | RunPhase::Done { .. }
+            | RunPhase::Skipped => true,
             RunPhase::Idle
             | RunPhase::Inputs
             | RunPhase::Window
@@ -192,6 +203,7 @@ impl Run {
             | RunPhase::Window
             | RunPhase::Spawn
             | RunPhase::Running { .. }
+            | RunPhase::Recording { .. }
             | RunPhase::Rescue { .. }
             | RunPhase::Done { .. }
             | RunPhase::Skipped
@@ -204,6 +216,7 @@ impl Run {
         match &self.phase {
             RunPhase::Running { until }
             | RunPhase::Ending { until, .. }
+            | RunPhase::Recording { until }
             | RunPhase::Rescue { until, .. } => *until,
             RunPhase::Idle
             | RunPhase::Inputs

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, Text};
+use super::{Command, StatusSet, Text};
 
 /// One condition of `ready` or `alive`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +39,8 @@ pub enum PortRef {
 pub struct HttpCheck {
     /// Where to ask.
     pub target: HttpTarget,
-    /// The one status that will do; any 2xx and 3xx without one.
-    pub status: Option<u16>,
+    /// The statuses that will do; any 2xx and 3xx without.
+    pub status: Option<StatusSet>,
     /// Headers to send, in order.
     pub headers: Vec<(String, Text)>,
     /// Whether to accept any certificate.

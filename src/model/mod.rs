@@ -13,6 +13,7 @@ mod policy;
 mod port;
 mod service;
 mod stack;
+mod status_set;
 mod task;
 mod text;
 pub mod time;
@@ -27,5 +28,11 @@ pub use policy::{
 pub use port::{Busy, Port, PortNumber};
 pub use service::Service;
 pub use stack::{Group, Need, NeedUntil, Origin, Source, Stack};
+pub use status_set::{BadStatusSet, StatusSet};
 pub use task::{Keep, Step, StepCommand, Task, TaskBody};
 pub use text::{Part, Text, Values};
+
+/// Whether a value is what it is by default, and need not be written down.
+pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

@@ -6,15 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Alive, Command, EnvValue, ExitPattern, Hooks, Limits, LogPolicy, Need, Port, Ready, Restart,
-    Stop, Text, Tool, User, Watch,
+    Stop, Text, Tool, User, Watch, is_default,
 };
 
-/// A service as its file, template, profile and the defaults have it.
+/// A service as its file, template, profile and the defaults have it. What is as it is by default is
+/// not written down: in most services that is nearly everything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Service {
     /// Its name.
     pub name: String,
     /// What to run; `None` for one that runs elsewhere (`external`).
+    #[serde(default, skip_serializing_if = "is_default")]
     pub command: Option<Command>,
     /// Whether `up` without names starts it.
     pub autostart: bool,
@@ -22,52 +24,75 @@ pub struct Service {
     pub dir: PathBuf,
     /// What the file says of its environment, all layers merged, its ports' variables included.
     /// It lies over the caller's environment.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub env: BTreeMap<String, EnvValue>,
     /// What must be ready or done before it starts.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub needs: Vec<Need>,
     /// What it starts after, if that is started too.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub after: Vec<String>,
     /// The ports that it listens on.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ports: Vec<Port>,
     /// When it counts as ready.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ready: Ready,
     /// When it stops being healthy.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub alive: Option<Alive>,
     /// When it is started again.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub restart: Restart,
     /// Ends that are no failure, besides status 0.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub succeeds_with: Vec<ExitPattern>,
     /// How it is stopped.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub stop: Stop,
     /// Files or globs to delete around a start, absolute; a folder ends with `/`.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub cleanup: Vec<String>,
     /// Restart when the tree's memory passes this many bytes.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub memory_max: Option<u64>,
     /// Resource limits.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Limits,
     /// How its output is kept.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub log: LogPolicy,
     /// Whether stdin never ends (`stdin "open"`).
+    #[serde(default, skip_serializing_if = "is_default")]
     pub stdin_open: bool,
     /// The user to run as.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub user: Option<User>,
     /// Whether it runs on a pseudo-terminal.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub tty: bool,
     /// Whether to ask programs for colour.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub color: bool,
     /// Files whose change restarts it.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub watch: Vec<Watch>,
     /// Commands around its life.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub hooks: Hooks,
     /// Programs that must be there.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub tools: Vec<Tool>,
     /// How many copies; 1 without `replicas`.
     pub replicas: u32,
     /// A line for people.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub describe: Option<Text>,
     /// Where to find it.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub url: Option<Text>,
     /// Whether to open `url` in a browser once it is ready.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub url_open: bool,
 }
 

@@ -64,14 +64,16 @@ impl Fifo {
             rustix::fs::unlink(&path)?;
             make(&path)?;
         }
+        // First the end that is soon closed again: so it has a low number, and a child that is
+        // given it need not share the higher ones.
+        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let writer = rustix::fs::open(&path, flags, Mode::empty())?;
         let fifo = Self::open(path)?;
         if let Some(Person { uid, gid, .. }) = user {
             let (uid, gid) = (rustix::fs::Uid::from_raw(*uid), rustix::fs::Gid::from_raw(*gid));
             // Not ours to give away without privilege; then it is not needed either.
             let _unprivileged = rustix::fs::fchown(&fifo.reader, Some(uid), Some(gid));
         }
-        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let writer = rustix::fs::open(&fifo.path, flags, Mode::empty())?;
         Ok((fifo, writer))
     }
 

@@ -2,7 +2,12 @@
 
 use std::{io, path::PathBuf};
 
-use super::{Description, Entry, MARK, Places, describe, holders, listeners, own_uid, user_name};
+use super::{
+    Description, Entry, MARK, Places, ProcId, describe, holders, listeners, own_uid, user_name,
+};
+
+/// How the mark of a check's command ends, where others have a generation.
+const CHECK: &str = "check";
 
 /// Who holds a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +30,9 @@ pub enum Holder {
     },
 }
 
-/// The mark that a keeper gives to what it starts: `STACKRUN_ID=stack:stamp:name:generation`.
+/// The mark that a keeper gives to what it starts: `STACKRUN_ID=stack:stamp:name:generation`. A
+/// supervisor gives the commands of checks another one: `STACKRUN_ID=stack:pid-start:name:check`,
+/// by its own process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
     /// The stack: the name of its runtime folder.
@@ -39,7 +46,12 @@ pub struct Mark {
 impl Mark {
     /// The mark of a process, if it has one.
     pub fn of(pid: u32) -> Option<Self> {
-        let text = String::from_utf8(Entry::read(pid)?.mark()?).ok()?;
+        Self::parse(&Entry::read(pid)?.mark()?)
+    }
+
+    /// A mark as it stands in an environment.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?.to_owned();
         let mut parts = text.strip_prefix(MARK)?.strip_prefix('=')?.split(':');
         let stack = parts.next()?.to_owned();
         // A hook's name is `service:hook`.
@@ -50,6 +62,21 @@ impl Mark {
     /// Which start of that.
     pub fn generation(&self) -> Option<u64> {
         self.text.rsplit(':').next()?.parse().ok()
+    }
+
+    /// The value of `STACKRUN_ID` for the checks that this process asks of a service.
+    pub fn of_check(places: &Places, service: &str) -> String {
+        let stack = places.runtime.file_name().unwrap_or_default().to_string_lossy();
+        let pid = std::process::id();
+        let start = ProcId::of(pid).map_or(0, |id| id.start);
+        format!("{stack}:{pid}-{start}:{service}:{CHECK}")
+    }
+
+    /// Who asks, and waits for it, if it is the mark of a check's command.
+    pub fn asker(&self) -> Option<ProcId> {
+        let text = self.text.strip_suffix(CHECK)?.strip_suffix(':')?;
+        let (pid, start) = text.split(':').nth(1)?.split_once('-')?;
+        Some(ProcId { pid: pid.parse().ok()?, start: start.parse().ok()? })
     }
 
     /// Whether it is of the stack that has this runtime folder.
@@ -148,4 +175,21 @@ fn origin(inode: u64, pid: u32) -> u32 {
         origin = parent;
     }
     origin
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_tells_whose_it_is_and_who_waits_for_it() {
+        let places = Places::of(std::path::Path::new("/")).unwrap();
+        let mark = format!("{MARK}={}", Mark::of_check(&places, "api"));
+        let mark = Mark::parse(mark.as_bytes()).unwrap();
+        assert!(mark.is_of(&places));
+        assert_eq!((&*mark.name, mark.generation()), ("api", None));
+        assert_eq!(mark.asker(), ProcId::of(std::process::id()));
+        let mark = Mark::parse(b"STACKRUN_ID=00ff:1a2b:api:stop:7").unwrap();
+        assert_eq!((&*mark.name, mark.generation(), mark.asker()), ("api", Some(7), None));
+    }
 }

@@ -37,14 +37,15 @@ pub use notify::NotifySocket;
 pub use os::{
     Cgroup, Cgroups, Description, Entry, FolderWatch, Poller, ProcId, Process, Readiness, Table,
     become_subreaper, children, command_line, descendants, describe, held_pipe, holders,
-    keep_descriptors_from, listeners, lower_own_priority, oom_killed, oom_kills, peek_bytes,
-    predicament, raise_open_files, restore_open_files, spawn, stats, transfer,
+    keep_descriptors_from, listener_at, listeners, lower_own_priority, oom_killed, oom_kills,
+    oom_victims, peek_bytes, predicament, raise_open_files, restore_open_files, spawn, stats,
+    transfer,
 };
 pub use own::{
     MARK, detach, environment, execute, inheritable, inherited, null, own_program,
     own_program_file, parent,
 };
-pub use peer::peer_uid;
+pub use peer::{peer_pid, peer_uid};
 pub use places::{Places, PlacesError, fnv1a, make_folders};
 pub use pty::{Pty, keep_open, receive_descriptor, send_descriptor};
 pub use reserve::{Reserved, ephemeral_ports, reserve};
@@ -52,6 +53,7 @@ pub use signals::{SignalPipe, kill_group, kill_process, reset_signals};
 pub use tree::{Family, Tree, members, relatives};
 pub use types::{
     CgroupLimits, Controller, Launch, Listener, Moved, SpawnError, Spawned, Stage, TreeStats,
+    Victim,
 };
 pub use users::{Person, find_user, own_uid, user_name};
 pub use watched::Watched;

@@ -29,7 +29,7 @@ pub struct Places {
     pub folder: PathBuf,
     /// What lasts: `.stackrun/` in it.
     pub state: PathBuf,
-    /// What lives as long as the keeper: `/run/user/UID/stackrun/HASH`.
+    /// What lives as long as the keeper: `/run/user/UID/stackrun/HASH`, or the like.
     pub runtime: PathBuf,
 }
 
@@ -208,6 +208,20 @@ impl Places {
         Ok(())
     }
 
+    /// Removes a runtime folder that nobody uses, which a keeper that was killed has left.
+    ///
+    /// # Errors
+    ///
+    /// Those of taking the lock.
+    pub fn tidy_runtime(&self) -> io::Result<()> {
+        if self.runtime.exists()
+            && let Some(_nobody_else) = super::lock_folder(&self.folder)?
+        {
+            self.remove_runtime();
+        }
+        Ok(())
+    }
+
     /// Removes the runtime folder with what is in it.
     pub fn remove_runtime(&self) {
         let _gone_already = std::fs::remove_dir_all(&self.runtime);
@@ -217,18 +231,29 @@ impl Places {
     }
 }
 
-/// `/run/user/UID/stackrun`, else `/tmp/stackrun-UID`.
+/// `/run/user/UID/stackrun`; where nobody logs in, as in a container, `/dev/shm/stackrun-UID`, which
+/// is in memory too: a start must not wait for a disk that stalls; else `/tmp/stackrun-UID`.
 fn base(uid: u32) -> PathBuf {
     let run = PathBuf::from(format!("/run/user/{uid}"));
-    match rustix::fs::lstat(&run) {
-        Ok(stat)
-            if FileType::from_raw_mode(stat.st_mode) == FileType::Directory
-                && stat.st_uid == uid =>
-        {
-            run.join("stackrun")
-        }
-        _ => PathBuf::from(format!("/tmp/stackrun-{uid}")),
+    if folder(&run).is_some_and(|stat| stat.st_uid == uid) {
+        return run.join("stackrun");
     }
+    let memory = Path::new("/dev/shm");
+    let parent = if is_everybodys(memory) { memory } else { Path::new("/tmp") };
+    parent.join(format!("stackrun-{uid}"))
+}
+
+/// Whether everybody may make something in a folder, and nobody may remove what is another's.
+fn is_everybodys(path: &Path) -> bool {
+    let writable = || rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+    folder(path).is_some_and(|stat| stat.st_uid == 0 && stat.st_mode & 0o7777 == 0o1777)
+        && writable()
+}
+
+/// A folder's, if it is one, and no link.
+fn folder(path: &Path) -> Option<Stat> {
+    let stat = rustix::fs::lstat(path).ok()?;
+    (FileType::from_raw_mode(stat.st_mode) == FileType::Directory).then_some(stat)
 }
 
 /// Makes a folder and those above it, which nobody else may write to, whatever the umask says.

@@ -11,6 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{Person, Process};
+use crate::event::Tick;
 
 /// A socket that listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct Launch<'a> {
     pub dir: Option<&'a CStr>,
     /// The only descriptors it gets: ours, and the number it has there.
     pub fds: &'a [(BorrowedFd<'a>, RawFd)],
+    /// What it holds, without getting it, until it executes its program.
+    pub held: Option<BorrowedFd<'a>>,
     /// Soft and hard RLIMIT_NOFILE.
     pub open_files: Option<(u64, u64)>,
     /// Whether descriptor 0 becomes the terminal of its session.
@@ -96,6 +99,17 @@ impl Controller {
             Self::Pids => "pids",
         }
     }
+}
+
+/// A process that the kernel killed because memory ran out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Victim {
+    /// Its number.
+    pub pid: u32,
+    /// The name of its program, as far as the kernel keeps it.
+    pub name: String,
+    /// When.
+    pub at: Tick,
 }
 
 /// How far a start got before it failed.

@@ -40,6 +40,11 @@ impl Person {
         unsafe { command.pre_exec(become_it) };
     }
 
+    /// What a login sets.
+    pub fn variables(&self) -> [(&'static str, &str); 3] {
+        [("USER", &self.name), ("LOGNAME", &self.name), ("HOME", &self.home)]
+    }
+
     /// Groups first, the user last. For a process that is about to execute its program.
     #[cfg_attr(
         target_os = "linux",

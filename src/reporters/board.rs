@@ -33,6 +33,9 @@ pub enum Kind {
     Task,
 }
 
+/// The widest that the column of names becomes.
+const NAMES: usize = 24;
+
 /// One service or task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
@@ -234,9 +237,9 @@ impl Board {
         count
     }
 
-    /// The width of the column of names.
+    /// The width of the column of names; longer ones stick out.
     pub fn name_width(&self) -> usize {
-        self.name_width
+        self.name_width.min(NAMES)
     }
 
     /// The row of that name.
@@ -301,7 +304,11 @@ impl Row {
                     self.go(Move::Checking { check, answer }, at);
                 }
             }
-            Event::Ready { after_ms } => {
+            Event::Ready { after_ms, address } => {
+                // What the file leaves open is known by now.
+                if address.is_some() {
+                    self.address.clone_from(address);
+                }
                 let after = self.gone_wrong.take();
                 self.settle(End::Ready { after_ms: *after_ms, after });
             }

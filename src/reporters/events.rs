@@ -34,7 +34,7 @@ fn text_of(event: &Event) -> (String, Option<Tone>) {
         Event::Starting => "starts".into(),
         Event::Spawned { pid, .. } | Event::Running { pid, .. } => format!("runs, pid {pid}"),
         Event::Checked { check, answer } => format!("{check} → {answer}"),
-        Event::Ready { after_ms } => {
+        Event::Ready { after_ms, .. } => {
             return (format!("ready in {}", words::millis(*after_ms)), Some(Tone::Good));
         }
         Event::Done { after_ms } => {

@@ -345,7 +345,7 @@ fn text_of(mark: &Record) -> (String, Tone) {
         Event::Spawned { pid, .. } | Event::Running { pid, .. } => {
             (format!("started{}, pid {pid}", generation.unwrap_or_default()), Tone::Strong)
         }
-        Event::Ready { after_ms } => {
+        Event::Ready { after_ms, .. } => {
             (format!("ready after {}", words::millis(*after_ms)), Tone::Good)
         }
         Event::Stopping => (format!("stopping ({})", events::cause_of(&mark.cause)), Tone::Faint),

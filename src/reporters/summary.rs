@@ -170,6 +170,14 @@ pub fn down(
         words::count(ports.len(), "port")
     );
     let took = words::duration(took);
+    if processes.is_empty() && ports.is_empty() && outcome.superseded {
+        let of = |settled: &Settled| settled.how == How::Superseded;
+        let names = outcome.results.iter().filter(|settled| of(settled));
+        let names: Vec<String> = names.map(|settled| settled.name.clone()).collect();
+        let names = if names.is_empty() { what.to_owned() } else { words::list(&names) };
+        let text = format!("{names}: started by another command meanwhile");
+        return vec![format!("{} {text}", theme.symbol(Symbol::Warn))];
+    }
     if processes.is_empty() && ports.is_empty() {
         let text = format!("{what} is down: {facts} ({took}{proof})");
         return vec![headline(Symbol::Good, &text, theme)];
@@ -179,6 +187,25 @@ pub fn down(
     let bar = theme.symbol(Symbol::Bar);
     lines.extend(processes.iter().map(|process| format!("  {bar} {process}")));
     lines.extend(ports.iter().map(|port| format!("  {bar} port {port} is still listened on")));
+    lines
+}
+
+/// After `wait`: what will not come, and why. Nothing where all of it has.
+pub fn unmet(outcome: &Outcome, theme: Theme) -> Vec<String> {
+    let mut lines = Vec::new();
+    for Settled { name, how } in &outcome.results {
+        let text = match how {
+            How::Failed { reason, .. } => format!("{name} has failed: {reason}"),
+            How::Blocked { by } => format!("{name} will not start: it needs {by}"),
+            How::Superseded => format!("{name} was stopped by another command meanwhile"),
+            How::Stuck { processes } => {
+                format!("{name} cannot be stopped: {}", words::list(processes))
+            }
+            How::Unchanged | How::Ready { .. } | How::Skipped | How::Stopped => continue,
+        };
+        lines.push(headline(Symbol::Bad, &theme.plain_words(&text), theme));
+        lines.push(hint(&format!("stackrun why {name}"), theme));
+    }
     lines
 }
 

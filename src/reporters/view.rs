@@ -8,8 +8,6 @@ use super::{
     words,
 };
 
-/// The widest column of names.
-const NAMES: usize = 24;
 /// The widest column of what they do.
 const TEXT: usize = 60;
 /// Rows of the terminal that are left to what is printed above the live lines.
@@ -53,7 +51,7 @@ pub fn live(board: &Board, frame: &Frame) -> Vec<String> {
         moving.sort_by_key(|(_, what)| what.waits());
         moving.truncate(room);
     }
-    let names = board.name_width().min(NAMES).min(frame.size.columns / 3);
+    let names = board.name_width().min(frame.size.columns / 3);
     let times = moving.iter().map(|(row, _)| elapsed(row, frame).len()).max().unwrap_or(0);
     let widths = Widths { names, times: times.max(5) };
     let steps_room = room.saturating_sub(moving.len());
@@ -157,7 +155,6 @@ pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) ->
         End::Skipped(_) | End::Stopped { .. } | End::Exited(_) => (Symbol::Idle, Tone::Faint),
         End::Failed { .. } | End::Stuck(_) => (Symbol::Bad, Tone::Bad),
     };
-    let names = names.min(NAMES);
     let name = theme.paint(if end.is_bad() { tone } else { Tone::Strong }, &row.name);
     let start = format!("{} {}  ", theme.symbol(symbol), pad(&name, names));
     let words = end.text();

@@ -36,7 +36,7 @@ fn link_lines(
         // `is ready: it is ready` would, too.
         "ready" | "done" => format!("is {}", because.trim_start_matches("it is ")),
         "running" if because == "it runs" => "is running".to_owned(),
-        "exited" => format!("has ended: {because}"),
+        "exited" | "backoff" => format!("has ended: {because}"),
         state => format!("is {state}: {because}"),
     };
     let mut lines = vec![format!("{} {name} {state}", theme.symbol(symbol))];

@@ -2,16 +2,24 @@
 //! whatever it had started.
 
 use std::{
-    cell::Cell,
     collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    rc::Rc,
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use tokio::net::TcpStream;
 
-use super::{http::HttpRequest, log_search::LogSearch, oneshot::Oneshot, owner::Owner};
+use super::{
+    http::HttpRequest,
+    log_search::LogSearch,
+    oneshot::Oneshot,
+    owner::{LOOPBACK, Owner},
+};
 use crate::{event::Tick, lifecycle::ProbeAnswer, platform};
 
 /// A check with everything filled in, and what it has learnt from earlier attempts.
@@ -28,7 +36,7 @@ pub(super) enum Attempt {
     /// The log has a line that matches.
     Prints(LogSearch),
     /// The service has said so itself (sd_notify(3)).
-    Notified(Rc<Cell<bool>>),
+    Notified(Arc<AtomicBool>),
     /// This much time has passed since the start.
     Delay { started: Tick, delay: Duration },
     /// It cannot be asked at all.
@@ -100,7 +108,7 @@ impl Attempt {
             }
             Self::Http(request) => request.send().await,
             Self::Prints(search) => search.look(),
-            Self::Notified(said) if said.get() => Ok(()),
+            Self::Notified(said) if said.load(Ordering::Acquire) => Ok(()),
             Self::Notified(_) => Err("it has not sent READY=1 yet".into()),
             Self::Delay { started, delay } => {
                 let passed = platform::now().since(*started);
@@ -150,21 +158,27 @@ impl Endpoint {
         if self.owner.is_some() {
             self.listened_on()?;
         }
-        let mut refusal = String::new();
+        let mut refusal = None;
         for address in self.addresses().await? {
             match TcpStream::connect(address).await {
                 Ok(stream) => return Ok(stream),
-                Err(error) => refusal = super::text::os_error(&error),
+                Err(error) => {
+                    // An address that this machine has not, as those of IPv6 in many containers,
+                    // tells nothing about the server.
+                    let unknown = |error: &io::Error| error.kind() == ErrorKind::AddrNotAvailable;
+                    if refusal.as_ref().is_none_or(unknown) {
+                        refusal = Some(error);
+                    }
+                }
             }
         }
-        Err(refusal)
+        Err(refusal.map_or_else(String::new, |error| super::text::os_error(&error)))
     }
 
     async fn addresses(&self) -> Result<Vec<SocketAddr>, String> {
-        let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
         match self.host.as_deref() {
             None | Some("localhost") => {
-                Ok(loopback.map(|ip| SocketAddr::new(ip, self.port)).to_vec())
+                Ok(LOOPBACK.map(|ip| SocketAddr::new(ip, self.port)).to_vec())
             }
             Some(host) => match tokio::net::lookup_host((host, self.port)).await {
                 Ok(found) => Ok(found.collect()),

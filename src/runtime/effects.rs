@@ -50,7 +50,9 @@ impl World {
         let (done, missing): (Vec<_>, Vec<_>) =
             effects.into_iter().partition(|effect| match effect {
                 Effect::Unit { name, generation, effect } => match effect {
-                    lifecycle::Effect::Spawn { .. } => known(&main_unit(name, *generation)),
+                    lifecycle::Effect::Spawn { .. } | lifecycle::Effect::CheckSpawned => {
+                        known(&main_unit(name, *generation))
+                    }
                     lifecycle::Effect::RunHook(hook) => known(&hook_unit(name, *hook, *generation)),
                     _ => false,
                 },
@@ -78,8 +80,12 @@ impl World {
                 self.ports.give(name);
                 self.spawn(name, generation, &args);
             }
+            lifecycle::Effect::CheckSpawned => {
+                let error = "its start was called off".to_owned();
+                self.tell(name, generation, lifecycle::Input::SpawnFailed(error));
+            }
             lifecycle::Effect::CheckInputs => self.check_inputs(name, generation),
-            lifecycle::Effect::TaskSucceeded => self.task_succeeded(name),
+            lifecycle::Effect::TaskSucceeded => self.task_succeeded(name, generation),
             lifecycle::Effect::StartReady => self.start_ready(name, generation),
             lifecycle::Effect::StartAlive => self.start_alive(name, generation),
             lifecycle::Effect::StopProbes => self.prober.stop(name),
@@ -223,19 +229,21 @@ impl World {
     fn start_ready(&mut self, name: &str, generation: u64) {
         let Some(service) = self.service(name).cloned() else { return };
         let unit = self.units.get(&main_unit(name, generation)).cloned();
-        let probe =
-            super::prober::ready(&self.launcher(), &service, generation, unit, &self.internal);
-        self.prober.start(name, probe.until_ready());
+        let probe = super::declared::ready(&self.launcher(), &service, generation, unit);
+        if probe.attempts.is_empty() {
+            // Started is ready.
+            self.tell(name, generation, lifecycle::Input::Probed(lifecycle::ProbeAnswer::Holds));
+        } else {
+            self.prober.start(probe);
+        }
     }
 
     fn start_alive(&mut self, name: &str, generation: u64) {
         let Some(service) = self.service(name).cloned() else { return };
         let Some(alive) = service.alive.clone() else { return };
         let unit = self.units.get(&main_unit(name, generation)).cloned();
-        let launcher = self.launcher();
-        let probe =
-            super::prober::alive(&launcher, &service, &alive, generation, unit, &self.internal);
-        self.prober.start(name, probe.while_alive());
+        let probe = super::declared::alive(&self.launcher(), &service, &alive, generation, unit);
+        self.prober.start(probe);
     }
 
     fn signal_stop(&mut self, name: &str, generation: u64) {
@@ -244,11 +252,11 @@ impl World {
             None => (Signal::TERM, true),
         };
         let unit = main_unit(name, generation);
-        self.link.send(ToKeeper::Signal { unit, signal, tree });
+        self.link.send(ToKeeper::Stop { unit, signal, tree });
     }
 
-    /// Adds what the log has to say of it: where a start begins, and the last lines to what tells
-    /// of a failure.
+    /// Adds what only the world knows of it: where in its log a start begins, where to find what
+    /// is ready, and the last lines to what tells of a failure.
     fn with_evidence(&self, name: &str, generation: u64, mut event: Event) -> Event {
         match &mut event {
             Event::Exited { expected: false, tail, .. } | Event::Failed { tail, .. }
@@ -259,17 +267,22 @@ impl World {
             Event::Spawned { log, .. } | Event::Running { log, .. } => {
                 *log = self.log_of(&main_unit(name, generation));
             }
+            Event::Ready { address, .. } => {
+                let found = self.service(name).and_then(|service| self.address(service));
+                *address = found.map(|found| self.desk.conceal(found));
+            }
             _ => {}
         }
         event
     }
 
     /// Tells the core what a service said last, which is often why it ended.
-    pub(super) fn note_last_line(&mut self, unit: &UnitId, exit: crate::model::Exit) {
+    pub(super) fn note_last_words(&mut self, unit: &UnitId, exit: crate::model::Exit) {
         let UnitId { name, generation } = unit.clone();
         let failed = self.service(&name).is_some_and(|s| !exit.is_success(&s.succeeds_with));
-        if failed && let Some(line) = self.last_lines(&name, generation).pop() {
-            let input = lifecycle::Input::LastLine(excerpt::short(&line));
+        let said = || excerpt::last_words(&self.last_lines(&name, generation));
+        if failed && let Some(said) = said() {
+            let input = lifecycle::Input::LastWords(said);
             self.feed(Input::Unit { name, generation, input });
         }
     }
@@ -332,7 +345,7 @@ impl World {
             Reaction::Nothing => return,
             Reaction::Paused => {
                 let text = format!(
-                    "{name} changes what it watches ({shown}): it is left alone until that has been \
+                    "it changes what it watches ({shown}): it is left alone until that has been \
                      quiet for a while; leave the file out with `ignore`"
                 );
                 self.publish(Some(&name), None, Event::Notice { text }, cause);

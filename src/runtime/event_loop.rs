@@ -1,6 +1,6 @@
 //! The loop: takes in what the keeper, the clients and the loop's own tasks say, one at a time.
 
-use std::{io, path::Path, process::ExitCode, time::Duration};
+use std::{io, path::Path, process::ExitCode, sync::atomic::Ordering, time::Duration};
 
 use tokio::{net::UnixListener, sync::mpsc, task::LocalSet};
 
@@ -10,7 +10,7 @@ use crate::{
     event::{Cause, Event, Tick},
     keeper::{
         self, Launched, handle,
-        protocol::{FromKeeper, PROTOCOL, ToKeeper, UnitId},
+        protocol::{FromKeeper, PROTOCOL, Papers, ToKeeper, UnitId},
     },
     lifecycle::{self, Hook},
     model::Exit,
@@ -30,17 +30,6 @@ const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// How many messages are taken in before the note is brought up to date.
 const BATCH: usize = 32;
 
-/// How a supervisor ends that was not killed.
-enum End {
-    /// The stack is down.
-    Finished,
-    /// The keeper is gone, or goes on as another program with a supervisor of its own.
-    KeeperGone {
-        /// Its process.
-        keeper: u32,
-    },
-}
-
 /// The role itself: `stackrun supervisor`, with the descriptors that the keeper hands over.
 pub fn run(dir: &Path) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -51,11 +40,6 @@ pub fn run(dir: &Path) -> ExitCode {
         runtime.shutdown_timeout(Duration::from_millis(200));
         result
     });
-    let result = match result {
-        Ok(End::Finished) => Ok(()),
-        Ok(End::KeeperGone { keeper }) => replace_keeper(dir, keeper),
-        Err(error) => Err(error),
-    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -65,14 +49,16 @@ pub fn run(dir: &Path) -> ExitCode {
     }
 }
 
-/// Has somebody hold the stack again, unless the keeper lives and only wants another supervisor.
-fn replace_keeper(dir: &Path, keeper: u32) -> io::Result<()> {
-    let places = Places::of(dir).map_err(io::Error::other)?;
+/// Has somebody hold the stack again and know what we know, unless the keeper lives and only wants
+/// another supervisor, or goes on as another program. What the keeper was told last it may never
+/// have read, and clients may have been answered by then.
+fn replace_keeper(places: &Places, keeper: u32, papers: &Papers) -> io::Result<()> {
     // The connection of one that dies ends a moment before it does, and what it was just starting
     // holds its lock until it executes its program.
     for _ in 0..LOCK_TRIES {
         if platform::parent() != keeper {
-            match keeper::launch(&places, &platform::own_program()?).map_err(io::Error::other)? {
+            let launched = keeper::launch_with(places, &platform::own_program()?, papers);
+            match launched.map_err(io::Error::other)? {
                 Launched::Ready => break,
                 Launched::Held => {}
             }
@@ -82,8 +68,9 @@ fn replace_keeper(dir: &Path, keeper: u32) -> io::Result<()> {
     Ok(())
 }
 
-async fn supervise(dir: &Path) -> io::Result<End> {
+async fn supervise(dir: &Path) -> io::Result<()> {
     let keeper = platform::inherited(handle::CONNECTION)?;
+    let keeper_pid = platform::peer_pid(&keeper)?;
     let listener = platform::inherited(handle::CONTROL)?;
     let places = Places::of(dir).map_err(io::Error::other)?;
     let (news_sender, mut news) = mpsc::unbounded_channel();
@@ -91,13 +78,13 @@ async fn supervise(dir: &Path) -> io::Result<End> {
     let (incoming_sender, mut incoming) = mpsc::channel(64);
     let link = KeeperLink::open(keeper, news_sender)?;
     let Some(FromKeeper::Hello { protocol, pid, units, papers, .. }) = news.recv().await else {
-        return Err(io::Error::other("the keeper did not say hello"));
+        return replace_keeper(&places, keeper_pid, &Papers::new());
     };
     if protocol != PROTOCOL {
         // It is asked to go on as this program, and starts the next supervisor then.
         link.flush(vec![ToKeeper::Upgrade { program: platform::own_program_file()? }]);
         while news.recv().await.is_some() {}
-        return Ok(End::KeeperGone { keeper: pid });
+        return replace_keeper(&places, pid, &Papers::new());
     }
     let mut world = World::new(places, link, pid, internal_sender)?;
     world.take_over(units, &papers);
@@ -116,7 +103,13 @@ async fn supervise(dir: &Path) -> io::Result<End> {
             biased;
             message = news.recv() => match message {
                 Some(message) => world.keeper_says(message),
-                None => return Ok(End::KeeperGone { keeper: pid }),
+                None => {
+                    let (places, papers) = (world.places.clone(), world.all_papers());
+                    // The ports that it keeps free are for the next one to keep. Clients, new ones
+                    // too, are connected until there is somebody to turn to.
+                    drop(world);
+                    return replace_keeper(&places, pid, &papers);
+                }
             },
             Some(message) = internal.recv() => world.told(message),
             Some(message) = incoming.recv() => world.client_says(message),
@@ -134,7 +127,7 @@ async fn supervise(dir: &Path) -> io::Result<End> {
         world.after_turn();
     }
     world.say_goodbye().await;
-    Ok(End::Finished)
+    Ok(())
 }
 
 impl World {
@@ -164,7 +157,11 @@ impl World {
             self.finish();
             return;
         }
-        if self.put_off.take_if(|until| platform::now() < *until).is_none() {
+        // It may be the sleep until then that took so long.
+        let now = platform::now();
+        let deadline = self.core.deadline().map(|deadline| self.not_overslept(deadline, now));
+        if deadline.is_none_or(|left| left.is_zero()) {
+            self.put_off = None;
             self.feed(Input::Timer);
         }
     }
@@ -196,6 +193,13 @@ impl World {
                 let of = |name: &str| journals.iter().any(|path| path.ends_with(name));
                 self.hear_steps(of);
             }
+            Internal::Recorded { name, generation, troubles } => {
+                for text in troubles {
+                    self.publish(Some(&name), None, Event::Notice { text }, Cause::Supervisor);
+                }
+                let input = lifecycle::Input::Recorded;
+                self.feed(Input::Unit { name, generation, input });
+            }
             Internal::Inputs { name, generation, fingerprint, unchanged } => {
                 if let Some(fingerprint) = fingerprint {
                     self.inputs.insert(name.clone(), fingerprint);
@@ -226,15 +230,19 @@ impl World {
             },
             FromKeeper::Notified { unit } => {
                 if let Some(known) = self.units.get(&unit) {
-                    known.notified.set(true);
+                    known.notified.store(true, Ordering::Release);
+                    self.prober.hurry(&unit.name);
                 }
             }
             FromKeeper::Exited { unit, exit, left, out_of_memory, at: _ } => {
                 if is_main(&unit) {
-                    self.note_oom(&unit, exit, out_of_memory);
+                    if out_of_memory {
+                        self.unit_input(unit.clone(), lifecycle::Input::OutOfMemory);
+                    }
+                    self.tell_of_victims(&unit, exit, out_of_memory);
                     self.hear_steps(|name| name == unit.name);
                     let exit = self.end_of_run(&unit.name, unit.generation, false, exit);
-                    self.note_last_line(&unit, exit);
+                    self.note_last_words(&unit, exit);
                     self.unit_input(unit, lifecycle::Input::Exited { exit, left });
                 } else {
                     if let Some(known) = self.units.get_mut(&unit) {

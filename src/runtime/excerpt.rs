@@ -11,14 +11,18 @@ use crate::{
     logs::files::{self, numbered},
 };
 
-/// How many lines are enough to see what went wrong.
+/// How many lines are enough to see what went wrong, …
 const LINES: usize = 12;
+/// … and how many are looked at for the one that says it: what follows an error of Node.js fills
+/// more than a screen's worth.
+const MOST: usize = 24;
 /// How far back they are looked for, in bytes.
 const BYTES: u64 = 16 << 10;
 /// How long a line may be among other things, in characters.
 const SHORT: usize = 120;
 
-/// The last lines that were written to `log` after `start`; none if it cannot be read.
+/// The last lines that were written to `log` after `start`, from the one on that says what went
+/// wrong; none if it cannot be read.
 pub(super) fn last_lines(log: &Path, start: Place) -> Vec<String> {
     let present = files::next_number(log);
     let read = |number: u64| {
@@ -27,17 +31,49 @@ pub(super) fn last_lines(log: &Path, start: Place) -> Vec<String> {
         read_end(file, offset).map(|bytes| lines(&bytes)).unwrap_or_default()
     };
     let mut last = read(present);
-    if last.len() < LINES && start.file < present {
+    if last.len() < MOST && start.file < present {
         // It has just been rotated.
         let mut older = read(present - 1);
         older.append(&mut last);
-        last = older.split_off(older.len().saturating_sub(LINES));
+        last = older.split_off(older.len().saturating_sub(MOST));
     }
-    last
+    let enough = last.len().saturating_sub(LINES);
+    last.split_off(telling(&last).map_or(enough, |at| at.min(enough)))
+}
+
+/// What somebody said last, in words: `last line: …`, or `it said: …` where what says why comes
+/// before other lines.
+pub(super) fn last_words(lines: &[String]) -> Option<String> {
+    let last = lines.len().checked_sub(1)?;
+    let at = telling(lines).unwrap_or(last);
+    let title = if at == last { "last line" } else { "it said" };
+    Some(format!("{title}: {}", short(&lines[at])))
+}
+
+/// The last line that speaks of an error, in the ways of many languages; of a panic of Rust the
+/// line that says why, which follows it.
+fn telling(lines: &[String]) -> Option<usize> {
+    let at = lines.iter().rposition(|line| tells(&console::strip_ansi_codes(line)))?;
+    let goes_on = lines[at].contains(" panicked at ") && lines[at].ends_with(':');
+    Some(if goes_on && at + 1 < lines.len() { at + 1 } else { at })
+}
+
+fn tells(line: &str) -> bool {
+    let line = line.trim_start();
+    let class = line.split([':', ' ']).next().unwrap_or_default();
+    // `TypeError: …`, `Error [ERR_X]: …`, `sqlalchemy.exc.OperationalError: …`.
+    let is_class = ["Error", "Exception"].iter().any(|end| class.ends_with(end));
+    let begins = ["Caused by: ", "Exception in ", "error: ", "error[", "fatal: ", "panic: "];
+    let mut words = line.split(|letter: char| !letter.is_ascii_alphabetic());
+    (is_class && line.contains(':'))
+        || begins.iter().any(|begin| line.starts_with(begin))
+        || line.contains(" panicked at ")
+        || words.any(|word| ["FATAL", "ERROR", "CRITICAL", "PANIC"].contains(&word))
 }
 
 /// A line for a place where it stands among other things: no control characters, and cut.
 pub(super) fn short(line: &str) -> String {
+    let line = console::strip_ansi_codes(line);
     let mut plain = line.trim().chars().filter(|letter| !letter.is_control());
     let mut short: String = plain.by_ref().take(SHORT).collect();
     if plain.next().is_some() {
@@ -66,5 +102,51 @@ fn read_end(log: &Path, offset: u64) -> std::io::Result<Vec<u8>> {
 fn lines(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(LINES)..].iter().map(ToString::to_string).collect()
+    lines[lines.len().saturating_sub(MOST)..].iter().map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> String {
+        last_words(&lines(text.as_bytes())).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_says_why_is_found_in_what_many_languages_print() {
+        let node = "node:internal/modules/cjs/loader:1143\n  throw err;\n  ^\n\nError: Cannot find \
+                    module 'express'\nRequire stack:\n- /shop/server.js\n    at Module._load \
+                    (node:internal/modules/cjs/loader:985:27)\n  code: 'MODULE_NOT_FOUND'\n}\n\n\
+                    Node.js v20.11.0\n";
+        assert_eq!(said(node), "it said: Error: Cannot find module 'express'");
+        let python = "Traceback (most recent call last):\n  File \"a.py\", line 1\nOSError: [Errno \
+                      98] Address already in use\n";
+        assert_eq!(said(python), "last line: OSError: [Errno 98] Address already in use");
+        let rust = "thread 'main' panicked at src/main.rs:2:5:\nno database\nnote: run with \
+                    `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
+        assert_eq!(said(rust), "it said: no database");
+        let go = "panic: no database\n\ngoroutine 1 [running]:\nmain.main()\nexit status 2\n";
+        assert_eq!(said(go), "it said: panic: no database");
+        let postgres = "2026-01-01 12:00:00 UTC [7] FATAL:  lock file exists\n2026-01-01 12:00:00 \
+                        UTC [7] HINT:  Is another postmaster running?\n";
+        assert_eq!(said(postgres), "it said: 2026-01-01 12:00:00 UTC [7] FATAL:  lock file exists");
+        let colour = "\u{1b}[31mTypeError: x\u{1b}[0m\nbye\n";
+        assert_eq!(said(colour), "it said: TypeError: x");
+        assert_eq!(said("listening\nbye\n"), "last line: bye");
+        assert_eq!(said("ErrorHandler is ready\nbye\n"), "last line: bye");
+    }
+
+    #[test]
+    fn the_line_that_says_why_is_shown_though_many_follow() {
+        let text = |after: usize| format!("a\nb\nError: no\n{}", "    at x\n".repeat(after));
+        let log = tempfile::NamedTempFile::new().unwrap();
+        for (after, first) in [(3, "a"), (14, "Error: no"), (40, "    at x")] {
+            std::fs::write(log.path(), text(after)).unwrap();
+            let shown =
+                last_lines(log.path(), Place { file: files::next_number(log.path()), offset: 0 });
+            assert_eq!(shown.first().map(String::as_str), Some(first), "{after}");
+            assert!(shown.len() <= MOST);
+        }
+    }
 }

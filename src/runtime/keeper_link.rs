@@ -11,7 +11,10 @@ use tokio::{
     sync::{Notify, mpsc},
 };
 
-use crate::keeper::protocol::{FromKeeper, SpawnSpec, ToKeeper};
+use crate::keeper::{
+    handle::Unsent,
+    protocol::{FromKeeper, SpawnSpec, ToKeeper},
+};
 
 /// Messages to the keeper: gathered during a turn, sent in this order at its end, after what the
 /// keeper is to keep, and before any client hears of the turn. A supervisor that dies in between
@@ -28,24 +31,16 @@ pub(super) struct KeeperLink {
 #[derive(Debug)]
 struct Outgoing {
     half: OwnedWriteHalf,
-    unsent: RefCell<Vec<u8>>,
+    unsent: RefCell<Unsent>,
     /// Something is left that the socket did not take at once.
     more: Notify,
 }
 
 impl Outgoing {
-    /// Sends what the socket takes at once.
+    /// Sends what the socket takes at once. The reader notices the keeper's end, too, and says so.
     fn write(&self) {
-        let mut unsent = self.unsent.borrow_mut();
-        while !unsent.is_empty() {
-            match self.half.try_write(&unsent) {
-                Ok(count) => drop(unsent.drain(..count)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return self.more.notify_one();
-                }
-                // The reader notices the keeper's end, too, and says so.
-                Err(_) => unsent.clear(),
-            }
+        if self.unsent.borrow_mut().send(|bytes| self.half.try_write(bytes)) {
+            self.more.notify_one();
         }
     }
 }
@@ -105,17 +100,11 @@ impl KeeperLink {
     /// Ends the turn: sends what is to be kept, then everything else.
     pub(super) fn flush(&self, mut kept: Vec<ToKeeper>) {
         kept.append(&mut self.gathered.borrow_mut());
-        let mut unsent = self.outgoing.unsent.borrow_mut();
-        kept.iter().for_each(|message| encode(&mut unsent, message));
-        drop(unsent);
+        for message in kept {
+            if let Err(error) = self.outgoing.unsent.borrow_mut().add(&message) {
+                tracing::error!(%error, "a message to the keeper cannot be encoded");
+            }
+        }
         self.outgoing.write();
     }
-}
-
-fn encode(bytes: &mut Vec<u8>, message: &ToKeeper) {
-    if let Err(error) = serde_json::to_writer(&mut *bytes, message) {
-        tracing::error!(%error, "a message to the keeper cannot be encoded");
-        return;
-    }
-    bytes.push(b'\n');
 }

@@ -12,7 +12,7 @@ use crate::{
     keeper::protocol::{SpawnSpec, UnitId},
     lifecycle::Hook,
     model::{Check, Command, EnvValue, LogPolicy, Service, Task, TaskBody, Text, Values},
-    platform::{self, CgroupLimits, Person, Places},
+    platform::{self, CgroupLimits, MARK, Mark, Person, Places},
 };
 
 /// Everything that commands are filled in with.
@@ -166,6 +166,8 @@ impl Launcher<'_> {
     pub(super) fn oneshot(&self, service: &Service, command: &Command) -> Result<Oneshot, String> {
         let mut env = self.environment(&service.env)?;
         let user = person_of(service, &mut env)?;
+        // By that it is found and ended where we are killed before it answers.
+        env.insert(MARK.to_owned(), Mark::of_check(self.places, &service.name));
         let resolved = self.resolve(command, &env, &service.dir, &[])?;
         let label = match command {
             Command::Run(_) => format!("run {}", resolved.argv.join(" ")),
@@ -300,15 +302,15 @@ fn cgroup_limits(service: &Service) -> Option<CgroupLimits> {
 
 /// The user that the file names for a service; its environment then is that of a login, where the
 /// file says nothing else.
-fn person_of(
+pub(super) fn person_of(
     service: &Service,
     env: &mut BTreeMap<String, String>,
 ) -> Result<Option<Person>, String> {
     let Some(user) = &service.user else { return Ok(None) };
     let person = platform::find_user(&user.user, user.group.as_deref())?;
-    let own = [("USER", &person.name), ("LOGNAME", &person.name), ("HOME", &person.home)];
-    for (key, value) in own.into_iter().filter(|(key, _)| !service.env.contains_key(*key)) {
-        env.insert(key.to_owned(), value.clone());
+    let own = person.variables().into_iter();
+    for (key, value) in own.filter(|(key, _)| !service.env.contains_key(*key)) {
+        env.insert(key.to_owned(), value.to_owned());
     }
     Ok(Some(person))
 }

@@ -1,4 +1,6 @@
-//! The ledger: every record of a stack, in memory for clients and appended to a file.
+//! The ledger: every record of a stack, appended to a file. Those of this supervisor are in memory
+//! too, for clients; the older ones are read when somebody asks for them, so that a long past
+//! costs no start anything.
 //!
 //! A line is the FNV-1a checksum of the record's JSON, a space, and the JSON. A line that does
 //! not fit its checksum (a torn tail after a crash) is not a record.
@@ -16,12 +18,14 @@ use crate::{
     platform,
 };
 
-/// How many records are kept in memory.
-const IN_MEMORY: usize = 20_000;
+/// How many records are kept in memory at most.
+const IN_MEMORY: usize = 4_000;
 /// At this length the file is set aside as `ledger.1`, in bytes.
 const MAX_LENGTH: u64 = 16 << 20;
-/// How much of the file's end is read at the start, in bytes.
+/// How much of the file's end is read for who asks for the past, in bytes.
 const TAIL: u64 = 4 << 20;
+/// How much of it is read at the start, to go on counting, in bytes.
+const END: u64 = 64 << 10;
 
 /// The ledger of one stack.
 #[derive(Debug)]
@@ -30,6 +34,7 @@ pub(super) struct Ledger {
     file: Option<File>,
     length: u64,
     last_seq: u64,
+    /// Those of this supervisor.
     records: VecDeque<Record>,
     /// Lines of this turn.
     unwritten: String,
@@ -38,19 +43,17 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger, taking up its latest records.
+    /// Opens the ledger, and goes on where it ends.
     pub(super) fn open(path: &Path) -> Self {
         let mut ledger = Self {
             path: path.to_owned(),
             file: None,
             length: 0,
-            last_seq: 0,
+            last_seq: last_seq(path),
             records: VecDeque::new(),
             unwritten: String::new(),
             trouble: None,
         };
-        ledger.records = read_tail(path).unwrap_or_default();
-        ledger.last_seq = ledger.records.back().map_or(0, |record| record.seq);
         if let Err(error) = ledger.reopen() {
             ledger.trouble = Some(error.to_string());
         }
@@ -88,10 +91,15 @@ impl Ledger {
         record
     }
 
-    /// The records in memory from `seq` on.
-    pub(super) fn since(&self, seq: u64) -> impl Iterator<Item = &Record> {
+    /// The latest records from `seq` on.
+    pub(super) fn since(&self, seq: u64) -> Vec<Record> {
+        let first = self.records.front().map_or(self.last_seq + 1, |record| record.seq);
+        let before = if seq < first { read_end(&self.path, TAIL) } else { Vec::new() };
+        let mut records: Vec<Record> =
+            before.into_iter().filter(|record| (seq..first).contains(&record.seq)).collect();
         let start = self.records.partition_point(|record| record.seq < seq);
-        self.records.range(start..)
+        records.extend(self.records.range(start..).cloned());
+        records
     }
 
     /// Writes what was added in this turn, before anybody hears of it.
@@ -147,17 +155,27 @@ fn ends_with_newline(path: &Path) -> io::Result<bool> {
     Ok(last == *b"\n")
 }
 
-fn read_tail(path: &Path) -> io::Result<VecDeque<Record>> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
-    let mut bytes = Vec::new();
-    file.take(TAIL).read_to_end(&mut bytes)?;
-    let records = bytes.split(|byte| *byte == b'\n').filter_map(parse);
-    let mut records: VecDeque<Record> = records.collect();
-    let surplus = records.len().saturating_sub(IN_MEMORY);
-    records.drain(..surplus);
-    Ok(records)
+/// The number of the last record that can be read; the file may just have been set aside.
+fn last_seq(path: &Path) -> u64 {
+    let last = |path: &Path| {
+        let near = read_end(path, END).pop();
+        near.or_else(|| read_end(path, TAIL).pop()).map(|record| record.seq)
+    };
+    last(path).or_else(|| last(&path.with_extension("1"))).unwrap_or(0)
+}
+
+/// The records in the last so many bytes of a file.
+fn read_end(path: &Path, length: u64) -> Vec<Record> {
+    let read = || {
+        let mut file = File::open(path)?;
+        let start = file.metadata()?.len().saturating_sub(length);
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.take(length).read_to_end(&mut bytes)?;
+        io::Result::Ok(bytes)
+    };
+    let bytes = read().unwrap_or_default();
+    bytes.split(|byte| *byte == b'\n').filter_map(parse).collect()
 }
 
 fn parse(line: &[u8]) -> Option<Record> {
@@ -187,9 +205,14 @@ mod tests {
         let mut ledger = Ledger::open(&path);
         let written = [append(&mut ledger), append(&mut ledger)];
         let mut again = Ledger::open(&path);
-        assert_eq!(again.since(0).cloned().collect::<Vec<_>>(), written);
-        assert_eq!(again.since(2).count(), 1);
+        assert_eq!(again.since(0), written);
+        assert_eq!(again.since(2).len(), 1);
         assert_eq!(append(&mut again).seq, 3);
+        let all: Vec<u64> = again.since(1).iter().map(|record| record.seq).collect();
+        assert_eq!(all, [1, 2, 3], "of both, each once");
+        // Set aside just before the end.
+        std::fs::rename(&path, path.with_extension("1")).unwrap();
+        assert_eq!(append(&mut Ledger::open(&path)).seq, 4);
     }
 
     #[test]
@@ -204,9 +227,9 @@ mod tests {
         for length in first as usize..whole.len() - 1 {
             std::fs::write(&path, &whole[..length]).unwrap();
             let mut torn = Ledger::open(&path);
-            assert_eq!(torn.since(0).count(), 1, "cut at {length}");
+            assert_eq!(torn.since(0).len(), 1, "cut at {length}");
             assert_eq!(append(&mut torn).seq, 2);
-            assert_eq!(Ledger::open(&path).since(0).count(), 2, "cut at {length}");
+            assert_eq!(Ledger::open(&path).since(0).len(), 2, "cut at {length}");
         }
     }
 
@@ -222,7 +245,7 @@ mod tests {
             spoilt[at] ^= 0x55;
             std::fs::write(&path, &spoilt).unwrap();
             let line = whole[..at].iter().filter(|byte| **byte == b'\n').count();
-            let kept: Vec<Record> = Ledger::open(&path).since(0).cloned().collect();
+            let kept: Vec<Record> = Ledger::open(&path).since(0);
             // Without its end a line takes the next one with it.
             let lost = if whole[at] == b'\n' { line..line + 2 } else { line..line + 1 };
             let expected = (0..3).filter(|number| !lost.contains(number));
@@ -235,7 +258,7 @@ mod tests {
     fn a_ledger_that_cannot_be_written_still_serves_from_memory() {
         let mut ledger = Ledger::open(Path::new("/proc/no/such/ledger"));
         append(&mut ledger);
-        assert_eq!(ledger.since(0).count(), 1);
+        assert_eq!(ledger.since(0).len(), 1);
         assert!(ledger.trouble.is_some());
     }
 }

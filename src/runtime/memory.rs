@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::{Internal, owner, world::World};
 use crate::{
+    event::{Cause, Event},
     keeper::protocol::UnitId,
     lifecycle,
-    model::{Exit, Signal},
-    platform,
+    model::Exit,
+    platform::{self, Victim},
     supervisor::Input,
 };
 
@@ -35,22 +36,23 @@ impl World {
         self.sampling = Some(task.abort_handle());
     }
 
-    /// Finds out whether the kernel has ended a service because memory ran out. Its cgroup tells
-    /// for certain, and so does the kernel's log. Where neither may be read nothing is said: the
-    /// count of all such kills on the machine proves nothing about this one.
-    pub(super) fn note_oom(&mut self, unit: &UnitId, exit: Exit, by_cgroup: bool) {
+    /// Tells of a service that ended while the kernel had no memory left, though it was not its
+    /// main process that was killed for it: a wrapper whose program is killed says nothing of it.
+    /// Whose the killed process was cannot be told any more.
+    pub(super) fn tell_of_victims(&mut self, unit: &UnitId, exit: Exit, out_of_memory: bool) {
         let kills = platform::oom_kills();
         let more = kills > std::mem::replace(&mut self.oom_kills, kills);
-        // A shell reports the end of its child as its own.
-        let killed = exit.shell_status() == Exit::Signal(Signal::KILL).shell_status();
-        if !killed || !(more || by_cgroup) {
+        if out_of_memory || !more || exit == Exit::SUCCESS {
             return;
         }
-        let main = self.units.get(unit).map(|unit| unit.owner.main);
-        if by_cgroup || main.and_then(platform::oom_killed) == Some(true) {
+        let Some(started) = self.units.get(unit).map(|known| known.started) else { return };
+        let victims = platform::oom_victims().unwrap_or_default().into_iter();
+        let last = victims.filter(|victim| victim.at >= started).last();
+        if let Some(Victim { pid, name: program, .. }) = last {
             let UnitId { name, generation } = unit.clone();
-            let input = lifecycle::Input::OutOfMemory;
-            self.feed(Input::Unit { name, generation, input });
+            let text =
+                format!("while it ran the kernel killed process {pid} ({program}): out of memory");
+            self.publish(Some(&name), Some(generation), Event::Notice { text }, Cause::Memory);
         }
     }
 

@@ -1,7 +1,8 @@
 //! The one loop with I/O: carries out the effects of the pure core, and tells it what happened.
 //!
-//! Everything runs on one thread (tokio's current-thread runtime): the loop owns the core, and
-//! whatever takes time (a probe, a deletion) is a local task that reports back as [`Internal`].
+//! The loop runs on one thread (tokio's current-thread runtime) and owns the core; whatever takes
+//! time (a deletion, a look for a port) is a local task that reports back as [`Internal`]. So do
+//! the checks, from the one other thread: nothing that they do keeps the loop from an exit.
 //! The core decides, the keeper holds the processes; this module is the wiring between them:
 //!
 //! - [`event_loop`]: the loop, and what each message means; [`world`]: what it works with;
@@ -10,17 +11,20 @@
 //! - [`requests`]: what each request of a client means;
 //! - [`launch`], [`step`], [`redirect`], [`journal`]: from the stack to a process, and what the
 //!   steps of a task do there;
-//! - [`probe`], [`checks`], [`http`], [`tls`], [`oneshot`], [`owner`]: readiness and liveness;
+//! - [`declared`], [`probe`], [`checks`], [`http`], [`tls`], [`oneshot`], [`owner`]: readiness and
+//!   liveness; [`prober`], [`agenda`]: when they are asked;
 //! - [`ports`], [`claim`], [`cleanup`], [`data`], [`tasks`], [`excerpt`]: what is looked at around
 //!   a start;
 //! - [`ledger`], [`papers`], [`secrets`], [`files`]: what is kept, and where;
 //! - [`watch`], [`memory`], [`schedule`]: what restarts a service or runs a task by itself;
 //! - [`view`]: what `status` shows.
 
+mod agenda;
 mod checks;
 mod claim;
 mod cleanup;
 mod data;
+mod declared;
 mod effects;
 mod event_loop;
 mod excerpt;
@@ -105,6 +109,15 @@ enum Internal {
         watch: usize,
         /// The file that changed last.
         path: std::path::PathBuf,
+    },
+    /// What a task's success leaves was written down.
+    Recorded {
+        /// The task.
+        name: String,
+        /// The generation that it belongs to.
+        generation: u64,
+        /// What could not be done.
+        troubles: Vec<String>,
     },
     /// The inputs of a task had this fingerprint when its run was about to begin.
     Inputs {

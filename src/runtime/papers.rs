@@ -25,7 +25,7 @@ const SECRET: &str = r#""secret":true"#;
 
 /// A note to which more than this has been added is written anew, in bytes, if that is more than
 /// it was at first.
-const SLACK: usize = 64 << 10;
+const SLACK: usize = 256 << 10;
 
 /// What the keeper has been given.
 #[derive(Debug, Default)]
@@ -153,6 +153,24 @@ impl World {
         let note = self.paper_of_note();
         let secrets = self.desk.paper_of_secrets();
         [secrets, stack.flatten(), note].into_iter().flatten().collect()
+    }
+
+    /// Everything that is on the desk, for a keeper that knows nothing of it.
+    pub(super) fn all_papers(&mut self) -> Papers {
+        if self.lost || !self.used {
+            return Papers::new();
+        }
+        self.desk = Desk::default();
+        let stack = self.paper_of_stack();
+        let note = self.core.note();
+        let text = without_secrets(note, &mut self.desk.secrets_of_note);
+        let note = Some(ToKeeper::Keep { paper: Paper::Note, text });
+        let all = [self.desk.paper_of_secrets(), stack, note].into_iter().flatten();
+        let papers = all.filter_map(|message| match message {
+            ToKeeper::Keep { paper, text } => Some((paper, text)),
+            _ => None,
+        });
+        papers.collect()
     }
 
     fn paper_of_stack(&mut self) -> Option<ToKeeper> {

@@ -1,10 +1,9 @@
-//! When checks are asked: readiness until it holds, liveness for as long as the service is up.
+//! The checks of one generation of a service, and when they are asked: readiness until it holds,
+//! liveness for as long as the service is up.
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-
-use super::{Internal, checks::Attempt};
+use super::checks::Attempt;
 use crate::{
     event::Tick,
     lifecycle::{Input, ProbeAnswer},
@@ -15,6 +14,9 @@ use crate::{
 const SHORTEST: Duration = Duration::from_millis(1);
 /// The shortest pause between two attempts that start a process.
 const SHORTEST_COMMAND: Duration = Duration::from_millis(20);
+/// An answer that was given up so much later than planned was waited for by a process that could
+/// not run.
+const OVERSLEPT: Duration = Duration::from_millis(500);
 
 /// Checks to be asked for one generation of a service.
 #[derive(Debug)]
@@ -23,51 +25,48 @@ pub(super) struct Probe {
     pub(super) generation: u64,
     /// All must hold.
     pub(super) attempts: Vec<Attempt>,
-    pub(super) every: Duration,
+    /// How long each may take.
     pub(super) timeout: Duration,
-    pub(super) started: Tick,
-    pub(super) answers: mpsc::UnboundedSender<Internal>,
+    pub(super) rhythm: Rhythm,
+    /// The last answer.
+    pub(super) last: Option<ProbeAnswer>,
+}
+
+/// What a probe is for, and so when it is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rhythm {
+    /// At once, then after a tenth of the time since the start each time, at most `every` apart:
+    /// no start is noticed more than a tenth late, and slow ones cost little. Over once all hold.
+    UntilReady {
+        /// When the service was started.
+        started: Tick,
+        /// The longest pause.
+        every: Duration,
+    },
+    /// Evenly, for ever.
+    WhileAlive {
+        /// The time from one attempt to the next.
+        every: Duration,
+    },
 }
 
 impl Probe {
-    /// Asks at once, then after a tenth of the time since the start each time, at most `every`
-    /// apart: no start is noticed more than a tenth late, and slow ones cost little. Tells each
-    /// answer that differs from the one before, and ends when all checks hold.
-    pub(super) async fn until_ready(mut self) {
-        let mut last = None;
-        loop {
-            let answer = self.ask().await;
-            if last.as_ref() != Some(&answer) {
-                self.tell(Input::Probed(answer.clone()));
-            }
-            if answer == ProbeAnswer::Holds {
-                return;
-            }
-            last = Some(answer);
-            tokio::time::sleep(self.pause()).await;
-        }
+    /// Whether asking starts processes, which cost more than a system call.
+    pub(super) fn is_expensive(&self) -> bool {
+        self.attempts.iter().any(Attempt::is_expensive)
     }
 
-    /// Asks every `every`, the first time after a part of it that differs from service to
-    /// service, so that many services are not asked in the same moment. Tells every answer.
-    pub(super) async fn while_alive(mut self) {
-        let spread =
-            self.name.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31) + u32::from(byte));
-        let first = self.every.mul_f64(0.5 + f64::from(spread % 512) / 1024.0);
-        let mut timer =
-            tokio::time::interval_at(tokio::time::Instant::now() + first, self.every.max(SHORTEST));
-        // A machine that slept must not make up for the attempts it missed.
-        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            timer.tick().await;
-            let answer = self.ask().await;
-            self.tell(Input::Alive(answer));
-        }
-    }
-
-    async fn ask(&mut self) -> ProbeAnswer {
+    /// Asks once: the first check that fails is the answer.
+    pub(super) async fn ask(&mut self) -> ProbeAnswer {
         for attempt in &mut self.attempts {
-            let answer = attempt.ask(self.timeout).await;
+            let began = platform::now();
+            let mut answer = attempt.ask(self.timeout).await;
+            // A machine that slept, or a process that was frozen, has not waited: again.
+            if answer != ProbeAnswer::Holds
+                && platform::now().since(began) > self.timeout + OVERSLEPT
+            {
+                answer = attempt.ask(self.timeout).await;
+            }
             if answer != ProbeAnswer::Holds {
                 return answer;
             }
@@ -75,20 +74,25 @@ impl Probe {
         ProbeAnswer::Holds
     }
 
-    fn pause(&self) -> Duration {
-        let now = platform::now();
-        let expensive = self.attempts.iter().any(Attempt::is_expensive);
-        let shortest = if expensive { SHORTEST_COMMAND } else { SHORTEST };
-        let pause = (now.since(self.started) / 10).min(self.every).max(shortest);
+    /// Takes in an answer. What is news is to be told: a failure of a service that was ready each
+    /// time, for they are counted; anything else if it differs from the answer before.
+    pub(super) fn answered(&mut self, answer: ProbeAnswer) -> Option<Input> {
+        let news = self.last.as_ref() != Some(&answer);
+        self.last = Some(answer.clone());
+        match (self.rhythm, &answer) {
+            (Rhythm::UntilReady { .. }, _) => news.then_some(Input::Probed(answer)),
+            (Rhythm::WhileAlive { .. }, ProbeAnswer::Fails { .. }) => Some(Input::Alive(answer)),
+            (Rhythm::WhileAlive { .. }, ProbeAnswer::Holds) => news.then_some(Input::Alive(answer)),
+        }
+    }
+
+    /// The pause until a service that is not ready, started then, is asked again.
+    pub(super) fn pause(&self, started: Tick, every: Duration, now: Tick) -> Duration {
+        let shortest = if self.is_expensive() { SHORTEST_COMMAND } else { SHORTEST };
+        let pause = (now.since(started) / 10).min(every).max(shortest);
         // A delay that is all that is missing ends on time.
         let delays = self.attempts.iter().filter_map(|attempt| attempt.not_before(now));
         let soonest = delays.filter(|delay| !delay.is_zero()).min();
         soonest.map_or(pause, |delay| pause.min(delay.max(SHORTEST)))
-    }
-
-    fn tell(&self, input: Input) {
-        let name = self.name.clone();
-        // The loop has ended if this fails.
-        let _ = self.answers.send(Internal::Unit { name, generation: self.generation, input });
     }
 }

@@ -1,243 +1,299 @@
-//! Which probes run, and how they are made from what a service declares.
+//! The one scheduler of all checks, on a thread of its own: whatever a check does, be it a walk
+//! through all processes or a search in a long log, it delays no exit's handling.
 
-use std::{
-    collections::HashMap,
-    future::Future,
-    path::{Path, PathBuf},
-    rc::Rc,
+use std::{collections::HashMap, io, sync::mpsc::Receiver, time::Duration};
+
+use tokio::{
+    runtime::Runtime,
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
 };
-
-use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{
     Internal,
-    checks::{Attempt, Endpoint},
-    http::{HttpRequest, Scheme, Target, parse_url},
-    launch::Launcher,
-    log_search::{LogSearch, errors_log},
-    owner::Owner,
-    probe::Probe,
-    world::Unit,
+    agenda::{Agenda, Beat, Id, Spread},
+    probe::{Probe, Rhythm},
 };
-use crate::{
-    event::Place,
-    logs::{Lines, Log, files},
-    model::{Alive, Check, HttpCheck, HttpTarget, Port, PortRef, Service},
-    platform,
-};
+use crate::{event::Tick, lifecycle::ProbeAnswer, platform};
+
+/// So many checks that only connect, read or look are begun at once, …
+const PLACES: usize = 64;
+/// … and so many that start processes.
+const PLACES_OF_COMMANDS: usize = 16;
+/// Who waits for longer than this costs nothing any more, and makes room for the next one.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// The same of commands, which may compute.
+const PATIENCE_WITH_COMMANDS: Duration = Duration::from_millis(100);
+/// A check that hangs in the system must not keep the supervisor for longer.
+const LAST_CALL: Duration = Duration::from_millis(200);
 
 /// The probes that run: at most one a service.
-#[derive(Debug, Default)]
-pub(super) struct Prober(HashMap<String, AbortHandle>);
+#[derive(Debug)]
+pub(super) struct Prober {
+    /// `None` once it is over.
+    orders: Option<mpsc::UnboundedSender<Order>>,
+    /// Its other end is closed when the thread has ended.
+    ended: Receiver<()>,
+}
+
+/// What the scheduler is told.
+#[derive(Debug)]
+enum Order {
+    /// A probe, in place of the one that runs for its service.
+    Start(Box<Probe>),
+    /// The probe of this service asks at once: it has said something.
+    Hurry(String),
+    /// The probe of this service is over.
+    Stop(String),
+    /// All are.
+    StopAll,
+}
 
 impl Prober {
-    /// Starts a probe in place of the one that runs for this service.
-    pub(super) fn start(&mut self, name: &str, probe: impl Future<Output = ()> + 'static) {
-        let task = tokio::task::spawn_local(probe).abort_handle();
-        if let Some(before) = self.0.insert(name.to_owned(), task) {
-            before.abort();
-        }
+    /// Starts the thread; what is news goes to `answers`.
+    ///
+    /// # Errors
+    ///
+    /// Those of making a thread, and what a runtime of tokio needs.
+    pub(super) fn begin(answers: mpsc::UnboundedSender<Internal>) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let (alive, ended) = std::sync::mpsc::channel();
+        std::thread::Builder::new().name("checks".to_owned()).spawn(move || {
+            let _alive = alive;
+            ask_all(runtime, inbox, answers);
+        })?;
+        Ok(Self { orders: Some(orders), ended })
+    }
+
+    /// Starts a probe in place of the one that runs for its service.
+    pub(super) fn start(&self, probe: Probe) {
+        self.order(Order::Start(Box::new(probe)));
+    }
+
+    /// Has the probe of a service ask at once.
+    pub(super) fn hurry(&self, name: &str) {
+        self.order(Order::Hurry(name.to_owned()));
     }
 
     /// Ends the probe of a service, and whatever it is running.
-    pub(super) fn stop(&mut self, name: &str) {
-        if let Some(task) = self.0.remove(name) {
-            task.abort();
-        }
+    pub(super) fn stop(&self, name: &str) {
+        self.order(Order::Stop(name.to_owned()));
     }
 
     /// Ends all probes.
-    pub(super) fn stop_all(&mut self) {
-        for (_, task) in self.0.drain() {
-            task.abort();
+    pub(super) fn stop_all(&self) {
+        self.order(Order::StopAll);
+    }
+
+    fn order(&self, order: Order) {
+        if let Some(orders) = &self.orders {
+            // The thread ends with this, and not before.
+            let _ = orders.send(order);
         }
     }
 }
 
-/// The readiness probe of one generation.
-pub(super) fn ready(
-    launcher: &Launcher<'_>,
-    service: &Service,
-    generation: u64,
-    unit: Option<Unit>,
-    answers: &mpsc::UnboundedSender<Internal>,
-) -> Probe {
-    let maker = Maker { launcher, service, unit: unit.as_ref() };
-    let attempts = if service.ready.checks.is_empty() {
-        let endpoints = maker.all_ports();
-        if endpoints.is_empty() { Vec::new() } else { vec![Attempt::Listening(endpoints)] }
-    } else {
-        service.ready.checks.iter().map(|check| maker.attempt(check)).collect()
-    };
-    Probe {
-        name: service.name.clone(),
-        generation,
-        attempts,
-        every: service.ready.every,
-        timeout: service.ready.timeout,
-        started: unit.map_or_else(platform::now, |unit| unit.started),
-        answers: answers.clone(),
+impl Drop for Prober {
+    fn drop(&mut self) {
+        self.orders = None;
+        // The trees of commands are killed by then. A check may hang in the system.
+        let _ = self.ended.recv_timeout(LAST_CALL * 2);
     }
 }
 
-/// The liveness probe of one generation.
-pub(super) fn alive(
-    launcher: &Launcher<'_>,
-    service: &Service,
-    alive: &Alive,
-    generation: u64,
-    unit: Option<Unit>,
-    answers: &mpsc::UnboundedSender<Internal>,
-) -> Probe {
-    let maker = Maker { launcher, service, unit: unit.as_ref() };
-    Probe {
-        name: service.name.clone(),
-        generation,
-        attempts: alive.checks.iter().map(|check| maker.attempt(check)).collect(),
-        every: alive.every,
-        timeout: alive.timeout,
-        started: unit.map_or_else(platform::now, |unit| unit.started),
-        answers: answers.clone(),
-    }
-}
-
-/// Makes attempts of declared checks.
-struct Maker<'a> {
-    launcher: &'a Launcher<'a>,
-    service: &'a Service,
-    unit: Option<&'a Unit>,
-}
-
-impl Maker<'_> {
-    fn attempt(&self, check: &Check) -> Attempt {
-        match check {
-            Check::Tcp(None) => Attempt::Tcp(self.all_ports()),
-            Check::Tcp(Some(port)) => match self.endpoint(port) {
-                Some(endpoint) => Attempt::Tcp(vec![endpoint]),
-                None => broken("tcp", "the service has no such port"),
-            },
-            Check::Http(http) => self.http(http),
-            Check::Command(command) => match self.launcher.oneshot(self.service, command) {
-                Ok(oneshot) => Attempt::Command(oneshot),
-                Err(error) => broken("run", &error),
-            },
-            Check::Prints(pattern) => match regex::bytes::Regex::new(pattern) {
-                Ok(regex) => Attempt::Prints(LogSearch::new(regex, self.outputs())),
-                Err(error) => broken("prints", &error.to_string()),
-            },
-            Check::Notify => Attempt::Notified(
-                self.unit.map(|unit| Rc::clone(&unit.notified)).unwrap_or_default(),
-            ),
-            Check::Delay(delay) => Attempt::Delay {
-                started: self.unit.map_or_else(platform::now, |unit| unit.started),
-                delay: *delay,
-            },
-        }
-    }
-
-    /// The logs that this generation writes to, and where it began.
-    fn outputs(&self) -> Vec<(PathBuf, Place)> {
-        let log = self.launcher.places.log(&self.service.name);
-        let begin = self.unit.map_or_else(|| files::end(&log), |unit| unit.log);
-        let errors = self.service.log.split.then(|| {
-            let log = errors_log(&log);
-            let known = self.unit.and_then(|unit| unit.errors);
-            let begin = known.unwrap_or_else(|| self.begin_by_time(&log));
-            (log, begin)
-        });
-        [(log, begin)].into_iter().chain(errors).collect()
-    }
-
-    /// Where a log was when the unit was started, which a supervisor before this one knew.
-    fn begin_by_time(&self, log: &Path) -> Place {
-        let Some(unit) = self.unit else { return files::end(log) };
-        let passed = platform::now().since(unit.started);
-        let started = platform::wall_clock().checked_sub(passed);
-        let log = Log { name: self.service.name.clone(), path: log.to_owned() };
-        let begin = started.map(|at| Lines::all(&log).since(at).begin());
-        let end = files::end(&log.path);
-        begin.map_or(end, |begin| begin.min(end))
-    }
-
-    fn http(&self, http: &HttpCheck) -> Attempt {
-        let target = match &http.target {
-            HttpTarget::Path { path, port } => {
-                self.own_target(self.launcher.render(path), port.as_deref())
+/// The thread.
+fn ask_all(
+    runtime: Runtime,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    answers: mpsc::UnboundedSender<Internal>,
+) {
+    runtime.block_on(async {
+        let mut scheduler = Scheduler::new(answers);
+        loop {
+            let wakes = scheduler.wakes().map(|at| at.since(platform::now()));
+            tokio::select! {
+                biased;
+                order = orders.recv() => match order {
+                    Some(order) => scheduler.take(order),
+                    None => break,
+                },
+                Some(answer) = scheduler.asking.join_next() => scheduler.hear(answer.ok()),
+                () = tokio::time::sleep(wakes.unwrap_or_default()), if wakes.is_some() => {}
             }
-            HttpTarget::Url(url) => parse_url(&self.launcher.render(url), http.insecure)
-                .map(|target| self.with_owner(target)),
-        };
-        let Target { endpoint, scheme, authority, path } = match target {
-            Ok(target) => target,
-            Err(error) => return broken("http", &error),
-        };
-        let label = match &http.target {
-            HttpTarget::Path { .. } => format!("GET {path}"),
-            HttpTarget::Url(url) => format!("GET {}", self.launcher.render(url)),
-        };
-        let render = |(name, value): &(String, _)| (name.clone(), self.launcher.render(value));
-        let headers = http.headers.iter().map(render).collect();
-        let status = http.status;
-        let request = HttpRequest { endpoint, scheme, authority, path, headers, status, label };
-        Attempt::Http(Box::new(request))
-    }
-
-    fn own_target(&self, path: String, port: Option<&str>) -> Result<Target, String> {
-        let endpoint = match port {
-            Some(name) => self.endpoint(&PortRef::Name(name.to_owned())),
-            None => self.all_ports().into_iter().next(),
-        };
-        let endpoint = endpoint.ok_or("the service has no such port")?;
-        let authority = authority(&endpoint);
-        Ok(Target { endpoint, scheme: Scheme::Http, authority, path })
-    }
-
-    /// A URL may lead to one of the service's own ports: then its own processes must listen.
-    fn with_owner(&self, mut target: Target) -> Target {
-        let host = target.endpoint.host.as_deref();
-        if matches!(host, Some("localhost" | "127.0.0.1" | "::1")) {
-            let own = self.endpoint(&PortRef::Number(target.endpoint.port));
-            target.endpoint.owner = own.and_then(|own| own.owner);
+            while let Ok(order) = orders.try_recv() {
+                scheduler.take(order);
+            }
+            while let Some(answer) = scheduler.asking.try_join_next() {
+                scheduler.hear(answer.ok());
+            }
+            scheduler.begin(platform::now());
         }
-        target
+        // What is dropped ends what it had started, in a place where it can.
+        scheduler.asking.shutdown().await;
+    });
+    runtime.shutdown_timeout(LAST_CALL);
+}
+
+/// All probes, and whose turn it is.
+#[derive(Debug)]
+struct Scheduler {
+    spread: Spread,
+    cheap: Agenda,
+    expensive: Agenda,
+    entries: HashMap<Id, Entry>,
+    names: HashMap<String, Id>,
+    asking: JoinSet<Answer>,
+    answers: mpsc::UnboundedSender<Internal>,
+    last_id: Id,
+}
+
+/// One probe.
+#[derive(Debug)]
+struct Entry {
+    is_expensive: bool,
+    pace: Pace,
+    turn: Turn,
+}
+
+/// When a probe is asked again.
+#[derive(Debug, Clone, Copy)]
+enum Pace {
+    /// Later and later.
+    Rising {
+        /// When the service was started.
+        started: Tick,
+        /// The longest pause.
+        every: Duration,
+    },
+    /// Evenly.
+    Even(Beat),
+}
+
+#[derive(Debug)]
+enum Turn {
+    /// Its time has not come.
+    Waits(Box<Probe>),
+    /// It is being asked.
+    Asked(AbortHandle),
+}
+
+#[derive(Debug)]
+struct Answer {
+    id: Id,
+    probe: Box<Probe>,
+    answer: ProbeAnswer,
+}
+
+impl Scheduler {
+    fn new(answers: mpsc::UnboundedSender<Internal>) -> Self {
+        Self {
+            spread: Spread::new(u64::from(std::process::id())),
+            cheap: Agenda::new(PLACES, PATIENCE),
+            expensive: Agenda::new(PLACES_OF_COMMANDS, PATIENCE_WITH_COMMANDS),
+            entries: HashMap::new(),
+            names: HashMap::new(),
+            asking: JoinSet::new(),
+            answers,
+            last_id: 0,
+        }
     }
 
-    fn all_ports(&self) -> Vec<Endpoint> {
-        let ports = self.launcher.ports.all(self.service);
-        ports.map(|(port, number)| self.declared(port, number)).collect()
-    }
-
-    fn endpoint(&self, port: &PortRef) -> Option<Endpoint> {
-        let mut declared = self.launcher.ports.all(self.service);
-        match port {
-            PortRef::Name(name) => declared
-                .find(|(port, _)| port.name.as_deref() == Some(name))
-                .map(|(port, number)| self.declared(port, number)),
-            PortRef::Number(wanted) => {
-                let own = declared.find(|(_, number)| number == wanted);
-                // Any other number is somebody else's, who may be anybody.
-                let foreign = Endpoint { host: None, port: *wanted, owner: None };
-                Some(own.map_or(foreign, |(port, number)| self.declared(port, number)))
+    fn take(&mut self, order: Order) {
+        match order {
+            Order::Start(probe) => self.start(probe, platform::now()),
+            Order::Hurry(name) => self.hurry(&name, platform::now()),
+            Order::Stop(name) => self.stop(&name),
+            Order::StopAll => {
+                let names: Vec<String> = self.names.keys().cloned().collect();
+                names.iter().for_each(|name| self.stop(name));
             }
         }
     }
 
-    fn declared(&self, port: &Port, number: u16) -> Endpoint {
-        let owner: Option<Owner> = self.unit.map(|unit| unit.owner.clone());
-        let owner = owner.filter(|_| !port.any_owner);
-        Endpoint { host: port.host.clone(), port: number, owner }
+    fn start(&mut self, probe: Box<Probe>, now: Tick) {
+        self.stop(&probe.name);
+        self.last_id += 1;
+        let id = self.last_id;
+        let (pace, first) = match probe.rhythm {
+            Rhythm::UntilReady { started, every } => (Pace::Rising { started, every }, now),
+            Rhythm::WhileAlive { every } => {
+                let beat = self.spread.beat(every);
+                // It was ready a moment ago.
+                (Pace::Even(beat), beat.after(now + every / 2))
+            }
+        };
+        self.names.insert(probe.name.clone(), id);
+        let is_expensive = probe.is_expensive();
+        self.agenda(is_expensive).plan(id, first);
+        self.entries.insert(id, Entry { is_expensive, pace, turn: Turn::Waits(probe) });
     }
-}
 
-fn authority(endpoint: &Endpoint) -> String {
-    let host = endpoint.host.as_deref().unwrap_or("localhost");
-    if host.contains(':') {
-        format!("[{host}]:{}", endpoint.port)
-    } else {
-        format!("{host}:{}", endpoint.port)
+    fn hurry(&mut self, name: &str, now: Tick) {
+        let Some(id) = self.names.get(name).copied() else { return };
+        match self.entries.get(&id) {
+            Some(Entry { is_expensive, turn: Turn::Waits(_), .. }) => {
+                self.agenda(*is_expensive).plan(id, now);
+            }
+            // It is asked again soon.
+            Some(Entry { turn: Turn::Asked(_), .. }) | None => {}
+        }
     }
-}
 
-fn broken(check: &str, answer: &str) -> Attempt {
-    Attempt::Broken { check: check.into(), answer: answer.into() }
+    fn stop(&mut self, name: &str) {
+        let Some(id) = self.names.remove(name) else { return };
+        let Some(entry) = self.entries.remove(&id) else { return };
+        self.agenda(entry.is_expensive).forget(id);
+        match entry.turn {
+            Turn::Asked(task) => task.abort(),
+            Turn::Waits(_) => {}
+        }
+    }
+
+    fn wakes(&self) -> Option<Tick> {
+        [self.cheap.wakes(), self.expensive.wakes()].into_iter().flatten().min()
+    }
+
+    /// Asks everybody whose turn it is.
+    fn begin(&mut self, now: Tick) {
+        while let Some(id) = self.cheap.begin(now).or_else(|| self.expensive.begin(now)) {
+            let Some(entry) = self.entries.remove(&id) else { continue };
+            let Entry { turn: Turn::Waits(mut probe), is_expensive, pace } = entry else {
+                continue;
+            };
+            let task = self.asking.spawn(async move {
+                let answer = probe.ask().await;
+                Answer { id, probe, answer }
+            });
+            self.entries.insert(id, Entry { is_expensive, pace, turn: Turn::Asked(task) });
+        }
+    }
+
+    /// Takes in an answer; `None` is one of a probe that was stopped.
+    fn hear(&mut self, answer: Option<Answer>) {
+        let Some(Answer { id, mut probe, answer }) = answer else { return };
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let now = platform::now();
+        let holds = answer == ProbeAnswer::Holds;
+        if let Some(input) = probe.answered(answer) {
+            let (name, generation) = (probe.name.clone(), probe.generation);
+            // The loop has ended if this fails.
+            let _ = self.answers.send(Internal::Unit { name, generation, input });
+        }
+        let next = match entry.pace {
+            Pace::Rising { .. } if holds => {
+                self.stop(&probe.name);
+                return;
+            }
+            Pace::Rising { started, every } => now + probe.pause(started, every, now),
+            Pace::Even(beat) => beat.after(now),
+        };
+        entry.turn = Turn::Waits(probe);
+        let is_expensive = entry.is_expensive;
+        self.agenda(is_expensive).plan(id, next);
+    }
+
+    fn agenda(&mut self, is_expensive: bool) -> &mut Agenda {
+        if is_expensive { &mut self.expensive } else { &mut self.cheap }
+    }
 }

@@ -244,7 +244,7 @@ impl World {
             self.take_on(stack);
         }
         // What would be refused must not change the environment or the ports either.
-        if let Err(refusal) = self.core.plan(&command, platform::now()) {
+        if let Some(refusal) = self.core.refusal(&command, platform::now()) {
             self.clients.ops.insert(id, op);
             let outcome = Outcome { refused: Some(refusal), ..Outcome::default() };
             self.clients.answer(id, outcome, None);
@@ -264,7 +264,7 @@ impl World {
 
     fn events(&mut self, connection: ConnectionId, id: u64, since: u64, follow: bool) {
         for record in self.ledger.since(since) {
-            self.clients.reply(connection, id, Reply::Record { record: record.clone() });
+            self.clients.reply(connection, id, Reply::Record { record });
         }
         if follow {
             if let Some(client) = self.clients.connections.get_mut(&connection) {
@@ -331,12 +331,16 @@ impl World {
 
     fn environment(&self, name: &str) -> Result<Reply, String> {
         let launcher = self.launcher();
-        let (env, dir) = match (self.service(name), self.task(name)) {
-            (Some(service), _) => (launcher.environment(&service.env)?, service.dir.clone()),
-            (None, Some(task)) => (launcher.environment(&task.env)?, task.dir.clone()),
+        let (env, dir, user) = match (self.service(name), self.task(name)) {
+            (Some(service), _) => {
+                let mut env = launcher.environment(&service.env)?;
+                let user = super::launch::person_of(service, &mut env)?;
+                (env, service.dir.clone(), user)
+            }
+            (None, Some(task)) => (launcher.environment(&task.env)?, task.dir.clone(), None),
             (None, None) => return Err(self.unknown(name)),
         };
-        Ok(Reply::Environment { env, dir })
+        Ok(Reply::Environment { env, dir, user })
     }
 
     /// What to say of a name that is neither a service nor a task.
@@ -354,9 +358,12 @@ impl World {
         let left = self.finished.clone();
         let ops: Vec<OpId> = self.clients.ops.keys().copied().collect();
         for op in ops {
-            let outcome = self.clients.ops.get_mut(&op).and_then(|op| op.outcome.take());
-            let superseded = Outcome { superseded: true, ..Outcome::default() };
-            self.clients.answer(op, outcome.unwrap_or(superseded), left.clone());
+            let Some(state) = self.clients.ops.get_mut(&op) else { continue };
+            // Whoever asked for just this has got it; others see what they asked for undone.
+            let superseded = !state.whole_down;
+            let outcome = state.outcome.take();
+            let outcome = outcome.unwrap_or(Outcome { superseded, ..Outcome::default() });
+            self.clients.answer(op, outcome, left.clone());
         }
         for connection in self.clients.connections.values() {
             let patience = std::time::Duration::from_secs(1);

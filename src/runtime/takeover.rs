@@ -139,7 +139,7 @@ impl World {
 
     /// What became of a process tree while nobody was there to be told.
     fn catch_up(&mut self, report: UnitReport) {
-        let UnitReport { unit, pid, log, started, notified, exit, gone } = report;
+        let UnitReport { unit, pid, log, started, notified, exit, out_of_memory, gone } = report;
         self.keeper_says(FromKeeper::Spawned { unit: unit.clone(), pid, log, at: started });
         if notified {
             self.keeper_says(FromKeeper::Notified { unit: unit.clone() });
@@ -150,7 +150,7 @@ impl World {
                 unit: unit.clone(),
                 exit,
                 left: usize::from(!gone),
-                out_of_memory: false,
+                out_of_memory,
                 at,
             });
         }

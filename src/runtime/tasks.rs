@@ -13,10 +13,11 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use super::{
     Internal, files, globs,
     journal::{Entry, Head, Journal},
+    watch,
     world::World,
 };
 use crate::{
-    event::{Cause, Event, Tick},
+    event::Tick,
     lifecycle::{self, StepNews},
     model::{Exit, Keep, Task, TaskBody},
     platform,
@@ -75,7 +76,10 @@ impl World {
     pub(super) fn watch_journals(&mut self) {
         let internal = self.internal.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if let Ok(event) = event {
+            // That one is read, by us of all people, is no news.
+            if let Ok(event) = event
+                && watch::counts(event.kind)
+            {
                 let _ = internal.send(Internal::Stepped { journals: event.paths });
             }
         });
@@ -154,31 +158,38 @@ impl World {
         });
     }
 
-    /// Stores the fingerprint of the inputs that a task has just succeeded with, and tidies.
-    pub(super) fn task_succeeded(&mut self, name: &str) {
-        let Some(task) = self.task(name).cloned() else { return };
-        let mut troubles = Vec::new();
-        if !task.inputs.is_empty() {
-            let fingerprint = match self.inputs.remove(name) {
-                Some(fingerprint) => Ok(fingerprint),
-                None => fingerprint(&task),
-            };
-            let record = self.inputs_record(name);
-            let stored = fingerprint.and_then(|text| files::replace(&record, text.as_bytes()));
-            troubles
-                .extend(stored.err().map(|error| format!("inputs are not remembered: {error}")));
-        }
-        for keep in &task.keep {
-            troubles.extend(tidy(&self.places.folder, keep).err());
-        }
-        for text in troubles {
-            self.publish(Some(name), None, Event::Notice { text }, Cause::Supervisor);
-        }
+    /// Stores the fingerprint of the inputs that a task has just succeeded with, and tidies; the
+    /// answer comes later: a disk may take its time, and everybody else's ends are heard meanwhile.
+    pub(super) fn task_succeeded(&mut self, name: &str, generation: u64) {
+        let Some(task) = self.task(name).cloned() else {
+            return self.tell(name, generation, lifecycle::Input::Recorded);
+        };
+        let known = self.inputs.remove(name);
+        let (record, dir) = (self.inputs_record(name), self.places.folder.clone());
+        let (internal, name) = (self.internal.clone(), name.to_owned());
+        tokio::task::spawn_local(async move {
+            let writing = move || write_down(&task, known, &record, &dir);
+            let troubles = tokio::task::spawn_blocking(writing).await;
+            let troubles = troubles.unwrap_or_else(|error| vec![error.to_string()]);
+            let _ = internal.send(Internal::Recorded { name, generation, troubles });
+        });
     }
 
     fn inputs_record(&self, name: &str) -> PathBuf {
         self.places.state.join("inputs").join(name)
     }
+}
+
+/// Writes down what a success leaves; what could not be done.
+fn write_down(task: &Task, known: Option<String>, record: &Path, dir: &Path) -> Vec<String> {
+    let mut troubles = Vec::new();
+    if !task.inputs.is_empty() {
+        let fingerprint = known.map_or_else(|| fingerprint(task), Ok);
+        let stored = fingerprint.and_then(|text| files::replace(record, text.as_bytes()));
+        troubles.extend(stored.err().map(|error| format!("inputs are not remembered: {error}")));
+    }
+    troubles.extend(task.keep.iter().filter_map(|keep| tidy(dir, keep).err()));
+    troubles
 }
 
 /// A fingerprint of what a task is and of every file that its `inputs` name.

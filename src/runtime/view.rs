@@ -100,10 +100,7 @@ impl World {
             memory_bytes: tree.memory_bytes,
             cpu_percent,
             needs: names(self.core.stack().needs(&view.name)),
-            url: service.and_then(|service| match &service.url {
-                Some(url) => Some(launcher.render(url)),
-                None => self.checked_url(service),
-            }),
+            url: service.and_then(|service| self.url(service)),
             describe: service
                 .and_then(|service| service.describe.as_ref())
                 .map(|text| launcher.render(text)),
@@ -117,6 +114,19 @@ impl World {
             port: self.ports.at(&service.name, index).unwrap_or(0),
         });
         ports.collect()
+    }
+
+    /// Where a service can be found: its `url`, or its first port.
+    pub(super) fn address(&self, service: &Service) -> Option<String> {
+        let port = || self.ports.at(&service.name, 0).map(|port| format!("port {port}"));
+        self.url(service).or_else(port)
+    }
+
+    fn url(&self, service: &Service) -> Option<String> {
+        match &service.url {
+            Some(url) => Some(self.launcher().render(url)),
+            None => self.checked_url(service),
+        }
     }
 
     /// Where a service can be found that does not say, but is asked for HTTP.

@@ -329,7 +329,7 @@ fn ignored_by_git(path: &Path, is_folder: bool, root: &Path) -> bool {
 }
 
 /// Whether a change of this kind can mean new content.
-fn counts(kind: EventKind) -> bool {
+pub(super) fn counts(kind: EventKind) -> bool {
     match kind {
         EventKind::Create(_) | EventKind::Remove(_) | EventKind::Any | EventKind::Other => true,
         EventKind::Modify(ModifyKind::Metadata(kind)) => {

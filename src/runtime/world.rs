@@ -1,11 +1,10 @@
 //! The supervisor's world: everything that the core's effects are carried out with.
 
 use std::{
-    cell::Cell,
     collections::{BTreeMap, HashMap},
     io,
     path::PathBuf,
-    rc::Rc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use tokio::{sync::mpsc, task::AbortHandle};
@@ -90,7 +89,7 @@ pub(super) struct Unit {
     pub(super) errors: Option<Place>,
     pub(super) owner: Owner,
     /// Whether it has said that it is ready; its probe looks at the same place.
-    pub(super) notified: Rc<Cell<bool>>,
+    pub(super) notified: Arc<AtomicBool>,
     /// How the main process of a hook ended.
     pub(super) exit: Option<Exit>,
 }
@@ -115,7 +114,7 @@ impl World {
             ledger: Ledger::open(&places.ledger()),
             places,
             clients: Clients::default(),
-            prober: Prober::default(),
+            prober: Prober::begin(internal.clone())?,
             statistics: Statistics::default(),
             watches: Watches::default(),
             sampling: None,
@@ -127,13 +126,13 @@ impl World {
             desk: Desk::default(),
             put_off: None,
             lost: false,
+            oom_kills: platform::oom_kills(),
             log_places: HashMap::new(),
             programs: Programs::default(),
             last_op: 0,
             used: false,
             finishing: false,
             finished: None,
-            oom_kills: platform::oom_kills(),
         })
     }
 
@@ -141,7 +140,7 @@ impl World {
     pub(super) fn remember(&mut self, unit: &UnitId, pid: u32, log: Place, started: Tick) {
         let owner = Owner::new(pid);
         // A probe may be looking already.
-        let known = self.units.get(unit).map(|known| Rc::clone(&known.notified));
+        let known = self.units.get(unit).map(|known| Arc::clone(&known.notified));
         let notified = known.unwrap_or_default();
         let errors = self.log_places.get(&errors_of(&unit.name));
         let errors = errors.filter(|(latest, _)| *latest == unit.generation).map(|(_, at)| *at);

@@ -120,7 +120,8 @@ fn evidence_of_service(unit: &ServiceUnit, now: Tick) -> Vec<String> {
     let mut evidence = Vec::new();
     if life.generation > 0 {
         let since = crate::model::time::elapsed(now.since(life.since));
-        evidence.push(format!("{} for {since}, {}", life.state(), by(&life.cause)));
+        let started = if life.phase == Phase::Ready { "started " } else { "" };
+        evidence.push(format!("{} for {since}, {started}{}", life.state(), by(&life.cause)));
     }
     if let Some((check, answer)) = &life.answer {
         evidence.push(format!("{check}: {answer}"));

@@ -34,12 +34,23 @@ impl Supervisor {
     /// # Errors
     /// What would make the supervisor refuse it.
     pub fn plan(&self, command: &Command, now: Tick) -> Result<Plan, Refusal> {
+        let (copy, accepted) = self.obeyed(command, now)?;
+        Ok(copy.outlook(&accepted))
+    }
+
+    /// What would make the supervisor refuse a command; changes nothing.
+    pub fn refusal(&self, command: &Command, now: Tick) -> Option<Refusal> {
+        self.obeyed(command, now).err()
+    }
+
+    /// As it would be after a command.
+    fn obeyed(&self, command: &Command, now: Tick) -> Result<(Self, Accepted), Refusal> {
         let mut copy = self.clone();
         copy.now = now;
         let cause = Cause::Supervisor;
         let op = OpId(u64::MAX);
         let accepted = copy.obey(op, command.clone(), &cause, &mut Turn::default())?;
-        Ok(copy.outlook(&accepted))
+        Ok((copy, accepted))
     }
 
     /// What is going to happen to everything that a command touched or was about: first what

@@ -97,6 +97,7 @@ impl Supervisor {
             | RunPhase::Spawn
             | RunPhase::Running { .. }
             | RunPhase::Ending { .. }
+            | RunPhase::Recording { .. }
             | RunPhase::Rescue { .. } => Stand::Pending,
             RunPhase::Done { .. } | RunPhase::Skipped if self.is_done_for(id, to) => Stand::Holds,
             RunPhase::Failed { .. } if self.has_run_for(id, to) => Stand::Failed(node.name.clone()),
@@ -135,6 +136,7 @@ impl Supervisor {
             | RunPhase::Spawn
             | RunPhase::Running { .. }
             | RunPhase::Ending { .. }
+            | RunPhase::Recording { .. }
             | RunPhase::Rescue { .. } => false,
         })
     }

@@ -9,7 +9,7 @@ use super::OpId;
 use crate::{
     event::{Cause, Tick},
     lifecycle::{Life, Phase, Run},
-    model::{Service, Task},
+    model::{Service, Task, is_default},
 };
 
 /// A service or task.
@@ -60,20 +60,28 @@ pub(super) struct Standing {
     /// Why it will be stopped, if it is not wanted.
     pub stop_because: Cause,
     /// Since when (logically) it is about to start.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub due: Option<u64>,
     /// The `up` that its start belongs to: the tasks that it needs run once for each.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub revision: u64,
     /// It is to be stopped, to be started again.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub restart: Option<Cause>,
     /// The task whose exclusive window holds it down.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub held: Option<String>,
     /// What it waits for.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub waiting: Vec<String>,
     /// The root of those that will not come without help.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub blocked: Option<String>,
     /// When (logically) it last became ready, or its run ended.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub settled: u64,
     /// When (logically) it last failed.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub failed: u64,
 }
 

@@ -128,6 +128,7 @@ impl Supervisor {
         let open: Vec<OpId> = self.ops.keys().copied().collect();
         for id in open {
             self.judge(id, &changed);
+            self.look_again(id);
             if self.ops.get(&id).is_some_and(|op| op.pending.is_empty())
                 && let Some(op) = self.ops.remove(&id)
             {
@@ -162,6 +163,33 @@ impl Supervisor {
             op.conclude(&name, how);
         }
         self.judge_the_rest(id);
+    }
+
+    /// What was ready may have ended while the others were waited for: `up` is about a moment at
+    /// which all of it is ready.
+    fn look_again(&mut self, id: OpId) {
+        let Some(op) = self.ops.get(&id) else { return };
+        if !op.pending.is_empty() || !matches!(op.kind, Kind::Up | Kind::Restart) {
+            return;
+        }
+        let was_ready = |how: &How| matches!(how, How::Ready { .. } | How::Unchanged);
+        let mut lost = Vec::new();
+        for (name, _) in op.results.iter().filter(|(_, how)| was_ready(how)) {
+            let Some(node) = self.graph.id(name).map(|id| &self.nodes[id]) else { continue };
+            let fate = self.fate(op, node);
+            let is_ready = fate.as_ref().is_some_and(was_ready);
+            if node.wanted && node.as_service().is_some() && !is_ready {
+                lost.push((name.clone(), fate));
+            }
+        }
+        let Some(op) = self.ops.get_mut(&id) else { return };
+        for (name, fate) in lost {
+            op.results.remove(&name);
+            op.pending.insert(name.clone());
+            if let Some(how) = fate {
+                op.conclude(&name, how);
+            }
+        }
     }
 
     /// Tasks that nobody turned out to need, once nothing else is open.
@@ -270,6 +298,7 @@ fn fate_of_start(op: &Op, node: &Node, unit: &ServiceUnit) -> Option<How> {
     }
     let after_ms = unit.life.ready_after_ms().unwrap_or(0);
     match &unit.life.phase {
+        Phase::Ready if !unit.life.is_surely_ready() => None,
         Phase::Ready if op.untouched.get(&node.name) == Some(&unit.life.generation) => {
             Some(How::Unchanged)
         }
@@ -339,7 +368,7 @@ fn fate_of_wait(node: &Node, until: Until) -> Option<How> {
             None => (!node.is_live()).then_some(How::Stopped),
         },
         (Until::Ready | Until::Done, Unit::Service(unit)) => match &unit.life.phase {
-            Phase::Ready if node.standing.restart.is_none() => {
+            Phase::Ready if node.standing.restart.is_none() && unit.life.is_surely_ready() => {
                 Some(How::Ready { after_ms: unit.life.ready_after_ms().unwrap_or(0) })
             }
             Phase::Failed { .. } | Phase::Exited { .. } => failed(unit),
@@ -371,6 +400,7 @@ fn end_of(run: &Run) -> Option<How> {
         | RunPhase::Spawn
         | RunPhase::Running { .. }
         | RunPhase::Ending { .. }
+        | RunPhase::Recording { .. }
         | RunPhase::Rescue { .. } => None,
     }
 }

@@ -168,6 +168,7 @@ impl Supervisor {
                 | RunPhase::Spawn
                 | RunPhase::Running { .. }
                 | RunPhase::Ending { .. }
+                | RunPhase::Recording { .. }
                 | RunPhase::Rescue { .. }
                 | RunPhase::Done { .. }
                 | RunPhase::Skipped

@@ -146,6 +146,7 @@ impl Supervisor {
             }
             RunPhase::Ending { failed, .. } => failed.clone(),
             RunPhase::Rescue { reason, .. } => Some(format!("{reason}; on-failure runs")),
+            RunPhase::Recording { .. } => Some("its success is being written down".to_owned()),
             RunPhase::Skipped => Some("its inputs have not changed".to_owned()),
             RunPhase::Window => waiting(node),
             RunPhase::Running { .. } => running(unit),

@@ -198,6 +198,43 @@ fn a_crash_loop_ends_as_failed_and_blocks_what_needs_it() {
 }
 
 #[test]
+fn a_crash_loop_of_what_has_no_check_is_no_success_whenever_the_others_are_ready() {
+    let mut crasher = service("crasher", &[]);
+    crasher.ready.checks.clear();
+    let stack = stack(vec![crasher, service("slow", &[])], Vec::new());
+    for tenths in 2..60 {
+        let mut world = World::new(stack.clone());
+        let exits = Some((SECOND / 10, Exit::Code(1)));
+        world.scripts.insert("crasher".into(), Script { exits, ..Script::default() });
+        let ready = Some(tenths * SECOND / 10);
+        world.scripts.insert("slow".into(), Script { ready, ..Script::default() });
+        let op = world.ask(up(&stack, &[]));
+        world.pass(120 * SECOND);
+        assert!(matches!(world.how(op, "crasher"), How::Failed { .. }), "after {ready:?}");
+        assert!(matches!(world.how(op, "slow"), How::Ready { .. }));
+    }
+}
+
+#[test]
+fn what_has_ended_once_is_believed_once_it_has_stayed_up_for_a_while() {
+    let mut service = service("flaky", &[]);
+    service.ready.checks.clear();
+    let stack = stack(vec![service, self::service("slow", &[])], Vec::new());
+    let mut world = World::new(stack.clone());
+    world.dice = Some(Box::new(|name, generation| Script {
+        exits: (name == "flaky" && generation == 1).then_some((SECOND / 10, Exit::Code(1))),
+        ready: Some(SECOND / 2),
+        ..Script::default()
+    }));
+    let op = world.ask(up(&stack, &[]));
+    world.pass(SECOND);
+    assert_eq!(world.state("flaky"), ServiceState::Ready);
+    assert!(!world.settled.contains_key(&op), "it may end again");
+    world.pass(SECOND);
+    assert!(matches!(world.how(op, "flaky"), How::Ready { .. }));
+}
+
+#[test]
 fn a_need_that_recovers_lets_the_blocked_go_on() {
     let mut world = World::new(shop());
     let crash =

@@ -407,6 +407,7 @@ impl Dice {
             bloated: (rare && wrong(self)).then(|| self.millis(9000)),
             hooks: if rare && wrong(self) { Exit::Code(2) } else { Exit::SUCCESS },
             unchanged: self.below(2) == 0,
+            records: (!(rare && wrong(self))).then(|| self.millis(12_000)),
         }
     }
 }

@@ -44,6 +44,52 @@ fn stopped(world: &World, name: &str) -> bool {
     world.order(|event| *event == Event::Stopping).contains(&name)
 }
 
+/// One whose success takes so long to be written down.
+fn with_slow_record(records: Option<Duration>) -> World {
+    let mut world = with_window(|task| task.inputs = vec!["/stack/*".into()]);
+    let exits = Some((SECOND, Exit::SUCCESS));
+    let script = Script { unchanged: false, exits, records, ..Script::default() };
+    world.scripts.insert("restore".into(), script);
+    world
+}
+
+#[test]
+fn a_success_is_acted_upon_once_it_is_written_down_whoever_dies_meanwhile() {
+    let mut world = with_slow_record(Some(6 * SECOND));
+    let op = ask(&mut world, "restore");
+    for dies in [false, true, false] {
+        world.pass(2 * SECOND);
+        assert!(world.open(op), "nobody has been answered");
+        assert_ne!(world.state("api"), ServiceState::Ready, "the window is open");
+        if dies {
+            world.die_and_restore();
+        }
+    }
+    world.pass(10 * SECOND);
+    assert_eq!(world.state("api"), ServiceState::Ready);
+    let starts = world.order(|event| matches!(event, Event::Running { .. }));
+    assert_eq!(starts.iter().filter(|name| **name == "restore").count(), 1);
+}
+
+#[test]
+fn a_disk_that_stalls_keeps_nobody_from_a_success() {
+    let mut world = with_slow_record(None);
+    let op = ask(&mut world, "restore");
+    world.pass(30 * SECOND);
+    assert!(matches!(world.how(op, "restore"), How::Ready { .. }));
+    assert_eq!(world.state("api"), ServiceState::Ready);
+    let said = |event: &Event| matches!(event, Event::Notice { text } if text.contains("not written down"));
+    assert!(world.order(said).contains(&"restore"));
+    // Nor can what has ended well be called off, or hold up the end of everything.
+    let mut world = with_slow_record(None);
+    let _run = ask(&mut world, "restore");
+    world.pass(4 * SECOND);
+    let op = world.ask(down(&[]));
+    world.pass(30 * SECOND);
+    assert_eq!(world.how(op, "restore"), &How::Stopped);
+    assert!(world.core.is_idle());
+}
+
 #[test]
 fn a_task_that_need_not_run_opens_no_window() {
     let mut world = with_window(|task| task.inputs = vec!["/stack/*".into()]);

@@ -37,6 +37,8 @@ pub(crate) struct Script {
     /// How the hooks end.
     pub(crate) hooks: Exit,
     pub(crate) unchanged: bool,
+    /// How long it takes to write down what a success leaves; for ever without one.
+    pub(crate) records: Option<Duration>,
 }
 
 impl Default for Script {
@@ -54,6 +56,7 @@ impl Default for Script {
             bloated: None,
             hooks: Exit::SUCCESS,
             unchanged: true,
+            records: Some(Duration::from_millis(1)),
         }
     }
 }
@@ -132,6 +135,8 @@ pub(crate) struct World {
     chosen: HashMap<Key, Script>,
     processes: BTreeMap<Key, Process>,
     spawned: BTreeSet<Key>,
+    /// Who was asked to end.
+    asked: BTreeSet<Key>,
     hooks: BTreeSet<(Key, Hook)>,
 }
 
@@ -153,6 +158,7 @@ impl World {
             chosen: HashMap::new(),
             processes: BTreeMap::new(),
             spawned: BTreeSet::new(),
+            asked: BTreeSet::new(),
             hooks: BTreeSet::new(),
         };
         world.keep_note();
@@ -332,10 +338,20 @@ impl World {
                     self.later(soon, &key, Happening::Spawns);
                 }
             }
+            lifecycle::Effect::CheckSpawned => {
+                if !self.spawned.contains(&key) {
+                    let error = "it was never started".to_owned();
+                    self.answer(soon, &key, lifecycle::Input::SpawnFailed(error));
+                }
+            }
             lifecycle::Effect::CheckInputs => {
                 self.answer(soon, &key, lifecycle::Input::Unchanged(script.unchanged));
             }
-            lifecycle::Effect::TaskSucceeded => {}
+            lifecycle::Effect::TaskSucceeded => {
+                if let Some(records) = script.records {
+                    self.answer(records, &key, lifecycle::Input::Recorded);
+                }
+            }
             lifecycle::Effect::StartReady => self.probe(&key, true),
             lifecycle::Effect::StartAlive => self.probe(&key, false),
             lifecycle::Effect::StopProbes => {
@@ -344,7 +360,9 @@ impl World {
                 }
             }
             lifecycle::Effect::SignalStop => {
-                if let Some(ends) = script.ends {
+                if let Some(ends) = script.ends
+                    && self.asked.insert(key.clone())
+                {
                     self.later(ends, &key, Happening::Ends(Exit::Signal(Signal::TERM)));
                 }
             }

@@ -99,6 +99,40 @@ fn whoever_comes_at_any_moment_of_a_down_finds_it_up_or_down() {
 }
 
 #[test]
+fn ups_downs_and_questions_in_one_moment_say_only_what_is_so() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed lock a.lock" }
+        service "b" { needs "a"; run "@testbed lock b.lock" }
+        "#,
+    );
+    let lines = ["up", "down", "up", "status"].repeat(4);
+    let running: Vec<_> = lines.iter().map(|line| (line, stack.start(line))).collect();
+    for (line, command) in running {
+        let ran = command.ends();
+        let beaten = ran.code == 1 && ran.err.contains("by another command meanwhile");
+        let good = match *line {
+            "status" => matches!(ran.code, 0 | 3),
+            "down" if ran.err.contains(" is down: ") => ran.code == 0,
+            _ => ran.code == 0 || beaten,
+        };
+        assert!(good, "{ran:#?}");
+    }
+    // Whatever came of it, the next command starts from there.
+    stack.up();
+    for name in ["a", "b"] {
+        assert_eq!(stack.state(name), "ready");
+        assert_eq!(stack.read(&format!("{name}.lock.violations")), "", "{name}");
+    }
+    stack.down();
+    assert!(!stack.places().runtime.exists(), "the keeper is the last to go");
+    for _ in 0..5 {
+        stack.up();
+        stack.down();
+    }
+}
+
+#[test]
 fn ctrl_c_while_waiting_lets_the_start_go_on() {
     let stack = Stack::new(r#"service "a" { run "@testbed"; ready { shell "test -e go" } }"#);
     let mut up = stack.start("up");

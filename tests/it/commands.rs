@@ -60,10 +60,27 @@ fn explain_prints_the_reference_of_a_word() {
 }
 
 #[test]
+fn show_tells_values_and_where_they_stand_with_a_profile_too() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed"; env { WORD "plain" } }
+        profile "dev" { service "a" { env { WORD "other" } }; service "b" { run "@testbed" } }
+        "#,
+    );
+    stack.run("show a").exits(0).says("plain");
+    stack.run("show b").exits(2);
+    stack.up();
+    stack.run("show a --profile dev").exits(0).says("other").says("profile dev");
+    stack.run("show b --profile dev").exits(0).says("service b");
+    stack.run("show a --profile dve").exits(2).says("dev");
+    stack.run("show a").exits(0).says("plain");
+}
+
+#[test]
 fn wait_for_each_end() {
     let stack = Stack::new(SHOP);
     stack.run("wait api --for down").exits(0);
-    stack.run("wait api --for ready --timeout 1s").exits(3);
+    stack.run("wait api --for ready --timeout 60s").exits(3);
     stack.up();
     stack.run("wait api --for ready").exits(0);
     stack.run("wait migrate --for done").exits(0);
@@ -157,12 +174,9 @@ fn the_file_is_found_from_a_folder_below_and_by_name() {
 
 #[test]
 fn what_has_no_effect_yet_is_told_with_its_place() {
-    let stack = Stack::new("service \"a\" {\n    run \"@testbed\"\n    port @0 share=#true\n}\n");
-    stack
-        .start("up --timeout 1s")
-        .ends()
-        .says("`a.port.share` has no effect yet")
-        .says("stack.kdl:3");
+    let stack =
+        Stack::new("service \"a\" {\n    run \"@testbed listen @0\"\n    port @0 share=#true\n}\n");
+    stack.up().says("`a.port.share` has no effect yet").says("stack.kdl:3");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What `down` leaves: nothing.
 
-use crate::support::{Stack, alive, eventually, listening};
+use crate::support::{Process, Stack, eventually, listening};
 
 /// Every way to hide from whoever started it.
 const FUGITIVES: &str = r#"
@@ -40,12 +40,17 @@ fn a_single_service_goes_down_with_its_whole_tree() {
     stack.up();
     all_started(&stack);
     let family = stack.pid("family");
-    let before = stack.left().len();
+    let of_family = |process: &Process| {
+        let ancestors = std::iter::successors(Some(process.clone()), Process::parent);
+        ancestors.into_iter().any(|ancestor| ancestor.pid == family)
+    };
+    let (family, others): (Vec<_>, Vec<_>) = stack.left().into_iter().partition(of_family);
+    assert_eq!(family.len(), 3, "{family:#?}");
     stack.run("down family").exits(0);
-    assert!(!alive(family));
+    assert!(!family.iter().any(Process::lives), "{family:#?}");
     assert_eq!(stack.state("family"), "idle");
     assert_eq!(stack.state("daemon"), "ready");
-    assert_eq!(stack.left().len(), before - 3);
+    assert!(others.iter().all(Process::lives), "{others:#?}");
 }
 
 #[test]
@@ -57,6 +62,7 @@ fn a_stopped_process_is_continued_so_that_it_can_end() {
         }"#,
     );
     stack.up();
+    eventually("its start", || stack.read("marks.txt").contains("start a"));
     stack.process("a").signal(rustix::process::Signal::STOP);
     stack.down();
     assert!(stack.read("marks.txt").contains("stop a "), "it was killed, not asked");

@@ -1,6 +1,6 @@
 //! `up` brings the stack to what the file says, and touches nothing else.
 
-use crate::support::{Stack, alive, get};
+use crate::support::{Stack, alive, eventually, get};
 
 const THREE: &str = r#"
     service "db"  { run "@testbed" }
@@ -35,7 +35,7 @@ fn an_edit_restarts_exactly_what_it_changed() {
     let after = pids(&stack, ["db", "api", "web"]);
     assert_eq!((after[0], after[2]), (before[0], before[2]));
     assert_ne!(after[1], before[1]);
-    stack.run("logs api --raw").exits(0).says("two");
+    stack.has_logged("api", "two");
 }
 
 #[test]
@@ -93,6 +93,7 @@ fn a_broken_or_missing_file_does_not_keep_a_running_stack_from_being_managed() {
     stack.up();
     stack.write("service {{{");
     stack.run("status").exits(0).says("api");
+    stack.has_logged("api", "one");
     stack.run("logs api").exits(0).says("one");
     stack.run("why api").exits(0);
     stack.run("events").exits(0).says("api");
@@ -118,7 +119,7 @@ fn a_changed_environment_file_counts_as_an_edit() {
     let after = pids(&stack, ["a", "b"]);
     assert_ne!(after[0], before[0]);
     assert_eq!(after[1], before[1]);
-    stack.run("logs a --raw").exits(0).says("WORD=second");
+    stack.has_logged("a", "WORD=second");
 }
 
 #[test]
@@ -134,10 +135,15 @@ fn a_profile_adds_and_replaces_until_the_next_up() {
     );
     stack.run("up --profile debug").exits(0);
     assert_eq!(stack.state("inspector"), "ready");
+    let said = |line: &str| {
+        eventually(line, || stack.run("logs api --raw -n 1").exits(0).out.trim_end() == line);
+    };
+    said("MODE=debug");
     stack.run("restart api").exits(0);
-    stack.run("logs api --raw -n 1").exits(0).says("MODE=debug");
+    eventually("another line", || stack.run("logs api --raw").exits(0).out.lines().count() == 2);
+    said("MODE=debug");
     stack.up();
-    stack.run("logs api --raw -n 1").exits(0).says("MODE=plain");
+    said("MODE=plain");
     assert!(stack.status()["services"].as_array().is_some_and(|services| services.len() == 1));
 }
 
@@ -153,7 +159,7 @@ fn an_included_file_and_a_template_are_part_of_the_stack() {
     stack.put("parts/db.kdl", "service \"db\" { run \"cat here.txt\"; restart \"never\" }\n");
     stack.put("parts/here.txt", "its paths are its own\n");
     stack.up();
-    crate::support::eventually("both outputs", || {
+    eventually("both outputs", || {
         let log = stack.run("logs").exits(0).out;
         log.contains("its paths are its own") && log.contains("MODE=shared")
     });

@@ -1,6 +1,6 @@
 //! What surrounds a service's life: hooks, tools, leftovers, addresses.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 
 use crate::support::{Stack, Terminal, eventually, have};
 
@@ -72,9 +72,7 @@ fn a_tool_of_another_version_is_an_error_before_anything_starts() {
         "#,
     );
     let make = |version: &str| {
-        stack.put("tool", &format!("#!/bin/sh\necho 'tool v{version} (2024)'\n"));
-        let executable = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(stack.path("tool"), executable).expect("its permissions");
+        stack.put_program("tool", &format!("#!/bin/sh\necho 'tool v{version} (2024)'\n"));
     };
     make("16.20.1");
     let ran = stack.run("up").exits(1);
@@ -95,9 +93,7 @@ fn an_address_is_opened_once_an_up_and_only_for_somebody_who_sees_it() {
         }
         "#,
     );
-    stack.put("bin/xdg-open", "#!/bin/sh\necho \"$1\" >> opened.txt\n");
-    let executable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(stack.path("bin/xdg-open"), executable).expect("its permissions");
+    stack.put_program("bin/xdg-open", "#!/bin/sh\necho \"$1\" >> opened.txt\n");
     let command = || {
         let mut command = stack.command("up");
         let path = std::env::var("PATH").unwrap_or_default();

@@ -1,6 +1,8 @@
 //! `http` checks against a real server: what they send, what they take, and what bounds them.
 
-use crate::support::{Stack, eventually, have};
+use std::process::Command;
+
+use crate::support::{Stack, Stranger, eventually, have, ipv6, listening};
 
 /// A server of Node that answers each path in its own way, and writes down what it was asked.
 const SERVER: &str = r#"
@@ -36,15 +38,32 @@ fn server(host: &str, nodes: &str) -> Stack {
     stack
 }
 
+/// A service with these nodes and that server, which listens on `@0` before anybody looks: how
+/// long Node takes to start is no part of how long a check may take.
+fn beside_server(nodes: &str) -> (Stack, Stranger) {
+    let stack =
+        Stack::new(&format!(r#"service "a" {{ run "@testbed"; restart "never"; {nodes} }}"#));
+    stack.put("server.js", SERVER);
+    let port = stack.port(0);
+    let mut node = Command::new("node");
+    let server = stack.foreign(node.args(["server.js", "127.0.0.1", &port.to_string()]));
+    eventually("the server", || listening(port));
+    (stack, server)
+}
+
 #[test]
 fn headers_are_sent_and_a_status_outside_of_200_and_300_will_not_do() {
     if !have(&["node"]) {
         return;
     }
-    let locked = server("127.0.0.1", r#"ready within="3s" { http "/key" }"#);
+    let nodes = r#"ready within="3s" { http "http://127.0.0.1:@0/key" }"#;
+    let (locked, _server) = beside_server(nodes);
     locked.run("up").exits(1).says("401");
     server("127.0.0.1", r#"ready { http "/key?x=1" { header "X-Key" "open" } }"#).up();
     server("127.0.0.1", r#"ready { http "/key" status=401 }"#).up();
+    server("127.0.0.1", r#"ready { http "/key" status="2xx,400-401" }"#).up();
+    let others = server("127.0.0.1", r#"ready within="3s" { http "/key" status="200-299,404" }"#);
+    others.run("up").exits(1).says("401");
 }
 
 #[test]
@@ -60,7 +79,7 @@ fn a_redirection_will_do_and_is_not_followed() {
 
 #[test]
 fn a_server_on_ipv6_alone_is_asked_there() {
-    if !have(&["node"]) {
+    if !have(&["node"]) || !ipv6() {
         return;
     }
     server("::1", r#"ready { http "/moved" }"#).up();
@@ -84,6 +103,7 @@ fn an_answer_that_never_comes_to_an_end_is_bounded_by_the_timeout() {
     if !have(&["node"]) {
         return;
     }
-    let nodes = r#"ready within="2s" timeout="300ms" { http "/drip" }"#;
-    server("127.0.0.1", nodes).run("up").exits(1).says("no answer within 300ms");
+    let nodes = r#"ready within="3s" timeout="300ms" { http "http://127.0.0.1:@0/drip" }"#;
+    let (stack, _server) = beside_server(nodes);
+    stack.run("up").exits(1).says("no answer within 300ms");
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use crate::support::{Stack, eventually, have, root_for};
+use crate::support::{Stack, eventually, have, may_read_the_kernel_log};
 
 /// The cgroup of version 2 that a process is in, below the one of its stack.
 fn cgroup(pid: u32) -> Option<PathBuf> {
@@ -18,6 +18,7 @@ fn cgroup(pid: u32) -> Option<PathBuf> {
 fn processors_and_processes_are_limited_or_it_is_said_once_that_they_are_not() {
     let stack = Stack::new(
         r#"
+        defaults { stop grace="1s" }
         service "a" { run "@testbed child stubborn"; limit cpu=1.5 processes=40 }
         service "b" { run "@testbed"; limit cpu=0.5 processes=20 }
         "#,
@@ -71,8 +72,8 @@ fn more_processes_than_allowed_cannot_be_made() {
 struct Cage(PathBuf);
 
 impl Cage {
-    fn make(bytes: u64) -> Option<Self> {
-        let name = format!("stackrun-test-{}", std::process::id());
+    fn make(of: &str, bytes: u64) -> Option<Self> {
+        let name = format!("stackrun-test-{of}-{}", std::process::id());
         let one = PathBuf::from("/sys/fs/cgroup/memory");
         let two = PathBuf::from("/sys/fs/cgroup");
         let (folder, file) = match one.join("memory.limit_in_bytes").exists() {
@@ -98,17 +99,22 @@ impl Drop for Cage {
 
 #[test]
 fn as_root_an_end_for_want_of_memory_is_named_as_one() {
-    if !root_for("it makes a cgroup") || !have(&["python3"]) {
+    if !may_read_the_kernel_log() || !have(&["python3"]) {
         return;
     }
-    let Some(cage) = Cage::make(64 << 20) else { return };
+    let Some(cage) = Cage::make("hog", 64 << 20) else { return };
     let stack = Stack::new(&format!(
         r#"
         service "hog" {{
             shell "echo $$ > {}/cgroup.procs; exec python3 hog.py"
             restart tries=1 delay="10ms"
         }}
+        service "late" {{
+            shell "while ! test -e go; do sleep 0.02; done; echo $$ > {}/cgroup.procs; exec python3 hog.py"
+            restart "never"
+        }}
         "#,
+        cage.0.display(),
         cage.0.display()
     ));
     stack.put("hog.py", "food = []\nwhile True:\n    food.append(bytearray(b'x' * (1 << 20)))\n");
@@ -117,5 +123,36 @@ fn as_root_an_end_for_want_of_memory_is_named_as_one() {
     stack.run("status").exits(3).says("killed by the kernel: out of memory");
     stack.run("why hog").exits(0).says("killed by the kernel: out of memory");
     stack.run("events").exits(0).says("because memory ran out");
+    // The same where nobody was there to be told.
+    let (supervisor, late) = (stack.supervisor(), stack.process("late"));
+    supervisor.signal(rustix::process::Signal::STOP);
+    stack.put("go", "");
+    eventually("its end", || !late.lives());
+    supervisor.kill();
+    stack.reaches("late", "failed");
+    stack.run("why late").exits(0).says("killed by the kernel: out of memory");
+    stack.down();
+}
+
+#[test]
+fn as_root_a_wrapper_whose_program_was_killed_for_want_of_memory_is_told_of() {
+    if !root_for("it makes a cgroup") || !have(&["python3"]) {
+        return;
+    }
+    let Some(cage) = Cage::make("wrapper", 64 << 20) else { return };
+    let stack = Stack::new(&format!(
+        r#"
+        service "wrapper" {{
+            shell "echo $$ > {}/cgroup.procs; python3 hog.py || exit 1"
+            restart "never"
+        }}
+        "#,
+        cage.0.display()
+    ));
+    stack.put("hog.py", "food = []\nwhile True:\n    food.append(bytearray(b'x' * (1 << 20)))\n");
+    let _ = stack.run("up");
+    eventually("its end", || stack.node("wrapper")["exit"]["code"] == 1);
+    let events = stack.run("events").exits(0);
+    events.says("while it ran the kernel killed process").says("(python3");
     stack.down();
 }

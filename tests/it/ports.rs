@@ -105,10 +105,11 @@ fn a_port_that_may_move_moves_and_whoever_asks_for_it_follows() {
     );
     let stranger = stack.stranger(&["listen", &stack.port(0).to_string()], &[]);
     eventually("the stranger listening", || listening(stack.port(0)));
-    stack.up();
+    let up = stack.up();
     let port = |stack: &Stack| stack.node("a")["ports"][0]["port"].as_u64();
     let own = Some(u64::from(stack.port(0)));
     let moved = port(&stack);
+    up.says(&format!("port {}", moved.unwrap_or(0)));
     assert!(moved > own);
     let pid = stack.pid("a");
     stack.up();
@@ -122,15 +123,25 @@ fn a_port_that_may_move_moves_and_whoever_asks_for_it_follows() {
 
 #[test]
 fn two_checkouts_with_ports_of_their_own_run_side_by_side() {
+    if !have(&["python3"]) {
+        return;
+    }
     let text = r#"
-        service "a" { run "@testbed listen {{port}}"; port "auto" }
+        service "a" {
+            run "python3 -m http.server --bind 127.0.0.1 {{port}}"
+            port "auto"
+            ready { http "/" }
+            url "http://localhost:{{port}}/"
+        }
         service "b" { needs "a"; run "@testbed expect {{a.port}}" }
     "#;
     let (one, two) = (Stack::new(text), Stack::new(text));
     let port = |stack: &Stack| stack.node("a")["ports"][0]["port"].as_u64();
-    one.up();
-    two.up();
+    let (up_one, up_two) = (one.up(), two.up());
     let first = (port(&one), port(&two));
+    for (up, number) in [(up_one, first.0), (up_two, first.1)] {
+        up.says(&format!("http://localhost:{}/", number.unwrap_or(0)));
+    }
     assert_ne!(first.0, first.1);
     one.down();
     two.down();
@@ -295,6 +306,8 @@ fn the_numbers_of_ports_reach_whoever_asks_for_them() {
     let ports = stack.node("a")["ports"].clone();
     let (http, admin) = (ports[0]["port"].to_string(), ports[1]["port"].to_string());
     assert_eq!(http, stack.port(0).to_string());
+    stack.has_logged("a", "PORT_ADMIN=");
+    stack.has_logged("b", "PORT=");
     let log = stack.run("logs --raw").exits(0).out;
     for line in [
         format!("PORT={http}"),

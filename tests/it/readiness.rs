@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::support::{Stack, eventually, get};
+use crate::support::{Stack, eventually, get, ipv6, listening};
 
 /// A service that becomes ready when `go` exists, by `check`; a second one that needs it.
 #[track_caller]
@@ -33,6 +33,9 @@ fn tcp() {
 
 #[test]
 fn tcp_on_ipv6_alone() {
+    if !ipv6() {
+        return;
+    }
     let stack = Stack::new(r#"service "a" { run "@testbed listen6 {{port}}"; port @0 }"#);
     stack.up();
     assert_eq!(stack.state("a"), "ready");
@@ -155,14 +158,18 @@ fn a_line_of_an_earlier_start_does_not_count() {
         r#"
         service "a" {
             shell "test -e silent || echo 'ready now'; exec @testbed"
-            ready within="600ms" { prints "ready now" }
+            ready within="60s" { prints "ready now" }
             restart "never"
         }
         "#,
     );
     stack.up();
     stack.put("silent", "");
-    stack.run("restart a").exits(1);
+    // An edit that starts it anew; and nobody has to wait for a minute.
+    stack.edit("60s", "1s");
+    stack.edit("restart \"never\"", "restart \"never\"; env { NEW \"1\" }");
+    stack.run("up").exits(1);
+    assert_eq!(stack.node("a")["generation"], 2);
 }
 
 #[test]
@@ -170,15 +177,18 @@ fn a_start_that_takes_too_long_has_failed() {
     let stack = Stack::new(
         r#"
         service "a" {
-            run "@testbed toggle sick.txt listen {{port}}"
-            port @0
-            ready within="400ms" { http "/health" }
+            run "@testbed"
+            ready within="2s" { http "http://127.0.0.1:@0/health" }
             restart "never"
         }
         service "b" { needs "a"; run "@testbed counted started.txt" }
         "#,
     );
     stack.put("sick.txt", "");
+    // What answers is there before anybody looks.
+    let port = stack.port(0);
+    let _sick = stack.stranger(&["toggle", "sick.txt", "listen", &port.to_string()], &[]);
+    eventually("the server", || listening(port));
     stack.run("up").exits(1).says("503");
     assert_eq!(stack.state("a"), "failed");
     assert_eq!(stack.node("a")["processes"], 0);

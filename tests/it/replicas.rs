@@ -21,6 +21,7 @@ fn each_copy_has_its_name_number_port_and_folder() {
         assert_eq!(get(port, "/"), Some((200, "fine\n".to_owned())));
         assert_eq!(stack.node(&name)["ports"][0]["port"], port);
         let data = stack.path(".stackrun/data").join(&name);
+        stack.has_logged(&name, "PORT=");
         let log = stack.run(&format!("logs {name} --raw")).exits(0).out;
         let own = format!("OWN={name} {number} {} {port}", data.display());
         assert!(log.lines().any(|line| line == own), "no `{own}` in {log}");

@@ -19,7 +19,7 @@ fn comes_up_answers_restarts_and_goes_down() {
         assert_eq!(stack.state(name), "ready");
     }
     assert_eq!(stack.state("build"), "done");
-    stack.run("logs api").exits(0).says("GET / HTTP/1.1 200 OK");
+    stack.has_logged("api", "GET / HTTP/1.1 200 OK");
 
     let before = stack.pid("api");
     stack.run("restart api").exits(0);

@@ -50,6 +50,11 @@ fn postgresql_restarts_under_a_running_api_and_a_late_dependent_waits() {
     stack.start("up").patience(120).ends().exits(0);
     let (postmaster, api) = (stack.process("postgres"), stack.pid("api"));
     postmaster.kill();
+    // Before its end is heard of, nobody can know that it is not there.
+    eventually("its end being known", || {
+        let node = stack.node("postgres");
+        node["state"] != "ready" || node["pid"] != postmaster.pid
+    });
     let late = stack.start("up late").patience(120);
     late.ends().exits(0);
     stack.reaches("postgres", "ready");
@@ -101,17 +106,16 @@ fn a_leftover_node_of_npx_holds_the_port_and_the_next_up_clears_it() {
     }
     // As `npx vite` does: npx starts a shell, which starts the program's own wrapper, which starts
     // what serves.
-    let stack = Stack::new(r#"service "web" { run "npx --no-install devserver"; port @0 }"#);
+    let stack = Stack::new(
+        r#"service "web" { run "npx --no-install devserver"; port @0; stop grace="1s" }"#,
+    );
     stack.put("package.json", r#"{"name":"web","private":true}"#);
-    stack.put(
+    stack.put_program(
         "node_modules/.bin/devserver",
         "#!/usr/bin/env node\n\
          require('child_process').spawn('node', ['server.js'], { stdio: 'inherit' })\n\
          setInterval(() => {}, 1000)\n",
     );
-    let program = stack.path("node_modules/.bin/devserver");
-    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(program, executable).expect("its permissions");
     stack.put(
         "server.js",
         "process.on('SIGTERM', () => {})\n\
@@ -191,5 +195,5 @@ fn a_thousand_files_are_watched() {
     stack.up();
     eventually("the start", || stack.read(".starts").len() == 1);
     stack.put("src/49/999.js", "2");
-    eventually("a restart", || stack.read(".starts").len() == 2);
+    eventually("a restart", || stack.read(".starts").len() > 1);
 }

@@ -26,7 +26,12 @@ fn the_json_has_what_was_promised() {
         r#"
         stack "shape"
         task "t" { run "true" }
-        service "a" { needs "t"; run "@testbed child stubborn listen {{port}}"; port @0 name="http" }
+        service "a" {
+            needs "t"
+            run "@testbed child stubborn listen {{port}}"
+            port @0 name="http"
+            stop grace="500ms"
+        }
         service "b" { needs "a"; run "@testbed" }
         "#,
     );
@@ -73,7 +78,8 @@ fn up_into_a_pipe_ends_for_the_reader_too() {
 #[test]
 fn a_time_limit_that_runs_out_is_124() {
     let stack = Stack::new(r#"service "a" { run "@testbed"; ready { shell "false" } }"#);
-    stack.run("up --timeout 300ms").exits(124);
+    // Time enough for a busy machine to begin.
+    stack.run("up --timeout 3s").exits(124);
     stack.run("wait a --for ready --timeout 100ms").exits(124);
     stack.run("status").exits(3);
 }

@@ -10,7 +10,7 @@ mod world;
 
 use std::{fs, process::Command};
 
-use crate::support::{Running, Stack, alive, eventually};
+use crate::support::{Running, Stack, alive, eventually, wait_for};
 
 const TWO: &str = r#"
     service "db"  { run "@testbed listen {{port}}"; port @0 }
@@ -75,7 +75,10 @@ fn killing_the_supervisor_loses_no_line() {
         supervisor.kill();
         eventually("another one", || stack.supervisor().pid != supervisor.pid);
     }
-    let lines = stack.run("logs api --raw").exits(0).out;
+    let lines = wait_for("many lines", || {
+        let lines = stack.run("logs api --raw").exits(0).out;
+        (lines.lines().count() > 50).then_some(lines)
+    });
     let numbers = lines.lines().filter_map(|line| line.strip_prefix("line ")?.parse::<u64>().ok());
     let numbers: Vec<u64> = numbers.collect();
     assert!(numbers.len() > 50, "{} lines", numbers.len());

@@ -36,6 +36,7 @@ const TESTS: &[Test] = tests! {
     }
     tree {
         a_stopped_process_gets_the_signal,
+        a_stop_is_asked_for_once,
         an_escapee_is_killed,
         who_was_seen_before_is_remembered,
         leftovers_of_a_crash_are_swept,

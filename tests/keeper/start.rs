@@ -55,7 +55,7 @@ pub(crate) fn what_cannot_start_says_why() {
 pub(crate) fn it_runs_as_asked() {
     let mut world = World::new();
     let script = r#"
-        echo "A=$A"; pwd; ulimit -n; ps -o sid= -p $$ | tr -d ' '; cat <&3; echo "$STACKRUN_ID"
+        echo "A=$A"; pwd; ulimit -n; cut -d' ' -f6 /proc/$$/stat; cat <&3; echo "$STACKRUN_ID"
         for fd in 4 5 6 7 8 9 10 11 12; do [ -e /proc/self/fd/$fd ] && echo "fd $fd"; done
         trap '' INT; trap | grep -c PIPE
         read line || echo "stdin ended"

@@ -22,7 +22,7 @@ use stackrun::{
 
 use tempfile::TempDir;
 
-use crate::world::{World, lives, spec, until};
+use crate::world::{PATIENCE, World, lives, spec, until};
 
 pub(crate) fn ends_are_kept_while_it_is_away() {
     let mut world = World::new();
@@ -207,8 +207,8 @@ fn younger_than(pid: u32) -> Child {
 /// Holds a stack as the real program does: with itself as the supervisor.
 pub(crate) fn be_keeper_alone(arguments: &[String]) -> ExitCode {
     let held = match arguments {
-        [_, dir] => keeper::run(Path::new(dir), None),
-        [_, _, dir, _, resume] => keeper::run(Path::new(dir), Some(resume.parse().unwrap())),
+        [_, dir] => keeper::run(Path::new(dir), None, false),
+        [_, _, dir, _, resume] => keeper::run(Path::new(dir), Some(resume.parse().unwrap()), false),
         _ => panic!("{arguments:?}"),
     };
     ExitCode::from(u8::from(held.is_err()))
@@ -252,7 +252,9 @@ struct Client {
 
 impl Client {
     fn connect(places: &Places) -> Self {
-        let stream = BufReader::new(UnixStream::connect(places.socket()).unwrap());
+        let stream = UnixStream::connect(places.socket()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let stream = BufReader::new(stream);
         let mut client = Self { stream, supervisor: 0, units: Vec::new(), papers: Papers::new() };
         client.supervisor = client.read().trim().parse().unwrap();
         let FromKeeper::Hello { units, papers, .. } = client.message() else { panic!("no Hello") };

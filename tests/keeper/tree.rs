@@ -23,6 +23,30 @@ pub(crate) fn a_stopped_process_gets_the_signal() {
     assert_eq!(world.exited(&unit), (Exit::Code(5), 0));
 }
 
+pub(crate) fn a_stop_is_asked_for_once() {
+    let mut world = World::new();
+    let script =
+        "trap 'echo asked' TERM; trap 'echo more' URG; echo up; while :; do sleep 0.01; done";
+    let urgent = Signal::from_name("URG").unwrap();
+    for (name, tree) in [("alone", false), ("together", true)] {
+        let (unit, _) = world.run(name, script);
+        let stop = ToKeeper::Stop { unit: unit.clone(), signal: Signal::TERM, tree };
+        world.said(name, "up");
+        world.ask(&stop);
+        world.said(name, "asked");
+        // By one that does not know, and where the keeper is another one, too.
+        world.ask(&stop);
+        world.replace_keeper();
+        world.hello();
+        world.ask(&stop);
+        world.signal(&unit, urgent, tree);
+        world.said(name, "more");
+        assert_eq!(world.log(name).matches("asked").count(), 1, "{name}");
+        world.kill(&unit);
+        world.gone(&unit);
+    }
+}
+
 pub(crate) fn an_escapee_is_killed() {
     let mut world = World::new();
     // Two forks, a session of its own, no parent, no output, no environment.
@@ -128,10 +152,9 @@ END
 
 pub(crate) fn a_grandchild_that_holds_stdout_delays_nothing() {
     let mut world = World::new();
-    let began = Instant::now();
+    // Longer than anybody waits for an answer here.
     let (unit, _) = world.run("a", "sleep 1000 & exit 4");
     assert_eq!(world.exited(&unit), (Exit::Code(4), 1));
-    assert!(began.elapsed() < Duration::from_secs(5));
     world.kill(&unit);
     assert_eq!(world.gone(&unit), 1);
 }
@@ -229,14 +252,23 @@ pub(crate) fn a_thousand_ends_cost_little() {
             _ => None,
         }));
     }
-    let began = Instant::now();
+    let before = processor_time(world.keeper);
     for unit in &started {
         world.signal(unit, Signal::TERM, true);
     }
     for unit in &started {
         world.gone(unit);
     }
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let took = processor_time(world.keeper) - before;
+    assert!(took < Duration::from_secs(5), "{took:?} of the processor");
+}
+
+/// How long a process has used the processor: others may keep it from it for as long as they like.
+fn processor_time(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields = stat.rsplit_once(") ").unwrap().1.split(' ');
+    let ticks: u64 = fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
 }
 
 /// A process in a frozen group of the first kind (cgroups(7)) cannot be killed until it is thawed.

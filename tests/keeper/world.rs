@@ -20,7 +20,7 @@ use stackrun::{
 use tempfile::TempDir;
 
 /// No answer takes longer, on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Holds a stack; its supervisor is whoever connects to the socket named.
 pub(crate) fn be_keeper(arguments: &[String]) -> ExitCode {

@@ -46,7 +46,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let with_status = |mut client: Client| status_of(&mut client).map(|status| (client, status));
-    let running = match ask_running(|| context.connect_if_running(), with_status) {
+    let running = match ask_running(|| context.connect_to_end(), with_status) {
         // Where there is no stack nothing of it runs.
         Err(Error::NoFile { .. }) => None,
         other => other?,

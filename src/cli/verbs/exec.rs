@@ -1,4 +1,4 @@
-//! `exec`: a command where a service would run.
+//! `exec`: a command where a service would run, and as whom it would.
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
@@ -14,12 +14,15 @@ use crate::{
     },
     control::{Reply, Request},
     model::{EnvValue, Stack, Values},
+    platform::{Person, find_user, own_uid},
 };
 
 const EXAMPLES: &str = "\
 Examples:
   stackrun exec api npm run lint       in its folder, with its environment
-  stackrun exec postgres psql shop     stackrun's own options go before the service";
+  stackrun exec postgres psql shop     stackrun's own options go before the service
+
+A service with a `user` has the command run as that user.";
 
 /// Run a command in a service's folder and environment
 #[derive(Debug, clap::Args)]
@@ -39,7 +42,13 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let (env, dir) = environment(&args.service, context)?;
+    let Place { env, dir, user } = place(&args.service, context)?;
+    if let Some(user) = user.as_ref().filter(|user| user.uid != own_uid() && own_uid() != 0) {
+        return Err(Error::Other(format!(
+            "`{}` runs as user `{}`, whom only root can become",
+            args.service, user.name
+        )));
+    }
     let Some((program, arguments)) = args.command.split_first() else {
         return Err(Error::Argument("there is no command to run".into()));
     };
@@ -53,7 +62,18 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         };
         Error::Exec { program: shown.clone(), error: kind.into() }
     })?;
-    Err(Error::Exec { program: shown, error: replace(found, program, arguments, env, dir) })
+    Err(Error::Exec {
+        program: shown,
+        error: replace(found, program, arguments, Place { env, dir, user }),
+    })
+}
+
+/// Where a service or task runs.
+struct Place {
+    env: BTreeMap<String, String>,
+    dir: PathBuf,
+    /// As whom, where not as our own user.
+    user: Option<Person>,
 }
 
 /// Becomes the command; comes back only with an error.
@@ -63,47 +83,51 @@ fn replace(
     found: PathBuf,
     name: &OsString,
     arguments: &[OsString],
-    env: BTreeMap<String, String>,
-    dir: PathBuf,
+    place: Place,
 ) -> std::io::Error {
     use std::os::unix::process::CommandExt;
+    let Place { env, dir, user } = place;
     let mut command = std::process::Command::new(found);
-    command.arg0(name).args(arguments).env_clear().envs(env).current_dir(dir).exec()
+    command.arg0(name).args(arguments).env_clear().envs(env).current_dir(dir);
+    user.into_iter().for_each(|user| user.runs(&mut command));
+    command.exec()
 }
 
-/// The environment and the folder of a service or task.
-fn environment(
-    name: &str,
-    context: &Context,
-) -> Result<(BTreeMap<String, String>, PathBuf), Error> {
+/// Where a service or task runs, or would run.
+fn place(name: &str, context: &Context) -> Result<Place, Error> {
     if let Some(mut client) = context.connect_if_running()? {
         let stack = context.known_stack(Some(&mut client))?;
         names::check(&stack, &[name.to_owned()])?;
         return match client.call(Request::Environment { name: name.to_owned() })? {
-            Reply::Environment { env, dir } => Ok((env, dir)),
+            Reply::Environment { env, dir, user } => Ok(Place { env, dir, user }),
             other => Err(unexpected(&other)),
         };
     }
     let stack = context.load(&[])?.stack;
     names::check(&stack, &[name.to_owned()])?;
-    from_file(&stack, name).ok_or_else(|| Error::Argument(format!("`{name}` is a group")))
+    from_file(&stack, name)
 }
 
-/// As the file has them, with nothing running.
-fn from_file(stack: &Stack, name: &str) -> Option<(BTreeMap<String, String>, PathBuf)> {
-    let (declared, dir): (&BTreeMap<String, EnvValue>, _) =
+/// As the file has it, with nothing running.
+fn from_file(stack: &Stack, name: &str) -> Result<Place, Error> {
+    let (declared, dir, user): (&BTreeMap<String, EnvValue>, _, _) =
         match (stack.service(name), stack.task(name)) {
-            (Some(service), _) => (&service.env, &service.dir),
-            (None, task) => task.map(|task| (&task.env, &task.dir))?,
+            (Some(service), _) => (&service.env, &service.dir, service.user.as_ref()),
+            (None, Some(task)) => (&task.env, &task.dir, None),
+            (None, None) => return Err(Error::Argument(format!("`{name}` is a group"))),
         };
+    let user = user.map(|user| find_user(&user.user, user.group.as_deref())).transpose();
+    let user = user.map_err(Error::Other)?;
     let mut env = caller::environment();
+    let own = user.iter().flat_map(Person::variables);
+    env.extend(own.map(|(key, value)| (key.to_owned(), value.to_owned())));
     for (key, value) in declared {
         match &value.value {
             Some(text) => env.insert(key.clone(), text.render(&AsDeclared(stack))),
             None => env.remove(key),
         };
     }
-    Some((env, dir.clone()))
+    Ok(Place { env, dir: dir.clone(), user })
 }
 
 /// What the file says of ports; those that it leaves open are known only to a running stack.

@@ -7,15 +7,19 @@ use crate::{
         context::Context,
         error::{Error, status},
         names,
-        verbs::completions::stack_names,
+        verbs::completions::{profile_names, stack_names},
     },
     reporters,
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  stackrun show api          every value and where it was set; secrets are masked
-  stackrun show api --json   as data";
+  stackrun show api                every value and where it was set; secrets are masked
+  stackrun show api --profile dev  as it would be with that profile
+  stackrun show api --json         as data
+
+Of a stack that runs: as it was last applied. With a profile, and with nothing running: as the file
+has it.";
 
 /// A service or task as resolved: every value, and where it was set
 #[derive(Debug, clap::Args)]
@@ -24,14 +28,20 @@ pub(in crate::cli) struct Args {
     /// The service or task
     #[arg(add = ArgValueCandidates::new(stack_names))]
     name: String,
+    /// A profile of the stack file to lay over it; may repeat
+    #[arg(long = "profile", value_name = "NAME", add = ArgValueCandidates::new(profile_names))]
+    profiles: Vec<String>,
     /// As data
     #[arg(long)]
     json: bool,
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let mut client = context.connect_if_running()?;
-    let stack = context.known_stack(client.as_mut())?;
+    let stack = if args.profiles.is_empty() {
+        context.known_stack(context.connect_if_running()?.as_mut())?
+    } else {
+        context.load(&args.profiles)?.stack
+    };
     names::check(&stack, std::slice::from_ref(&args.name))?;
     let text = match args.json {
         true => reporters::show::json(&stack, &args.name),

@@ -38,7 +38,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         let known = Signal::names().filter_map(|name| name.strip_prefix("SIG"));
         let similar = names::closest(known, bare.strip_prefix("SIG").unwrap_or(&bare));
         let similar = similar.map(|similar| format!("; did you mean {similar}?"));
-        let text = format!("`{}` is no signal{}", args.signal, similar.unwrap_or_default());
+        let similar = similar.unwrap_or_else(|| "; `kill -l` lists them".to_owned());
+        let text = format!("`{}` is no signal{similar}", args.signal);
         return Err(Error::Argument(text));
     };
     let mut running = context.connect_if_running()?;

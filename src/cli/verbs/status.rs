@@ -14,6 +14,7 @@ use crate::{
         when,
     },
     control::ClientError,
+    keeper::Remains,
     model::Stack,
     reporters,
     status::{PortStatus, ServiceState, ServiceStatus, Status, TaskState, TaskStatus},
@@ -62,7 +63,13 @@ fn once(args: &Args, context: &Context, rows: Option<usize>) -> Result<u8, Error
         let table = reporters::table::show(&shown, caller::now(), context.columns(), context.out);
         context.print(&rows.map_or_else(|| table.clone(), |rows| cut(&table, rows)))?;
         if shown.supervisor.is_none() {
-            context.say("nothing is running: `stackrun up` starts it");
+            context.say(match context.remains() {
+                Remains::Nothing => "nothing is running: `stackrun up` starts it",
+                Remains::Dead | Remains::Living => {
+                    "nothing is running: what held the stack was killed, and all that it held has \
+                     ended; `stackrun up` brings it back"
+                }
+            });
         }
     }
     Ok(if holds { status::OK } else { status::NOT_RUNNING })

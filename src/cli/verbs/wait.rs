@@ -20,7 +20,7 @@ use crate::{
     control::{Client, Reply, Request},
     reporters::{
         board::{Board, Goal},
-        words,
+        summary, words,
     },
     status::{ServiceState, TaskState},
     supervisor::{Command, Until},
@@ -78,7 +78,11 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut reporter = context.reporter(board, caller::now());
     let doing = Doing::new(Command::Wait { names: args.names.clone(), until }, args.timeout);
     match doing.carry_out(&mut client, &mut reporter) {
-        Ok(Ended::Outcome { outcome, .. }) => outcome::exit_status(&outcome),
+        Ok(Ended::Outcome { outcome, .. }) => {
+            let status = outcome::exit_status(&outcome)?;
+            context.say_all(&summary::unmet(&outcome, context.err));
+            Ok(status)
+        }
         Ok(Ended::Early(early)) => Ok(early.say(context, &unmet(&mut client, args)?)),
         // It ended while we waited for just that.
         Err(Error::Client(crate::control::ClientError::Gone)) if until == Until::Down => {

@@ -10,6 +10,7 @@ use crate::{
         verbs::completions::stack_names,
     },
     control::{Reply, Request},
+    keeper::Remains,
     model::Stack,
     reporters,
     supervisor::{Why, WhyLink},
@@ -42,7 +43,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             Reply::Why { why } => why,
             other => return Err(unexpected(&other)),
         },
-        None => nothing_runs(&args.name),
+        None => nothing_runs(&args.name, context.remains()),
     };
     if args.json {
         let json =
@@ -57,12 +58,20 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     Ok(if running { status::OK } else { status::NOT_RUNNING })
 }
 
-fn nothing_runs(name: &str) -> Why {
+fn nothing_runs(name: &str, remains: Remains) -> Why {
+    let evidence = match remains {
+        Remains::Nothing => Vec::new(),
+        Remains::Dead | Remains::Living => vec![
+            "what held the stack was killed, and all that it held has ended (`stackrun events` \
+             has what was seen)"
+                .to_owned(),
+        ],
+    };
     let link = WhyLink {
         name: name.to_owned(),
         state: "idle".into(),
         because: "nothing of this stack is running".into(),
-        evidence: Vec::new(),
+        evidence,
         setting: None,
         next: vec![format!("stackrun up {name}")],
     };

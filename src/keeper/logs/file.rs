@@ -173,7 +173,11 @@ impl LogFile {
         if !self.said && u128::from(now.abs_diff(self.said_at)) >= AGAIN.as_nanos() {
             (self.said, self.said_at) = (true, now);
             let path = self.path.display();
-            self.unsaid = Some(format!("{path}: {error}; output is let go until there is room"));
+            let until = match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "there is room",
+                _ => "it can be written",
+            };
+            self.unsaid = Some(format!("{path}: {error}; output is let go until {until}"));
         }
         moved
     }

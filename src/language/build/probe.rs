@@ -106,7 +106,7 @@ fn http(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<HttpCheck> {
     }
     Some(HttpCheck {
         target,
-        status: node.prop_number("status"),
+        status: node.prop_statuses("status").cloned(),
         headers,
         insecure: node.prop_is("insecure"),
     })

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     language::{name, schema::ValueSpec, source::Span, value::BadValue},
-    model::Signal,
+    model::{BadStatusSet, Signal},
 };
 
 /// A value that will not do, in words.
@@ -44,6 +44,7 @@ pub(super) fn describe(
                 .maybe_help(near(text, &names))
                 .help("names are those of `kill -l`: `SIGTERM`, `SIGINT`, `SIGHUP`")
         }
+        BadValue::Statuses(bad) => statuses(bad, text, at),
         BadValue::Name => {
             let suggestion = name::suggestion(text);
             let help = name::is_valid(&suggestion).then(|| format!("for example `{suggestion}`"));
@@ -75,6 +76,22 @@ pub(super) fn describe(
     }
 }
 
+fn statuses(bad: &BadStatusSet, text: &str, at: Span) -> Description {
+    let (part, why) = match bad {
+        BadStatusSet::Part(part) if part.is_empty() => (part, "a status is missing".to_owned()),
+        BadStatusSet::Part(part) => (part, format!("`{part}` is neither a status nor a range")),
+        BadStatusSet::Backwards(part) => (part, format!("`{part}` ends before it begins")),
+        BadStatusSet::OutOfRange(part) => (part, format!("`{part}` is not within 100 to 599")),
+    };
+    let turned = part.split_once('-').filter(|_| matches!(bad, BadStatusSet::Backwards(_)));
+    let turned =
+        turned.map(|(first, last)| format!("for example `{}-{}`", last.trim(), first.trim()));
+    Description::new("bad-status", format!("`{text}` is no set of HTTP statuses"))
+        .at(at, why)
+        .maybe_help(turned)
+        .help("one or more, with commas between: `204`, `200-299,404`, `2xx,3xx`")
+}
+
 fn wrong_type(of: &str, spec: &ValueSpec, value: &KdlValue, at: Span) -> Description {
     let is = match value {
         KdlValue::String(_) => "a string",
@@ -97,6 +114,7 @@ fn wrong_type(of: &str, spec: &ValueSpec, value: &KdlValue, at: Span) -> Descrip
         KdlValue::String(text) if takes("number") && text.parse::<f64>().is_ok() => {
             Some(format!("without the quotes: `{text}`"))
         }
+        KdlValue::Bool(_) if spec.format.as_deref() == Some("statuses") => None,
         KdlValue::Integer(_) | KdlValue::Float(_) | KdlValue::Bool(_) if takes("string") => {
             Some(format!("in quotes: `\"{}\"`", shown(value).trim_start_matches('#')))
         }

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::fd::OwnedFd,
 };
 
@@ -13,32 +13,33 @@ use rustix::net::{
 use crate::platform::Listener;
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const NLM_F_REQUEST_DUMP: u16 = 0x001 | 0x300;
+const NLM_F_REQUEST: u16 = 0x001;
+const NLM_F_DUMP: u16 = 0x300;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const IPPROTO_TCP: u8 = 6;
 /// The set of states that holds TCP_LISTEN alone.
-const LISTEN: u32 = 1 << 10;
+const LISTEN: u32 = 1 << TCP_LISTEN;
+const TCP_LISTEN: u8 = 10;
 
 /// Length of a message's header, of our request, and of an answer without attributes.
 const HEADER: usize = 16;
 const REQUEST: usize = HEADER + 56;
 const ANSWER: usize = 72;
+/// Where the address is that is asked for.
+const SOURCE: usize = HEADER + 12;
 
 /// Up to this many ports are asked for one by one, the kernel leaving the others out.
 const ONE_BY_ONE: usize = 4;
 
 /// The sockets that listen on these ports.
 pub(super) fn listeners(ports: &[u16]) -> io::Result<Vec<Listener>> {
-    let kind = SocketType::DGRAM;
-    let socket =
-        socket_with(AddressFamily::NETLINK, kind, SocketFlags::CLOEXEC, Some(netlink::SOCK_DIAG))?;
+    let socket = connection()?;
     let filters = if ports.len() <= ONE_BY_ONE { ports } else { &[0] };
     let mut found = Vec::new();
     for family in [libc::AF_INET, libc::AF_INET6] {
-        let family = u8::try_from(family).map_err(io::Error::other)?;
         for &port in filters {
-            send(&socket, &request(family, port), SendFlags::empty())?;
+            send(&socket, &request(family, port, NLM_F_DUMP), SendFlags::empty())?;
             read_dump(&socket, &mut found)?;
         }
     }
@@ -47,16 +48,43 @@ pub(super) fn listeners(ports: &[u16]) -> io::Result<Vec<Listener>> {
     Ok(found)
 }
 
+/// The socket that takes the connections to this address, be it bound to it or to all. The kernel
+/// looks it up as it does for a connection, which costs a hundredth of a walk through them all.
+pub(super) fn listener_at(address: SocketAddr) -> io::Result<Option<Listener>> {
+    let socket = connection()?;
+    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    let mut request = request(family, address.port(), 0);
+    match address.ip() {
+        IpAddr::V4(ip) => request[SOURCE..SOURCE + 4].copy_from_slice(&ip.octets()),
+        IpAddr::V6(ip) => request[SOURCE..SOURCE + 16].copy_from_slice(&ip.octets()),
+    }
+    send(&socket, &request, SendFlags::empty())?;
+    let mut buffer = [0; 4096];
+    let (count, _) = recv(&socket, &mut buffer, RecvFlags::empty())?;
+    let answer = split_message(&buffer[..count]).filter(|(kind, ..)| *kind == SOCK_DIAG_BY_FAMILY);
+    // Anything else is an error: that there is none, most likely.
+    let listens = |body: &&[u8]| body.get(1) == Some(&TCP_LISTEN);
+    Ok(answer.map(|(_, body, _)| body).filter(listens).and_then(parse))
+}
+
+fn connection() -> io::Result<OwnedFd> {
+    let (family, flags) = (AddressFamily::NETLINK, SocketFlags::CLOEXEC);
+    Ok(socket_with(family, SocketType::DGRAM, flags, Some(netlink::SOCK_DIAG))?)
+}
+
 /// `struct nlmsghdr`, then `struct inet_diag_req_v2`; the port in network order.
-fn request(family: u8, port: u16) -> [u8; REQUEST] {
+fn request(family: i32, port: u16, flags: u16) -> [u8; REQUEST] {
     let mut bytes = [0; REQUEST];
     bytes[0..4].copy_from_slice(&(REQUEST as u32).to_ne_bytes());
     bytes[4..6].copy_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    bytes[6..8].copy_from_slice(&NLM_F_REQUEST_DUMP.to_ne_bytes());
-    bytes[HEADER] = family;
+    bytes[6..8].copy_from_slice(&(NLM_F_REQUEST | flags).to_ne_bytes());
+    // Both families are small numbers.
+    bytes[HEADER] = family as u8;
     bytes[HEADER + 1] = IPPROTO_TCP;
     bytes[HEADER + 4..HEADER + 8].copy_from_slice(&LISTEN.to_ne_bytes());
     bytes[HEADER + 8..HEADER + 10].copy_from_slice(&port.to_be_bytes());
+    // INET_DIAG_NOCOOKIE: any socket.
+    bytes[REQUEST - 8..].fill(0xff);
     bytes
 }
 

@@ -17,9 +17,9 @@ mod transfer;
 pub use cgroup::{Cgroup, Cgroups};
 pub use describe::{Description, command_line, describe, predicament};
 pub use folder_watch::FolderWatch;
-pub use oom::{oom_killed, oom_kills};
+pub use oom::{oom_killed, oom_kills, oom_victims};
 pub use poller::{Poller, Readiness};
-pub use ports::{holders, listeners};
+pub use ports::{holders, listener_at, listeners};
 pub use process::{ProcId, Process, descendants};
 pub use setup::{
     become_subreaper, children, keep_descriptors_from, lower_own_priority, raise_open_files,

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
 use super::diag;
@@ -20,6 +20,12 @@ pub fn listeners(ports: &[u16]) -> io::Result<Vec<Listener>> {
         return Ok(Vec::new());
     }
     diag::listeners(ports).or_else(|_not_built_in| from_tables(ports))
+}
+
+/// The inode of the socket that takes the connections to this address, where that can be told
+/// without looking at all of them.
+pub fn listener_at(address: SocketAddr) -> Option<u64> {
+    Some(diag::listener_at(address).ok()??.inode)
 }
 
 /// Which process holds each of these sockets: the first of `candidates` that does, or of all
@@ -119,6 +125,33 @@ mod tests {
         let inodes: Vec<u64> = by_diag.iter().map(|found| found.inode).collect();
         let own = holders(&inodes, Some(&[std::process::id()]));
         assert_eq!(own.len(), sockets.len());
+    }
+
+    #[test]
+    fn a_listener_is_found_by_its_address_or_by_all_addresses() {
+        for (bound, asked) in [
+            ("127.0.0.1:0", "127.0.0.1"),
+            ("0.0.0.0:0", "127.0.0.1"),
+            ("[::1]:0", "::1"),
+            ("[::]:0", "::1"),
+            // It takes those of IPv4 too.
+            ("[::]:0", "127.0.0.1"),
+        ] {
+            let Ok(socket) = TcpListener::bind(bound) else { continue };
+            let port = socket.local_addr().unwrap().port();
+            let address = |ip: &str| SocketAddr::new(ip.parse().unwrap(), port);
+            let inode = listeners(&[port]).unwrap()[0].inode;
+            assert_eq!(listener_at(address(asked)), Some(inode), "{bound}");
+            let other = if asked == "::1" { "127.0.0.1" } else { "::1" };
+            if !bound.starts_with("[::]") {
+                assert_eq!(listener_at(address(other)), None, "{bound}");
+            }
+            // A connection to it is no listener.
+            let client = std::net::TcpStream::connect(address(asked)).unwrap();
+            assert_eq!(listener_at(client.local_addr().unwrap()), None);
+            drop(socket);
+            assert_eq!(listener_at(address(asked)), None, "{bound}");
+        }
     }
 
     #[test]

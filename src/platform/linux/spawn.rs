@@ -3,7 +3,7 @@
 //! user, limits, a pidfd from the first moment, and an exact account of what failed.
 
 use std::{
-    ffi::{CStr, CString, c_char, c_int, c_void},
+    ffi::{CStr, CString, c_char, c_int, c_uint, c_void},
     io,
     os::fd::AsRawFd,
     ptr,
@@ -14,6 +14,9 @@ use crate::platform::{Launch, Person, SpawnError, Spawned, Stage, children, sign
 
 /// Enough for a handful of system calls.
 const STACK: usize = 64 * 1024;
+
+/// close_range(2) on a copy of the table that has no more than what stays open.
+const UNSHARE: c_uint = libc::CLOSE_RANGE_UNSHARE;
 
 /// Descriptors are first moved above all targets, so that none is overwritten before its turn.
 const HIGH: c_int = 10;
@@ -28,6 +31,8 @@ struct Child<'a> {
     fds: Vec<(c_int, c_int)>,
     /// Room for their copies.
     moved: Vec<c_int>,
+    /// Its table of descriptors is ours, until it takes those up to this one for its own.
+    unshare_after: Option<c_uint>,
     failed: Option<(Stage, c_int)>,
 }
 
@@ -37,12 +42,33 @@ struct Child<'a> {
 ///
 /// The stage that failed, and why. No process is left then.
 pub fn spawn(launch: &Launch<'_>) -> Result<Spawned, SpawnError> {
+    match spawn_with(launch, Descriptors::Few) {
+        // A kernel before 5.9, or a filter of system calls that does not know close_range(2).
+        Err(SpawnError { stage: Stage::Descriptors, .. }) => spawn_with(launch, Descriptors::All),
+        spawned => spawned,
+    }
+}
+
+/// What a child has of our descriptors before it executes its program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Descriptors {
+    /// A copy of the table up to the last that it needs: the cost does not grow with how many we
+    /// have open.
+    Few,
+    /// A copy of the whole table.
+    All,
+}
+
+fn spawn_with(launch: &Launch<'_>, descriptors: Descriptors) -> Result<Spawned, SpawnError> {
+    let needed = launch.fds.iter().map(|(ours, _)| ours).chain(&launch.cgroup).chain(&launch.held);
+    let last = needed.map(AsRawFd::as_raw_fd).max().unwrap_or(0);
     let mut child = Child {
         launch,
         argv: pointers(launch.argv),
         envp: pointers(launch.env),
         fds: launch.fds.iter().map(|(ours, theirs)| (ours.as_raw_fd(), *theirs)).collect(),
         moved: vec![0; launch.fds.len()],
+        unshare_after: (descriptors == Descriptors::Few).then_some(last.cast_unsigned()),
         failed: None,
     };
     let mut pidfd: c_int = -1;
@@ -68,7 +94,8 @@ fn pointers(texts: &[CString]) -> Vec<*const c_char> {
 
 fn clone_and_wait(child: &mut Child<'_>, pidfd: &mut c_int) -> io::Result<u32> {
     let mut stack = Vec::<u128>::with_capacity(STACK / size_of::<u128>());
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+    let shared = if child.unshare_after.is_some() { libc::CLONE_FILES } else { 0 };
+    let flags = shared | libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
     // SAFETY: the stack outlives the child's use of it, since CLONE_VFORK stops this thread
     // until the child executes or exits; `child` likewise. With all signals blocked no handler
     // runs in the child. The stack grows down from its end.
@@ -110,6 +137,11 @@ extern "C" fn run(argument: *mut c_void) -> c_int {
 unsafe fn prepare_and_execute(child: &mut Child<'_>) -> Stage {
     // SAFETY: system calls on memory that `child` keeps alive.
     unsafe {
+        if let Some(last) = child.unshare_after
+            && libc::syscall(libc::SYS_close_range, last + 1, c_uint::MAX, UNSHARE) < 0
+        {
+            return Stage::Descriptors;
+        }
         if libc::setsid() < 0 {
             return Stage::Session;
         }
@@ -198,6 +230,7 @@ mod tests {
             env: &[],
             dir,
             fds: &[],
+            held: None,
             open_files: None,
             terminal: false,
             cgroup: None,

@@ -1,16 +1,15 @@
 //! The table of processes, as `/proc` shows it (proc(5)).
 
-use std::{
-    collections::HashMap,
-    fs::File,
-    io::{self, Read},
-    os::fd::OwnedFd,
-};
+use std::{collections::HashMap, io, os::fd::OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
 
 use super::ProcId;
 use crate::platform::FileId;
+
+/// More than a line of proc_pid_stat(5) takes: 52 fields, of which the name has up to 64 bytes and
+/// the others up to 20 digits.
+const STAT: usize = 2048;
 
 /// All processes at about one moment.
 #[derive(Debug, Default)]
@@ -46,11 +45,10 @@ impl Table {
     /// Those of reading `/proc`; a process that ends meanwhile is left out.
     pub fn read() -> io::Result<Self> {
         let mut table = Self::default();
-        let mut buffer = Vec::with_capacity(512);
         for entry in std::fs::read_dir("/proc")? {
             let name = entry?.file_name();
             let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-            if let Some(entry) = Entry::read_with(pid, &mut buffer) {
+            if let Some(entry) = Entry::read(pid) {
                 table.by_pid.insert(pid, table.entries.len());
                 table.entries.push(entry);
             }
@@ -72,13 +70,12 @@ impl Table {
 impl Entry {
     /// Looks at one process.
     pub fn read(pid: u32) -> Option<Self> {
-        Self::read_with(pid, &mut Vec::with_capacity(512))
-    }
-
-    fn read_with(pid: u32, buffer: &mut Vec<u8>) -> Option<Self> {
-        buffer.clear();
-        File::open(format!("/proc/{pid}/stat")).ok()?.read_to_end(buffer).ok()?;
-        Self::parse(pid, buffer)
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::open(format!("/proc/{pid}/stat"), flags, Mode::empty()).ok()?;
+        // One line, given whole to a buffer that has room for it.
+        let mut buffer = [0; STAT];
+        let length = rustix::io::read(&file, &mut buffer).ok()?;
+        Self::parse(pid, &buffer[..length])
     }
 
     /// Reads proc_pid_stat(5). The name may hold anything, blanks and brackets included: it ends

@@ -15,9 +15,11 @@ mod transfer;
 
 pub use cgroup::{Cgroup, Cgroups};
 pub use folder_watch::FolderWatch;
-pub use people::{Description, command_line, describe, oom_killed, oom_kills, predicament, stats};
+pub use people::{
+    Description, command_line, describe, oom_killed, oom_kills, oom_victims, predicament, stats,
+};
 pub use poller::{Poller, Readiness};
-pub use ports::{holders, listeners};
+pub use ports::{holders, listener_at, listeners};
 pub use process::{ProcId, Process, descendants};
 pub use setup::{
     become_subreaper, children, keep_descriptors_from, lower_own_priority, raise_open_files,

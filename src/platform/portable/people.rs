@@ -3,7 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{Entry, ProcId, output};
-use crate::{event::Tick, platform::TreeStats};
+use crate::{
+    event::Tick,
+    platform::{TreeStats, Victim},
+};
 
 /// A process as a person would want it named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,5 +77,10 @@ pub fn oom_kills() -> u64 {
 
 /// Whether the system has ended this process because memory ran out: not told here.
 pub fn oom_killed(_: u32) -> Option<bool> {
+    None
+}
+
+/// The processes that the system has ended because memory ran out: not told here.
+pub fn oom_victims() -> Option<Vec<Victim>> {
     None
 }

@@ -51,7 +51,7 @@ pub(super) fn check(check: &Check) -> (&'static str, String) {
                 HttpTarget::Path { path, port: Some(port) } => format!("{path} port={port}"),
                 HttpTarget::Url(url) => url.to_string(),
             };
-            if let Some(status) = http.status {
+            if let Some(status) = &http.status {
                 text.push_str(&format!(" status={status}"));
             }
             if http.insecure {

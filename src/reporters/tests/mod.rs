@@ -100,17 +100,17 @@ fn shop_starts() -> Vec<Record> {
         record(4, "postgres", Event::Spawned { pid: 101, log: None }),
         record(5, "mailpit", Event::Spawned { pid: 102, log: None }),
         record(20, "postgres", checked("tcp 5432", "connection refused")),
-        record(30, "mailpit", Event::Ready { after_ms: 30 }),
-        record(900, "postgres", Event::Ready { after_ms: 900 }),
+        record(30, "mailpit", Event::Ready { after_ms: 30, address: None }),
+        record(900, "postgres", Event::Ready { after_ms: 900, address: None }),
         record(901, "migrate", Event::Running { pid: 103, log: None }),
         record(1500, "migrate", Event::Done { after_ms: 599 }),
         record(1501, "api", Event::Starting),
         record(1505, "api", Event::Spawned { pid: 104, log: None }),
         record(1700, "api", checked("GET /health", "503")),
-        record(2705, "api", Event::Ready { after_ms: 1204 }),
+        record(2705, "api", Event::Ready { after_ms: 1204, address: None }),
         record(2706, "web", Event::Starting),
         record(2710, "web", Event::Spawned { pid: 105, log: None }),
-        record(3400, "web", Event::Ready { after_ms: 694 }),
+        record(3400, "web", Event::Ready { after_ms: 694, address: None }),
     ]
 }
 
@@ -155,12 +155,20 @@ fn sixty() -> (Stack, Vec<Record>) {
     for number in (0..60).filter(|number| number % 3 != 2) {
         let at = 300 + number as i64 * 40;
         records.push(record(at / 2, &name(number), checked("tcp", "connection refused")));
-        records.push(record(at, &name(number), Event::Ready { after_ms: at as u64 }));
+        records.push(record(
+            at,
+            &name(number),
+            Event::Ready { after_ms: at as u64, address: None },
+        ));
     }
     for number in (0..60).filter(|number| number % 3 == 2) {
         let at = 320 + number as i64 * 40;
         records.push(record(at, &name(number), Event::Starting));
-        records.push(record(at + 900, &name(number), Event::Ready { after_ms: 900 }));
+        records.push(record(
+            at + 900,
+            &name(number),
+            Event::Ready { after_ms: 900, address: None },
+        ));
     }
     records.sort_by_key(|record| record.at);
     (Stack { name: "many".into(), services, ..Stack::default() }, records)

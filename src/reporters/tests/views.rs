@@ -147,6 +147,14 @@ fn the_last_lines_of_down() {
     let clean = summary::Left { processes: &[], ports: &[], proved: false };
     let show = |left| summary::down("shop", &Outcome::default(), left, took, SYMBOLS).join("\n");
     insta::assert_snapshot!([show(None), show(Some(clean)), show(Some(left))].join("\n--\n"));
+    // What another command has brought up meanwhile is not down.
+    let results = vec![
+        Settled { name: "db".into(), how: How::Stopped },
+        Settled { name: "api".into(), how: How::Superseded },
+    ];
+    let beaten = Outcome { results, superseded: true, ..Outcome::default() };
+    let shown = summary::down("shop", &beaten, None, took, SYMBOLS);
+    assert_eq!(shown, ["▲ api: started by another command meanwhile"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Flask under waitress, with everything checked first.
 
-use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+use std::process::Command;
 
 use rustix::process::Signal;
 
@@ -43,8 +43,8 @@ fn what_is_missing_is_said_first(stack: &Stack) {
 fn on_a_desktop(stack: &Stack, line: &str) -> Terminal {
     let program = stack.path("desktop/xdg-open");
     let opened = stack.path("opened");
-    stack.put("desktop/xdg-open", &format!("#!/bin/sh\necho \"$1\" >> {}\n", opened.display()));
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its permissions");
+    let text = format!("#!/bin/sh\necho \"$1\" >> {}\n", opened.display());
+    stack.put_program("desktop/xdg-open", &text);
     let mut command = stack.command(line);
     let path = std::env::var("PATH").expect("a search path");
     let desktop = program.parent().expect("a folder").display();

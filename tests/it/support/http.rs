@@ -3,8 +3,9 @@
 use std::{
     io::{self, Read, Write},
     net::TcpStream,
-    time::Duration,
 };
+
+use super::wait::PATIENCE;
 
 /// The status and the body of `GET http://127.0.0.1:PORT/PATH`; none if there is no answer.
 pub(crate) fn get(port: u16, path: &str) -> Option<(u16, String)> {
@@ -18,7 +19,7 @@ pub(crate) fn post(port: u16, path: &str) -> Option<(u16, String)> {
 
 fn request(method: &str, port: u16, path: &str) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     // 1.0, so that nobody answers in chunks.
     write!(
         stream,

@@ -1,6 +1,6 @@
 //! What starts things when the machine starts: a `crontab` of the stack's own, and no systemd.
 
-use std::{env, fs, os::unix::fs::PermissionsExt, process::Command};
+use std::{env, fs, process::Command};
 
 use super::{Ran, Running, Stack};
 
@@ -26,9 +26,17 @@ impl Stack {
     }
 
     /// Puts a program into the stack's folder; those in `bin` come first on its machine.
+    ///
+    /// It is put there by another program: what this one had open for writing when a thread
+    /// beside this one forked cannot be executed until that child has become another program
+    /// (ETXTBSY).
     pub(crate) fn put_program(&self, name: &str, text: &str) {
-        self.put(name, text);
-        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).expect("a program");
+        let plain = format!("{name}.text");
+        self.put(&plain, text);
+        let mut install = Command::new("install");
+        install.args(["-m", "755"]).arg(self.path(&plain)).arg(self.path(name));
+        assert!(install.status().is_ok_and(|status| status.success()), "{name} cannot be made");
+        fs::remove_file(self.path(&plain)).expect("its text");
     }
 
     /// Has a command see the machine's own programs and units.

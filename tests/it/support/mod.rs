@@ -1,5 +1,6 @@
 //! What every scenario uses: a stack in a folder of its own, driven through the real binary.
 
+mod able;
 mod http;
 mod machine;
 mod ports;
@@ -12,6 +13,7 @@ mod stranger;
 mod tracer;
 mod wait;
 
+pub(crate) use able::{may_choose_numbers, may_make_clocks, may_mount, may_read_the_kernel_log};
 pub(crate) use http::{get, post};
 pub(crate) use machine::NOTHING;
 pub(crate) use process::{Process, alive, anonymous_kib, listening};
@@ -74,12 +76,6 @@ pub(crate) fn ordinary_user() -> bool {
     !rustix::process::geteuid().is_root() || skip("its database refuses root: use an ordinary user")
 }
 
-/// Whether this is root, who may mount file systems.
-#[must_use]
-pub(crate) fn root() -> bool {
-    root_for("it mounts a file system")
-}
-
 /// Whether this is root, who may do what is said here.
 #[must_use]
 pub(crate) fn root_for(what: &str) -> bool {
@@ -90,9 +86,16 @@ pub(crate) fn root_for(what: &str) -> bool {
 #[must_use]
 pub(crate) fn may_trace() -> bool {
     let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
-    rustix::process::geteuid().is_root()
-        || matches!(scope.trim(), "" | "0")
-        || note("this system lets nobody trace others' children: run it as root, too")
+    let others = rustix::process::geteuid().is_root() || matches!(scope.trim(), "" | "0");
+    (others || note("this system lets nobody trace others' children: run it as root, too"))
+        // The filter of a container may leave out ptrace(2) altogether.
+        && (Traced::is_allowed() || note("this system lets nobody trace anybody"))
+}
+
+/// Whether this machine has the loopback address of IPv6, which containers may lack.
+#[must_use]
+pub(crate) fn ipv6() -> bool {
+    std::net::TcpListener::bind("[::1]:0").is_ok() || note("this machine has no IPv6")
 }
 
 /// Says that a scenario does not run for this user: a visible line, in CI too.

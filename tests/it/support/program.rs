@@ -107,7 +107,7 @@ impl Running {
         let closed = Instant::now();
         while !(self.out.is_closed() && self.err.is_closed()) {
             assert!(
-                closed.elapsed() < Duration::from_secs(10),
+                closed.elapsed() < PATIENCE,
                 "has ended, but something holds its output open: {}",
                 self.so_far()
             );

@@ -31,6 +31,8 @@ struct Window {
     /// The only descriptor of this side: with its end the kernel hangs up.
     master: Option<File>,
     shown: Vec<u8>,
+    /// Nothing more will be shown.
+    is_over: bool,
 }
 
 impl Terminal {
@@ -54,13 +56,14 @@ impl Terminal {
         let child = command.spawn().expect("the program starts");
         let flags = fcntl_getfl(master.as_fd()).expect("flags");
         fcntl_setfl(master.as_fd(), flags | OFlags::NONBLOCK).expect("flags");
-        let window = Window { master: Some(File::from(master)), shown: Vec::new() };
+        let window = Window { master: Some(File::from(master)), shown: Vec::new(), is_over: false };
         let window = Arc::new(Mutex::new(window));
         let shared = Arc::clone(&window);
         thread::spawn(move || {
             while lock(&shared).read() {
                 thread::sleep(Duration::from_millis(5));
             }
+            lock(&shared).is_over = true;
         });
         Self { window, child }
     }
@@ -99,12 +102,15 @@ impl Terminal {
         rustix::process::kill_process(pid, signal).expect("it runs");
     }
 
-    /// Waits for the program's end; its exit status, if no signal ended it.
+    /// Waits for the program's end and for all it has shown; its exit status, if no signal ended
+    /// it. Nobody else may hold the terminal.
     #[track_caller]
     pub(crate) fn ends(&mut self) -> Option<i32> {
         let child = &mut self.child;
-        wait_for("the end of the program on the terminal", || child.try_wait().expect("a child"))
-            .code()
+        let what = "the end of the program on the terminal";
+        let status = wait_for(what, || child.try_wait().expect("a child"));
+        eventually("the end of what it shows", || lock(&self.window).is_over);
+        status.code()
     }
 }
 

@@ -13,6 +13,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use ignore::WalkBuilder;
@@ -286,12 +287,21 @@ impl Stack {
         Process::get(self.pid(name)).unwrap_or_else(|| panic!("{name} has ended"))
     }
 
-    /// The supervisor's process.
+    /// The supervisor's process; one that lives: the one that answered may have been killed.
     #[track_caller]
     pub(crate) fn supervisor(&self) -> Process {
-        let pid = wait_for("a supervisor", || self.status()["supervisor"]["pid"].as_u64());
-        let pid = u32::try_from(pid).expect("a pid");
-        Process::get(pid).expect("a supervisor that lives")
+        wait_for("a supervisor that lives", || {
+            let pid = self.status()["supervisor"]["pid"].as_u64()?;
+            Process::get(u32::try_from(pid).ok()?)
+        })
+    }
+
+    /// Waits until a service or a task has written this to its log: it starts before it writes.
+    #[track_caller]
+    pub(crate) fn has_logged(&self, name: &str, text: &str) {
+        eventually(&format!("`{text}` in the log of {name}"), || {
+            self.run(&format!("logs {name} --raw")).out.contains(text)
+        });
     }
 
     /// Where everything of this stack is.
@@ -312,12 +322,10 @@ impl Stack {
 
     /// The same, once what is about to end has ended.
     pub(crate) fn left_soon(&self) -> Vec<Process> {
+        let began = Instant::now();
         let mut left = self.left();
-        for _ in 0..150 {
-            if left.is_empty() {
-                break;
-            }
-            thread::sleep(std::time::Duration::from_millis(20));
+        while !left.is_empty() && began.elapsed() < PATIENCE / 4 {
+            thread::sleep(Duration::from_millis(20));
             left = self.left();
         }
         left
@@ -326,7 +334,7 @@ impl Stack {
     /// What helps to understand a failure.
     fn dump(&self) {
         let mut text = String::new();
-        for line in ["status", "events", "logs -n 50"] {
+        for line in ["status", "events", "logs -n 300"] {
             let ran = self.start(line).ends();
             text += &format!("--- stackrun {line} → {}\n{}{}", ran.code, ran.out, ran.err);
         }

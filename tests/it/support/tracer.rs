@@ -1,6 +1,6 @@
 //! Stopping another process between two of its system calls (ptrace(2)).
 
-use std::ptr;
+use std::{process::Command, ptr};
 
 use super::Process;
 
@@ -9,6 +9,20 @@ use super::Process;
 pub(crate) struct Traced(libc::pid_t);
 
 impl Traced {
+    /// Whether this system allows it at all: a child of ours is traced.
+    pub(crate) fn is_allowed() -> bool {
+        let mut child = Command::new("sleep").arg("600").spawn().expect("sleep starts");
+        match Process::get(child.id()).and_then(|process| Self::seize(&process)) {
+            Some(traced) => traced.kill(),
+            None => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return false;
+            }
+        }
+        true
+    }
+
     /// Takes hold of a process; it stands still, or is about to. `None` if it has ended.
     pub(crate) fn seize(process: &Process) -> Option<Self> {
         let pid = libc::pid_t::try_from(process.pid).ok()?;

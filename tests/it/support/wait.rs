@@ -6,7 +6,10 @@ use std::{
 };
 
 /// How long anything may take on a slow and busy machine before a scenario gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Between two questions.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Asks until there is an answer; panics, naming `what`, when there is none for too long.
 #[track_caller]
@@ -17,7 +20,9 @@ pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
             return answer;
         }
         assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for: {what}");
-        thread::sleep(Duration::from_millis(20));
+        // Most questions start a program: who waits for long does not ask so often that what is
+        // waited for has no processor left.
+        thread::sleep((start.elapsed() / 20).clamp(Duration::from_millis(5), LONGEST_PAUSE));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{Running, Stack, root_for};
+use crate::support::{Running, Stack, may_make_clocks};
 
 /// After an hour's sleep the clock that counts it is an hour ahead of the one that does not, in
 /// the process table too. A time namespace (time_namespaces(7)) makes that without the sleep.
@@ -17,7 +17,7 @@ fn after_an_hour_of_sleep(stack: &Stack, line: &str) -> Running {
 
 #[test]
 fn as_root_an_hour_of_sleep_is_no_hour_of_waiting() {
-    if !root_for("it makes a clock of its own") {
+    if !may_make_clocks() {
         return;
     }
     let stack = Stack::new(

@@ -80,7 +80,7 @@ fn as_root_a_connection_of_another_user_is_dropped_unheard() {
         assert_eq!(changed, 0);
         let mut stream = UnixStream::connect(path).expect("the socket");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
-        let hello = r#"{"id":1,"request":{"request":"hello","protocol":1,"version":"x","pid":1}}"#;
+        let hello = r#"{"id":1,"request":{"hello":{"protocol":1,"version":"x","pid":1}}}"#;
         let _dropped = writeln!(stream, "{hello}");
         let mut answer = Vec::new();
         let _reset = stream.read_to_end(&mut answer);
@@ -92,11 +92,11 @@ fn as_root_a_connection_of_another_user_is_dropped_unheard() {
 
 #[test]
 fn a_runtime_folder_that_others_may_have_made_is_refused() {
+    // As long as this one is up, nobody removes the folder that all stacks have in common.
+    let beside = Stack::new(ONE);
+    beside.up();
     let stack = Stack::new(ONE);
     let places = stack.places();
-    let base = places.runtime.parent().expect("a folder");
-    let _there = fs::create_dir(base);
-    set_mode(base, 0o700);
     fs::create_dir(&places.runtime).expect("a folder");
     set_mode(&places.runtime, 0o750);
     stack.run("up").exits(1).says("is open to other users").says("chmod 700");
@@ -113,6 +113,8 @@ fn a_runtime_folder_that_others_may_have_made_is_refused() {
 #[test]
 fn a_state_folder_that_others_may_change_is_refused() {
     let stack = Stack::new(ONE);
+    // Where others may write to the stack's own folder, theirs may be the same in it.
+    set_mode(stack.folder(), 0o755);
     let state = stack.path(".stackrun");
     fs::create_dir(&state).expect("a folder");
     set_mode(&state, 0o775);

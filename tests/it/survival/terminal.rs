@@ -27,7 +27,7 @@ fn stopped_by_ctrl_z_and_continued_it_makes_no_false_time_out() {
         "#,
     );
     let shell = shell(&stack);
-    shell.press(b"$STACKRUN up --timeout 2s; echo \"status=$?\"\r");
+    shell.press(b"$STACKRUN up --timeout 8s; echo \"status=$?\"\r");
     stack.reaches("a", "starting");
     shell.has_shown("starting");
     shell.press(b"\x1a");
@@ -35,7 +35,7 @@ fn stopped_by_ctrl_z_and_continued_it_makes_no_false_time_out() {
     // It is ready in time, and nobody is there to hear it.
     stack.put("go", "");
     stack.reaches("b", "ready");
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    std::thread::sleep(std::time::Duration::from_secs(9));
     shell.press(b"fg; echo \"then=$?\"\r");
     shell.has_shown("then=0");
     assert_eq!(stack.state("b"), "ready");

@@ -95,7 +95,7 @@ fn a_file_is_written_whole_or_not_at_all() {
         task "half" { dir "sub"; step "half" { shell "echo half; exit 1"; stdout "out/copy.bin" } }
         task "slow" {
             dir "sub"
-            timeout "300ms"
+            timeout "2s"
             step "slow" { shell "echo half; sleep 100"; stdout "out/slow.bin" }
         }
         task "none" { step "none" { run "cat"; stdin "nowhere.bin" } }
@@ -109,7 +109,7 @@ fn a_file_is_written_whole_or_not_at_all() {
     assert!(fs::read(stack.path("sub/out/copy.bin")).expect("the copy") == bytes);
     stack.run("run half").exits(1);
     assert!(fs::read(stack.path("sub/out/copy.bin")).expect("the copy") == bytes);
-    stack.run("run slow").exits(137).says("not done within 300ms, in step `slow`");
+    stack.run("run slow").exits(137).says("not done within 2s, in step `slow`");
     assert_eq!(files(&stack, "sub/out"), ["copy.bin"], "what was half written is gone");
     stack.run("run none").exits(1).says("nowhere.bin");
     stack.run("run null").exits(0);

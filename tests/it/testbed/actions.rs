@@ -28,8 +28,9 @@ static LOCK: Mutex<Option<File>> = Mutex::new(None);
 pub(crate) fn main() {
     let words: Vec<String> = env::args().skip(1).collect();
     // Signals that a thread waits for have to be blocked before any thread exists.
-    let mut on_term = OnTerm { wait: Duration::ZERO, mark: None };
-    let handles_term = words.iter().any(|word| word == "mark" || word == "slow-stop");
+    let mut on_term = OnTerm { wait: Duration::ZERO, file: None, mark: None };
+    let handles_term =
+        words.iter().any(|word| matches!(&**word, "mark" | "slow-stop" | "stop-after"));
     if handles_term {
         block_term();
     }
@@ -43,6 +44,7 @@ pub(crate) fn main() {
                 on_term.mark = Some((file, name));
             }
             "slow-stop" => on_term.wait = milliseconds(&arg()),
+            "stop-after" => on_term.file = Some(arg()),
             "lock" => lock(&arg()),
             "expect" => {
                 let port = arg();
@@ -129,6 +131,7 @@ fn this_program() -> Command {
 /// What to do before ending on SIGTERM.
 struct OnTerm {
     wait: Duration,
+    file: Option<String>,
     mark: Option<(String, String)>,
 }
 
@@ -139,6 +142,9 @@ impl OnTerm {
             append(file, &format!("term {name} {}\n", nanoseconds()));
         }
         thread::sleep(self.wait);
+        while self.file.as_ref().is_some_and(|file| !Path::new(file).exists()) {
+            thread::sleep(Duration::from_millis(5));
+        }
         if let Some((file, name)) = &self.mark {
             append(file, &format!("stop {name} {}\n", nanoseconds()));
         }

@@ -22,6 +22,7 @@
 //! stubborn          ignore SIGTERM, SIGINT and SIGHUP
 //! forget            start anew with an empty environment
 //! slow-stop MS      on SIGTERM wait this long, then exit 0
+//! stop-after FILE   on SIGTERM wait until FILE is there, then exit 0
 //! expect PORT       somebody must listen there; if not, write that to violations.txt, exit 98
 //! absent FILE       exit 97 if it is there
 //! unless FILE       skip everything that follows if it is there

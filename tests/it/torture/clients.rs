@@ -80,8 +80,8 @@ fn what_is_no_message_is_dropped_and_hurts_nobody() {
     let seeds: [&[u8]; 7] = [
         b"\n",
         b"{}\n",
-        b"{\"id\":1,\"request\":{\"request\":\"status\"}\n",
-        b"{\"id\":-1,\"request\":{\"request\":\"hello\",\"protocol\":1,\"version\":\"\",\"pid\":1}}\n",
+        b"{\"id\":1,\"request\":\"status\"\n",
+        b"{\"id\":-1,\"request\":{\"hello\":{\"protocol\":1,\"version\":\"\",\"pid\":1}}}\n",
         b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n",
         b"\xff\xfe\x00\n",
@@ -113,9 +113,9 @@ fn two_hundred_silent_connections_are_in_nobodys_way() {
     let silent: Vec<UnixStream> = (0..200).map(|_| connect(&stack)).collect();
     // One that asks for everything and reads nothing.
     let mut slow = connect(&stack);
-    let hello = r#"{"id":1,"request":{"request":"hello","protocol":1,"version":"x","pid":1}}"#;
+    let hello = r#"{"id":1,"request":{"hello":{"protocol":1,"version":"x","pid":1}}}"#;
     writeln!(slow, "{hello}").expect("it listens");
-    writeln!(slow, r#"{{"id":2,"request":{{"request":"events","since":0,"follow":true}}}}"#)
+    writeln!(slow, r#"{{"id":2,"request":{{"events":{{"since":0,"follow":true}}}}}}"#)
         .expect("it listens");
     let began = std::time::Instant::now();
     for _ in 0..3 {

@@ -20,6 +20,7 @@ fn while_fifty_services_flood_their_logs_commands_stay_quick() {
     text += "service \"calm\" { needs \"f0\"; run \"@testbed listen {{port}}\"; port @0 }\n";
     let stack = Stack::new(&text);
     stack.up();
+    stack.has_logged("f7", "line 0");
     let mut slowest = Duration::ZERO;
     for _ in 0..rounds(5) {
         for line in ["status", "restart calm", "logs f7 -n 3 --raw", "why calm"] {

@@ -65,6 +65,70 @@ fn kills_at_random_moments_double_nothing_and_leave_nothing() {
     stack.down();
 }
 
+/// Six that end all the time, each in its own way, and six that stay.
+fn restless() -> String {
+    let ends = |n: u64| {
+        format!(
+            "service \"e{n}\" {{ shell \"echo . >> e{n}.starts; sleep 0.0{n}; exit {n}\"; \
+             restart \"always\" tries=100000 delay=\"{n}ms\" max-delay=\"{n}ms\" }}\n"
+        )
+    };
+    let stays = |n: u64| format!("service \"s{n}\" {{ run \"@testbed lock s{n}.lock\" }}\n");
+    (3..9).map(ends).chain((0..6).map(stays)).collect()
+}
+
+#[test]
+fn a_keeper_killed_among_starts_and_stops_loses_nobody_and_invents_nothing() {
+    let stack = Stack::new(&restless());
+    let mut chance = Chance::new();
+    let _some_end = stack.run("up");
+    for _ in 0..rounds(6) {
+        let names = [chance.below(6), chance.below(6)].map(|n| format!("s{n}"));
+        let lines = [format!("restart {}", names[0]), format!("down {}", names[1]), "up".into()];
+        let commands = lines.map(|line| stack.start(&line));
+        thread::sleep(Duration::from_micros(chance.below(80_000)));
+        let keeper = supervisor_and_keeper(&stack).1;
+        keeper.iter().for_each(Process::kill);
+        for command in commands {
+            let _beaten_or_not = command.ends();
+        }
+    }
+    let _some_end = stack.run("up");
+    for n in 0..6 {
+        let name = format!("s{n}");
+        stack.reaches(&name, "ready");
+        assert_eq!(stack.read(&format!("{name}.lock.violations")), "", "{name}");
+    }
+    // How each ended is exact or unknown: none is a success, and none has another's number.
+    let events = stack.run("events --json").exits(0).out;
+    let mut known = 0;
+    for line in events.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).expect("an event");
+        let name = event["name"].as_str().unwrap_or_default();
+        let Some(own) = name.strip_prefix('e').filter(|_| event["event"] == "exited") else {
+            continue;
+        };
+        match event["exit"]["code"].as_u64() {
+            Some(code) => assert_eq!(code.to_string(), own, "{line}"),
+            None => assert_ne!(event["exit"]["unknown"], serde_json::Value::Null, "{line}"),
+        }
+        known += usize::from(event["exit"]["code"].is_u64());
+    }
+    assert!(known > 0, "{events}");
+    // Every process of the stack is one that the stack knows.
+    let (supervisor, keeper) = supervisor_and_keeper(&stack);
+    let status = stack.status();
+    let services = status["services"].as_array().expect("services").iter();
+    let mut known: Vec<u64> = services.filter_map(|service| service["pid"].as_u64()).collect();
+    known.extend([supervisor, keeper].iter().flatten().map(|process| u64::from(process.pid)));
+    let stays = |process: &Process| process.command.contains("lock");
+    let stranger = stack.left().into_iter().filter(stays);
+    let stranger = stranger.filter(|process| !known.contains(&u64::from(process.pid)));
+    assert_eq!(stranger.map(|process| process.to_string()).collect::<Vec<_>>(), [""; 0]);
+    nothing_was_forgotten(&stack);
+    stack.down();
+}
+
 #[test]
 fn cycles_of_restarts_grow_nothing() {
     let stack = Stack::new(r#"service "a" { run "@testbed lock a.lock" }"#);

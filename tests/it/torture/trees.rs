@@ -2,7 +2,7 @@
 
 use std::{ffi::CString, os::unix::ffi::OsStrExt};
 
-use crate::support::{Stack, Stranger, alive, eventually, may_trace, root_for, testbed};
+use crate::support::{Stack, Stranger, alive, eventually, may_choose_numbers, may_trace, testbed};
 
 /// A debugger that lets a process not end.
 fn debugger(stack: &Stack, pid: u32) -> Stranger {
@@ -102,7 +102,7 @@ impl Drop for Recycled {
 
 #[test]
 fn as_root_a_number_that_is_a_strangers_by_now_is_left_alone() {
-    if !root_for("it chooses the number of a process") {
+    if !may_choose_numbers() {
         return;
     }
     let stack = Stack::new(
