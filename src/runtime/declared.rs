@@ -26,9 +26,9 @@ pub(super) fn ready(
     launcher: &Launcher<'_>,
     service: &Service,
     generation: u64,
-    unit: Option<Unit>,
+    unit: Option<&Unit>,
 ) -> Probe {
-    let maker = Maker { launcher, service, unit: unit.as_ref() };
+    let maker = Maker { launcher, service, unit };
     let attempts = if service.ready.checks.is_empty() {
         let endpoints = maker.all_ports();
         if endpoints.is_empty() { Vec::new() } else { vec![Attempt::Listening(endpoints)] }
@@ -52,9 +52,9 @@ pub(super) fn alive(
     service: &Service,
     alive: &Alive,
     generation: u64,
-    unit: Option<Unit>,
+    unit: Option<&Unit>,
 ) -> Probe {
-    let maker = Maker { launcher, service, unit: unit.as_ref() };
+    let maker = Maker { launcher, service, unit };
     Probe {
         name: service.name.clone(),
         generation,

@@ -228,7 +228,7 @@ impl World {
 
     fn start_ready(&mut self, name: &str, generation: u64) {
         let Some(service) = self.service(name).cloned() else { return };
-        let unit = self.units.get(&main_unit(name, generation)).cloned();
+        let unit = self.units.get(&main_unit(name, generation));
         let probe = super::declared::ready(&self.launcher(), &service, generation, unit);
         if probe.attempts.is_empty() {
             // Started is ready.
@@ -241,7 +241,7 @@ impl World {
     fn start_alive(&mut self, name: &str, generation: u64) {
         let Some(service) = self.service(name).cloned() else { return };
         let Some(alive) = service.alive.clone() else { return };
-        let unit = self.units.get(&main_unit(name, generation)).cloned();
+        let unit = self.units.get(&main_unit(name, generation));
         let probe = super::declared::alive(&self.launcher(), &service, &alive, generation, unit);
         self.prober.start(probe);
     }

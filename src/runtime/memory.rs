@@ -47,7 +47,7 @@ impl World {
         }
         let Some(started) = self.units.get(unit).map(|known| known.started) else { return };
         let victims = platform::oom_victims().unwrap_or_default().into_iter();
-        let last = victims.filter(|victim| victim.at >= started).last();
+        let last = victims.rev().find(|victim| victim.at >= started);
         if let Some(Victim { pid, name: program, .. }) = last {
             let UnitId { name, generation } = unit.clone();
             let text =
