@@ -46,8 +46,8 @@ impl World {
             return;
         }
         let Some(started) = self.units.get(unit).map(|known| known.started) else { return };
-        let victims = platform::oom_victims().unwrap_or_default().into_iter();
-        let last = victims.rev().find(|victim| victim.at >= started);
+        let mut victims = platform::oom_victims().unwrap_or_default().into_iter();
+        let last = victims.rfind(|victim| victim.at >= started);
         if let Some(Victim { pid, name: program, .. }) = last {
             let UnitId { name, generation } = unit.clone();
             let text =

@@ -30,6 +30,12 @@ fn the_last_ones_and_those_of_one_service() {
     assert!(!stack.run("logs a").exits(0).out.contains("from b"));
     let found = stack.run("logs a --raw --grep 00077$").exits(0).out;
     assert_eq!(found, "line 000000077\n");
+    let last = stack.run("logs a --raw -n 2 --grep 5$").exits(0).out;
+    assert_eq!(last, "line 000000085\nline 000000095\n");
+    let groups = stack.run("logs a --raw -C 1 --grep 00[28]0$").exits(0).out;
+    let lines: Vec<&str> =
+        groups.lines().map(|line| line.trim_start_matches("line 0000000")).collect();
+    assert_eq!(lines, ["19", "20", "21", "--", "79", "80", "81"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `logs`: what the services wrote.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::mpsc::sync_channel};
 
 use jiff::tz::TimeZone;
 
@@ -17,7 +17,7 @@ use crate::{
         when,
     },
     control::{Client, ClientError},
-    logs::{Finder, Log, Marks, Place, Select, select},
+    logs::{Finder, Item, Log, Marks, Place, Select, select},
     reporters::logs::{LogPrinter, Style},
 };
 
@@ -28,6 +28,10 @@ Examples:
   stackrun logs -n 50 -t                the last 50 lines, with times
   stackrun logs --since 10m --grep ERR  what matches, of the last ten minutes
   stackrun logs --since last-start      since the latest start";
+
+/// So many items are handed on at once, and so often before they are printed.
+const BATCH: usize = 512;
+const AHEAD: usize = 4;
 
 /// Lines that are shown before following, without -n.
 const BEFORE_FOLLOWING: usize = 50;
@@ -94,23 +98,44 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     follow(context, &mut following, client)
 }
 
+/// Prints what there is by now. Whoever looks for it goes on while it is being printed.
 fn print_past(
     logs: &[Log],
-    ends: impl Fn(&Log) -> Option<Place>,
+    ends: impl Fn(&Log) -> Option<Place> + Send,
     marks: Option<&Marks>,
     choice: &Select,
     printer: &mut LogPrinter,
 ) -> Result<(), Error> {
-    let mut bytes = Vec::new();
-    for item in select(logs, ends, marks, choice) {
-        following::print(printer, &mut bytes, &item);
-        if bytes.len() > 64 << 10 {
-            write_out(&bytes)?;
-            bytes.clear();
+    let (sender, receiver) = sync_channel(AHEAD);
+    let look = move || {
+        let mut items = select(logs, ends, marks, choice);
+        // The first ones are shown as soon as they are found.
+        let sizes = std::iter::successors(Some(1), |size| Some((size * 2).min(BATCH)));
+        for size in sizes {
+            let batch: Vec<Item> = items.by_ref().take(size).collect();
+            // A reader that has gone wants no more.
+            if batch.is_empty() || sender.send(batch).is_err() {
+                return;
+            }
         }
-    }
-    printer.finish(&mut bytes);
-    write_out(&bytes)
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(look);
+        let mut bytes = Vec::new();
+        // It is dropped when printing fails, which ends the search.
+        let receiver = receiver;
+        loop {
+            let at_hand = receiver.try_recv().ok();
+            if at_hand.is_none() || bytes.len() > 64 << 10 {
+                write_out(&bytes)?;
+                bytes.clear();
+            }
+            let Some(batch) = at_hand.or_else(|| receiver.recv().ok()) else { break };
+            batch.iter().for_each(|item| following::print(printer, &mut bytes, item));
+        }
+        printer.finish(&mut bytes);
+        write_out(&bytes)
+    })
 }
 
 /// What happened between the lines. It is no part of the bytes, nor of what is searched.
