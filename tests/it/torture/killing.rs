@@ -97,7 +97,7 @@ fn a_keeper_killed_among_starts_and_stops_loses_nobody_and_invents_nothing() {
             let _beaten_or_not = command.ends();
         }
     }
-    stack.run(STAYING);
+    stack.run(STAYING).exits(0);
     for n in 0..6 {
         let name = format!("s{n}");
         stack.reaches(&name, "ready");
