@@ -83,6 +83,8 @@ fn a_secret_is_in_no_file() {
     stack.reaches("api", "stopping");
     is_written_nowhere(&stack);
     stack.process("api").kill();
+    // The stop that is waited for below is that of the next one.
+    eventually("the next one", || starts(&stack) == 3);
     up.signal(rustix::process::Signal::INT);
     let _interrupted_or_done = up.ends();
     let down = stack.start("down");
