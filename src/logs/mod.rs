@@ -30,7 +30,7 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 
 pub use crate::event::Place;
@@ -98,6 +98,17 @@ pub enum Item {
 }
 
 impl Item {
+    /// With its bytes in `held`, so that it keeps none of the file's blocks, of which it is a small
+    /// part only.
+    #[must_use]
+    pub fn apart(mut self, held: &mut BytesMut) -> Self {
+        if let Self::Line(line) = &mut self {
+            held.extend_from_slice(&line.text);
+            line.text = held.split().freeze();
+        }
+        self
+    }
+
     /// When it came.
     pub fn at(&self) -> Timestamp {
         match self {

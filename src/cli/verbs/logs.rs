@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::mpsc::sync_channel};
 
+use bytes::BytesMut;
 use jiff::tz::TimeZone;
 
 use clap_complete::engine::ArgValueCandidates;
@@ -32,6 +33,8 @@ Examples:
 /// So many items are handed on at once, and so often before they are printed.
 const BATCH: usize = 512;
 const AHEAD: usize = 4;
+/// The bytes of lines are kept together in so many.
+const HELD: usize = 64 << 10;
 
 /// Lines that are shown before following, without -n.
 const BEFORE_FOLLOWING: usize = 50;
@@ -109,10 +112,12 @@ fn print_past(
     let (sender, receiver) = sync_channel(AHEAD);
     let look = move || {
         let mut items = select(logs, ends, marks, choice);
+        let mut held = BytesMut::with_capacity(HELD);
         // The first ones are shown as soon as they are found.
         let sizes = std::iter::successors(Some(1), |size| Some((size * 2).min(BATCH)));
         for size in sizes {
-            let batch: Vec<Item> = items.by_ref().take(size).collect();
+            let batch: Vec<Item> =
+                items.by_ref().take(size).map(|item| item.apart(&mut held)).collect();
             // A reader that has gone wants no more.
             if batch.is_empty() || sender.send(batch).is_err() {
                 return;
