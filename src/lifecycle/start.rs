@@ -20,6 +20,9 @@ const LATE: Duration = Duration::from_secs(2);
 
 /// So long must a service stay up that has ended before, and has nothing to check.
 const TRIAL: Duration = Duration::from_secs(1);
+/// Who ends more often than this, and is to be started again even so, ends again and again: nobody
+/// waits for that to be over.
+const TRIALS: u32 = 5;
 
 impl Life {
     /// Begins a start, if nothing runs. All needs hold: the supervisor has seen to that.
@@ -183,7 +186,8 @@ impl Life {
     fn ready(&mut self, step: &mut Step<'_>) {
         self.enter(Phase::Ready, step.now);
         self.ready_at = Some(step.now);
-        let is_on_trial = has_nothing_to_check(step.service) && self.tries.count() > 0;
+        let has_ended = (1..=TRIALS).contains(&self.tries.count());
+        let is_on_trial = has_nothing_to_check(step.service) && has_ended;
         self.trial = is_on_trial.then(|| step.now + TRIAL);
         self.answer = None;
         let after_ms = millis(step.now.since(self.began));

@@ -27,6 +27,9 @@ pub(super) struct Op {
     results: BTreeMap<String, How>,
     /// What was as asked for already, with its generation.
     untouched: BTreeMap<String, u64>,
+    /// What was waited for a second time. Nothing is a third time: of several that end again and
+    /// again there may be no moment at which all are ready.
+    again: BTreeSet<String>,
     /// When (logically) it was opened.
     since: u64,
 }
@@ -51,6 +54,7 @@ impl Op {
             pending: BTreeSet::new(),
             results: BTreeMap::new(),
             untouched: BTreeMap::new(),
+            again: BTreeSet::new(),
             since: 0,
         }
     }
@@ -174,7 +178,8 @@ impl Supervisor {
         }
         let was_ready = |how: &How| matches!(how, How::Ready { .. } | How::Unchanged);
         let mut lost = Vec::new();
-        for (name, _) in op.results.iter().filter(|(_, how)| was_ready(how)) {
+        let once = |name: &String| !op.again.contains(name);
+        for (name, _) in op.results.iter().filter(|(name, how)| once(name) && was_ready(how)) {
             let Some(node) = self.graph.id(name).map(|id| &self.nodes[id]) else { continue };
             let fate = self.fate(op, node);
             let is_ready = fate.as_ref().is_some_and(was_ready);
@@ -186,6 +191,7 @@ impl Supervisor {
         for (name, fate) in lost {
             op.results.remove(&name);
             op.pending.insert(name.clone());
+            op.again.insert(name.clone());
             if let Some(how) = fate {
                 op.conclude(&name, how);
             }

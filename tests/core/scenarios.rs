@@ -216,6 +216,28 @@ fn a_crash_loop_of_what_has_no_check_is_no_success_whenever_the_others_are_ready
 }
 
 #[test]
+fn nobody_waits_for_ever_for_what_ends_again_and_again() {
+    let flaky = |name: &str| {
+        let mut flaky = service(name, &[]);
+        flaky.restart = Restart { tries: 100_000, max_delay: SECOND / 10, ..Restart::default() };
+        flaky
+    };
+    let mut unchecked = flaky("unchecked");
+    unchecked.ready.checks.clear();
+    let stack = stack(vec![unchecked, flaky("one"), flaky("other"), service("slow", &[])], vec![]);
+    let mut world = World::new(stack.clone());
+    for (name, exits) in [("unchecked", SECOND / 10), ("one", SECOND / 5), ("other", SECOND / 4)] {
+        let exits = Some((exits, Exit::Code(1)));
+        world.scripts.insert(name.into(), Script { exits, ..Script::default() });
+    }
+    let ready = Some(2 * SECOND);
+    world.scripts.insert("slow".into(), Script { ready, ..Script::default() });
+    let op = world.ask(up(&stack, &[]));
+    world.pass(20 * SECOND);
+    assert!(world.settled.contains_key(&op), "{}", world.core.open_ops());
+}
+
+#[test]
 fn what_has_ended_once_is_believed_once_it_has_stayed_up_for_a_while() {
     let mut service = service("flaky", &[]);
     service.ready.checks.clear();
