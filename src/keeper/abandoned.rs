@@ -80,8 +80,7 @@ impl Keeper {
         };
         let mut found = Found::default();
         for entry in table.entries().iter().filter(is_candidate) {
-            let mark = entry.mark().and_then(|text| Mark::parse(&text));
-            let mark = mark.filter(|mark| mark.is_of(&self.places));
+            let mark = Mark::of(entry).filter(|mark| mark.is_of(&self.places));
             let Some(asker) = mark.and_then(|mark| mark.asker()) else { continue };
             match table.get(asker.pid).filter(|it| it.id == asker && !it.is_dead()) {
                 Some(asker) => found.may_be_more |= asker.parent != own,

@@ -19,14 +19,21 @@ pub const CONTROL: RawFd = 4;
 
 /// A message as it is sent: a line of JSON.
 pub fn encode(message: &ToKeeper) -> Vec<u8> {
-    line(message)
+    let mut bytes = Vec::new();
+    // Messages are plain data with names as keys; such a thing cannot fail to be written.
+    let _ = add_line(&mut bytes, message);
+    bytes
 }
 
-pub(super) fn line(message: &impl Serialize) -> Vec<u8> {
-    // Messages are plain data with names as keys; such a thing cannot fail to be written.
-    let mut bytes = serde_json::to_vec(message).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes
+/// Adds a line of JSON; nothing, if it cannot be written.
+pub(super) fn add_line(bytes: &mut Vec<u8>, message: &impl Serialize) -> serde_json::Result<()> {
+    let length = bytes.len();
+    let written = serde_json::to_writer(&mut *bytes, message);
+    match written {
+        Ok(()) => bytes.push(b'\n'),
+        Err(_) => bytes.truncate(length),
+    }
+    written
 }
 
 /// Messages on their way: what the other side has not taken yet.
@@ -43,13 +50,7 @@ impl Unsent {
     ///
     /// Those of writing it as JSON; nothing is added then.
     pub fn add(&mut self, message: &impl Serialize) -> serde_json::Result<()> {
-        let length = self.bytes.len();
-        let written = serde_json::to_writer(&mut self.bytes, message);
-        match written {
-            Ok(()) => self.bytes.push(b'\n'),
-            Err(_) => self.bytes.truncate(length),
-        }
-        written
+        add_line(&mut self.bytes, message)
     }
 
     /// Sends what `write` takes without waiting; whether something is left. That nobody listens

@@ -55,7 +55,7 @@ impl Journal {
     }
 
     pub(super) fn add(&mut self, line: &Line) {
-        self.unwritten.extend(super::handle::line(line));
+        add(&mut self.unwritten, line);
     }
 
     /// Writes what was added. Not if the journal is to be written anew.
@@ -78,7 +78,8 @@ impl Journal {
     pub(super) fn replace(&mut self, lines: impl Iterator<Item = Line>) -> io::Result<()> {
         self.unwritten.clear();
         self.file = None;
-        let bytes: Vec<u8> = lines.flat_map(|line| super::handle::line(&line)).collect();
+        let mut bytes = Vec::new();
+        lines.for_each(|line| add(&mut bytes, &line));
         match self.put(&bytes) {
             Ok(file) => {
                 self.file = Some(file);
@@ -99,6 +100,11 @@ impl Journal {
         std::fs::rename(new, &self.path)?;
         Ok(file)
     }
+}
+
+fn add(bytes: &mut Vec<u8>, line: &Line) {
+    // Lines are plain data with names as keys; such a thing cannot fail to be written.
+    let _ = super::handle::add_line(bytes, line);
 }
 
 /// What a journal tells.

@@ -33,10 +33,7 @@ impl Remains {
             .flat_map(|record| record.outputs.iter().map(|output| output.id))
             .collect();
         let is_of_it = |entry: &&platform::Entry| {
-            let marked = || {
-                let mark = entry.mark().and_then(|text| Mark::parse(&text));
-                mark.is_some_and(|mark| mark.is_of(places))
-            };
+            let marked = || Mark::of(entry).is_some_and(|mark| mark.is_of(places));
             known.contains(&entry.id)
                 || marked()
                 || entry.pipes().iter().any(|pipe| pipes.contains(pipe))

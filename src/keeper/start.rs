@@ -227,12 +227,12 @@ impl Starts<'_> {
     }
 
     fn limited(&self, unit: &UnitId, limits: &CgroupLimits) -> Limited {
-        let stack = self.places.runtime.file_name().unwrap_or_default().to_string_lossy();
+        let stack = self.places.runtime_name();
         Limited::make(&stack, unit, limits)
     }
 
     fn notify(&self) -> io::Result<Notify> {
-        let stack = self.places.runtime.file_name().unwrap_or_default().to_string_lossy();
+        let stack = self.places.runtime_name();
         Notify::bind(&format!("stackrun/{stack}/{:x}", self.stamp))
     }
 
@@ -251,7 +251,7 @@ impl Starts<'_> {
 
     /// What tells its processes from all others, of other stacks and other starts too.
     fn mark(&self, unit: &UnitId) -> Vec<u8> {
-        let stack = self.places.runtime.file_name().unwrap_or_default().to_string_lossy();
+        let stack = self.places.runtime_name();
         let UnitId { name, generation } = unit;
         format!("{MARK}={stack}:{:x}:{name}:{generation}", self.stamp).into_bytes()
     }

@@ -45,8 +45,8 @@ pub struct Mark {
 
 impl Mark {
     /// The mark of a process, if it has one.
-    pub fn of(pid: u32) -> Option<Self> {
-        Self::parse(&Entry::read(pid)?.mark()?)
+    pub fn of(process: &Entry) -> Option<Self> {
+        Self::parse(&process.mark()?)
     }
 
     /// A mark as it stands in an environment.
@@ -66,7 +66,7 @@ impl Mark {
 
     /// The value of `STACKRUN_ID` for the checks that this process asks of a service.
     pub fn of_check(places: &Places, service: &str) -> String {
-        let stack = places.runtime.file_name().unwrap_or_default().to_string_lossy();
+        let stack = places.runtime_name();
         let pid = std::process::id();
         let start = ProcId::of(pid).map_or(0, |id| id.start);
         format!("{stack}:{pid}-{start}:{service}:{CHECK}")
@@ -81,7 +81,7 @@ impl Mark {
 
     /// Whether it is of the stack that has this runtime folder.
     pub fn is_of(&self, places: &Places) -> bool {
-        places.runtime.file_name().is_some_and(|stack| *stack == *self.stack)
+        places.runtime_name() == self.stack
     }
 
     /// The folder of its stack, as long as that has a keeper.
@@ -106,7 +106,8 @@ impl Holder {
         let Some(process) = process else {
             return Ok(Self::Hidden { user: user_name(first.uid) });
         };
-        Ok(match Mark::of(process.id.pid) {
+        let mark = Entry::read(process.id.pid).as_ref().and_then(Mark::of);
+        Ok(match mark {
             Some(mark) => Self::Service { mark, process },
             None => Self::Stranger(process),
         })

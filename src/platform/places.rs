@@ -5,6 +5,7 @@
 //! shells must not make two keepers.
 
 use std::{
+    borrow::Cow,
     ffi::OsString,
     io,
     os::unix::{ffi::OsStringExt, fs::DirBuilderExt},
@@ -97,6 +98,11 @@ impl Places {
     pub fn runtime_of(folder: &Path) -> PathBuf {
         let hash = fnv1a(folder.as_os_str().as_encoded_bytes());
         base(geteuid().as_raw()).join(format!("{hash:016x}"))
+    }
+
+    /// The name of the runtime folder, by which the processes of a stack tell whose they are.
+    pub fn runtime_name(&self) -> Cow<'_, str> {
+        self.runtime.file_name().unwrap_or_default().to_string_lossy()
     }
 
     /// The folder of the stack that has this runtime folder's name, as long as it has a keeper.

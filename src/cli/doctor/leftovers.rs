@@ -34,7 +34,7 @@ fn processes() -> Vec<Finding> {
         let pid = entry.id.pid;
         let is_ours =
             platform::describe(pid).is_some_and(|process| process.user == platform::user_name(own));
-        let Some(mark) = Mark::of(pid).filter(|_| is_ours) else { continue };
+        let Some(mark) = Mark::of(entry).filter(|_| is_ours) else { continue };
         if !mark.folder().is_some_and(|folder| is_held(&folder)) {
             stray.entry(mark.stack).or_default().push((mark.name, pid));
         }
