@@ -16,6 +16,7 @@ use std::{
 
 use super::{
     abandoned::Abandoned,
+    batch::Batch,
     connection::Connection,
     finish::Finish,
     journal::Journal,
@@ -76,6 +77,8 @@ pub(super) struct Keeper {
     /// The rotated logs of each folder that something was started for in this turn.
     pub(super) rotated: HashMap<PathBuf, Rotated>,
     pub(super) units: BTreeMap<UnitId, Unit>,
+    /// Starts that are asked for and not made yet.
+    pub(super) batch: Batch,
     /// Whose word a token means.
     pub(super) notifies: HashMap<u64, UnitId>,
     /// Whose end a token means.
@@ -134,6 +137,7 @@ impl Keeper {
             environment: Environment::default(),
             rotated: HashMap::new(),
             units: BTreeMap::new(),
+            batch: Batch::default(),
             notifies: HashMap::new(),
             tokens: HashMap::new(),
             next_token: FIRST,
@@ -240,6 +244,7 @@ impl Keeper {
                 Err(error) => self.trouble(format!("the keeper did not understand: {error}")),
             }
         }
+        self.start_wanted();
         if heard.ended {
             self.hang_up();
         }

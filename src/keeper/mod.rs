@@ -21,6 +21,7 @@
 //! the end of a pipe.
 
 mod abandoned;
+mod batch;
 mod connection;
 mod finish;
 pub mod handle;

@@ -12,6 +12,7 @@ mod setup;
 mod spawn;
 mod stats;
 mod table;
+mod threads;
 mod transfer;
 
 pub use cgroup::{Cgroup, Cgroups};
@@ -28,4 +29,5 @@ pub use setup::{
 pub use spawn::spawn;
 pub use stats::stats;
 pub use table::{Entry, Table, held_pipe};
+pub use threads::{ThreadId, await_thread_gone, own_thread};
 pub use transfer::{peek_bytes, transfer};

@@ -11,6 +11,7 @@ mod process;
 mod setup;
 mod spawn;
 mod table;
+mod threads;
 mod transfer;
 
 pub use cgroup::{Cgroup, Cgroups};
@@ -27,6 +28,7 @@ pub use setup::{
 };
 pub use spawn::spawn;
 pub use table::{Entry, Table, held_pipe};
+pub use threads::{ThreadId, await_thread_gone, own_thread};
 pub use transfer::{peek_bytes, transfer};
 
 /// What a program says on its stdout.
