@@ -128,15 +128,23 @@ impl Watches {
     fn watch_all(&mut self) -> Result<(), String> {
         let roots: Vec<PathBuf> =
             self.entries.iter().flat_map(|entry| entry.roots.clone()).collect();
-        for root in roots {
+        roots.iter().try_for_each(|root| self.watch_root(root))
+    }
+
+    /// Watches a root, or the nearest folder above it that is there: it tells when the next one is
+    /// made. What was made before that one was watched nobody tells, so it is looked for again.
+    fn watch_root(&mut self, root: &Path) -> Result<(), String> {
+        let mut told = None;
+        loop {
             match root.ancestors().find(|folder| folder.is_dir()) {
-                Some(folder) if folder == root => self.watch_below(&root)?,
-                // It may be made later: the nearest folder that is there tells.
-                Some(folder) => self.watch_folder(folder)?,
-                None => {}
+                Some(folder) if folder == root => return self.watch_below(root),
+                Some(folder) if told != Some(folder) => {
+                    self.watch_folder(folder)?;
+                    told = Some(folder);
+                }
+                Some(_) | None => return Ok(()),
             }
         }
-        Ok(())
     }
 
     /// Watches a folder and what is below it, but for what is ignored.
