@@ -6,7 +6,8 @@
 //! A keeper is a process of its own, one a stack, and holds the lock on the stack's folder as
 //! long as it lives. Its main thread waits for everything at once: words of its supervisor, ends
 //! of processes, words of its log thread. A second thread moves what services write to their
-//! logs, and a third one keeps a supervisor alive.
+//! logs, and a third one keeps a supervisor alive. Starts that are asked for in one breath are made
+//! side by side, by as many threads as there are processors, which live no longer than that.
 //!
 //! A *unit* is a process tree. Its life:
 //!

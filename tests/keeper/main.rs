@@ -33,6 +33,7 @@ const TESTS: &[Test] = tests! {
         what_cannot_start_says_why,
         it_runs_as_asked,
         the_same_unit_is_not_started_twice,
+        starts_in_one_breath_are_told_in_order_and_are_children_of_one_thread,
     }
     tree {
         a_stopped_process_gets_the_signal,

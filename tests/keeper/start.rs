@@ -1,6 +1,11 @@
 //! Starting.
 
-use stackrun::model::{Exit, Signal};
+use std::collections::BTreeSet;
+
+use stackrun::{
+    keeper::protocol::{FromKeeper, ToKeeper},
+    model::{Exit, Signal},
+};
 
 use crate::world::World;
 
@@ -78,4 +83,36 @@ pub(crate) fn the_same_unit_is_not_started_twice() {
     let spec = world.script("a", "sleep 1000");
     world.spawn(spec.clone());
     assert_eq!(world.spawn_error(spec), "it has been started already");
+}
+
+pub(crate) fn starts_in_one_breath_are_told_in_order_and_are_children_of_one_thread() {
+    let mut world = World::new();
+    let mut specs: Vec<_> =
+        (0..40).map(|index| world.script(&format!("s{index}"), "exec sleep 1000")).collect();
+    specs[7].program = "/no/such/program".into();
+    // The log of the second one begins where that of the first has ended: it waits for it.
+    let mut again = specs[0].clone();
+    again.unit.generation += 1;
+    specs.push(again);
+    let starts: Vec<_> = specs.iter().cloned().map(Box::new).map(ToKeeper::Spawn).collect();
+    world.ask_at_once(&starts);
+    let mut pids = BTreeSet::new();
+    for (index, spec) in specs.iter().enumerate() {
+        let (unit, pid) = world.wait("a start", |message| match message {
+            FromKeeper::Spawned { unit, pid, .. } => Some((unit.clone(), Some(*pid))),
+            FromKeeper::SpawnFailed { unit, .. } => Some((unit.clone(), None)),
+            _ => None,
+        });
+        assert_eq!((unit, pid.is_some()), (spec.unit.clone(), index != 7));
+        pids.extend(pid);
+    }
+    assert_eq!(pids.len(), 40, "each has a process of its own");
+    #[cfg(target_os = "linux")]
+    {
+        let children = format!("/proc/{0}/task/{0}/children", world.keeper);
+        let children = std::fs::read_to_string(children).unwrap();
+        let children = children.split_ascii_whitespace().map(|pid| pid.parse().unwrap());
+        assert_eq!(children.collect::<BTreeSet<u32>>(), pids, "the kernel can prove their end");
+    }
+    assert_eq!(world.finish(), (Vec::new(), true));
 }

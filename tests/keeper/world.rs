@@ -101,6 +101,12 @@ impl World {
         self.stream.write_all(&encode(message)).unwrap();
     }
 
+    /// All of them in one breath.
+    pub(crate) fn ask_at_once(&mut self, messages: &[ToKeeper]) {
+        let bytes: Vec<u8> = messages.iter().flat_map(encode).collect();
+        self.stream.write_all(&bytes).unwrap();
+    }
+
     /// Gives it something to keep.
     pub(crate) fn keep(&mut self, paper: Paper, text: &str) {
         self.ask(&ToKeeper::Keep { paper, text: text.to_owned() });
