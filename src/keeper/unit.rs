@@ -19,8 +19,12 @@ use crate::{
     platform::{Cgroup, FileId, ProcId, Process, Table, Tree},
 };
 
-/// How long an end waits for the log thread, so that the last lines are there to be shown.
-const DRAIN: Duration = Duration::from_millis(100);
+/// How long an end waits for the log thread, so that the last lines are there to be shown. A
+/// disk that stalls costs no more than this.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// How long the end of an adopted process waits for word of its exit.
+const HEARSAY: Duration = Duration::from_millis(100);
 
 /// Survivors of SIGKILL are named after this long.
 pub(super) const STUCK: Duration = Duration::from_secs(2);
@@ -195,8 +199,8 @@ impl Unit {
         if self.gone {
             return None;
         }
-        let drain = self.end.as_ref().filter(|end| end.waits()).map(|end| end.drain_by);
-        self.look.into_iter().chain(drain).min()
+        let end = self.end.as_ref().and_then(End::deadline);
+        self.look.into_iter().chain(end).min()
     }
 }
 
@@ -212,17 +216,21 @@ impl End {
         self.undrained.retain(|&undrained| undrained != key);
     }
 
-    /// Whether something could be told but for the log thread, or for how it ended.
-    fn waits(&self) -> bool {
-        (!self.told && self.left.is_some() || self.empty) && !self.is_complete()
+    /// Until when something that could be told waits for the log thread, or for how it ended.
+    fn deadline(&self) -> Option<Tick> {
+        let could_be_told = !self.told && self.left.is_some() || self.empty;
+        self.ripe_at().filter(|_| could_be_told)
     }
 
-    fn is_complete(&self) -> bool {
-        self.undrained.is_empty() && (self.told || self.exit != Exit::UNKNOWN)
+    /// `None`: nothing is missing.
+    fn ripe_at(&self) -> Option<Tick> {
+        let logs = (!self.undrained.is_empty()).then_some(self.drain_by);
+        let exit = (!self.told && self.exit == Exit::UNKNOWN).then_some(self.at + HEARSAY);
+        logs.max(exit)
     }
 
     fn is_ripe(&self, now: Tick) -> bool {
-        self.is_complete() || now >= self.drain_by
+        self.ripe_at().is_none_or(|at| now >= at)
     }
 
     /// Whether the end can be told now.
