@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{args::Global, caller, error::Error};
+use super::{args::Global, busy, caller, error::Error};
 use crate::{
     control::{Client, ClientError, Reply, Request},
     keeper::Remains,
@@ -107,18 +107,22 @@ impl Context {
     }
 
     /// Reads and checks the stack file with the profiles that were asked for, else with those in
-    /// force: an `up --profile` counts until the next `up`.
+    /// force: an `up --profile` counts until the next `up`, and so do ports that gave way.
     pub(super) fn load_as_in_force(&self, profiles: &[String]) -> Result<Loaded, Error> {
-        let known = |mut client: Client| self.known_stack(Some(&mut client));
-        let running = if profiles.is_empty() {
-            ask_running(|| self.connect_to_change(), known)?
-        } else {
-            None
+        let ask = |mut client: Client| {
+            let status = status_of(&mut client)?;
+            Ok((self.known_stack(Some(&mut client))?, status))
         };
-        match running {
-            Some(known) => self.load(&known.profiles),
-            None => self.load(profiles),
+        let Some((known, status)) = ask_running(|| self.connect_to_change(), ask)? else {
+            return self.load(profiles);
+        };
+        let profiles = if profiles.is_empty() { &known.profiles } else { profiles };
+        let loaded = self.load(profiles)?;
+        let giving_way = busy::given_way(&known, &loaded.stack, &status);
+        if giving_way.is_empty() {
+            return Ok(loaded);
         }
+        self.load_giving_way(profiles, giving_way)
     }
 
     /// Connects to the stack's supervisor.

@@ -215,7 +215,8 @@ fn kill_all(client: &mut Client) -> Result<(), Error> {
     for service in status.services.iter().filter(|service| service.state != ServiceState::Idle) {
         let (name, signal) = (service.name.clone(), "SIGKILL".to_owned());
         // One that is gone already cannot get a signal any more.
-        let _ = client.call(Request::Signal { name, signal, tree: true });
+        let line = caller::command_line();
+        let _ = client.call(Request::Signal { name, signal, tree: true, line });
     }
     Ok(())
 }

@@ -90,6 +90,9 @@ pub enum Request {
         signal: String,
         /// To the whole tree.
         tree: bool,
+        /// The command line that asks.
+        #[serde(default)]
+        line: String,
     },
     /// End the run of a task that this connection asked for, as Ctrl-C does → `Ok`.
     CancelRun {

@@ -97,6 +97,10 @@ impl World {
         let may_move = self.service(name).is_some_and(|service| {
             self.ports.all(service).any(|(declared, number)| number == port && declared.may_move())
         });
+        if let Some(holder) = held.as_ref().filter(|_| may_move) {
+            let text = format!("port {port} is held by {holder}: the next free one is used");
+            self.publish(Some(name), Some(generation), Event::Notice { text }, Cause::Supervisor);
+        }
         if let Some(holder) = held.filter(|_| !may_move) {
             let answer = PortsAnswer::Busy { port, holder };
             self.tell(name, generation, lifecycle::Input::Ports(answer));

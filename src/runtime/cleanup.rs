@@ -8,7 +8,8 @@ use std::{
 use super::globs;
 
 /// Deletes every match of the patterns (absolute; a folder ends with `/`). Nothing at all, if what
-/// makes the stack is among them: a glob may be wider than it was meant to be.
+/// makes the stack is among them: a glob may be wider than it was meant to be. What cannot be
+/// deleted keeps nothing else.
 ///
 /// # Errors
 /// What could not be deleted, and why, in one line.
@@ -21,11 +22,12 @@ pub(super) fn delete(stack_dir: &Path, patterns: &[String]) -> Result<(), String
     if let Some((path, _)) = matches.iter().find(|(path, _)| makes_the_stack(stack_dir, path)) {
         return Err(format!("{}: `cleanup` never deletes what makes the stack", path.display()));
     }
-    for (path, folder) in matches {
-        delete_one(stack_dir, &path, folder)
-            .map_err(|error| format!("{}: {}", path.display(), super::text::os_error(&error)))?;
-    }
-    Ok(())
+    let failed = matches.into_iter().filter_map(|(path, folder)| {
+        let error = delete_one(stack_dir, &path, folder).err()?;
+        Some(format!("{}: {}", path.display(), super::text::os_error(&error)))
+    });
+    let failed: Vec<String> = failed.collect();
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }
 
 /// Whether it is a stack file beside the folder's other ones, stackrun's own state (the services'
@@ -59,6 +61,9 @@ fn delete_one(stack_dir: &Path, path: &Path, folder: bool) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other?,
     };
+    if metadata.is_symlink() && folder {
+        return Err(io::Error::other("it is a link, and what it points to is left alone"));
+    }
     match (metadata.is_dir(), folder) {
         (true, true) => fs::remove_dir_all(path),
         (true, false) => Err(io::Error::other("it is a folder; write it with a `/` at the end")),
@@ -137,7 +142,11 @@ mod tests {
         let (_outside_guard, outside) = folder();
         fs::write(format!("{outside}/precious"), "").unwrap();
         symlink(&outside, format!("{dir}/link")).unwrap();
-        let error = delete(Path::new(&dir), &[format!("{dir}/link/precious")]).unwrap_err();
+        fs::write(format!("{dir}/own.lock"), "").unwrap();
+        let patterns = ["link/precious", "link/", "own.lock"].map(|name| format!("{dir}/{name}"));
+        let error = delete(Path::new(&dir), &patterns).unwrap_err();
+        assert!(!Path::new(&dir).join("own.lock").exists(), "what is refused keeps nothing else");
+        assert!(error.contains("it is a link"), "{error}");
         assert!(error.contains("outside the stack's folder"), "{error}");
         assert!(Path::new(&outside).join("precious").exists());
         // The link itself may go.

@@ -343,6 +343,9 @@ impl World {
         let (generation, started) = (view.generation, view.started.or(view.since));
         let command = match self.watches.react(watch, started) {
             Reaction::Nothing => return,
+            Reaction::Later(delay) => {
+                return self.watches.put_off(watch, path.to_owned(), delay, &self.internal);
+            }
             Reaction::Paused => {
                 let text = format!(
                     "it changes what it watches ({shown}): it is left alone until that has been \
@@ -362,16 +365,22 @@ impl World {
             Reaction::Do(WatchThen::Restart) => {
                 Command::Restart { stack: None, names: vec![name], with_dependents: false }
             }
+            // One that has not begun yet will see this change, too.
+            Reaction::Do(WatchThen::Task(_)) if self.watches.has_run_ahead(watch) => return,
             Reaction::Do(WatchThen::Task(task)) => {
                 let stack = Box::new(self.core.stack().clone());
                 Command::Run { stack, task, args: Vec::new(), force: true, again: false }
             }
         };
         let op = self.next_op();
+        if matches!(command, Command::Run { .. }) {
+            self.watches.runs(watch, op);
+        }
         self.command(op, command, cause);
     }
 
     fn settled(&mut self, op: OpId, outcome: Outcome) {
+        self.watches.ran(op);
         if self.clients.is_whole_down(op) && outcome.refused.is_none() && !outcome.superseded {
             self.clients.await_proof(op, outcome);
             self.finish();

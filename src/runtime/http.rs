@@ -56,11 +56,18 @@ impl HttpRequest {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| error.to_string())?;
-        let mut request = hyper::Request::get(&self.path)
-            .header(hyper::header::HOST, &self.authority)
-            .header(hyper::header::USER_AGENT, concat!("stackrun/", env!("CARGO_PKG_VERSION")))
-            .header(hyper::header::CONNECTION, "close");
-        for (name, value) in &self.headers {
+        let usual = [
+            ("host", &*self.authority),
+            ("user-agent", concat!("stackrun/", env!("CARGO_PKG_VERSION"))),
+            ("connection", "close"),
+        ];
+        // Two of a name would be refused by many a server.
+        let is_told =
+            |name: &str| self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        let usual = usual.into_iter().filter(|(name, _)| !is_told(name));
+        let told = self.headers.iter().map(|(name, value)| (&**name, &**value));
+        let mut request = hyper::Request::get(&self.path);
+        for (name, value) in usual.chain(told) {
             request = request.header(name, value);
         }
         let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;

@@ -126,7 +126,8 @@ impl PortTable {
         for (index, port) in service.ports.iter().enumerate() {
             let key = key(&service.name, index);
             let Some(&number) = self.numbers.get(&key) else { continue };
-            if self.kept.contains_key(&key) {
+            // Whose listener may be anybody's may be there already.
+            if self.kept.contains_key(&key) || port.any_owner {
                 continue;
             }
             let is_auto = port.number == PortNumber::Auto;
@@ -165,7 +166,8 @@ impl PortTable {
 
     /// The first port of a service that somebody holds.
     pub(super) fn first_busy(&self, service: &Service) -> Option<u16> {
-        self.all(service).map(|(_, number)| number).find(|number| is_busy(*number))
+        let own = self.all(service).filter(|(port, _)| !port.any_owner);
+        own.map(|(_, number)| number).find(|number| is_busy(*number))
     }
 
     /// A number for an open port: the one that it has had, if that is free or held by what an

@@ -14,7 +14,7 @@ use crate::{
         protocol::{Answer, Ask, Left, PROTOCOL, Reply, Request},
         server::{ConnectionId, Incoming, Outbox},
     },
-    event::{Cause, Record},
+    event::{Cause, Event, Record},
     keeper::protocol::ToKeeper,
     model::{Signal, Stack},
     platform,
@@ -196,10 +196,15 @@ impl World {
                 self.cancel_run(connection, ask);
                 self.clients.reply(connection, id, Reply::Ok);
             }
+            Request::Signal { name, signal, tree, line } => {
+                let cause = Cause::Command { command: line, pid };
+                let reply = self.signal(&name, &signal, tree, cause);
+                let reply = reply.unwrap_or_else(|message| Reply::Error { message });
+                self.clients.reply(connection, id, reply);
+            }
             Request::Status
             | Request::Plan { .. }
             | Request::Why { .. }
-            | Request::Signal { .. }
             | Request::Stack
             | Request::Environment { .. } => {
                 let reply =
@@ -300,7 +305,6 @@ impl World {
                 let why = self.core.why(&name, now).ok_or_else(|| self.unknown(&name))?;
                 Ok(Reply::Why { why: self.with_log_lines(why) })
             }
-            Request::Signal { name, signal, tree } => self.signal(&name, &signal, tree),
             Request::Stack => {
                 let stack =
                     secrets::masked(self.core.stack()).map_err(|error| error.to_string())?;
@@ -310,21 +314,31 @@ impl World {
             Request::Hello { .. }
             | Request::Upgrade { .. }
             | Request::Do { .. }
+            | Request::Signal { .. }
             | Request::Events { .. }
             | Request::CancelRun { .. } => Ok(Reply::Ok),
         }
     }
 
-    fn signal(&self, name: &str, signal: &str, tree: bool) -> Result<Reply, String> {
+    fn signal(
+        &mut self,
+        name: &str,
+        signal: &str,
+        tree: bool,
+        cause: Cause,
+    ) -> Result<Reply, String> {
         let signal =
             Signal::from_name(signal).ok_or_else(|| format!("there is no signal `{signal}`"))?;
         let services = self.core.services(platform::now());
         let service = services.iter().find(|service| service.name == name);
         let service = service.ok_or_else(|| self.unknown(name))?;
-        let unit = main_unit(name, service.generation);
+        let generation = service.generation;
+        let unit = main_unit(name, generation);
         if service.pid.is_none() || !self.units.contains_key(&unit) {
             return Err(format!("{name} is not running"));
         }
+        let event = Event::Signalled { signal: signal.to_string(), tree };
+        self.publish(Some(name), Some(generation), event, cause);
         self.link.send(ToKeeper::Signal { unit, signal, tree });
         Ok(Reply::Ok)
     }

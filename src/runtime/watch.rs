@@ -20,14 +20,18 @@ use crate::{
     event::Tick,
     model::{Stack, Watch, WatchThen},
     platform,
+    supervisor::OpId,
 };
 
 /// A change this soon after a start may be the service's own doing.
 const SOON: Duration = Duration::from_secs(3);
 /// This many of them in a row are.
-const LOOP: u32 = 4;
-/// A `watch` that was left alone for that counts again after it was quiet for so long.
+const LOOP: u32 = 6;
+/// After nothing has changed for so long a row is over.
 const QUIET: Duration = Duration::from_secs(30);
+/// While a service is left alone, what changes later than [`SOON`] after its start is somebody
+/// else's doing, or its own if it goes on like that: it counts once that has paused for so long.
+const CALM: Duration = Duration::from_secs(5);
 
 /// All watched files of a stack.
 #[derive(Debug, Default)]
@@ -35,6 +39,8 @@ pub(super) struct Watches {
     watcher: Option<RecommendedWatcher>,
     entries: Vec<Entry>,
     folders: BTreeSet<PathBuf>,
+    /// The runs of tasks that changes have asked for, and for which `watch`.
+    runs: Vec<(OpId, usize)>,
 }
 
 /// One `watch` node.
@@ -77,6 +83,8 @@ pub(super) enum Reaction {
     Do(WatchThen),
     /// Nothing from now on: the service changes what it watches itself.
     Paused,
+    /// Ask again then, unless something else changes first.
+    Later(Duration),
     /// Nothing.
     Nothing,
 }
@@ -238,16 +246,36 @@ impl Watches {
     fn note(&mut self, paths: &[PathBuf], quiet: &mpsc::UnboundedSender<Internal>) {
         for (index, entry) in self.entries.iter_mut().enumerate() {
             let Some(path) = paths.iter().find(|path| entry.concerns(path)) else { continue };
-            if let Some(before) = entry.pending.take() {
-                before.abort();
-            }
-            let (debounce, path, quiet) = (entry.watch.debounce, path.clone(), quiet.clone());
-            let waiting = tokio::task::spawn_local(async move {
-                tokio::time::sleep(debounce).await;
-                let _ = quiet.send(Internal::Quiet { watch: index, path });
-            });
-            entry.pending = Some(waiting.abort_handle());
+            entry.await_quiet(index, path.clone(), entry.watch.debounce, quiet);
         }
+    }
+
+    /// Asks about a change again after so long, unless something else changes first.
+    pub(super) fn put_off(
+        &mut self,
+        watch: usize,
+        path: PathBuf,
+        delay: Duration,
+        quiet: &mpsc::UnboundedSender<Internal>,
+    ) {
+        if let Some(entry) = self.entries.get_mut(watch) {
+            entry.await_quiet(watch, path, delay, quiet);
+        }
+    }
+
+    /// Whether a run has been asked for that comes after the one under way.
+    pub(super) fn has_run_ahead(&self, watch: usize) -> bool {
+        self.runs.iter().filter(|(_, of)| *of == watch).count() > 1
+    }
+
+    /// A run has been asked for.
+    pub(super) fn runs(&mut self, watch: usize, op: OpId) {
+        self.runs.push((op, watch));
+    }
+
+    /// Something that was asked for is over.
+    pub(super) fn ran(&mut self, op: OpId) {
+        self.runs.retain(|(run, _)| *run != op);
     }
 
     /// The service of a `watch`.
@@ -261,16 +289,24 @@ impl Watches {
         entry.pending = None;
         let Some(started) = started else { return Reaction::Nothing };
         let now = platform::now();
-        let quiet = entry.last.replace(now).is_none_or(|last| now.since(last) >= QUIET);
+        let paused_for = entry.last.replace(now).map_or(QUIET, |last| now.since(last));
         // Somebody has started it since, or whatever it was is over.
-        if quiet || entry.paused.is_some_and(|paused| started > paused) {
+        if paused_for >= QUIET || entry.paused.is_some_and(|paused| started > paused) {
             entry.paused = None;
             entry.soon = 0;
         }
-        if entry.paused.is_some() {
-            return Reaction::Nothing;
-        }
         let soon = now.since(started) < SOON + entry.watch.debounce;
+        match entry.paused {
+            Some(_) if soon => return Reaction::Nothing,
+            Some(_) if paused_for < CALM => return Reaction::Later(CALM),
+            Some(_) => {
+                entry.paused = None;
+                // The next one of its own is enough.
+                entry.soon = LOOP;
+                return Reaction::Do(entry.watch.then.clone());
+            }
+            None => {}
+        }
         entry.soon = if soon { entry.soon + 1 } else { 0 };
         if entry.soon > LOOP {
             entry.paused = Some(now);
@@ -283,12 +319,13 @@ impl Watches {
 impl Entry {
     fn new(service: String, watch: Watch, root: &Path) -> Result<Self, String> {
         let literal = watch.globs.iter().filter(|glob| !has_wildcards(glob));
-        let literal = literal.map(PathBuf::from).collect();
+        let literal: BTreeSet<PathBuf> = literal.map(PathBuf::from).collect();
         let roots = watch.globs.iter().map(|glob| {
             let fixed = glob.split(['*', '?', '[', '{']).next().unwrap_or("");
             PathBuf::from(&fixed[..fixed.rfind('/').unwrap_or(0)])
         });
-        let roots = roots.collect();
+        // A folder's name means all that is in it.
+        let roots = roots.chain(literal.iter().cloned()).collect();
         let wanted = glob_set(&watch.globs)?;
         let ignored = glob_set(&watch.ignore)?;
         Ok(Self {
@@ -306,6 +343,23 @@ impl Entry {
         })
     }
 
+    fn await_quiet(
+        &mut self,
+        watch: usize,
+        path: PathBuf,
+        delay: Duration,
+        quiet: &mpsc::UnboundedSender<Internal>,
+    ) {
+        let quiet = quiet.clone();
+        let waiting = tokio::task::spawn_local(async move {
+            tokio::time::sleep(delay).await;
+            let _ = quiet.send(Internal::Quiet { watch, path });
+        });
+        if let Some(before) = self.pending.replace(waiting.abort_handle()) {
+            before.abort();
+        }
+    }
+
     /// A path that it may stand for.
     fn example(&self) -> Option<PathBuf> {
         self.watch.globs.first().map(PathBuf::from)
@@ -315,8 +369,10 @@ impl Entry {
         if path.components().any(|part| part.as_os_str() == ".stackrun") {
             return false;
         }
+        let is_in_a_folder =
+            || path.ancestors().skip(1).any(|folder| self.literal.contains(folder));
         self.literal.contains(path)
-            || (self.wanted.is_match(path)
+            || ((self.wanted.is_match(path) || is_in_a_folder())
                 && !self.ignored.is_match(path)
                 && !ignored_by_git(path, false, &self.root))
     }
@@ -402,6 +458,10 @@ mod tests {
         assert!(!concerned("src/.stackrun/logs/api.log"));
     }
 
+    fn before(duration: Duration) -> Tick {
+        Tick(platform::now().0 - duration)
+    }
+
     #[test]
     fn a_service_that_changes_what_it_watches_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
@@ -416,6 +476,11 @@ mod tests {
         }
         assert_eq!(watches.react(0, just_now), Reaction::Paused);
         assert_eq!(watches.react(0, just_now), Reaction::Nothing);
+        let long_ago = Some(Tick(Duration::ZERO));
+        assert_eq!(watches.react(0, long_ago), Reaction::Later(CALM), "who may go on like that");
+        watches.entries[0].last = Some(before(CALM));
+        assert_eq!(watches.react(0, long_ago), Reaction::Do(WatchThen::Restart), "somebody else");
+        assert_eq!(watches.react(0, just_now), Reaction::Paused, "one of its own is enough");
         let by_hand = Some(platform::now());
         assert_eq!(watches.react(0, by_hand), Reaction::Do(WatchThen::Restart));
     }

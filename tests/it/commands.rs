@@ -145,6 +145,8 @@ fn signal_reaches_the_main_process() {
     crate::support::eventually("its start", || stack.read("marks.txt").contains("start a"));
     stack.run("signal a SIGTERM").exits(0);
     crate::support::eventually("its end", || stack.read("marks.txt").contains("stop a"));
+    let events = stack.run("events").exits(0);
+    events.says("SIGTERM sent to the main process  (stackrun signal a SIGTERM, pid ");
 }
 
 #[test]

@@ -13,6 +13,11 @@ http.createServer((request, answer) => {
     fs.appendFileSync('asked.txt', `${request.method} ${request.url} ${request.headers['x-key']}\n`)
     const way = {
         '/moved': () => { answer.writeHead(302, { location: '/elsewhere' }); answer.end() },
+        '/host': () => {
+            const hosts = request.rawHeaders.filter(name => name.toLowerCase() === 'host').length
+            answer.writeHead(hosts === 1 && request.headers.host === 'shop.test' ? 200 : 400)
+            answer.end()
+        },
         '/key': () => { answer.writeHead(request.headers['x-key'] === 'open' ? 204 : 401); answer.end() },
         '/endless': () => {
             answer.writeHead(200)
@@ -60,6 +65,7 @@ fn headers_are_sent_and_a_status_outside_of_200_and_300_will_not_do() {
     let (locked, _server) = beside_server(nodes);
     locked.run("up").exits(1).says("401");
     server("127.0.0.1", r#"ready { http "/key?x=1" { header "X-Key" "open" } }"#).up();
+    server("127.0.0.1", r#"ready { http "/host" { header "Host" "shop.test" } }"#).up();
     server("127.0.0.1", r#"ready { http "/key" status=401 }"#).up();
     server("127.0.0.1", r#"ready { http "/key" status="2xx,400-401" }"#).up();
     let others = server("127.0.0.1", r#"ready within="3s" { http "/key" status="200-299,404" }"#);

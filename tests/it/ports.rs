@@ -109,7 +109,9 @@ fn a_port_that_may_move_moves_and_whoever_asks_for_it_follows() {
     let port = |stack: &Stack| stack.node("a")["ports"][0]["port"].as_u64();
     let own = Some(u64::from(stack.port(0)));
     let moved = port(&stack);
-    up.says(&format!("port {}", moved.unwrap_or(0)));
+    let held = format!("port {} is held by pid {}", stack.port(0), stranger.pid());
+    let up = up.says(&format!("port {}", moved.unwrap_or(0))).says(&held);
+    up.says("the next free one is used");
     assert!(moved > own);
     let pid = stack.pid("a");
     stack.up();
@@ -119,6 +121,16 @@ fn a_port_that_may_move_moves_and_whoever_asks_for_it_follows() {
     stack.up();
     assert_eq!(port(&stack), own, "its own number is free again");
     assert_eq!(stack.read("violations.txt"), "");
+}
+
+#[test]
+fn a_listener_that_may_be_anybody_may_be_there_before() {
+    let stack = Stack::new(r#"service "a" { run "@testbed"; port @0 owner="any" }"#);
+    let stranger = stack.stranger(&["listen", &stack.port(0).to_string()], &[]);
+    eventually("the stranger listening", || listening(stack.port(0)));
+    stack.up();
+    stack.run("restart a").exits(0);
+    assert!(alive(stranger.pid()));
 }
 
 #[test]
@@ -190,8 +202,15 @@ fn at_a_terminal_the_next_free_port_is_used_if_that_is_the_answer() {
     assert!(alive(stranger.pid()));
     assert_ne!(stack.node("a")["ports"][0]["port"].as_u64(), Some(u64::from(stack.port(0))));
     let pid = stack.pid("a");
+    let moved = || stack.node("a")["ports"][0]["port"].as_u64();
+    let port = moved();
     stack.up();
     assert_eq!(stack.pid("a"), pid, "a second `up` changes nothing");
+    stack.run("restart a").exits(0);
+    assert_eq!(moved(), port, "nor does a restart");
+    let pid = stack.pid("a");
+    stack.up();
+    assert_eq!(stack.pid("a"), pid);
 }
 
 #[test]

@@ -87,9 +87,57 @@ fn a_service_that_changes_what_it_watches_is_told_and_left_alone() {
     eventually("the notice", || stack.run("events").out.contains("leave the file out with"));
     stack.reaches("a", "ready");
     let pid = stack.pid("a");
-    stack.put("other.txt", "");
-    stack.run("wait a --for down --timeout 500ms").exits(124);
+    stack.run("wait a --for down --timeout 3500ms").exits(124);
     assert_eq!(stack.pid("a"), pid);
+    // It has been up for so long that this is somebody else.
+    stack.put("other.txt", "");
+    eventually("a restart", || {
+        stack.run("events").exits(0).out.contains("a stops  (other.txt changed)")
+    });
+}
+
+#[test]
+fn a_folder_that_is_named_means_all_that_is_in_it() {
+    let stack = Stack::new(
+        r#"service "a" { run "@testbed counted .starts"; watch "shared" debounce="20ms" }"#,
+    );
+    stack.put("shared/.gitignore", "*.log");
+    stack.up();
+    eventually("the start", || starts(&stack) == 1);
+    restarts(&stack, || stack.put("shared/deep/conf.toml", "1"));
+    restarts(&stack, || stack.put("shared/deep/conf.toml", "2"));
+    let before = starts(&stack);
+    stack.put("shared/a.log", "1");
+    restarts(&stack, || stack.put("shared/b.txt", "1"));
+    assert_eq!(starts(&stack), before + 1, "what git ignores does not count");
+}
+
+#[test]
+fn changes_while_a_task_runs_ask_for_one_more_run() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed"; watch "*.txt" task="build" debounce="10ms" }
+        task "build" { shell "echo . >> runs; cat gate > /dev/null" }
+        "#,
+    );
+    let gate = stack.path("gate");
+    let made = std::process::Command::new("mkfifo").arg(&gate).status().expect("mkfifo");
+    assert!(made.success());
+    stack.up();
+    let runs = || stack.read("runs").lines().count();
+    stack.put("a.txt", "0");
+    eventually("the first run", || runs() == 1);
+    for round in 1..=5 {
+        stack.put("a.txt", &round.to_string());
+        thread::sleep(Duration::from_millis(50));
+    }
+    // Whoever opens it for writing and closes it lets one run go on.
+    let go_on = || drop(fs::OpenOptions::new().write(true).open(&gate).expect("a run that waits"));
+    go_on();
+    eventually("the second run", || runs() == 2);
+    go_on();
+    eventually("an end", || stack.run("status").exits(0).out.contains("done"));
+    assert_eq!(runs(), 2);
 }
 
 #[test]

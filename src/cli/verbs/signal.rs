@@ -4,6 +4,7 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
+        caller,
         context::{Context, unexpected},
         error::{Error, status},
         names,
@@ -47,8 +48,12 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         names::check(&stack, std::slice::from_ref(&args.name))?;
     }
     let Some(client) = &mut running else { return Err(Error::NotRunning { stack: None }) };
-    let request =
-        Request::Signal { name: args.name.clone(), signal: signal.to_string(), tree: args.tree };
+    let request = Request::Signal {
+        name: args.name.clone(),
+        signal: signal.to_string(),
+        tree: args.tree,
+        line: caller::command_line(),
+    };
     match client.call(request)? {
         Reply::Ok => Ok(status::OK),
         other => Err(unexpected(&other)),
