@@ -21,7 +21,10 @@ pub enum Effect {
     Cleanup,
     /// Run a hook → [`super::Input::HookEnded`].
     RunHook(Hook),
-    /// End a hook that is still running, with its tree (its answer still comes).
+    /// Send the stop signal to a hook that is still running, and its tree (its answer still
+    /// comes).
+    EndHook(Hook),
+    /// Kill a hook that is still running, with its tree (its answer still comes).
     KillHook(Hook),
     /// Start the process → `Spawned` or `SpawnFailed`, later `Exited`, at last `TreeGone`.
     Spawn {

@@ -44,8 +44,10 @@ pub struct Stopping {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StopStage {
-    /// A `before-start` is being ended.
+    /// A `before-start` was asked to end.
     Hook,
+    /// It was killed.
+    HookKill,
     /// The process was asked for and has not been seen yet.
     Spawn,
     /// The stop command runs.
@@ -84,6 +86,7 @@ impl Stopping {
             }
             StopStage::Ports { again: None }
             | StopStage::Hook
+            | StopStage::HookKill
             | StopStage::Spawn
             | StopStage::Command
             | StopStage::Signal
@@ -96,7 +99,8 @@ impl Stopping {
     /// What this stage asked for and may have been lost.
     pub(super) fn lost(&self) -> Option<Effect> {
         match self.stage {
-            StopStage::Hook => Some(Effect::KillHook(Hook::BeforeStart)),
+            StopStage::Hook => Some(Effect::EndHook(Hook::BeforeStart)),
+            StopStage::HookKill => Some(Effect::KillHook(Hook::BeforeStart)),
             StopStage::Command => Some(Effect::RunHook(Hook::Stop)),
             StopStage::Kill => Some(Effect::KillTree),
             StopStage::Ports { again: None } => Some(Effect::CheckReleased),
@@ -150,8 +154,8 @@ impl Life {
             }
             StartStage::Hook => {
                 self.publish(Event::Stopping, step);
-                self.stage_stop(StopStage::Hook, Then::Idle, KILL_WITHIN, step);
-                self.emit(Effect::KillHook(Hook::BeforeStart), step);
+                self.stage_stop(StopStage::Hook, Then::Idle, step.service.stop.grace, step);
+                self.emit(Effect::EndHook(Hook::BeforeStart), step);
             }
             StartStage::Spawn => {
                 self.publish(Event::Stopping, step);
@@ -208,7 +212,10 @@ impl Life {
     pub(super) fn while_stopping(&mut self, input: Input, step: &mut Step<'_>) {
         let Phase::Stopping(stopping) = &mut self.phase else { return };
         match (stopping.stage, input) {
-            (StopStage::Hook, Input::HookEnded { hook: Hook::BeforeStart, .. }) => {
+            (
+                StopStage::Hook | StopStage::HookKill,
+                Input::HookEnded { hook: Hook::BeforeStart, .. },
+            ) => {
                 let then = stopping.then.clone();
                 self.tidy(then, step);
             }
@@ -266,6 +273,7 @@ impl Life {
             // Answers that this stage did not ask for: they belong to an earlier one.
             (
                 StopStage::Hook
+                | StopStage::HookKill
                 | StopStage::Spawn
                 | StopStage::Command
                 | StopStage::Signal
@@ -283,7 +291,11 @@ impl Life {
         let Phase::Stopping(stopping) = &mut self.phase else { return };
         let then = stopping.then.clone();
         match stopping.stage {
-            StopStage::Hook => self.tidy(then, step),
+            StopStage::Hook => {
+                self.stage_stop(StopStage::HookKill, then, KILL_WITHIN, step);
+                self.emit(Effect::KillHook(Hook::BeforeStart), step);
+            }
+            StopStage::HookKill => self.tidy(then, step),
             StopStage::Command => {
                 let gone = stopping.gone;
                 self.emit(Effect::KillHook(Hook::Stop), step);

@@ -71,6 +71,11 @@ impl World {
             lifecycle::Effect::CheckReleased => self.check_released(name, generation),
             lifecycle::Effect::Cleanup => self.clean_up(name, generation),
             lifecycle::Effect::RunHook(hook) => self.run_hook(name, generation, hook),
+            // Not the signal of the service: it is another program.
+            lifecycle::Effect::EndHook(hook) => {
+                let unit = hook_unit(name, hook, generation);
+                self.link.send(ToKeeper::Stop { unit, signal: Signal::TERM, tree: true });
+            }
             lifecycle::Effect::KillHook(hook) => {
                 let unit = hook_unit(name, hook, generation);
                 self.link.send(ToKeeper::Kill { unit });

@@ -190,7 +190,7 @@ fn stopping_reason(stopping: &Stopping) -> String {
         return format!("cannot be ended: {}", stopping.stuck.join(", "));
     }
     let doing = match stopping.stage {
-        StopStage::Hook => "ending before-start",
+        StopStage::Hook | StopStage::HookKill => "ending before-start",
         StopStage::Spawn => "its process is just being started",
         StopStage::Command => "the stop command runs",
         StopStage::Signal => "waiting for its processes to end",

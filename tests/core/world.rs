@@ -330,6 +330,12 @@ impl World {
                     self.later(soon * 3, &key, Happening::HookOver(hook));
                 }
             }
+            // Some do not care.
+            lifecycle::Effect::EndHook(hook) => {
+                if key.1 % 2 == 0 {
+                    self.later(soon, &key, Happening::HookOver(hook));
+                }
+            }
             lifecycle::Effect::KillHook(hook) => {
                 self.later(Duration::ZERO, &key, Happening::HookOver(hook));
             }

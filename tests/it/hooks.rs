@@ -171,3 +171,26 @@ fn what_runs_elsewhere_is_asked_again_before_each_start_that_needs_it() {
     stack.reaches("api", "ready");
     assert_eq!(stack.read("violations.txt"), "");
 }
+
+#[test]
+fn a_stop_asks_a_before_start_to_end_before_it_is_killed() {
+    let stack = Stack::new(
+        r#"
+        service "polite" {
+            before-start { shell "trap 'echo over > over.txt; exit 0' TERM; touch begun; while :; do sleep 0.05; done" }
+            run "@testbed"
+        }
+        service "deaf" {
+            before-start { shell "trap '' TERM; touch begun-too; while :; do sleep 0.05; done" }
+            run "@testbed"
+            stop grace="300ms"
+        }
+        "#,
+    );
+    let up = stack.start("up");
+    let begun = || stack.path("begun").exists() && stack.path("begun-too").exists();
+    eventually("both hooks", begun);
+    stack.down();
+    assert_eq!(stack.read("over.txt"), "over\n");
+    drop(up);
+}
