@@ -6,12 +6,13 @@ use std::{
 };
 
 /// What a program says of its own version, or nothing: the first number with a point in the
-/// output of `--version`, or the first number at all.
+/// output of `--version`, or the first number at all. One that failed has said something else:
+/// how it is used, at which line of a script it stopped.
 #[expect(clippy::disallowed_methods, reason = "a question to a program, not a service")]
 pub(super) fn of(program: &Path, dir: &Path) -> Option<String> {
     let mut command = Command::new(program);
     let command = command.arg("--version").current_dir(dir).stdin(Stdio::null());
-    let output = command.output().ok()?;
+    let output = command.output().ok().filter(|output| output.status.success())?;
     let text = [output.stdout, output.stderr].concat();
     find(&String::from_utf8_lossy(&text)).map(str::to_owned)
 }

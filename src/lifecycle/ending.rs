@@ -12,6 +12,9 @@ use crate::{
     model::{Exit, RestartWhen},
 };
 
+/// What the reason of a start that its hook has failed begins with.
+pub(super) const HOOK_FAILED: &str = "before-start: ";
+
 /// Why a generation ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -36,6 +39,11 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Whether `before-start` failed, so that nothing of the service itself was started.
+    pub fn is_of_hook(&self) -> bool {
+        matches!(self, Self::Start(reason) if reason.starts_with(HOOK_FAILED))
+    }
+
     /// Why the ledger says that what follows happened.
     pub(super) fn cause(&self) -> Cause {
         match self {

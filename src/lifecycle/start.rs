@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use super::{
-    Effect, Ending, Hook, Input, Life, Phase, PortsAnswer, ProbeAnswer, StartStage, Step, millis,
+    Effect, Ending, Hook, Input, Life, Phase, PortsAnswer, ProbeAnswer, StartStage, Step,
+    ending::HOOK_FAILED, millis,
 };
 use crate::{
     event::{Cause, Event},
@@ -155,13 +156,12 @@ impl Life {
     }
 
     fn prepared(&mut self, exit: Result<Exit, String>, step: &mut Step<'_>) {
-        match exit {
-            Ok(Exit::SUCCESS) => self.spawn(step),
-            Ok(exit) => self.end_unspawned(Ending::Start(format!("before-start: {exit}")), step),
-            Err(error) => {
-                self.end_unspawned(Ending::Start(format!("before-start: {error}")), step);
-            }
-        }
+        let reason = match exit {
+            Ok(Exit::SUCCESS) => return self.spawn(step),
+            Ok(exit) => exit.to_string(),
+            Err(error) => error,
+        };
+        self.end_unspawned(Ending::Start(format!("{HOOK_FAILED}{reason}")), step);
     }
 
     fn spawn(&mut self, step: &mut Step<'_>) {

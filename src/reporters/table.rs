@@ -125,11 +125,19 @@ fn reason_of_service(service: &ServiceStatus, theme: Theme) -> String {
         (Some(reason), _, _) => theme.plain_words(reason).into_owned(),
         (None, Some(ended), _) => ended,
         (None, None, ServiceState::Ready) => {
-            let shown = service.url.as_ref().or(service.describe.as_ref());
-            theme.paint(Tone::Faint, shown.map_or("", String::as_str))
+            about(service.url.clone(), service.describe.as_ref(), theme)
         }
+        // Nothing answers at its address.
+        (None, None, ServiceState::Idle) => about(None, service.describe.as_ref(), theme),
         (None, None, _) => String::new(),
     }
+}
+
+/// A fact and the description: the last column is cut at its end, and the fact is worth more.
+fn about(fact: Option<String>, describe: Option<&String>, theme: Theme) -> String {
+    let shown: Vec<String> = fact.into_iter().chain(describe.cloned()).collect();
+    let separator = format!(" {} ", theme.bare(Symbol::Dot));
+    theme.paint(Tone::Faint, shown.join(&separator))
 }
 
 fn task_row(task: &TaskStatus, now: Timestamp, theme: Theme) -> [String; 9] {
@@ -137,16 +145,17 @@ fn task_row(task: &TaskStatus, now: Timestamp, theme: Theme) -> [String; 9] {
     let next = task.next.map(|next| words::duration(words::between(now, next)));
     let reason = match (&task.reason, task.state, &ago) {
         (Some(reason), _, _) => theme.plain_words(reason).into_owned(),
-        (None, TaskState::Idle | TaskState::Done | TaskState::Skipped, _) if next.is_some() => {
-            theme.paint(Tone::Faint, format!("next in {}", next.unwrap_or_default()))
-        }
-        (None, TaskState::Done | TaskState::Skipped, Some(ago)) => {
-            theme.paint(Tone::Faint, format!("{ago} ago"))
+        (None, TaskState::Idle | TaskState::Done | TaskState::Skipped, _) => {
+            let next = next.map(|next| format!("next in {next}"));
+            let ago = ago.as_ref().filter(|_| task.state != TaskState::Idle);
+            let fact = next.or_else(|| ago.map(|ago| format!("{ago} ago")));
+            about(fact, task.describe.as_ref(), theme)
         }
         (None, TaskState::Failed, _) => {
             task.exit.map_or(String::new(), |exit: Exit| exit.to_string())
         }
-        (None, _, _) => String::new(),
+        (None, TaskState::Running, _) => about(None, task.describe.as_ref(), theme),
+        (None, TaskState::Waiting, _) => String::new(),
     };
     let state = theme.paint(tone_of_task(task.state), task.state.word());
     let uptime = match task.state {

@@ -1,6 +1,9 @@
 //! Plans, reasons, notes; and many services at once.
 
-use stackrun::supervisor::How;
+use stackrun::{
+    model::{Command, Exit, Text},
+    supervisor::How,
+};
 
 use crate::{
     scenarios::{SECOND, down, ready_world, service, shop, stack, up},
@@ -60,6 +63,20 @@ fn why_goes_down_to_the_root() {
     assert_eq!((root.name.as_str(), root.state.as_str()), ("postgres", "failed"));
     assert_eq!(root.next, ["stackrun logs postgres", "stackrun restart postgres"]);
     assert!(world.core.why("nobody", world.now).is_none());
+}
+
+#[test]
+fn why_names_the_hook_that_failed() {
+    let mut shop = shop();
+    let api = shop.services.iter_mut().find(|service| service.name == "api").expect("an api");
+    api.hooks.before_start = vec![Command::Run(vec![Text::literal("prepare")])];
+    let mut world = World::new(shop.clone());
+    let script = Script { hooks: Exit::Code(3), ..Script::default() };
+    world.scripts.insert("api".into(), script);
+    world.ask(up(&shop, &[]));
+    world.pass(60 * SECOND);
+    let why = world.core.why("api", world.now).expect("a known name");
+    assert_eq!(why.links[0].setting.as_deref(), Some("api.before-start"), "{why:?}");
 }
 
 #[test]

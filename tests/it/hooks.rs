@@ -40,6 +40,7 @@ fn a_failing_hook_fails_the_start_with_its_last_lines() {
     stack.run("up").exits(1).says("before-start").says("no such migration");
     eventually("the mail", || stack.read("mail.txt") == "failed\n");
     assert_eq!(stack.read("started.txt"), "");
+    stack.run("why a").says("set by a.before-start (stack.kdl:");
 }
 
 #[test]
@@ -80,6 +81,14 @@ fn a_tool_of_another_version_is_an_error_before_anything_starts() {
     assert_eq!(stack.read("started.txt"), "");
     make("18.0.0");
     stack.up();
+}
+
+#[test]
+fn what_a_tool_says_when_it_fails_is_not_its_version() {
+    let stack = Stack::new(r#"service "a" { tool "./tool" version=">=18"; run "@testbed" }"#);
+    stack.put_program("tool", "#!/bin/sh\necho 'usage: tool [-46] host' >&2; exit 1\n");
+    stack.up();
+    stack.run("doctor").says("./tool (its version cannot be told)");
 }
 
 #[test]

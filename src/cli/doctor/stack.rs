@@ -85,10 +85,12 @@ fn tools(stack: &Stack) -> Vec<String> {
             Some(EnvValue { value: Some(text), .. }) => text.to_string(),
             _ => caller::variable("PATH").unwrap_or_default(),
         };
-        for program in tools.iter().filter_map(|tool| tool.program.as_literal()) {
+        for tool in tools {
+            let Some(program) = tool.program.as_literal() else { continue };
             let Ok(place) = which::which_in(program, Some(&path), dir) else { continue };
             let text = match version::of(&place, dir) {
                 Some(version) => format!("{program} {version}"),
+                None if tool.version.is_some() => format!("{program} (its version cannot be told)"),
                 None => program.to_owned(),
             };
             if !shown.contains(&text) {

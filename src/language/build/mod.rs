@@ -2,6 +2,7 @@
 
 mod command;
 mod env;
+mod http;
 mod names;
 mod origin;
 mod path;

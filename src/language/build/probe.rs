@@ -1,6 +1,6 @@
 //! `ready` and `alive`.
 
-use super::command;
+use super::{command, http as sent};
 use crate::{
     language::{
         decl::Decl,
@@ -98,10 +98,20 @@ fn http(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<HttpCheck> {
         }
         return None;
     };
+    if let Some(bad) = sent::bad_url(text.value) {
+        scope.problems.add(PortProblem::NeverAsked { bad, at: text.span });
+    }
     let mut headers = Vec::new();
     for header in node.all("header") {
         let texts: Vec<Spanned<&str>> = header.texts().collect();
         let [name, value] = texts.as_slice() else { continue };
+        if !sent::is_header_name(name.value) {
+            let (name, at) = (name.value.to_owned(), name.span);
+            scope.problems.add(PortProblem::HeaderName { name, at });
+        }
+        if !sent::is_header_value(value.value) {
+            scope.problems.add(PortProblem::HeaderValue { at: value.span });
+        }
         headers.push((name.value.to_owned(), scope.text(*value)));
     }
     Some(HttpCheck {

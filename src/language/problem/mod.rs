@@ -14,8 +14,8 @@ mod whole;
 
 pub(super) use self::{
     command::CommandProblem, description::Description, file::FileProblem, name::NameProblem,
-    node::NodeProblem, port::PortProblem, text::BadExpression, text::TextProblem, warning::Warning,
-    whole::Edge, whole::WholeProblem,
+    node::NodeProblem, port::BadUrl, port::PortProblem, text::BadExpression, text::TextProblem,
+    warning::Warning, whole::Edge, whole::WholeProblem,
 };
 
 /// A problem.

@@ -23,6 +23,25 @@ pub(in crate::language) enum PortProblem {
     BadUrl { text: String, at: Span },
     /// A port beside a whole URL.
     PortOfUrl { at: Span },
+    /// A URL or a path that no request can have.
+    NeverAsked { bad: BadUrl, at: Span },
+    /// A header with a name that is none.
+    HeaderName { name: String, at: Span },
+    /// A header with a value that it cannot have.
+    HeaderValue { at: Span },
+}
+
+/// Why a URL or a path can never be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::language) enum BadUrl {
+    /// A character that has to be written otherwise.
+    Letter(char),
+    /// A name or password before the host.
+    User,
+    /// No host.
+    NoHost,
+    /// A port that is none.
+    Port(String),
 }
 
 impl PortProblem {
@@ -73,6 +92,39 @@ impl PortProblem {
             Self::PortOfUrl { at } => Description::new("bad-url", "a URL has its own port")
                 .at(*at, "only for a path")
                 .help("take `port=…` out, or write the path alone: `http \"/health\"`"),
+            Self::NeverAsked { bad, at } => never_asked(bad, *at),
+            Self::HeaderName { name, at } => {
+                let message = format!("`{}` cannot be the name of a header", name.escape_debug());
+                Description::new("bad-header", message)
+                    .at(*at, "letters, digits and `-`, no spaces")
+                    .help("such as `header \"X-Probe\" \"yes\"`")
+            }
+            Self::HeaderValue { at } => {
+                Description::new("bad-header", "a header cannot have this value")
+                    .at(*at, "a line's end or another control character in it")
+                    .help("take it out; another header is another `header` line")
+            }
         }
+    }
+}
+
+fn never_asked(bad: &BadUrl, at: Span) -> Description {
+    let problem = |message: &str| Description::new("bad-url", message);
+    match bad {
+        BadUrl::Letter(' ') => problem("a URL cannot have a space in it")
+            .at(at, "a space")
+            .help("write it as `%20`, or take it out"),
+        BadUrl::Letter(letter) => problem("a URL cannot have a control character in it")
+            .at(at, format!("`{}`", letter.escape_debug()))
+            .help(format!("write it as `%{:02X}`, or take it out", u32::from(*letter))),
+        BadUrl::User => problem("user and password in a URL are not sent")
+            .at(at, "something before an `@`")
+            .help("take it out; write `header \"Authorization\" \"Basic {{env.TOKEN}}\"`"),
+        BadUrl::NoHost => problem("this URL has no host")
+            .at(at, "nothing after `//`")
+            .help("write one: `http://localhost:8000/health`; or a path alone: `/health`"),
+        BadUrl::Port(text) => problem("this URL has a bad port")
+            .at(at, format!("`{text}` is not a number from 1 to 65535"))
+            .help("write one, as in `http://localhost:8000/`, or leave it out"),
     }
 }

@@ -102,6 +102,29 @@ fn a_table_fits_its_terminal() {
 }
 
 #[test]
+fn a_table_has_addresses_and_descriptions() {
+    let mut status = status();
+    status.notices.clear();
+    status.services[0].describe = Some("all orders".into());
+    for (service, state) in [(1, ServiceState::Ready), (2, ServiceState::Idle)] {
+        let service = &mut status.services[service];
+        (service.state, service.reason) = (state, None);
+        service.url = Some("http://localhost:8000".into());
+        service.describe = Some("what the shop is asked".into());
+    }
+    status.tasks[0].describe = Some("brings tables up to date".into());
+    let idle = TaskStatus { state: TaskState::Idle, since: None, ..status.tasks[0].clone() };
+    status.tasks.push(TaskStatus { name: "reset".into(), ..idle });
+    let shown = [Some(60), Some(90), None].map(|columns| {
+        let shown = table::show(&status, at(0), columns, SYMBOLS);
+        let widest = shown.lines().map(console::measure_text_width).max();
+        assert!(widest <= Some(columns.unwrap_or(usize::MAX)), "{shown}");
+        shown
+    });
+    insta::assert_snapshot!(shown.join("--\n"));
+}
+
+#[test]
 fn without_a_terminal_there_is_a_line_a_change() {
     let mut board = Board::of_stack(&shop(), Goal::Up);
     let mut lines = Vec::new();
