@@ -1,6 +1,6 @@
 //! The running stacks of this user.
 
-use std::path::PathBuf;
+use std::{iter, path::PathBuf, sync::mpsc, thread, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -8,10 +8,13 @@ use serde_json::{Value, json};
 use super::{context::status_of, error::Error};
 use crate::{
     control::Client,
-    platform::Places,
+    platform::{self, Places},
     reporters::Tone,
     status::{ServiceState, Status},
 };
+
+/// How long all stacks together have to say how they are.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A running stack.
 #[derive(Debug)]
@@ -101,9 +104,18 @@ impl Running {
     }
 }
 
-/// All of them, by name. One that does not answer is left out: it may be on its way down.
+/// All of them, by name. One that does not answer is left out: it may be on its way down, or be
+/// frozen. They are asked side by side, so that such a one costs no more than [`PATIENCE`].
 pub(super) fn all() -> Vec<Running> {
-    let mut all: Vec<Running> = Places::all().into_iter().filter_map(look).collect();
+    let (told, looks) = mpsc::channel();
+    for folder in Places::all() {
+        let told = told.clone();
+        thread::spawn(move || told.send(look(folder)));
+    }
+    drop(told);
+    let deadline = platform::now() + PATIENCE;
+    let next = || looks.recv_timeout(deadline.since(platform::now())).ok();
+    let mut all: Vec<Running> = iter::from_fn(next).flatten().collect();
     all.sort_by(|a, b| (&a.name, &a.folder).cmp(&(&b.name, &b.folder)));
     all
 }
