@@ -332,7 +332,7 @@ impl World {
             }
             // Some do not care.
             lifecycle::Effect::EndHook(hook) => {
-                if key.1 % 2 == 0 {
+                if key.1.is_multiple_of(2) {
                     self.later(soon, &key, Happening::HookOver(hook));
                 }
             }
