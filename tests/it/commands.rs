@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Running, Stack, repository};
+use crate::support::{Running, Stack, eventually, repository};
 
 const SHOP: &str = r#"
     stack "shop"
@@ -119,6 +119,29 @@ fn events_tell_what_happened_and_who_asked() {
 }
 
 #[test]
+fn following_events_misses_none_where_a_supervisor_is_killed() {
+    let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
+    stack.up();
+    let follow = stack.start("events -f --json");
+    eventually("the first records", || follow.out().contains("seq"));
+    let supervisor = stack.supervisor();
+    supervisor.kill();
+    eventually("another one", || stack.supervisor().pid != supervisor.pid);
+    stack.run("restart a").exits(0);
+    eventually("the restart", || follow.out().contains("stackrun restart a"));
+    stack.down();
+    let ran = follow.ends().exits(0);
+    assert!(ran.err.contains("the stack is down"), "{}", ran.err);
+    let seen: Vec<u64> = ran
+        .out
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok()?["seq"].as_u64())
+        .collect();
+    let all: Vec<u64> = (seen[0]..).take(seen.len()).collect();
+    assert_eq!(seen, all, "none twice, none left out");
+}
+
+#[test]
 fn groups_stand_for_their_members() {
     let stack = Stack::new(SHOP);
     stack.run("up back").exits(0);
@@ -142,9 +165,9 @@ fn secrets_are_masked_wherever_they_would_be_shown() {
 fn signal_reaches_the_main_process() {
     let stack = Stack::new(r#"service "a" { run "@testbed mark marks.txt a"; restart "never" }"#);
     stack.up();
-    crate::support::eventually("its start", || stack.read("marks.txt").contains("start a"));
+    eventually("its start", || stack.read("marks.txt").contains("start a"));
     stack.run("signal a SIGTERM").exits(0);
-    crate::support::eventually("its end", || stack.read("marks.txt").contains("stop a"));
+    eventually("its end", || stack.read("marks.txt").contains("stop a"));
     let events = stack.run("events").exits(0);
     events.says("SIGTERM sent to the main process  (stackrun signal a SIGTERM, pid ");
 }

@@ -7,9 +7,11 @@ use crate::{
         caller,
         context::Context,
         error::{Error, status},
-        interrupt, when,
+        interrupt,
+        verbs::logs::reconnect,
+        when,
     },
-    control::{Client, Reply, Request},
+    control::{Client, ClientError, Reply, Request, protocol::Answer},
     event::Record,
     reporters::{self, progress::TICK},
 };
@@ -54,18 +56,34 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         records(context)?.iter().try_for_each(show)?;
         return Ok(status::OK);
     }
+    follow(context, show)
+}
+
+/// Shows all records, and goes on with the next supervisor where one ends, until the stack is down.
+fn follow(context: &Context, show: impl Fn(&Record) -> Result<(), Error>) -> Result<u8, Error> {
+    let folder = context.folder()?;
     let mut client = context.connect()?;
     interrupt::watch();
-    let id = client.ask(Request::Events { since: 0, follow: true })?;
+    let mut from = 0;
+    let ask = |client: &mut Client, since| client.ask(Request::Events { since, follow: true });
+    let mut asked = ask(&mut client, from);
     while !interrupt::take() {
-        match client.next(Some(TICK)) {
-            Ok(Some(answer)) if answer.id == id => {
-                if let Reply::Record { record } = answer.reply {
-                    show(&record)?;
-                }
+        let answer = asked.and_then(|id| Ok((id, client.next(Some(TICK))?)));
+        asked = match answer {
+            Ok((id, Some(Answer { id: of, reply: Reply::Record { record } }))) if of == id => {
+                show(&record)?;
+                from = record.seq + 1;
+                Ok(id)
             }
-            Ok(_) => {}
-            Err(crate::control::ClientError::Gone) => return Ok(status::OK),
+            Ok((id, _)) => Ok(id),
+            Err(ClientError::Gone) => {
+                let Some(next) = reconnect(&folder)? else {
+                    context.say("the stack is down");
+                    return Ok(status::OK);
+                };
+                client = next;
+                ask(&mut client, from)
+            }
             Err(error) => return Err(error.into()),
         }
     }

@@ -174,7 +174,7 @@ fn follow(context: &Context, following: &mut Following, client: Client) -> Resul
 }
 
 /// Its supervisor may just be being replaced.
-fn reconnect(folder: &std::path::Path) -> Result<Option<Client>, Error> {
+pub(super) fn reconnect(folder: &std::path::Path) -> Result<Option<Client>, Error> {
     for _ in 0..20 {
         if let Some(client) = Client::connect(folder)? {
             return Ok(Some(client));
