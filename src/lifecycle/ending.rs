@@ -12,15 +12,14 @@ use crate::{
     model::{Exit, RestartWhen},
 };
 
-/// What the reason of a start that its hook has failed begins with.
-pub(super) const HOOK_FAILED: &str = "before-start: ";
-
 /// Why a generation ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// Its main process ended by itself.
     Exit(Exit),
+    /// Its `before-start` failed: nothing of the service itself was started.
+    Hook(String),
     /// It did not get ready: at which stage, and why.
     Start(String),
     /// Its liveness checks failed.
@@ -39,16 +38,11 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// Whether `before-start` failed, so that nothing of the service itself was started.
-    pub fn is_of_hook(&self) -> bool {
-        matches!(self, Self::Start(reason) if reason.starts_with(HOOK_FAILED))
-    }
-
     /// Why the ledger says that what follows happened.
     pub(super) fn cause(&self) -> Cause {
         match self {
             Self::Exit(_) => Cause::Exit,
-            Self::Start(_) | Self::Busy { .. } => Cause::Start,
+            Self::Hook(_) | Self::Start(_) | Self::Busy { .. } => Cause::Start,
             Self::Unhealthy(_) => Cause::Check,
             Self::Memory(_) | Self::OutOfMemory => Cause::Memory,
         }
@@ -59,6 +53,7 @@ impl std::fmt::Display for Ending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Exit(exit) => write!(f, "{exit}"),
+            Self::Hook(reason) => write!(f, "before-start: {reason}"),
             Self::Start(reason) => f.write_str(reason),
             Self::Unhealthy(reason) => write!(f, "unhealthy ({reason})"),
             Self::Memory(bytes) => write!(f, "memory at {} MiB", bytes >> 20),
@@ -83,6 +78,7 @@ impl Life {
                 self.enter(Phase::Exited { was_ready: self.ready_at.is_some() }, step.now);
             }
             Ending::Exit(_)
+            | Ending::Hook(_)
             | Ending::Start(_)
             | Ending::Unhealthy(_)
             | Ending::Memory(_)
@@ -122,6 +118,7 @@ impl Life {
         match ending {
             Ending::Exit(exit) if self.ready_at.is_none() => format!("{exit}{BEFORE_READY}"),
             Ending::Exit(_)
+            | Ending::Hook(_)
             | Ending::Start(_)
             | Ending::Unhealthy(_)
             | Ending::Memory(_)

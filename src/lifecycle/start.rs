@@ -7,8 +7,7 @@
 use std::time::Duration;
 
 use super::{
-    Effect, Ending, Hook, Input, Life, Phase, PortsAnswer, ProbeAnswer, StartStage, Step,
-    ending::HOOK_FAILED, millis,
+    Effect, Ending, Hook, Input, Life, Phase, PortsAnswer, ProbeAnswer, StartStage, Step, millis,
 };
 use crate::{
     event::{Cause, Event},
@@ -161,7 +160,7 @@ impl Life {
             Ok(exit) => exit.to_string(),
             Err(error) => error,
         };
-        self.end_unspawned(Ending::Start(format!("{HOOK_FAILED}{reason}")), step);
+        self.end_unspawned(Ending::Hook(reason), step);
     }
 
     fn spawn(&mut self, step: &mut Step<'_>) {

@@ -161,7 +161,7 @@ fn setting_of_service(node: &Node, unit: &ServiceUnit) -> Option<&'static str> {
         Phase::Exited { .. } => Some("restart"),
         Phase::Backoff { .. } | Phase::Failed { .. } => match &unit.life.ending {
             Some(Ending::Exit(_)) | None => Some(key_of_command(unit)),
-            Some(ending) if ending.is_of_hook() => Some("before-start"),
+            Some(Ending::Hook(_)) => Some("before-start"),
             Some(Ending::Start(_)) => Some("ready"),
             Some(Ending::Unhealthy(_)) => Some("alive"),
             Some(Ending::Memory(_) | Ending::OutOfMemory) => Some("memory"),

@@ -325,7 +325,13 @@ fn failed(unit: &ServiceUnit) -> Option<How> {
     let exit = match &unit.life.ending {
         Some(Ending::Exit(exit)) => Some(*exit),
         Some(Ending::OutOfMemory) => unit.life.exit,
-        Some(Ending::Start(_) | Ending::Unhealthy(_) | Ending::Memory(_) | Ending::Busy { .. })
+        Some(
+            Ending::Hook(_)
+            | Ending::Start(_)
+            | Ending::Unhealthy(_)
+            | Ending::Memory(_)
+            | Ending::Busy { .. },
+        )
         | None => None,
     };
     let end = || exit.map_or_else(|| "ended".to_owned(), |exit| exit.to_string());
