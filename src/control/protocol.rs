@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The version of this protocol.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The longest message, in bytes.
 pub const MAX_MESSAGE: usize = 64 << 20;

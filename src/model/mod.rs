@@ -9,6 +9,7 @@ mod check;
 mod command;
 mod cron;
 mod exit;
+mod origin;
 mod policy;
 mod port;
 mod service;
@@ -22,12 +23,13 @@ pub use check::{Alive, Check, HttpCheck, HttpTarget, PortRef, Ready};
 pub use command::{Command, EnvValue, Hooks, Tool};
 pub use cron::Cron;
 pub use exit::{Exit, ExitPattern};
+pub use origin::Origin;
 pub use policy::{
     Limits, LogPolicy, Restart, RestartWhen, Signal, Stop, StopTo, User, Watch, WatchThen,
 };
 pub use port::{Busy, Port, PortNumber};
 pub use service::Service;
-pub use stack::{Group, Need, NeedUntil, Origin, Source, Stack};
+pub use stack::{Group, Need, NeedUntil, Source, Stack};
 pub use status_set::{BadStatusSet, StatusSet};
 pub use task::{Keep, Step, StepCommand, Task, TaskBody};
 pub use text::{Part, Text, Values};

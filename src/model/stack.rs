@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Service, Task};
+use super::{Origin, Service, Task};
 
 /// Everything that one stack file (and what it includes) declares. Services, tasks and groups
 /// stand in the order of the file and share one namespace.
@@ -26,6 +26,7 @@ pub struct Stack {
     pub groups: Vec<Group>,
     /// Where values were set: `service.key` or `service.key.property` → place. Not part of what
     /// a service *is*: an edit that only moves lines changes nothing.
+    #[serde(with = "super::origin")]
     pub origins: BTreeMap<String, Origin>,
     /// Every file that was read, for telling that one has changed since.
     pub sources: Vec<Source>,
@@ -110,18 +111,6 @@ pub enum NeedUntil {
     Ready,
     /// Its process has started.
     Started,
-}
-
-/// Where a value was set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// The file, absolute.
-    pub file: PathBuf,
-    /// The line, from 1.
-    pub line: usize,
-    /// Through what it came: `template NAME`, `profile NAME`, `defaults`; the service itself
-    /// without one.
-    pub via: Option<String>,
 }
 
 /// A file that was read.

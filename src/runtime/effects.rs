@@ -81,7 +81,10 @@ impl World {
                 self.link.send(ToKeeper::Kill { unit });
             }
             lifecycle::Effect::Spawn { args } => {
-                self.make_data_folder(name);
+                // A service has it from when its ports were looked at.
+                if self.task(name).is_some() {
+                    self.make_data_folder(name);
+                }
                 self.ports.give(name);
                 self.spawn(name, generation, &args);
             }

@@ -27,6 +27,9 @@ pub(super) struct KeeperLink {
     environment: RefCell<BTreeMap<String, String>>,
 }
 
+/// So many messages are sent together.
+const TOGETHER: usize = 32;
+
 /// What is on its way.
 #[derive(Debug)]
 struct Outgoing {
@@ -98,13 +101,19 @@ impl KeeperLink {
     }
 
     /// Ends the turn: sends what is to be kept, then everything else.
-    pub(super) fn flush(&self, mut kept: Vec<ToKeeper>) {
-        kept.append(&mut self.gathered.borrow_mut());
-        for message in kept {
-            if let Err(error) = self.outgoing.unsent.borrow_mut().add(&message) {
+    pub(super) fn flush(&self, kept: Vec<ToKeeper>) {
+        let add = |message: &ToKeeper| {
+            if let Err(error) = self.outgoing.unsent.borrow_mut().add(message) {
                 tracing::error!(%error, "a message to the keeper cannot be encoded");
             }
-        }
+        };
+        // At once: who comes after us is to know all of it or nothing.
+        kept.iter().for_each(add);
         self.outgoing.write();
+        // The keeper begins with the first ones while the others are written down.
+        for some in self.gathered.take().chunks(TOGETHER) {
+            some.iter().for_each(add);
+            self.outgoing.write();
+        }
     }
 }

@@ -10,7 +10,7 @@ pub struct OpId(pub u64);
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Command {
     /// Bring the stack to what the file says.
     Up {

@@ -43,9 +43,9 @@ pub enum NoteNews {
 pub(super) struct Noted {
     /// The nodes that have changed since.
     changed: BTreeSet<Id>,
-    /// Its latest line about the whole; empty if it must be written anew, as after a change of the
-    /// nodes themselves.
-    head: String,
+    /// What its latest line about the whole says; nothing if it must be written anew, as after a
+    /// change of the nodes themselves.
+    head: Option<Head>,
     moment: u64,
 }
 
@@ -62,7 +62,7 @@ impl Noted {
 }
 
 /// A line about the whole.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Head {
     format: u32,
     seed: u64,
@@ -105,7 +105,7 @@ enum UnitLine {
 impl Supervisor {
     /// Everything but the stack and the open requests, for [`Supervisor::restore`].
     pub fn note(&self) -> String {
-        let mut note = self.head() + &self.moment_line();
+        let mut note = json(&self.head()) + &self.moment_line();
         for node in self.nodes.iter().filter(|node| !is_new(node)) {
             note.push_str(&json(&line_of(node)));
         }
@@ -117,14 +117,12 @@ impl Supervisor {
         let head = self.head();
         let before = std::mem::replace(
             &mut self.noted,
-            Noted { changed: BTreeSet::new(), head: head.clone(), moment: self.moment },
+            Noted { changed: BTreeSet::new(), head: Some(head.clone()), moment: self.moment },
         );
-        if before.head.is_empty() {
-            return NoteNews::Whole(self.note());
-        }
+        let Some(head_before) = before.head else { return NoteNews::Whole(self.note()) };
         let mut lines = String::new();
-        if head != before.head {
-            lines.push_str(&head);
+        if head != head_before {
+            lines.push_str(&json(&head));
         }
         if self.moment != before.moment {
             lines.push_str(&self.moment_line());
@@ -175,13 +173,9 @@ impl Supervisor {
         Ok(this)
     }
 
-    fn head(&self) -> String {
-        json(&Head {
-            format: FORMAT,
-            seed: self.seed,
-            intent: self.intent.clone(),
-            past: self.past.clone(),
-        })
+    fn head(&self) -> Head {
+        let (intent, past) = (self.intent.clone(), self.past.clone());
+        Head { format: FORMAT, seed: self.seed, intent, past }
     }
 
     fn moment_line(&self) -> String {
