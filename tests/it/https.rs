@@ -40,6 +40,30 @@ fn stack(properties: &str) -> (Stack, Stranger) {
 }
 
 #[test]
+fn the_wrong_one_of_http_and_https_is_named() {
+    if !have(&["python3", "openssl"]) {
+        return;
+    }
+    let (stack, _server) = stack("");
+    let secure = format!("https://localhost:{}/", stack.port(0));
+    let plain = secure.replace("https", "http");
+    stack.edit("https://", "http://");
+    stack.run("up").exits(1).says(&format!("the port speaks TLS: ask `{secure}`"));
+
+    let other = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed listen @0"
+            ready within="3s" { http "https://localhost:@0/" }
+            restart "never"
+        }
+        "#,
+    );
+    let plain = plain.replace(&stack.port(0).to_string(), &other.port(0).to_string());
+    other.run("up").exits(1).says(&format!("the port speaks plain HTTP: ask `{plain}`"));
+}
+
+#[test]
 fn a_certificate_of_nobody_is_refused_unless_the_file_says_so() {
     if !have(&["python3", "openssl"]) {
         return;
