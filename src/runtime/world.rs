@@ -163,10 +163,15 @@ impl World {
     /// Declared ports that are still listened on.
     pub(super) fn busy_ports(&self) -> Vec<u16> {
         let services = self.core.stack().services.iter();
-        let ports: Vec<u16> =
-            services.flat_map(|service| self.ports.all(service).map(|(_, port)| port)).collect();
+        let declared = services.flat_map(|service| self.ports.all(service));
+        let declared: Vec<_> = declared.map(|(port, number)| (number, port.address())).collect();
+        let ports: Vec<u16> = declared.iter().map(|(number, _)| *number).collect();
         let listeners = platform::listeners(&ports).unwrap_or_default();
-        listeners.iter().map(|listener| listener.port).collect()
+        let own = listeners.iter().filter(|listener| {
+            let mut declared = declared.iter().filter(|(number, _)| *number == listener.port);
+            declared.any(|(_, host)| listener.is_in_the_way_of(*host))
+        });
+        own.map(|listener| listener.port).collect()
     }
 
     /// Writes to the ledger and tells whoever listens.
