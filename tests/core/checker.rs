@@ -307,6 +307,10 @@ impl Checker {
             return;
         };
         assert!(attempt <= of, "{seen:?}");
+        if *attempt == 0 {
+            // An end that is no failure is no try.
+            return;
+        }
         let at = self.backoffs.entry(seen.name.clone()).or_default();
         at.push(seen.at);
         at.retain(|at| seen.at.since(*at) < service.restart.within);

@@ -223,6 +223,7 @@ fn why_shows_the_chain() {
         evidence: Vec::new(),
         setting: None,
         next: Vec::new(),
+        advice: Vec::new(),
     };
     let mut root = link("postgres", "failed", "exit 1, 5 times within 60s");
     root.evidence = vec!["FATAL: data directory is not empty".into()];
