@@ -22,7 +22,7 @@ use super::{
     requests::Clients,
     schedule::Schedules,
     tasks::Runs,
-    view::Statistics,
+    view::{Epoch, Statistics},
     watch::Watches,
 };
 use crate::{
@@ -49,6 +49,7 @@ pub(super) struct World {
     pub(super) clients: Clients,
     pub(super) prober: Prober,
     pub(super) statistics: Statistics,
+    pub(super) epoch: Epoch,
     pub(super) watches: Watches,
     pub(super) sampling: Option<AbortHandle>,
     pub(super) schedules: Schedules,
@@ -116,6 +117,7 @@ impl World {
             clients: Clients::default(),
             prober: Prober::begin(internal.clone())?,
             statistics: Statistics::default(),
+            epoch: Epoch::default(),
             watches: Watches::default(),
             sampling: None,
             schedules: Schedules::default(),
