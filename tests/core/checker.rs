@@ -19,7 +19,7 @@ use crate::{
 
 /// The longest a stop of one of the random services may take: the command's grace, the signal's,
 /// the kill's, the ports', cleanup, after-stop.
-const STOP_WITHIN: Duration = Duration::from_secs(10 + 10 + 5 + 5 + 10 + 10 + 1);
+const STOP_WITHIN: Duration = Duration::from_secs(10 + 10 + 5 + 5 + 10 + 10 + 5 + 1);
 /// The same for a cancelled task with its `on-failure`.
 const CANCEL_WITHIN: Duration = Duration::from_secs(10 + 5 + 60 + 1);
 
