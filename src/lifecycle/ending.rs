@@ -64,6 +64,21 @@ impl std::fmt::Display for Ending {
 }
 
 impl Life {
+    pub(super) fn note_exit(&mut self, exit: Exit, expected: bool, step: &mut Step<'_>) {
+        self.exit = Some(exit);
+        self.pid = None;
+        self.started = None;
+        self.publish(Event::Exited { exit, expected, tail: Vec::new() }, step);
+    }
+
+    pub(super) fn note_gone(&mut self, swept: usize, step: &mut Step<'_>) {
+        self.pid = None;
+        self.started = None;
+        if swept > 0 {
+            self.publish(Event::Swept { processes: swept }, step);
+        }
+    }
+
     /// Decides what follows an end, once nothing of it is left: started again after a pause,
     /// ended well, or failed.
     pub(super) fn judge(&mut self, ending: &Ending, step: &mut Step<'_>) {

@@ -1,9 +1,9 @@
 //! How a service stops.
 //!
 //! The stop command, for at most the grace → the signal, for at most the grace → KILL, until the
-//! tree is gone → its ports are free → `cleanup` → `after-stop`, for at most the grace → down. What is not declared is
-//! left out, and every stage has a deadline: a tree that survives KILL counts as *stuck* from
-//! then on, and may still finish later.
+//! tree is gone → its ports are free → `cleanup` → `after-stop`, for at most the grace → down. What
+//! is not declared is left out, and every stage has a deadline: a tree that survives KILL counts as
+//! *stuck* from then on, and may still finish later.
 //!
 //! The same way is gone after an end that nobody asked for, from KILL on; then the restart
 //! policy has the last word ([`Then::Judge`]). A `stop` in between takes that word away: stop
@@ -435,21 +435,6 @@ impl Life {
         let stopping =
             Stopping { stage, until, then, stuck: Vec::new(), overdue: false, gone: false };
         self.enter(Phase::Stopping(stopping), step.now);
-    }
-
-    fn note_exit(&mut self, exit: Exit, expected: bool, step: &mut Step<'_>) {
-        self.exit = Some(exit);
-        self.pid = None;
-        self.started = None;
-        self.publish(Event::Exited { exit, expected, tail: Vec::new() }, step);
-    }
-
-    fn note_gone(&mut self, swept: usize, step: &mut Step<'_>) {
-        self.pid = None;
-        self.started = None;
-        if swept > 0 {
-            self.publish(Event::Swept { processes: swept }, step);
-        }
     }
 
     fn end_beside(&mut self, step: &mut Step<'_>) {

@@ -25,8 +25,9 @@ use crate::{
 
 /// A change this soon after a start may be the service's own doing.
 const SOON: Duration = Duration::from_secs(3);
-/// This many of them in a row are.
-const LOOP: u32 = 6;
+/// This many of them in a row are. Somebody who saves at each turn, or a script that touches a signal
+/// file, gets to ten.
+const LOOP: u32 = 20;
 /// After nothing has changed for so long a row is over.
 const QUIET: Duration = Duration::from_secs(30);
 /// While a service is left alone, what changes later than [`SOON`] after its start is somebody

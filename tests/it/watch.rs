@@ -160,7 +160,8 @@ fn changes_while_a_task_runs_ask_for_one_more_run() {
     go_on();
     eventually("the second run", || runs() == 2);
     go_on();
-    eventually("an end", || stack.run("status").exits(0).out.contains("done"));
+    // As long as it runs, `status` has an exit status of its own for that.
+    eventually("an end", || stack.run("status").out.contains("done"));
     assert_eq!(runs(), 2);
 }
 
