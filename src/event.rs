@@ -126,6 +126,9 @@ pub enum Event {
         /// Where to find it: its `url`, or its first port.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         address: Option<String>,
+        /// For how long it was unhealthy, where that is over: the process is the one before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unhealthy_ms: Option<u64>,
     },
     /// It was ready and is not any more.
     Unhealthy {
@@ -170,7 +173,7 @@ pub enum Event {
         reason: String,
         /// After this long.
         delay_ms: u64,
-        /// The number of this try.
+        /// The number of this try; 0 where nothing failed, which is no try.
         attempt: u32,
         /// How many there may be.
         of: u32,
@@ -228,6 +231,10 @@ pub enum Event {
     Hook {
         /// Which: `before-start`, `after-ready`, `after-stop`, `on-failure`, `stop`.
         hook: String,
+        /// How many of it there are, if more than one; they run one after the other, as far as the
+        /// first that fails.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commands: Option<usize>,
         /// How.
         exit: Exit,
     },

@@ -78,6 +78,9 @@ pub struct ServiceStatus {
     /// A line for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub describe: Option<String>,
+    /// Things a person should know of it, however well it is: a watch that is paused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
 }
 
 /// A port of a service.

@@ -34,8 +34,9 @@ pub(super) fn ask_about(
     let services = stack.services.iter().filter(|s| names.contains(&s.name) && !up(&s.name));
     for service in services {
         let asking = service.ports.iter().filter(|port| port.busy == Busy::Ask);
-        for port in asking.filter_map(|port| port.number.fixed()) {
-            let holding = look(port, &stack.dir, status)?;
+        let fixed = asking.filter_map(|port| Some((port.number.fixed()?, port)));
+        for (port, declared) in fixed {
+            let holding = look(port, declared.address(), &stack.dir, status)?;
             if !holding.is_in_the_way() {
                 continue;
             }

@@ -1,6 +1,6 @@
 //! Who holds a port, as seen from one stack.
 
-use std::path::Path;
+use std::{net::IpAddr, path::Path};
 
 use super::error::Error;
 use crate::{
@@ -25,9 +25,15 @@ pub(super) enum Ours {
     No,
 }
 
-/// Looks who holds a port, as seen from the stack in this folder.
-pub(super) fn look(port: u16, folder: &Path, status: &Status) -> Result<Holding, Error> {
-    let holder = Holder::of(port)
+/// Looks who holds a port, as seen from the stack in this folder; `host` is the address that is
+/// to be had, where the file gives one.
+pub(super) fn look(
+    port: u16,
+    host: Option<IpAddr>,
+    folder: &Path,
+    status: &Status,
+) -> Result<Holding, Error> {
+    let holder = Holder::at(port, host)
         .map_err(|error| Error::Other(format!("cannot look at port {port}: {error}")))?;
     let places = Places::of(folder).ok();
     let ours = match &holder {

@@ -18,7 +18,7 @@ pub(super) struct Tries {
     /// When each counted failure happened, oldest first; never more than the policy's `tries`.
     #[serde(default, skip_serializing_if = "is_default")]
     at: Vec<Tick>,
-    /// Failures since the last reset, for the pause.
+    /// Ends since the last reset, for the pause.
     #[serde(default, skip_serializing_if = "is_default")]
     streak: u32,
     /// What the counted failures looked like; empty once they differ.
@@ -51,7 +51,7 @@ impl Tries {
         *self = Self::new(self.random);
     }
 
-    /// Failures since the last reset.
+    /// Ends since the last reset that were followed by another try.
     pub(super) fn count(&self) -> u32 {
         self.streak
     }
@@ -80,6 +80,13 @@ impl Tries {
         self.streak = self.streak.saturating_add(1);
         let attempt = u32::try_from(self.at.len()).unwrap_or(u32::MAX);
         Verdict::Again { delay: self.pause(policy), attempt }
+    }
+
+    /// Takes note of an end that was no failure, of one that is to be started again even so: no try,
+    /// but the pause grows all the same, so that nothing is started over and over at full speed.
+    pub(super) fn ended(&mut self, policy: &Restart) -> Duration {
+        self.streak = self.streak.saturating_add(1);
+        self.pause(policy)
     }
 
     /// `6 times exit 1 within 8.0s`, `6 times exit 1 within 8.0s, before it was ready`.
@@ -135,6 +142,18 @@ mod tests {
             let full = Duration::from_millis(full);
             assert!(delay <= full && delay >= full * 3 / 4, "{delay:?} of {full:?}");
         }
+    }
+
+    #[test]
+    fn an_end_that_is_no_failure_is_no_try_and_pauses_all_the_same() {
+        let policy = Restart { tries: 1, ..Restart::default() };
+        let mut tries = Tries::new(7);
+        for full in [200, 400, 800] {
+            let (delay, full) = (tries.ended(&policy), Duration::from_millis(full));
+            assert!(delay <= full && delay >= full * 3 / 4, "{delay:?} of {full:?}");
+        }
+        let first = tries.failed("exit 1", true, &policy, at(0));
+        assert!(matches!(first, Verdict::Again { attempt: 1, .. }), "{first:?}");
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Cause, Event};
+use crate::{
+    event::{Cause, Event},
+    model::{Command, Service},
+};
 
 /// Effects in the order in which they are to be carried out, each with the generation that it
 /// belongs to (one step may end a generation and begin the next).
@@ -71,6 +74,17 @@ pub enum Hook {
 }
 
 impl Hook {
+    /// What a service has for it, in its order.
+    pub fn commands(self, service: &Service) -> &[Command] {
+        match self {
+            Self::BeforeStart => &service.hooks.before_start,
+            Self::AfterReady => &service.hooks.after_ready,
+            Self::AfterStop => &service.hooks.after_stop,
+            Self::OnFailure => &service.hooks.on_failure,
+            Self::Stop => service.stop.command.as_slice(),
+        }
+    }
+
     /// The hook's node in the stack file.
     pub fn key(self) -> &'static str {
         match self {

@@ -64,6 +64,21 @@ impl std::fmt::Display for Ending {
 }
 
 impl Life {
+    pub(super) fn note_exit(&mut self, exit: Exit, expected: bool, step: &mut Step<'_>) {
+        self.exit = Some(exit);
+        self.pid = None;
+        self.started = None;
+        self.publish(Event::Exited { exit, expected, tail: Vec::new() }, step);
+    }
+
+    pub(super) fn note_gone(&mut self, swept: usize, step: &mut Step<'_>) {
+        self.pid = None;
+        self.started = None;
+        if swept > 0 {
+            self.publish(Event::Swept { processes: swept }, step);
+        }
+    }
+
     /// Decides what follows an end, once nothing of it is left: started again after a pause,
     /// ended well, or failed.
     pub(super) fn judge(&mut self, ending: &Ending, step: &mut Step<'_>) {
@@ -95,7 +110,21 @@ impl Life {
     fn try_again(&mut self, ending: &Ending, step: &mut Step<'_>) {
         let policy = &step.service.restart;
         let reason = self.reason_of(ending);
-        match self.tries.failed(&reason, self.ready_at.is_some(), policy, step.now) {
+        let was_ready = self.ready_at.is_some();
+        let is_failure = match ending {
+            Ending::Exit(exit) => !was_ready || !exit.is_success(&step.service.succeeds_with),
+            Ending::Hook(_)
+            | Ending::Start(_)
+            | Ending::Unhealthy(_)
+            | Ending::Memory(_)
+            | Ending::OutOfMemory
+            | Ending::Busy { .. } => true,
+        };
+        let verdict = match is_failure {
+            true => self.tries.failed(&reason, was_ready, policy, step.now),
+            false => Verdict::Again { delay: self.tries.ended(policy), attempt: 0 },
+        };
+        match verdict {
             Verdict::Again { delay, attempt } => {
                 self.again = true;
                 let phase = Phase::Backoff { until: step.now + delay, reason: reason.clone() };

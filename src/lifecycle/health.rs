@@ -1,6 +1,6 @@
 //! What happens to a service while it is up: its liveness, its memory, its end.
 
-use super::{Ending, Input, Life, Phase, ProbeAnswer, Step};
+use super::{Ending, Input, Life, Phase, ProbeAnswer, Step, millis};
 use crate::{
     event::{Cause, Event},
     model::RestartWhen,
@@ -36,13 +36,11 @@ impl Life {
                 self.failures = 0;
                 self.answer = None;
                 if matches!(self.phase, Phase::Unhealthy { .. }) {
-                    self.enter(Phase::Ready, step.now);
+                    let unhealthy_ms = Some(millis(step.now.since(self.since)));
                     let after_ms = self.ready_after_ms().unwrap_or(0);
-                    self.publish_because(
-                        Event::Ready { after_ms, address: None },
-                        Cause::Check,
-                        step,
-                    );
+                    self.enter(Phase::Ready, step.now);
+                    let event = Event::Ready { after_ms, address: None, unhealthy_ms };
+                    self.publish_because(event, Cause::Check, step);
                 }
             }
             ProbeAnswer::Fails { check, answer } => {

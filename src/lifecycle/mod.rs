@@ -29,7 +29,7 @@ use std::time::Duration;
 pub const KILL_WITHIN: Duration = Duration::from_secs(5);
 /// How long the ports of a stopped service may take to be free.
 pub const RELEASE_WITHIN: Duration = Duration::from_secs(5);
-/// How long the `cleanup` and the `after-stop` of a stop may take each.
+/// How long the `cleanup` of a stop may take.
 pub const TIDY_WITHIN: Duration = Duration::from_secs(10);
 
 /// Whole milliseconds, for records.

@@ -377,7 +377,7 @@ impl Run {
             Some(how) => format!("{reason}; {hook} failed too: {how}"),
         };
         if let Ok(exit) = exit {
-            self.publish(Event::Hook { hook: hook.to_owned(), exit: *exit }, step);
+            self.publish(Event::Hook { hook: hook.to_owned(), commands: None, exit: *exit }, step);
         }
         self.fail(reason, step);
     }

@@ -247,11 +247,6 @@ impl Life {
         }
     }
 
-    /// Failures since the last reset.
-    pub fn failed_tries(&self) -> u32 {
-        self.tries.count()
-    }
-
     /// When `tick` has something to do.
     pub fn deadline(&self) -> Option<Tick> {
         match &self.phase {
@@ -421,7 +416,10 @@ impl Life {
 
     fn publish_hook(&self, hook: Hook, exit: &Result<Exit, String>, step: &mut Step<'_>) {
         let event = match exit {
-            Ok(exit) => Event::Hook { hook: hook.key().to_owned(), exit: *exit },
+            Ok(exit) => {
+                let commands = Some(hook.commands(step.service).len()).filter(|count| *count > 1);
+                Event::Hook { hook: hook.key().to_owned(), commands, exit: *exit }
+            }
             Err(error) => Event::Notice { text: format!("{}: {error}", hook.key()) },
         };
         self.publish(event, step);

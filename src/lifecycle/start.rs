@@ -190,7 +190,7 @@ impl Life {
         self.trial = is_on_trial.then(|| step.now + TRIAL);
         self.answer = None;
         let after_ms = millis(step.now.since(self.began));
-        self.publish(Event::Ready { after_ms, address: None }, step);
+        self.publish(Event::Ready { after_ms, address: None, unhealthy_ms: None }, step);
         self.emit(Effect::StopProbes, step);
         if step.service.alive.is_some() {
             self.emit(Effect::StartAlive, step);

@@ -1,9 +1,9 @@
 //! How a service stops.
 //!
 //! The stop command, for at most the grace → the signal, for at most the grace → KILL, until the
-//! tree is gone → its ports are free → `cleanup` → `after-stop` → down. What is not declared is
-//! left out, and every stage has a deadline: a tree that survives KILL counts as *stuck* from
-//! then on, and may still finish later.
+//! tree is gone → its ports are free → `cleanup` → `after-stop`, for at most the grace → down. What
+//! is not declared is left out, and every stage has a deadline: a tree that survives KILL counts as
+//! *stuck* from then on, and may still finish later.
 //!
 //! The same way is gone after an end that nobody asked for, from KILL on; then the restart
 //! policy has the last word ([`Then::Judge`]). A `stop` in between takes that word away: stop
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Exit, StopTo},
+    model::{Exit, StopTo, time},
 };
 
 /// How long to wait before looking at a stopped service's ports again.
@@ -65,6 +65,8 @@ pub enum StopStage {
     Cleanup,
     /// `after-stop`.
     AfterStop,
+    /// It was killed.
+    AfterStopKill,
 }
 
 /// What comes after a stop.
@@ -92,7 +94,8 @@ impl Stopping {
             | StopStage::Signal
             | StopStage::Kill
             | StopStage::Cleanup
-            | StopStage::AfterStop => self.until,
+            | StopStage::AfterStop
+            | StopStage::AfterStopKill => self.until,
         }
     }
 
@@ -106,6 +109,7 @@ impl Stopping {
             StopStage::Ports { again: None } => Some(Effect::CheckReleased),
             StopStage::Cleanup => Some(Effect::Cleanup),
             StopStage::AfterStop => Some(Effect::RunHook(Hook::AfterStop)),
+            StopStage::AfterStopKill => Some(Effect::KillHook(Hook::AfterStop)),
             StopStage::Signal => Some(Effect::SignalStop),
             StopStage::Spawn => Some(Effect::CheckSpawned),
             StopStage::Ports { again: Some(_) } => None,
@@ -266,7 +270,10 @@ impl Life {
                 self.note_cleaned(cleaned, step);
                 self.after_stop(then, step);
             }
-            (StopStage::AfterStop, Input::HookEnded { hook: Hook::AfterStop, .. }) => {
+            (
+                StopStage::AfterStop | StopStage::AfterStopKill,
+                Input::HookEnded { hook: Hook::AfterStop, .. },
+            ) => {
                 let then = stopping.then.clone();
                 self.finish(then, step);
             }
@@ -280,7 +287,8 @@ impl Life {
                 | StopStage::Kill
                 | StopStage::Ports { .. }
                 | StopStage::Cleanup
-                | StopStage::AfterStop,
+                | StopStage::AfterStop
+                | StopStage::AfterStopKill,
                 _,
             ) => {}
         }
@@ -322,9 +330,13 @@ impl Life {
             }
             StopStage::Cleanup => self.after_stop(then, step),
             StopStage::AfterStop => {
+                let grace = time::setting(step.service.stop.grace);
+                let text = format!("after-stop: not done within {grace}, and killed");
+                self.publish(Event::Notice { text }, step);
+                self.stage_stop(StopStage::AfterStopKill, then, KILL_WITHIN, step);
                 self.emit(Effect::KillHook(Hook::AfterStop), step);
-                self.finish(then, step);
             }
+            StopStage::AfterStopKill => self.finish(then, step),
         }
     }
 
@@ -397,7 +409,7 @@ impl Life {
         if step.service.hooks.after_stop.is_empty() {
             self.finish(then, step);
         } else {
-            self.stage_stop(StopStage::AfterStop, then, TIDY_WITHIN, step);
+            self.stage_stop(StopStage::AfterStop, then, step.service.stop.grace, step);
             self.emit(Effect::RunHook(Hook::AfterStop), step);
         }
     }
@@ -423,21 +435,6 @@ impl Life {
         let stopping =
             Stopping { stage, until, then, stuck: Vec::new(), overdue: false, gone: false };
         self.enter(Phase::Stopping(stopping), step.now);
-    }
-
-    fn note_exit(&mut self, exit: Exit, expected: bool, step: &mut Step<'_>) {
-        self.exit = Some(exit);
-        self.pid = None;
-        self.started = None;
-        self.publish(Event::Exited { exit, expected, tail: Vec::new() }, step);
-    }
-
-    fn note_gone(&mut self, swept: usize, step: &mut Step<'_>) {
-        self.pid = None;
-        self.started = None;
-        if swept > 0 {
-            self.publish(Event::Swept { processes: swept }, step);
-        }
     }
 
     fn end_beside(&mut self, step: &mut Step<'_>) {

@@ -1,5 +1,7 @@
 //! Ports that a service listens on.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 /// A port that a service listens on. The first one of a service is `{{port}}`.
@@ -20,6 +22,11 @@ pub struct Port {
 }
 
 impl Port {
+    /// The address that it listens on, where the file says so with one.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.host.as_deref()?.trim_matches(['[', ']']).parse().ok()
+    }
+
     /// Whether another number would do where somebody else holds this one.
     pub fn may_move(&self) -> bool {
         self.number == PortNumber::Auto || self.busy == Busy::Next

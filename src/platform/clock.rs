@@ -25,6 +25,15 @@ pub fn stamp(at: jiff::Timestamp) -> String {
     local.strftime("%Y%m%d-%H%M%S").to_string()
 }
 
+/// A moment of the past as people read it: `2026-03-01 10:42:13`, local time.
+pub fn local_time(tick: Tick) -> String {
+    let ago = jiff::SignedDuration::try_from(now().since(tick)).unwrap_or_default();
+    let at = wall_clock().checked_sub(ago).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    // Two looks at two clocks are never quite the same: a start is known to a hundredth.
+    let at = at.round(jiff::Unit::Second).unwrap_or(at);
+    at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
 /// The wall clock: nanoseconds since 1970.
 pub fn wall_nanos() -> u64 {
     u64::try_from(duration(ClockId::Realtime).as_nanos()).unwrap_or(u64::MAX)

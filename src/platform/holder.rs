@@ -1,6 +1,6 @@
 //! Who holds a port.
 
-use std::{io, path::PathBuf};
+use std::{io, net::IpAddr, path::PathBuf};
 
 use super::{
     Description, Entry, MARK, Places, ProcId, describe, holders, listeners, own_uid, user_name,
@@ -98,7 +98,18 @@ impl Holder {
     ///
     /// Those of asking the system for its listening sockets.
     pub fn of(port: u16) -> io::Result<Self> {
-        let listeners = listeners(&[port])?;
+        Self::at(port, None)
+    }
+
+    /// Looks who holds a port for somebody who wants to listen on this address, if that is known:
+    /// who listens on another one is in nobody's way.
+    ///
+    /// # Errors
+    ///
+    /// Those of asking the system for its listening sockets.
+    pub fn at(port: u16, host: Option<IpAddr>) -> io::Result<Self> {
+        let mut listeners = listeners(&[port])?;
+        listeners.retain(|listener| listener.is_in_the_way_of(host));
         let Some(first) = listeners.first() else { return Ok(Self::Free) };
         let inodes: Vec<u64> = listeners.iter().map(|listener| listener.inode).collect();
         let found = holders(&inodes, None).into_iter().next();
@@ -147,7 +158,8 @@ impl std::fmt::Display for Holder {
     }
 }
 
-/// `pid 812 (nginx: master process), user www-data, in /srv, for 3m`.
+/// `pid 812 (nginx: master process), user www-data, in /srv, since 2026-03-01 10:42:13`: it is
+/// kept as the reason of what failed and read later, so it says no age.
 impl std::fmt::Display for Description {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { id, command, dir, user, .. } = self;
@@ -155,13 +167,7 @@ impl std::fmt::Display for Description {
         if let Some(dir) = dir {
             write!(f, ", in {}", dir.display())?;
         }
-        let seconds = super::now().since(self.started).as_secs();
-        match (seconds / 86_400, seconds / 3600, seconds / 60) {
-            (0, 0, 0) => write!(f, ", for {seconds}s"),
-            (0, 0, minutes) => write!(f, ", for {minutes}m"),
-            (0, hours, _) => write!(f, ", for {hours}h"),
-            (days, _, _) => write!(f, ", for {days}d"),
-        }
+        write!(f, ", since {}", super::local_time(self.started))
     }
 }
 

@@ -28,7 +28,7 @@ mod users;
 mod watched;
 
 pub use children::{Peek, exit_of, peek, peek_any, reap, wait_for};
-pub use clock::{boot_id, now, stamp, wall_clock, wall_nanos};
+pub use clock::{boot_id, local_time, now, stamp, wall_clock, wall_nanos};
 pub use evict::end_tree;
 pub use fifo::{Fifo, FileId, Waker, endless_stdin, input_file};
 pub use holder::{Holder, Mark};

@@ -26,6 +26,19 @@ pub struct Listener {
     pub uid: u32,
 }
 
+impl Listener {
+    /// Whether nobody can listen on this address beside it (ip(7), ipv6(7)): it is the same, or
+    /// one of the two is all addresses. Those of IPv6 stand for those of IPv4, too. Without a
+    /// `host`, which may be any, it always is.
+    pub fn is_in_the_way_of(&self, host: Option<IpAddr>) -> bool {
+        let Some(host) = host.map(|host| host.to_canonical()) else { return true };
+        let own = self.addr.to_canonical();
+        let takes =
+            |all: IpAddr, one: IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
+        own == host || takes(own, host) || takes(host, own)
+    }
+}
+
 /// What the processes of a tree use together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TreeStats {
@@ -157,5 +170,33 @@ pub enum Moved {
 impl std::fmt::Display for Process {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.id().pid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_that_collide_are_in_the_way() {
+        for (bound, wanted, is_in_the_way) in [
+            ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.2", "127.0.0.1", false),
+            ("::1", "127.0.0.1", false),
+            ("0.0.0.0", "127.0.0.1", true),
+            ("0.0.0.0", "::1", false),
+            ("::", "127.0.0.1", true),
+            ("::", "::1", true),
+            ("::ffff:127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.2", "0.0.0.0", true),
+            ("127.0.0.2", "::", true),
+            ("::1", "0.0.0.0", false),
+        ] {
+            let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+            let listener = Listener { port: 1, addr: ip(bound), inode: 1, uid: 0 };
+            let told = listener.is_in_the_way_of(Some(ip(wanted)));
+            assert_eq!(told, is_in_the_way, "{bound} for {wanted}");
+            assert!(listener.is_in_the_way_of(None));
+        }
     }
 }

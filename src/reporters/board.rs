@@ -304,13 +304,16 @@ impl Row {
                     self.go(Move::Checking { check, answer }, at);
                 }
             }
-            Event::Ready { after_ms, address } => {
+            Event::Ready { after_ms, address, unhealthy_ms } => {
                 // What the file leaves open is known by now.
                 if address.is_some() {
                     self.address.clone_from(address);
                 }
                 let after = self.gone_wrong.take();
-                self.settle(End::Ready { after_ms: *after_ms, after });
+                self.settle(match unhealthy_ms {
+                    Some(unhealthy_ms) => End::Healthy { unhealthy_ms: *unhealthy_ms },
+                    None => End::Ready { after_ms: *after_ms, after },
+                });
             }
             Event::Unhealthy { reason } => self.go(Move::Unhealthy(reason.clone()), at),
             Event::Stopping => {

@@ -34,6 +34,9 @@ fn text_of(event: &Event) -> (String, Option<Tone>) {
         Event::Starting => "starts".into(),
         Event::Spawned { pid, .. } | Event::Running { pid, .. } => format!("runs, pid {pid}"),
         Event::Checked { check, answer } => format!("{check} → {answer}"),
+        Event::Ready { unhealthy_ms: Some(unhealthy), .. } => {
+            return (words::healthy_again(*unhealthy), Some(Tone::Good));
+        }
         Event::Ready { after_ms, .. } => {
             return (format!("ready in {}", words::millis(*after_ms)), Some(Tone::Good));
         }
@@ -60,7 +63,7 @@ fn text_of(event: &Event) -> (String, Option<Tone>) {
             return (format!("cannot be ended: {}", processes.join("; ")), Some(Tone::Bad));
         }
         Event::Backoff { delay_ms, attempt, of, .. } => {
-            format!("again in {} ({attempt} of {of})", words::millis(*delay_ms))
+            format!("again in {}{}", words::millis(*delay_ms), words::attempt(*attempt, *of))
         }
         Event::Failed { reason, .. } => return (format!("failed: {reason}"), Some(Tone::Bad)),
         Event::Step { step, on_failure } => format!("step {step}{}", undo(*on_failure)),
@@ -74,7 +77,10 @@ fn text_of(event: &Event) -> (String, Option<Tone>) {
             return (text, Some(Tone::Warn));
         }
         Event::Skipped { reason } => format!("skipped: {reason}"),
-        Event::Hook { hook, exit } => format!("{hook}: {exit}"),
+        Event::Hook { hook, commands: None, exit } => format!("{hook}: {exit}"),
+        Event::Hook { hook, commands: Some(commands), exit } => {
+            format!("{hook} ({commands} commands): {exit}")
+        }
         Event::Notice { text } => return (text.clone(), Some(Tone::Warn)),
         Event::Down => "the stack is down".into(),
     };

@@ -345,6 +345,9 @@ fn text_of(mark: &Record) -> (String, Tone) {
         Event::Spawned { pid, .. } | Event::Running { pid, .. } => {
             (format!("started{}, pid {pid}", generation.unwrap_or_default()), Tone::Strong)
         }
+        Event::Ready { unhealthy_ms: Some(unhealthy), .. } => {
+            (words::healthy_again(*unhealthy), Tone::Good)
+        }
         Event::Ready { after_ms, .. } => {
             (format!("ready after {}", words::millis(*after_ms)), Tone::Good)
         }

@@ -64,6 +64,11 @@ pub enum End {
         /// What went wrong with the try before.
         after: Option<String>,
     },
+    /// It was unhealthy, and is not any more.
+    Healthy {
+        /// For how long it was.
+        unhealthy_ms: u64,
+    },
     /// The task is done.
     Done {
         /// Since its start.
@@ -102,7 +107,7 @@ impl Move {
             Self::Ended(exit) => exit.to_string(),
             Self::Backoff { reason, delay_ms, attempt, of } => {
                 let delay = words::millis(*delay_ms);
-                format!("{reason}; again in {delay} ({attempt} of {of})")
+                format!("{reason}; again in {delay}{}", words::attempt(*attempt, *of))
             }
             Self::Stopping => "stopping".into(),
             Self::Killing => "killing".into(),
@@ -125,6 +130,7 @@ impl End {
             Self::Ready { after_ms, after: Some(reason) } => {
                 format!("ready in {}, after {reason}", words::millis(*after_ms))
             }
+            Self::Healthy { unhealthy_ms } => words::healthy_again(*unhealthy_ms),
             Self::Done { after_ms } => format!("done in {}", words::millis(*after_ms)),
             Self::Skipped(reason) => format!("skipped: {reason}"),
             Self::Stopped { after_ms: None } => "stopped".into(),
@@ -150,6 +156,7 @@ impl End {
             Self::Failed { tail, .. } => tail,
             Self::Stuck(processes) => processes,
             Self::Ready { .. }
+            | Self::Healthy { .. }
             | Self::Done { .. }
             | Self::Skipped(_)
             | Self::Stopped { .. }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    board::{Board, Kind},
+    board::{Board, End, Kind, Phase},
     reporter::headline,
     theme::{Symbol, Theme, Tone},
     words,
@@ -26,6 +26,8 @@ pub struct Left<'a> {
 struct Tally {
     services: usize,
     tasks: usize,
+    /// Services that were ready and have ended, which is no failure.
+    ended: usize,
     unchanged: usize,
     stopped: usize,
     failed: Vec<String>,
@@ -41,7 +43,11 @@ impl Tally {
         let mut tally = Self::default();
         for Settled { name, how } in &outcome.results {
             let kind = board.row(name).map_or(Kind::Service, |row| row.kind);
+            let phase = board.row(name).map(|row| &row.phase);
             let held = match kind {
+                Kind::Service if matches!(phase, Some(Phase::Settled(End::Exited(_)))) => {
+                    &mut tally.ended
+                }
                 Kind::Service => &mut tally.services,
                 Kind::Task => &mut tally.tasks,
             };
@@ -67,10 +73,13 @@ impl Tally {
     /// `6 services ready, 1 task done, 2 stopped`.
     fn good(&self) -> Vec<String> {
         let mut facts = Vec::new();
-        let any =
-            self.services + self.tasks + self.stopped + self.failed.len() + self.blocked.len();
+        let others = self.tasks + self.ended + self.stopped;
+        let any = self.services + others + self.failed.len() + self.blocked.len();
         if self.services > 0 || any == 0 {
             facts.push(format!("{} ready", words::count(self.services, "service")));
+        }
+        if self.ended > 0 {
+            facts.push(format!("{} ended", words::count(self.ended, "service")));
         }
         if self.tasks > 0 {
             facts.push(format!("{} done", words::count(self.tasks, "task")));

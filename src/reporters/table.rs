@@ -124,6 +124,9 @@ fn reason_of_service(service: &ServiceStatus, theme: Theme) -> String {
     match (&service.reason, ended, service.state) {
         (Some(reason), _, _) => theme.plain_words(reason).into_owned(),
         (None, Some(ended), _) => ended,
+        (None, None, ServiceState::Ready) if !service.notices.is_empty() => {
+            theme.paint(Tone::Warn, service.notices.join("; "))
+        }
         (None, None, ServiceState::Ready) => {
             about(service.url.clone(), service.describe.as_ref(), theme)
         }

@@ -151,7 +151,7 @@ pub fn notice(text: &str, columns: Option<usize>, theme: Theme) -> Vec<String> {
 pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) -> Vec<String> {
     let Phase::Settled(end) = &row.phase else { return Vec::new() };
     let (symbol, tone) = match end {
-        End::Ready { .. } | End::Done { .. } => (Symbol::Good, Tone::Good),
+        End::Ready { .. } | End::Healthy { .. } | End::Done { .. } => (Symbol::Good, Tone::Good),
         End::Skipped(_) | End::Stopped { .. } | End::Exited(_) => (Symbol::Idle, Tone::Faint),
         End::Failed { .. } | End::Stuck(_) => (Symbol::Bad, Tone::Bad),
     };

@@ -53,6 +53,7 @@ fn link_lines(
     }
     // What to do is said once, where the cause is.
     if is_root {
+        lines.extend(link.advice.iter().map(|advice| super::summary::hint(advice, theme)));
         lines.extend(link.next.iter().map(|next| super::summary::hint(next, theme)));
     }
     lines

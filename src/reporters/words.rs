@@ -22,6 +22,19 @@ pub fn between(from: jiff::Timestamp, to: jiff::Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
+/// What is said of a service that was unhealthy for so many milliseconds.
+pub fn healthy_again(unhealthy_ms: u64) -> String {
+    format!("healthy again, after {}", millis(unhealthy_ms))
+}
+
+/// The number of a try among those that there may be, ` (1 of 5)`; nothing where it is none.
+pub fn attempt(attempt: u32, of: u32) -> String {
+    match attempt {
+        0 => String::new(),
+        _ => format!(" ({attempt} of {of})"),
+    }
+}
+
 /// A size for people: `812 KiB`, `48.9 MiB`.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];

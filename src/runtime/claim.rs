@@ -5,7 +5,7 @@
 //! only where the user does, since two stacks would else take it from each other for ever. The
 //! own user's processes alone.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use super::{Internal, owner, world::World};
 use crate::{
@@ -25,6 +25,8 @@ const RELEASE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 struct Claim {
     port: u16,
+    /// The address that is to be had, if that is known.
+    host: Option<IpAddr>,
     places: Places,
     /// The main processes and hooks of this stack that run.
     units: Vec<u32>,
@@ -68,7 +70,8 @@ impl World {
             Some(_) | None => MayTake::Nobody,
         };
         let units = self.units.values().map(|unit| unit.owner.main).collect();
-        let claim = Claim { port, places: self.places.clone(), units, may_take };
+        let host = declared.and_then(crate::model::Port::address);
+        let claim = Claim { port, host, places: self.places.clone(), units, may_take };
         let (internal, name) = (self.internal.clone(), name.to_owned());
         tokio::task::spawn_local(async move {
             let claimed_now = tokio::task::spawn_blocking(move || claim.carry_out()).await;
@@ -124,7 +127,7 @@ impl Claim {
     fn carry_out(self) -> Claimed {
         let mut stopped = Vec::new();
         loop {
-            let holder = match Holder::of(self.port) {
+            let holder = match Holder::at(self.port, self.host) {
                 Ok(Holder::Free) => break Claimed { port: self.port, stopped, held: None },
                 Ok(holder) => holder,
                 Err(error) => {
@@ -186,7 +189,10 @@ impl Claim {
     /// A process is gone a moment before its sockets are.
     fn await_release(&self) {
         let deadline = platform::now() + RELEASE;
-        let is_free = || platform::listeners(&[self.port]).is_ok_and(|found| found.is_empty());
+        let is_free = || {
+            let found = platform::listeners(&[self.port]);
+            found.is_ok_and(|found| !found.iter().any(|found| found.is_in_the_way_of(self.host)))
+        };
         while !is_free() && platform::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
         }

@@ -5,7 +5,10 @@ use hyper::{StatusCode, body::Bytes};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{checks::Endpoint, tls};
+use super::{
+    checks::Endpoint,
+    tls::{self, Trouble},
+};
 use crate::model::StatusSet;
 
 /// An HTTP request and what to expect.
@@ -36,17 +39,51 @@ impl HttpRequest {
     pub(super) async fn send(&self) -> Result<(), String> {
         let stream = self.endpoint.connect().await?;
         let status = match self.scheme {
-            Scheme::Http => self.exchange(stream).await?,
+            Scheme::Http => match self.exchange(stream).await {
+                // What a server of TLS has to say to a plain request: nothing, an alert, or that.
+                Err(error) if self.speaks_tls().await => return Err(self.instead("https", &error)),
+                Ok(StatusCode::BAD_REQUEST)
+                    if !self.expects(StatusCode::BAD_REQUEST) && self.speaks_tls().await =>
+                {
+                    return Err(self.instead("https", "400"));
+                }
+                answer => answer?,
+            },
             Scheme::Https { insecure } => {
                 let host = self.endpoint.host.as_deref().unwrap_or("localhost");
-                self.exchange(tls::connect(stream, host, insecure).await?).await?
+                match tls::connect(stream, host, insecure).await {
+                    Ok(stream) => self.exchange(stream).await?,
+                    Err(Trouble::NoTls) => {
+                        return Err(self.instead("http", "it does not answer in TLS"));
+                    }
+                    Err(Trouble::Other(error)) => return Err(error),
+                }
             }
         };
-        let expected = match &self.status {
+        if self.expects(status) { Ok(()) } else { Err(status.as_u16().to_string()) }
+    }
+
+    fn expects(&self, status: StatusCode) -> bool {
+        match &self.status {
             Some(wanted) => wanted.contains(status.as_u16()),
             None => status.is_success() || status.is_redirection(),
-        };
-        if expected { Ok(()) } else { Err(status.as_u16().to_string()) }
+        }
+    }
+
+    /// Whether the port speaks TLS, asked on a connection of its own.
+    async fn speaks_tls(&self) -> bool {
+        let host = self.endpoint.host.as_deref().unwrap_or("localhost");
+        match self.endpoint.connect().await {
+            Ok(stream) => tls::connect(stream, host, true).await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
+    /// Says how the port is to be asked in place of how it was.
+    fn instead(&self, scheme: &str, answer: &str) -> String {
+        let Self { authority, path, .. } = self;
+        let speaks = if scheme == "https" { "speaks TLS" } else { "speaks plain HTTP" };
+        format!("{answer} (the port {speaks}: ask `{scheme}://{authority}{path}`)")
     }
 
     async fn exchange(

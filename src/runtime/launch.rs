@@ -134,13 +134,7 @@ impl Launcher<'_> {
         hook: Hook,
         unit: UnitId,
     ) -> Result<Option<SpawnSpec>, String> {
-        let commands: &[Command] = match hook {
-            Hook::BeforeStart => &service.hooks.before_start,
-            Hook::AfterReady => &service.hooks.after_ready,
-            Hook::AfterStop => &service.hooks.after_stop,
-            Hook::OnFailure => &service.hooks.on_failure,
-            Hook::Stop => service.stop.command.as_slice(),
-        };
+        let commands = hook.commands(service);
         let mut env = self.environment(&service.env)?;
         let user = person_of(service, &mut env)?;
         let resolve = |command| self.resolve(command, &env, &service.dir, &[]);
@@ -150,8 +144,11 @@ impl Launcher<'_> {
             (Some(only), true) => self.spec(unit, only, env, &service.dir),
             (Some(last), false) => {
                 resolved.push(last);
-                let plain = |command| step::Step::plain(hook.key(), command, &env, &service.dir);
-                let steps = resolved.into_iter().map(plain).collect();
+                let plain = |(at, command)| {
+                    let name = format!("{} {} of {}", hook.key(), at + 1, commands.len());
+                    step::Step::plain(&name, command, &env, &service.dir)
+                };
+                let steps = resolved.into_iter().enumerate().map(plain).collect();
                 let work = step::Work { steps, ..step::Work::default() };
                 self.helper(unit, &work, env.clone(), &service.dir)
             }

@@ -7,6 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     ops::RangeInclusive,
     path::PathBuf,
 };
@@ -131,7 +132,7 @@ impl PortTable {
                 continue;
             }
             let is_auto = port.number == PortNumber::Auto;
-            if is_busy(number) || is_auto && !self.keep(&key, number) {
+            if is_busy(number, port.address()) || is_auto && !self.keep(&key, number) {
                 return Some(BusyPort { number, may_move: port.may_move() });
             }
         }
@@ -147,7 +148,8 @@ impl PortTable {
             PortNumber::Auto => self.keep_any(&key, number.saturating_add(1)),
             PortNumber::Fixed(_) => {
                 let mut candidates = number.saturating_add(1)..=number.saturating_add(NEXT_TRIES);
-                candidates.find(|next| !self.is_taken(*next) && !is_busy(*next))
+                let host = service.ports[index].address();
+                candidates.find(|next| !self.is_taken(*next) && !is_busy(*next, host))
             }
         };
         let Some(next) = next else { return false };
@@ -167,7 +169,8 @@ impl PortTable {
     /// The first port of a service that somebody holds.
     pub(super) fn first_busy(&self, service: &Service) -> Option<u16> {
         let own = self.all(service).filter(|(port, _)| !port.any_owner);
-        own.map(|(_, number)| number).find(|number| is_busy(*number))
+        let mut busy = own.filter(|(port, number)| is_busy(*number, port.address()));
+        busy.next().map(|(_, number)| number)
     }
 
     /// A number for an open port: the one that it has had, if that is free or held by what an
@@ -238,9 +241,11 @@ fn open_range() -> RangeInclusive<u16> {
     }
 }
 
-/// Whether somebody listens on it; a closed connection that lingers does not count.
-fn is_busy(port: u16) -> bool {
-    platform::listeners(&[port]).is_ok_and(|found| !found.is_empty())
+/// Whether somebody listens on it so that nobody else can at this address; a closed connection that
+/// lingers does not count.
+fn is_busy(port: u16, host: Option<IpAddr>) -> bool {
+    platform::listeners(&[port])
+        .is_ok_and(|found| found.iter().any(|listener| listener.is_in_the_way_of(host)))
 }
 
 fn key(service: &str, index: usize) -> String {

@@ -7,19 +7,34 @@ use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
     rustls::{
-        ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+        ClientConfig, DigitallySignedStruct, Error, InvalidMessage, RootCertStore, SignatureScheme,
         client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         crypto::{CryptoProvider, ring},
         pki_types::{CertificateDer, ServerName, UnixTime},
     },
 };
 
+/// Why there is no TLS over a connection.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// What answers speaks something else.
+    NoTls,
+    /// Anything else, in one line.
+    Other(String),
+}
+
+impl From<String> for Trouble {
+    fn from(text: String) -> Self {
+        Self::Other(text)
+    }
+}
+
 /// Speaks TLS over a connection.
 pub(super) async fn connect(
     stream: TcpStream,
     host: &str,
     insecure: bool,
-) -> Result<TlsStream<TcpStream>, String> {
+) -> Result<TlsStream<TcpStream>, Trouble> {
     static CHECKED: OnceCell<Arc<ClientConfig>> = OnceCell::const_new();
     static UNCHECKED: OnceCell<Arc<ClientConfig>> = OnceCell::const_new();
     let config = match insecure {
@@ -33,11 +48,15 @@ pub(super) async fn connect(
             CHECKED.get_or_try_init(read).await?
         }
     };
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
+    let name =
+        ServerName::try_from(host.to_owned()).map_err(|error| Trouble::Other(error.to_string()))?;
     let connecting = TlsConnector::from(Arc::clone(config)).connect(name, stream);
     connecting.await.map_err(|error| match error.get_ref() {
-        Some(why) => explain(&why.to_string()),
-        None => error.to_string(),
+        Some(why) => match why.downcast_ref::<Error>() {
+            Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => Trouble::NoTls,
+            Some(_) | None => Trouble::Other(explain(&why.to_string())),
+        },
+        None => Trouble::Other(error.to_string()),
     })
 }
 

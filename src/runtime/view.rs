@@ -17,6 +17,8 @@ use crate::{
 
 /// How old a sample of processor time may be to be compared with.
 const SAMPLE_AGE: Duration = Duration::from_secs(60);
+/// A wall clock that has moved by so much against the other one has been set.
+const CLOCK_SET: jiff::SignedDuration = jiff::SignedDuration::from_millis(500);
 
 /// Processor time at the last look, for the rate since then.
 #[derive(Debug, Default)]
@@ -36,6 +38,28 @@ impl Statistics {
         let percent = 100.0 * cpu.saturating_sub(before).as_secs_f64() / passed;
         (percent * 10.0).round() / 10.0
     }
+}
+
+/// The wall clock at tick 0. Two looks at two clocks are never quite the same: the one that was
+/// seen first stands, unless the clock has been set since, so that a moment is told alike each time.
+#[derive(Debug, Default)]
+pub(super) struct Epoch(Option<jiff::Timestamp>);
+
+impl Epoch {
+    /// The wall clock at a tick of the past; `now` and `wall` are the present moment.
+    fn at(&mut self, tick: Tick, now: Tick, wall: jiff::Timestamp) -> jiff::Timestamp {
+        let seen = moved(wall, now, false);
+        let is_same = |known: &jiff::Timestamp| known.duration_since(seen).abs() < CLOCK_SET;
+        let epoch = *self.0.insert(self.0.filter(is_same).unwrap_or(seen));
+        moved(epoch, tick, true)
+    }
+}
+
+/// A moment so long after another one, or before it.
+fn moved(from: jiff::Timestamp, by: Tick, ahead: bool) -> jiff::Timestamp {
+    let by = jiff::SignedDuration::try_from(by.0).unwrap_or_default();
+    let to = if ahead { from.checked_add(by) } else { from.checked_sub(by) };
+    to.unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 
 impl World {
@@ -84,6 +108,8 @@ impl World {
             0 => 0.0,
             _ => self.statistics.percent(&view.name, view.generation, started, tree.cpu),
         };
+        let since = view.since.map(|since| self.wall(since, now));
+        let notices = self.watches.paused(&view.name, started);
         let launcher = self.launcher();
         let service = self.core.stack().service(&view.name);
         ServiceStatus {
@@ -92,7 +118,7 @@ impl World {
             pid: view.pid,
             generation: view.generation,
             ports: service.map_or_else(Vec::new, |service| self.port_statuses(service)),
-            since: view.since.map(|since| wall(since, now)),
+            since,
             uptime_ms: view.pid.and(view.started).map(|started| millis(now.since(started))),
             restarts: view.restarts,
             exit: view.exit,
@@ -104,6 +130,7 @@ impl World {
             describe: service
                 .and_then(|service| service.describe.as_ref())
                 .map(|text| launcher.render(text)),
+            notices,
             name: view.name,
         }
     }
@@ -146,14 +173,15 @@ impl World {
         Some(format!("http://127.0.0.1:{number}"))
     }
 
-    fn task_status(&self, view: TaskView, now: Tick) -> TaskStatus {
+    fn task_status(&mut self, view: TaskView, now: Tick) -> TaskStatus {
+        let since = view.since.map(|since| self.wall(since, now));
         let task = self.core.stack().task(&view.name);
         let launcher = self.launcher();
         TaskStatus {
             state: view.state,
             reason: view.reason,
             exit: view.exit,
-            since: view.since.map(|since| wall(since, now)),
+            since,
             next: self.schedules.next(&view.name),
             needs: names(self.core.stack().needs(&view.name)),
             describe: task
@@ -161,6 +189,10 @@ impl World {
                 .map(|text| launcher.render(text)),
             name: view.name,
         }
+    }
+
+    fn wall(&mut self, tick: Tick, now: Tick) -> jiff::Timestamp {
+        self.epoch.at(tick, now, platform::wall_clock())
     }
 
     fn notices(&self) -> Vec<String> {
@@ -184,11 +216,17 @@ impl World {
 
     /// Adds the last lines of the log to the links that speak of an end.
     pub(super) fn with_log_lines(&self, mut why: Why) -> Why {
+        let services = self.core.services(platform::now());
+        for link in &mut why.links {
+            let view = services.iter().find(|view| view.name == link.name);
+            if let Some(started) = view.and_then(|view| view.started) {
+                link.evidence.extend(self.watches.paused(&link.name, started));
+            }
+        }
         let is_well = |link: &&mut crate::supervisor::WhyLink| {
             matches!(&*link.state, "ready" | "done" | "skipped")
         };
         if let Some(root) = why.links.last_mut().filter(|link| !is_well(link)) {
-            let services = self.core.services(platform::now());
             let view = services.iter().find(|view| view.name == root.name);
             // A task's runs are counted with its log.
             let of_task = || self.log_places.get(&root.name).map_or(0, |(latest, _)| *latest);
@@ -205,11 +243,23 @@ fn names(needs: &[crate::model::Need]) -> Vec<String> {
     needs.iter().map(|need| need.name.clone()).collect()
 }
 
-fn wall(tick: Tick, now: Tick) -> jiff::Timestamp {
-    let ago = jiff::SignedDuration::try_from(now.since(tick)).unwrap_or_default();
-    platform::wall_clock().checked_sub(ago).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-}
-
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_told_alike_until_the_clock_is_set() {
+        let at = |micros: i64| jiff::Timestamp::from_microsecond(micros).unwrap();
+        let tick = |micros| Tick(Duration::from_micros(micros));
+        let mut epoch = Epoch::default();
+        let first = epoch.at(tick(10), tick(20), at(5_000_020));
+        assert_eq!(first, at(5_000_010));
+        assert_eq!(epoch.at(tick(10), tick(30), at(5_000_037)), first);
+        assert_eq!(epoch.at(tick(10), tick(30), at(9_000_030)), at(9_000_010));
+        assert_eq!(epoch.at(tick(10), tick(40), at(9_000_039)), at(9_000_010));
+    }
 }

@@ -25,8 +25,9 @@ use crate::{
 
 /// A change this soon after a start may be the service's own doing.
 const SOON: Duration = Duration::from_secs(3);
-/// This many of them in a row are.
-const LOOP: u32 = 6;
+/// This many of them in a row are. Somebody who saves at each turn, or a script that touches a signal
+/// file, gets to ten.
+const LOOP: u32 = 20;
 /// After nothing has changed for so long a row is over.
 const QUIET: Duration = Duration::from_secs(30);
 /// While a service is left alone, what changes later than [`SOON`] after its start is somebody
@@ -165,7 +166,11 @@ impl Watches {
                 name != ".stackrun" && name != ".git"
             })
             .build();
-        let folders = walk.flatten().filter(|entry| entry.file_type().is_some_and(|t| t.is_dir()));
+        // A root that is a link is meant as what it leads to; links below it are not followed.
+        let is_folder = |entry: &ignore::DirEntry| {
+            entry.depth() == 0 || entry.file_type().is_some_and(|kind| kind.is_dir())
+        };
+        let folders = walk.flatten().filter(is_folder);
         for folder in folders {
             self.watch_folder(folder.path())?;
         }
@@ -281,6 +286,25 @@ impl Watches {
     /// The service of a `watch`.
     pub(super) fn service(&self, watch: usize) -> Option<&str> {
         Some(&self.entries.get(watch)?.service)
+    }
+
+    /// What of a service's files is not acted upon, because it changes them itself after each start;
+    /// `started` is its present one.
+    pub(super) fn paused(&self, service: &str, started: Tick) -> Vec<String> {
+        let of_it = self.entries.iter().filter(|entry| entry.service == service);
+        let paused = of_it.filter(|entry| entry.paused.is_some_and(|paused| started <= paused));
+        let shown = paused.map(|entry| {
+            let globs = entry.watch.globs.iter().map(|glob| {
+                let glob = Path::new(glob);
+                glob.strip_prefix(&entry.root).unwrap_or(glob).display().to_string()
+            });
+            let globs = globs.collect::<Vec<_>>().join(" ");
+            format!(
+                "it changes what it watches ({globs}) after each start: that watch is paused; \
+                 leave the files out with `ignore`"
+            )
+        });
+        shown.collect()
     }
 
     /// What to do about a change of a service that was started at `started`, if it is up.

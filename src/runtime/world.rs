@@ -22,7 +22,7 @@ use super::{
     requests::Clients,
     schedule::Schedules,
     tasks::Runs,
-    view::Statistics,
+    view::{Epoch, Statistics},
     watch::Watches,
 };
 use crate::{
@@ -49,6 +49,7 @@ pub(super) struct World {
     pub(super) clients: Clients,
     pub(super) prober: Prober,
     pub(super) statistics: Statistics,
+    pub(super) epoch: Epoch,
     pub(super) watches: Watches,
     pub(super) sampling: Option<AbortHandle>,
     pub(super) schedules: Schedules,
@@ -116,6 +117,7 @@ impl World {
             clients: Clients::default(),
             prober: Prober::begin(internal.clone())?,
             statistics: Statistics::default(),
+            epoch: Epoch::default(),
             watches: Watches::default(),
             sampling: None,
             schedules: Schedules::default(),
@@ -163,10 +165,15 @@ impl World {
     /// Declared ports that are still listened on.
     pub(super) fn busy_ports(&self) -> Vec<u16> {
         let services = self.core.stack().services.iter();
-        let ports: Vec<u16> =
-            services.flat_map(|service| self.ports.all(service).map(|(_, port)| port)).collect();
+        let declared = services.flat_map(|service| self.ports.all(service));
+        let declared: Vec<_> = declared.map(|(port, number)| (number, port.address())).collect();
+        let ports: Vec<u16> = declared.iter().map(|(number, _)| *number).collect();
         let listeners = platform::listeners(&ports).unwrap_or_default();
-        listeners.iter().map(|listener| listener.port).collect()
+        let own = listeners.iter().filter(|listener| {
+            let mut declared = declared.iter().filter(|(number, _)| *number == listener.port);
+            declared.any(|(_, host)| listener.is_in_the_way_of(*host))
+        });
+        own.map(|listener| listener.port).collect()
     }
 
     /// Writes to the ledger and tells whoever listens.

@@ -76,6 +76,7 @@ impl Supervisor {
             because,
             evidence: evidence_of_service(unit, now),
             setting: setting_of_service(node, unit).map(|key| format!("{}.{key}", node.name)),
+            advice: advice_for_service(unit),
             next: next_for_service(&node.name, unit, state),
         }
     }
@@ -110,6 +111,7 @@ impl Supervisor {
             because,
             evidence,
             setting: setting.map(|key| format!("{}.{key}", node.name)),
+            advice: Vec::new(),
             next,
         }
     }
@@ -130,10 +132,10 @@ fn evidence_of_service(unit: &ServiceUnit, now: Tick) -> Vec<String> {
         Phase::Stopping(stopping) => evidence.extend(stopping.stuck.iter().cloned()),
         Phase::Backoff { .. } | Phase::Failed { .. } => {
             evidence.extend(life.ending.iter().map(ToString::to_string));
-            let tries = life.failed_tries();
-            if tries > 0 {
-                let times = if tries == 1 { "once".to_owned() } else { format!("{tries} times") };
-                evidence.push(format!("started again {times} so far"));
+            match life.restarts {
+                0 => {}
+                1 => evidence.push("started again once so far".to_owned()),
+                times => evidence.push(format!("started again {times} times so far")),
             }
         }
         Phase::Idle
@@ -160,6 +162,8 @@ fn setting_of_service(node: &Node, unit: &ServiceUnit) -> Option<&'static str> {
         Phase::Stopping(_) => Some("stop"),
         Phase::Exited { .. } => Some("restart"),
         Phase::Backoff { .. } | Phase::Failed { .. } => match &unit.life.ending {
+            // It ended well, and is started again because the file says so.
+            Some(Ending::Exit(exit)) if exit.is_success(&unit.now.succeeds_with) => Some("restart"),
             Some(Ending::Exit(_)) | None => Some(key_of_command(unit)),
             Some(Ending::Hook(_)) => Some("before-start"),
             Some(Ending::Start(_)) => Some("ready"),
@@ -184,6 +188,48 @@ fn key_of_body(body: &TaskBody) -> &'static str {
         TaskBody::Command(Command::Shell { .. }) => "shell",
         TaskBody::Steps(_) => "step",
     }
+}
+
+/// What mends an end whose cause is known, and that another start alone will not.
+fn advice_for_service(unit: &ServiceUnit) -> Vec<String> {
+    let ending = match &unit.life.phase {
+        Phase::Backoff { .. } | Phase::Failed { .. } => unit.life.ending.as_ref(),
+        Phase::Unhealthy { .. } => return advice_for_health(unit),
+        Phase::Idle
+        | Phase::Starting(_)
+        | Phase::Ready
+        | Phase::Stopping(_)
+        | Phase::Exited { .. } => None,
+    };
+    match ending {
+        Some(Ending::Memory(_)) => {
+            let max = unit.now.memory_max.map(|bytes| format!(" ({} MiB)", bytes >> 20));
+            let max = max.unwrap_or_default();
+            vec![format!("find out what grows in it, or raise `memory max`{max} if it needs more")]
+        }
+        Some(Ending::OutOfMemory) => vec![
+            "the machine, or the container around it, has no memory left: end what is not needed, \
+             or give it more"
+                .to_owned(),
+            "`memory max` has it restarted before the kernel kills it".to_owned(),
+        ],
+        Some(Ending::Unhealthy(_)) => advice_for_health(unit),
+        Some(Ending::Exit(_) | Ending::Hook(_) | Ending::Start(_) | Ending::Busy { .. }) | None => {
+            Vec::new()
+        }
+    }
+}
+
+fn advice_for_health(unit: &ServiceUnit) -> Vec<String> {
+    let Some(alive) = &unit.now.alive else { return Vec::new() };
+    let (timeout, failures) = (crate::model::time::setting(alive.timeout), alive.failures);
+    vec![
+        "its log tells what it did last before it stopped answering".to_owned(),
+        format!(
+            "if it is slow and not frozen, raise the `timeout` ({timeout}) or the `failures` \
+             ({failures}) of `alive`"
+        ),
+    ]
 }
 
 fn next_for_service(name: &str, unit: &ServiceUnit, state: ServiceState) -> Vec<String> {

@@ -96,7 +96,8 @@ impl Supervisor {
             }
         }
         targets.extend(self.followers(restarted));
-        targets.extend(removed);
+        // What has ended already and is gone from the file concerns nobody.
+        targets.extend(removed.into_iter().filter(|&id| self.nodes[id].is_live()));
         self.open(Op::new(op, Kind::Up, cause), &targets);
         Ok(Accepted { targets, updated, applied })
     }

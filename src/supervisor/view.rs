@@ -123,7 +123,13 @@ impl Supervisor {
             Phase::Idle => waiting(node),
             Phase::Starting(stage) => Some(starting(*stage, unit)),
             Phase::Ready => None,
-            Phase::Unhealthy { reason, .. } => Some(reason.clone()),
+            Phase::Unhealthy { reason, until: Some(until) } => Some(format!(
+                "{reason}; its restart is held back by the cooldown, due in {}",
+                crate::model::time::elapsed(until.since(now))
+            )),
+            Phase::Unhealthy { reason, until: None } => {
+                Some(format!("{reason}; `restart \"never\"` leaves it as it is"))
+            }
             Phase::Stopping(stopping) => Some(stopping_reason(stopping)),
             Phase::Backoff { until, reason } => Some(format!(
                 "{reason}; again in {}",
@@ -198,6 +204,7 @@ fn stopping_reason(stopping: &Stopping) -> String {
         StopStage::Ports { .. } => "waiting for its ports to be free",
         StopStage::Cleanup => "cleaning up",
         StopStage::AfterStop => "after-stop runs",
+        StopStage::AfterStopKill => "killing after-stop",
     };
     match &stopping.then {
         Then::Idle => doing.to_owned(),

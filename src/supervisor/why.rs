@@ -22,6 +22,9 @@ pub struct WhyLink {
     pub evidence: Vec<String>,
     /// The setting behind it, as a key of `Stack::origins` (`api.ready`).
     pub setting: Option<String>,
+    /// What would mend it, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub advice: Vec<String>,
     /// Commands to try next.
     pub next: Vec<String>,
 }

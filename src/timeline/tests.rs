@@ -17,7 +17,7 @@ fn waiting(on: &[&str]) -> Event {
 }
 
 fn ready() -> Event {
-    Event::Ready { after_ms: 1, address: None }
+    Event::Ready { after_ms: 1, address: None, unhealthy_ms: None }
 }
 
 /// `db` (500 ms), `migrate` after it (300 ms), `api` after both and `cache`; `slow` beside them.

@@ -19,7 +19,7 @@ use crate::{
 
 /// The longest a stop of one of the random services may take: the command's grace, the signal's,
 /// the kill's, the ports', cleanup, after-stop.
-const STOP_WITHIN: Duration = Duration::from_secs(10 + 10 + 5 + 5 + 10 + 10 + 1);
+const STOP_WITHIN: Duration = Duration::from_secs(10 + 10 + 5 + 5 + 10 + 10 + 5 + 1);
 /// The same for a cancelled task with its `on-failure`.
 const CANCEL_WITHIN: Duration = Duration::from_secs(10 + 5 + 60 + 1);
 
@@ -307,6 +307,10 @@ impl Checker {
             return;
         };
         assert!(attempt <= of, "{seen:?}");
+        if *attempt == 0 {
+            // An end that is no failure is no try.
+            return;
+        }
         let at = self.backoffs.entry(seen.name.clone()).or_default();
         at.push(seen.at);
         at.retain(|at| seen.at.since(*at) < service.restart.within);

@@ -80,6 +80,26 @@ fn why_names_the_hook_that_failed() {
 }
 
 #[test]
+fn why_says_what_mends_what_ends_by_its_memory() {
+    let mut api = service("api", &[]);
+    api.memory_max = Some(64 << 20);
+    let stack = stack(vec![api], vec![]);
+    let mut world = World::new(stack.clone());
+    let script = Script { bloated: Some(SECOND), ..Script::default() };
+    world.scripts.insert("api".into(), script);
+    world.ask(up(&stack, &[]));
+    world.pass(120 * SECOND);
+    let why = world.core.why("api", world.now).expect("a known name");
+    let link = &why.links[0];
+    assert_eq!(link.state, "failed");
+    assert!(link.advice.iter().any(|advice| advice.contains("raise `memory max` (64 MiB)")));
+    // The same number as `status` has.
+    let restarts = world.core.services(world.now)[0].restarts;
+    let told = format!("started again {restarts} times so far");
+    assert!(link.evidence.contains(&told), "{link:?}");
+}
+
+#[test]
 fn a_thousand_services_start() {
     let name = |n: usize| format!("s{n:04}");
     let services = (0..1000).map(|n| {

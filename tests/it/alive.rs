@@ -35,9 +35,14 @@ fn a_frozen_server_is_restarted_once_a_cooldown() {
     stack.reaches("web", "unhealthy");
     stack.run("wait web --for ready --timeout 1s").exits(124);
     assert_eq!(stack.pid("web"), frozen.pid);
+    for command in ["status", "why web"] {
+        stack.run(command).says("its restart is held back by the cooldown, due in ");
+    }
+    stack.run("why web").exits(0).says("raise the `timeout` (2s) or the `failures` (2) of `alive`");
     frozen.signal(Signal::CONT);
     stack.reaches("web", "ready");
     assert_eq!(stack.pid("web"), frozen.pid);
+    stack.run("events").exits(0).says("web healthy again, after ");
 }
 
 #[test]

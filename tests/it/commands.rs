@@ -84,6 +84,7 @@ fn wait_for_each_end() {
     stack.up();
     stack.run("wait api --for ready").exits(0);
     stack.run("wait migrate --for done").exits(0);
+    stack.run("wait api --for done").exits(2).says("`api` is a service").says("`--for down`");
     let wait = stack.start("wait db --for down --timeout 60s");
     stack.down();
     wait.ends().exits(0);

@@ -26,6 +26,51 @@ fn hooks_run_in_their_order() {
 }
 
 #[test]
+fn several_hooks_of_a_kind_run_in_their_order_and_are_counted() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            before-start { shell "echo one >> order.txt" }
+            before-start { shell "echo two >> order.txt; test -e fine" }
+            run "@testbed"
+            restart "never"
+        }
+        "#,
+    );
+    stack.run("up").exits(1).says("before-start 2 of 2 failed: exit 1");
+    stack.put("fine", "");
+    stack.up();
+    assert_eq!(stack.read("order.txt"), "one\ntwo\none\ntwo\n");
+    let events = stack.run("events").exits(0);
+    events.says("before-start (2 commands): exit 1").says("before-start (2 commands): exit 0");
+    let show = stack.run("show a").exits(0).out;
+    let file = stack.read("stack.kdl");
+    let line_of = |word: &str| file.lines().position(|line| line.contains(word)).map(|at| at + 1);
+    for word in ["one", "two"] {
+        let shown = show.lines().find(|line| line.contains(&format!("echo {word}")));
+        let place = format!("stack.kdl:{}", line_of(&format!("echo {word}")).expect("its line"));
+        assert!(shown.is_some_and(|line| line.ends_with(&place)), "{show}");
+    }
+}
+
+#[test]
+fn an_after_stop_that_hangs_is_killed_after_the_grace() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed"
+            after-stop { run "@testbed stubborn mark hangs.txt hook" }
+            stop grace="300ms"
+        }
+        "#,
+    );
+    stack.up();
+    stack.run("down a").exits(0);
+    assert!(stack.read("hangs.txt").starts_with("start hook"));
+    stack.run("events").exits(0).says("after-stop: not done within 300ms, and killed");
+}
+
+#[test]
 fn a_failing_hook_fails_the_start_with_its_last_lines() {
     let stack = Stack::new(
         r#"

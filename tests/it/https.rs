@@ -1,6 +1,11 @@
 //! `http` checks over TLS.
 
-use std::process::Command;
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    process::Command,
+    thread,
+};
 
 use crate::support::{Stack, Stranger, eventually, have, listening};
 
@@ -37,6 +42,38 @@ fn stack(properties: &str) -> (Stack, Stranger) {
     let server = stack.foreign(python.args(["server.py", &port.to_string()]));
     eventually("the server", || listening(port));
     (stack, server)
+}
+
+#[test]
+fn the_wrong_one_of_http_and_https_is_named() {
+    if !have(&["python3", "openssl"]) {
+        return;
+    }
+    let (stack, _server) = stack("");
+    let secure = format!("https://localhost:{}/", stack.port(0));
+    stack.edit("https://", "http://");
+    stack.run("up").exits(1).says(&format!("the port speaks TLS: ask `{secure}`"));
+
+    // As nginx and Node.js answer what they cannot read.
+    let server = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let port = server.local_addr().expect("its address").port();
+    thread::spawn(move || {
+        for mut client in server.incoming().flatten() {
+            let _hello = client.read(&mut [0; 4096]);
+            let _gone = client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let other = Stack::new(&format!(
+        r#"
+        service "a" {{
+            run "@testbed"
+            ready within="3s" {{ http "https://localhost:{port}/" }}
+            restart "never"
+        }}
+        "#
+    ));
+    let plain = format!("the port speaks plain HTTP: ask `http://localhost:{port}/`");
+    other.run("up").exits(1).says(&plain);
 }
 
 #[test]

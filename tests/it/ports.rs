@@ -22,12 +22,32 @@ fn a_stranger_is_named_and_with_take_ports_replaced() {
     eventually("the stranger listening", || listening(stack.port(0)));
     let child = stack.left().into_iter().find(|process| process.pid != stranger.pid());
     stack.run("up").exits(4).says(&format!("pid {}", stranger.pid())).says("testbed");
+    // The reason is kept and read later: it says since when, not for how long.
+    stack.run("status").exits(3).says(", since 20");
     assert!(alive(stranger.pid()), "nobody has asked for its end");
     stack.run("up --take-ports").exits(0);
     assert_eq!(get(stack.port(0), "/"), Some((200, "fine\n".to_owned())));
     assert!(!alive(stranger.pid()));
     assert!(!child.is_some_and(|child| child.lives()), "its whole tree is stopped");
     stack.run("events").exits(0).says("it was stopped");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn whoever_listens_on_another_address_is_in_nobodys_way() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed listen {{port}}"; port @0 host="127.0.0.1" }
+        service "b" { run "@testbed listen {{port}}"; port @1; autostart #false }
+        "#,
+    );
+    // All of 127.0.0.0/8 is this machine.
+    let bind = |port: u16| std::net::TcpListener::bind(("127.0.0.2", port)).expect("a listener");
+    let _beside = [bind(stack.port(0)), bind(stack.port(1))];
+    stack.up();
+    assert_eq!(get(stack.port(0), "/"), Some((200, "fine\n".to_owned())));
+    stack.run("up b").exits(4).says(&format!("pid {}", std::process::id()));
+    stack.run("down").exits(0).says("0 ports");
 }
 
 #[test]
@@ -359,7 +379,7 @@ fn netcat_on_the_port_is_named_in_full_and_with_take_ports_replaced() {
         .says(&format!("nc -l 127.0.0.1 {port}"))
         .says(&format!("user {user}"))
         .says(&format!("in {folder}"))
-        .says(", for ")
+        .says(", since 20")
         .says("--take-ports");
     assert!(alive(netcat.pid()));
     stack.run("up --take-ports").exits(0);

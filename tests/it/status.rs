@@ -21,6 +21,49 @@ fn nothing_running_lists_every_service_as_idle() {
 }
 
 #[test]
+fn the_time_of_a_state_is_told_alike_each_time() {
+    let stack = Stack::new(
+        r#"
+        task "t" { run "true" }
+        service "a" { needs "t"; run "@testbed" }
+        "#,
+    );
+    stack.up();
+    let since = || {
+        let ran = stack.run("status --json").exits(0);
+        let status: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+        (status["services"][0]["since"].clone(), status["tasks"][0]["since"].clone())
+    };
+    let first = since();
+    assert!(first.0.is_string() && first.1.is_string(), "{first:?}");
+    for _ in 0..5 {
+        assert_eq!(since(), first);
+    }
+}
+
+#[test]
+fn up_counts_what_is_ready_and_done_and_nothing_else() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed exit 0" }
+        service "b" { run "@testbed"; ready { shell "test -e ended.txt" } }
+        profile "more" {
+            task "t" { run "true" }
+            service "c" { needs "t"; run "@testbed" }
+        }
+        "#,
+    );
+    let up = stack.start("up");
+    stack.reaches("a", "exited");
+    stack.put("ended.txt", "");
+    up.ends().exits(0).says("1 service ready, 1 service ended in");
+    let more = stack.run("up b c --profile more").exits(0);
+    more.says("2 services ready, 1 task done in");
+    let gone = stack.run("up b").exits(0);
+    gone.says("1 service ready, 1 stopped in");
+}
+
+#[test]
 fn the_json_has_what_was_promised() {
     let stack = Stack::new(
         r#"

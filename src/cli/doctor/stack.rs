@@ -108,8 +108,9 @@ pub(in crate::cli) fn ports(stack: &Stack, context: &Context) -> Result<Vec<Find
     let now = now.unwrap_or_else(|| verbs::status::idle(stack));
     let mut findings = Vec::new();
     for service in &stack.services {
-        for port in service.ports.iter().filter_map(|port| port.number.fixed()) {
-            let holding = look(port, &stack.dir, &now)?;
+        let fixed = service.ports.iter().filter_map(|port| Some((port.number.fixed()?, port)));
+        for (port, declared) in fixed {
+            let holding = look(port, declared.address(), &stack.dir, &now)?;
             if holding.is_in_the_way() {
                 let text = format!("port {port} of {}: {}", service.name, holding.text());
                 findings.push(Finding::bad("ports", text, format!("stackrun ports --free {port}")));

@@ -110,7 +110,7 @@ fn rows<'a>(status: &'a Status, folder: &Path) -> Result<Vec<Row<'a>>, Error> {
         for port in &service.ports {
             let holding = match port.port {
                 0 => Holding { holder: Holder::Free, ours: Ours::No },
-                number => look(number, folder, status)?,
+                number => look(number, None, folder, status)?,
             };
             let (service, name) = (service.name.as_str(), port.name.as_deref());
             rows.push(Row { service, name, port: port.port, holding });
@@ -126,7 +126,7 @@ fn free(args: &Args, context: &Context, folder: &Path) -> Result<u8, Error> {
     };
     let mut result = status::OK;
     for &port in &args.free {
-        let holding = look(port, folder, &status)?;
+        let holding = look(port, None, folder, &status)?;
         let text = format!("port {port}: {}", holding.text());
         let (symbol, line) = match (holding.ours, &holding.holder) {
             (_, Holder::Free) => (Symbol::Good, text),

@@ -196,6 +196,7 @@ pub(in crate::cli) fn idle(stack: &Stack) -> Status {
         needs: service.needs.iter().map(|need| need.name.clone()).collect(),
         url: service.url.as_ref().and_then(|url| url.as_literal()).map(str::to_owned),
         describe: service.describe.as_ref().map(ToString::to_string),
+        notices: Vec::new(),
     });
     let tasks = stack.tasks.iter().map(|task| TaskStatus {
         name: task.name.clone(),

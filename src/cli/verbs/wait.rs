@@ -18,6 +18,7 @@ use crate::{
         when,
     },
     control::{Client, Reply, Request},
+    model::Stack,
     reporters::{
         board::{Board, Goal},
         summary, words,
@@ -51,7 +52,7 @@ pub(in crate::cli) struct Args {
 enum State {
     /// Services are ready, tasks done
     Ready,
-    /// Tasks are done, services ready
+    /// Tasks are done (the services of a group ready)
     Done,
     /// Nothing of them runs
     Down,
@@ -61,6 +62,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let Some(mut client) = context.connect_if_running()? else {
         if let Ok(loaded) = context.load(&[]) {
             names::check(&loaded.stack, &args.names)?;
+            args.can_be(&loaded.stack)?;
         }
         return match args.state {
             State::Down => Ok(status::OK),
@@ -72,6 +74,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         State::Done => (Until::Done, Goal::Up),
         State::Down => (Until::Down, Goal::Down),
     };
+    args.can_be(&stack_of(&mut client)?)?;
     let now = status_of(&mut client)?;
     let mut board = Board::of_status(&now, goal);
     board.join(&now);
@@ -124,8 +127,26 @@ fn asked(client: &mut Client, args: &Args) -> Result<Vec<String>, Error> {
     if args.names.is_empty() {
         return Ok(Vec::new());
     }
+    Ok(names::resolve(&stack_of(client)?, &args.names))
+}
+
+fn stack_of(client: &mut Client) -> Result<Stack, Error> {
     match client.call(Request::Stack)? {
-        Reply::Stack { stack } => Ok(names::resolve(&stack, &args.names)),
+        Reply::Stack { stack } => Ok(*stack),
         other => Err(unexpected(&other)),
+    }
+}
+
+impl Args {
+    /// Refuses to wait for a service to be done: it never is. In a group the tasks are meant.
+    fn can_be(&self, stack: &Stack) -> Result<(), Error> {
+        let mut names = self.names.iter().filter(|_| self.state == State::Done);
+        match names.find(|name| stack.service(name).is_some()) {
+            Some(name) => Err(Error::Argument(format!(
+                "`{name}` is a service, and only tasks get done: `--for ready` waits until it is \
+                 ready, `--for down` until it has ended"
+            ))),
+            None => Ok(()),
+        }
     }
 }

@@ -73,6 +73,7 @@ fn nothing_runs(name: &str, remains: Remains) -> Why {
         because: "nothing of this stack is running".into(),
         evidence,
         setting: None,
+        advice: Vec::new(),
         next: vec![format!("stackrun up {name}")],
     };
     Why { links: vec![link] }

@@ -149,9 +149,10 @@ impl Settings {
     }
 
     fn hooks(&mut self, key: &str, commands: &[Command]) {
-        for command in commands {
+        for (at, command) in commands.iter().enumerate() {
             let node = format!("{key}.{}", texts::node_of(command));
-            self.add_of(node.clone(), &texts::command(command), vec![node, key.to_owned()]);
+            let own = if at == 0 { node.clone() } else { format!("{key}#{}", at + 1) };
+            self.add_of(node, &texts::command(command), vec![own, key.to_owned()]);
         }
     }
 

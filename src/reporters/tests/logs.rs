@@ -27,7 +27,10 @@ fn crash(printer: &mut LogPrinter) -> Vec<u8> {
     let second = |millis, event| Record { generation: Some(2), ..record(millis, "api", event) };
     printer.mark(&mut out, &record(0, "api", Event::Spawned { pid: 4310, log: None }));
     line(printer, &mut out, 10, "api", "listening on \u{1b}[36m8000\u{1b}[0m", true);
-    printer.mark(&mut out, &record(20, "api", Event::Ready { after_ms: 20, address: None }));
+    printer.mark(
+        &mut out,
+        &record(20, "api", Event::Ready { after_ms: 20, address: None, unhealthy_ms: None }),
+    );
     line(printer, &mut out, 500, "postgres", "\u{1b}[2J\u{1b}[1;1Hcleared\u{7}", true);
     line(printer, &mut out, 900, "postgres", "10 %\r20 %\rdone\r", true);
     let pino = r#"{"level":50,"time":1,"msg":"no database","code":"ECONNREFUSED"}"#;

@@ -62,6 +62,7 @@ fn status() -> Status {
         needs: Vec::new(),
         url: None,
         describe: None,
+        notices: Vec::new(),
     };
     let mut postgres = service("postgres", ServiceState::Ready, None);
     postgres.restarts = 2;
@@ -222,6 +223,7 @@ fn why_shows_the_chain() {
         because: because.into(),
         evidence: Vec::new(),
         setting: None,
+        advice: Vec::new(),
         next: Vec::new(),
     };
     let mut root = link("postgres", "failed", "exit 1, 5 times within 60s");
