@@ -196,7 +196,9 @@ impl Context {
             }
             _ => {}
         }
-        line(&format!("{} {error}", self.err.symbol(Symbol::Bad)));
+        for text in error.texts() {
+            line(&format!("{} {text}", self.err.symbol(Symbol::Bad)));
+        }
         if let Some(hint) = error.hint() {
             line(&crate::reporters::summary::hint(&hint, self.err));
         }

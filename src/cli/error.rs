@@ -139,6 +139,14 @@ impl Error {
         }
     }
 
+    /// What went wrong: mostly one thing, each with a mark of its own where it is shown.
+    pub(super) fn texts(&self) -> Vec<String> {
+        match self {
+            Self::MissingPrograms(missing) => missing.iter().map(ToString::to_string).collect(),
+            other => vec![other.to_string()],
+        }
+    }
+
     /// What to do about it.
     pub(super) fn hint(&self) -> Option<String> {
         Some(match self {
@@ -233,10 +241,7 @@ impl std::fmt::Display for Error {
             Self::Argument(message) | Self::PortHeld(message) | Self::Other(message) => {
                 f.write_str(message)
             }
-            Self::MissingPrograms(missing) => {
-                let lines: Vec<String> = missing.iter().map(ToString::to_string).collect();
-                f.write_str(&lines.join("\n"))
-            }
+            Self::MissingPrograms(_) => f.write_str(&self.texts().join("\n")),
             Self::NotRunning { stack: Some(stack) } => write!(f, "{stack} is not running"),
             Self::NotRunning { stack: None } => f.write_str("nothing is running here"),
             Self::Client(error) => error.fmt(f),

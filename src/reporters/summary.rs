@@ -32,8 +32,6 @@ struct Tally {
     blocked: Vec<(String, String)>,
     superseded: Vec<String>,
     stuck: Vec<String>,
-    /// Whether somebody else holds a port.
-    port_held: bool,
 }
 
 impl Tally {
@@ -52,10 +50,7 @@ impl Tally {
                 }
                 How::Ready { .. } | How::Skipped => *held += 1,
                 How::Stopped => tally.stopped += 1,
-                How::Failed { port, .. } => {
-                    tally.failed.push(name.clone());
-                    tally.port_held |= port.is_some();
-                }
+                How::Failed { .. } => tally.failed.push(name.clone()),
                 How::Blocked { by } => tally.blocked.push((name.clone(), by.clone())),
                 How::Superseded => tally.superseded.push(name.clone()),
                 How::Stuck { .. } => tally.stuck.push(name.clone()),
@@ -134,9 +129,6 @@ pub fn up(
     lines.push(headline(Symbol::Bad, &text, theme));
     if let Some(name) = tally.failed.first() {
         lines.push(hint(&format!("stackrun why {name}"), theme));
-    }
-    if tally.port_held {
-        lines.push(hint("stackrun up --take-ports", theme));
     }
     lines
 }

@@ -6,7 +6,7 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        caller,
+        busy, caller,
         context::{Context, status_of},
         conversation::Ended,
         doing::Doing,
@@ -56,9 +56,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut board = Board::of_stack(&stack, Goal::Up);
     board.add_undeclared(&before);
     let mut reporter = context.reporter(board, began);
-    let name = stack.name.clone();
     let command = Command::Restart {
-        stack: Some(Box::new(stack)),
+        stack: Some(Box::new(stack.clone())),
         names: args.names.clone(),
         with_dependents: args.with_dependents,
     };
@@ -68,12 +67,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             let status = outcome::exit_status(&outcome)?;
             let took = words::between(began, caller::now());
             context.say_all(&summary::up(
-                &names::shown(&name, &args.names),
+                &names::shown(&stack.name, &args.names),
                 &outcome,
                 reporter.board(),
                 took,
                 context.err,
             ));
+            busy::advise(context, &mut client, &stack, &outcome, (&args.names, false))?;
             Ok(status)
         }
         Ended::Early(early) => {
