@@ -165,9 +165,7 @@ pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) ->
         lines = row.steps.settled(columns, theme);
     }
     if !end.is_bad() {
-        let address = row.address.as_deref().filter(|_| matches!(end, End::Ready { .. }));
-        let address = address.map(|address| format!("  {}", theme.paint(Tone::Busy, address)));
-        let line = format!("{start}{words}{}", address.unwrap_or_default());
+        let line = format!("{start}{words}{}", about(row, end, theme));
         lines.push(match columns {
             Some(columns) => theme.fit(&line, columns).into_owned(),
             None => line,
@@ -198,5 +196,21 @@ pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) ->
     match columns {
         Some(columns) => lines.iter().map(|line| theme.fit(line, columns).into_owned()).collect(),
         None => lines,
+    }
+}
+
+/// Where to find what is ready, and what it is, as `status` has it.
+fn about(row: &Row, end: &End, theme: Theme) -> String {
+    let ready = matches!(end, End::Ready { .. });
+    let address = row.address.as_deref().filter(|_| ready);
+    let describe = row.describe.as_deref().filter(|_| ready || matches!(end, End::Done { .. }));
+    let describe = describe.map(|describe| theme.paint(Tone::Faint, describe));
+    let address = address.map(|address| theme.paint(Tone::Busy, address));
+    match (address, describe) {
+        (None, None) => String::new(),
+        (Some(one), None) | (None, Some(one)) => format!("  {one}"),
+        (Some(address), Some(describe)) => {
+            format!("  {address} {} {describe}", theme.symbol(Symbol::Dot))
+        }
     }
 }
