@@ -41,11 +41,6 @@ pub(super) fn with_needs(stack: &Stack, roots: &[String]) -> Vec<String> {
     stack.names().filter(|name| reached.contains(name)).map(str::to_owned).collect()
 }
 
-/// What a command is about, in a few words: the stack, or what was named.
-pub(super) fn shown(stack: &str, names: &[String]) -> String {
-    if names.is_empty() { stack.to_owned() } else { crate::reporters::words::list(names) }
-}
-
 /// Every name that a command could be given.
 pub(super) fn all(stack: &Stack) -> impl Iterator<Item = &str> {
     stack.names().chain(stack.groups.iter().map(|group| group.name.as_str()))

@@ -17,8 +17,9 @@ use crate::{
     },
     control::Client,
     reporters::{
+        Symbol,
         board::{Board, Goal},
-        summary, words,
+        headline, summary, words,
     },
     supervisor::Command,
 };
@@ -66,8 +67,14 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         Ended::Outcome { outcome, .. } => {
             let status = outcome::exit_status(&outcome)?;
             let took = words::between(began, caller::now());
+            if outcome.results.is_empty() && !outcome.superseded {
+                let text = format!("nothing of {} is up: nothing was restarted", stack.name);
+                context.say(&headline(Symbol::Warn, &text, context.err));
+                context.say(&summary::hint("stackrun up", context.err));
+                return Ok(status);
+            }
             context.say_all(&summary::up(
-                &names::shown(&stack.name, &args.names),
+                summary::What { stack: &stack.name, names: &args.names },
                 &outcome,
                 reporter.board(),
                 took,

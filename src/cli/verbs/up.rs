@@ -130,7 +130,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             let status = outcome::exit_status(&outcome)?;
             let board = reporter.board();
             context.say_all(&summary::up(
-                &names::shown(&stack.name, &args.names),
+                summary::What { stack: &stack.name, names: &args.names },
                 &outcome,
                 board,
                 took,

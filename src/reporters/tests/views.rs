@@ -18,6 +18,9 @@ use crate::{
     supervisor::{How, Outcome, Settled, Why, WhyLink},
 };
 
+/// All of it.
+pub(super) const SHOP: summary::What<'static> = summary::What { stack: "shop", names: &[] };
+
 /// The outcome that a board amounts to.
 pub(super) fn outcome_of(board: &Board) -> Outcome {
     let results = board.rows.iter().map(|row| {
@@ -157,9 +160,14 @@ fn the_last_lines_of_up() {
     let took = Duration::from_millis(3400);
     let all = |records: &[Record]| {
         let board = board_after(records);
-        summary::up("shop", &outcome_of(&board), &board, took, SYMBOLS).join("\n")
+        summary::up(SHOP, &outcome_of(&board), &board, took, SYMBOLS).join("\n")
     };
     insta::assert_snapshot!([all(&shop_starts()), all(&shop_fails()), all(&[])].join("\n--\n"));
+    let names = ["api".to_owned(), "web".to_owned()];
+    let what = summary::What { names: &names, ..SHOP };
+    let board = board_after(&shop_starts());
+    let shown = summary::up(what, &outcome_of(&board), &board, took, SYMBOLS);
+    assert_eq!(shown, ["✔ api and web are up: 4 services ready, 1 task done in 3.4s"]);
 }
 
 #[test]
@@ -168,7 +176,7 @@ fn the_last_lines_of_down() {
     let processes = ["812 (postgres), uninterruptible".to_owned()];
     let left = summary::Left { processes: &processes, ports: &[5432], proved: true };
     let clean = summary::Left { processes: &[], ports: &[], proved: false };
-    let show = |left| summary::down("shop", &Outcome::default(), left, took, SYMBOLS).join("\n");
+    let show = |left| summary::down(SHOP, &Outcome::default(), left, took, SYMBOLS).join("\n");
     insta::assert_snapshot!([show(None), show(Some(clean)), show(Some(left))].join("\n--\n"));
     // What another command has brought up meanwhile is not down.
     let results = vec![
@@ -176,7 +184,7 @@ fn the_last_lines_of_down() {
         Settled { name: "api".into(), how: How::Superseded },
     ];
     let beaten = Outcome { results, superseded: true, ..Outcome::default() };
-    let shown = summary::down("shop", &beaten, None, took, SYMBOLS);
+    let shown = summary::down(SHOP, &beaten, None, took, SYMBOLS);
     assert_eq!(shown, ["▲ api: started by another command meanwhile"]);
 }
 
