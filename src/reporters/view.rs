@@ -150,6 +150,8 @@ pub fn notice(text: &str, columns: Option<usize>, theme: Theme) -> Vec<String> {
 /// nothing is cut.
 pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) -> Vec<String> {
     let Phase::Settled(end) = &row.phase else { return Vec::new() };
+    // As wide as while it moved; a longer name sticks out rather than to be cut.
+    let names = columns.map_or(names, |columns| names.min(columns / 3));
     let (symbol, tone) = match end {
         End::Ready { .. } | End::Done { .. } => (Symbol::Good, Tone::Good),
         End::Skipped(_) | End::Stopped { .. } | End::Exited(_) => (Symbol::Idle, Tone::Faint),

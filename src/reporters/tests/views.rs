@@ -105,6 +105,24 @@ fn a_table_fits_its_terminal() {
 }
 
 #[test]
+fn one_long_name_costs_the_others_nothing() {
+    let mut status = status();
+    status.notices.clear();
+    status.tasks[0].name = "fill-the-database-with-what-tests-want".into();
+    let shown = table::show(&status, at(0), Some(40), SYMBOLS);
+    let waits = status.services.iter().find(|service| service.reason.is_some()).expect("one");
+    let line = shown.lines().find(|line| line.starts_with(&waits.name)).expect("its line");
+    let reason = waits.reason.as_deref().expect("a reason");
+    assert!(line.contains(&reason[..8]), "{shown}");
+    assert!(shown.lines().all(|line| console::measure_text_width(line) <= 40), "{shown}");
+
+    let mut board = board_after(&shop_starts());
+    let (ready, width) = (board.rows.remove(0), 24);
+    let line = &crate::reporters::view::settled(&ready, width, Some(40), SYMBOLS)[0];
+    assert_eq!(line, "✔ postgres       ready in 900ms  port 5…");
+}
+
+#[test]
 fn a_table_has_addresses_and_descriptions() {
     let mut status = status();
     status.notices.clear();
