@@ -102,10 +102,7 @@ fn bad_value(error: &clap::Error) -> Option<Error> {
 
 /// Two options that exclude each other.
 fn conflict(error: &clap::Error) -> Option<Error> {
-    let first = match error.get(ContextKind::InvalidArg)? {
-        ContextValue::String(first) => first,
-        _ => return None,
-    };
+    let ContextValue::String(first) = error.get(ContextKind::InvalidArg)? else { return None };
     let second = match error.get(ContextKind::PriorArg)? {
         ContextValue::String(second) => second.clone(),
         ContextValue::Strings(others) => others.join("`, `"),
