@@ -1,35 +1,35 @@
 //! Starts that were asked for in one breath.
 //!
 //! They are made side by side: whoever starts a process stands still until it executes its
-//! program, and one thread alone leaves processors idle meanwhile.
+//! program, and one thread alone leaves processors idle meanwhile. The main thread does everything
+//! else: it makes the next ones ready, and takes care of those that were made.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     mem,
     num::NonZero,
-    os::fd::AsFd,
     panic,
     sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, PoisonError,
+        mpsc::{self, Receiver, RecvError, Sender},
     },
     thread,
 };
 
 use super::{
-    journal::{Journal, Line},
+    journal::Line,
     keep::Keeper,
     protocol::{FromKeeper, SpawnSpec, UnitId},
-    start::{Started, Starts},
+    start::{Heritage, Prepared, Start, Started},
 };
-use crate::{
-    event::{Place, Tick},
-    logs::files,
-    platform,
-};
+use crate::{event::Place, logs::files, platform};
 
 /// More threads than this gain nothing: they all want the same locks of the kernel.
 const MOST: usize = 4;
+/// So many starts may be ready before what became of the first of them is known.
+const AHEAD: usize = 8;
+/// So many are told of together.
+const TOGETHER: usize = 16;
 
 /// The starts that are wanted and not made yet.
 #[derive(Debug, Default)]
@@ -47,14 +47,12 @@ struct Wanted {
     log: Place,
 }
 
-/// What became of one.
-struct Outcome {
-    /// When it was made.
-    at: Tick,
-    /// What runs, or in one line for a person what failed.
-    started: Result<Started, String>,
-    /// Limits that are not in force, and why.
-    refusals: Vec<String>,
+/// Starts that are told of in the order in which they were asked for.
+struct Telling<'a> {
+    wanted: &'a [Wanted],
+    told: usize,
+    /// What became of later ones.
+    early: BTreeMap<usize, Result<Started, String>>,
 }
 
 impl Keeper {
@@ -107,46 +105,120 @@ impl Keeper {
     /// Makes the starts of the batch.
     pub(super) fn start_wanted(&mut self) {
         let Batch { wanted, .. } = mem::take(&mut self.batch);
-        if wanted.is_empty() {
-            return;
-        }
-        let outcomes = self.make(&wanted);
-        for (Wanted { spec, .. }, Outcome { at, started, refusals }) in wanted.iter().zip(outcomes)
-        {
-            for refusal in refusals {
-                self.trouble_once(refusal);
+        let open_files = self.open_files;
+        let heritage = Heritage { lock: Arc::clone(&self.estate.lock), open_files };
+        match wanted.as_slice() {
+            [] => {}
+            [one] => {
+                let made = self.prepare(one).and_then(|prepared| prepared.start(&heritage));
+                self.made(one, made);
             }
-            match started {
-                Ok(started) => self.started(started, at),
-                Err(error) => {
-                    let unit = spec.unit.clone();
-                    self.journal.add(&Line::Forgotten(unit.clone()));
-                    self.tell(FromKeeper::SpawnFailed { unit, error });
+            all => self.start_side_by_side(all, &heritage),
+        }
+    }
+
+    /// Has others start what this thread makes ready, and tells what became of it meanwhile. The
+    /// processes are children of this thread when it returns.
+    fn start_side_by_side(&mut self, wanted: &[Wanted], heritage: &Heritage) {
+        let (ready, tasks) = mpsc::channel();
+        let tasks = Mutex::new(tasks);
+        let (done, outcomes) = mpsc::channel();
+        thread::scope(|scope| {
+            let helper = |done: Sender<_>| {
+                while let Ok((index, prepared)) = next(&tasks) {
+                    // Whoever listens does so to the end.
+                    let _ = done.send((index, Prepared::start(prepared, heritage)));
+                }
+                platform::own_thread()
+            };
+            let start = || {
+                let (thread, done) =
+                    (thread::Builder::new().name("starts".to_owned()), done.clone());
+                thread.spawn_scoped(scope, move || helper(done))
+            };
+            let processors = thread::available_parallelism().map_or(1, NonZero::get);
+            let most = processors.min(MOST).min(wanted.len());
+            let helpers: Vec<_> = (0..most).map_while(|_| start().ok()).collect();
+            drop(done);
+
+            let mut telling = Telling { wanted, told: 0, early: BTreeMap::new() };
+            for (index, one) in wanted.iter().enumerate() {
+                match self.prepare(one) {
+                    Ok(prepared) if helpers.is_empty() => {
+                        self.tell_in_order(&mut telling, index, prepared.start(heritage));
+                    }
+                    // The receiver is here.
+                    Ok(prepared) => _ = ready.send((index, prepared)),
+                    Err(error) => self.tell_in_order(&mut telling, index, Err(error)),
+                }
+                let outcome = |told: usize| match index + 1 - told {
+                    0..=AHEAD => outcomes.try_recv().ok(),
+                    _ => outcomes.recv().ok(),
+                };
+                while let Some((index, made)) = outcome(telling.told) {
+                    self.tell_in_order(&mut telling, index, made);
                 }
             }
+            drop(ready);
+            for (index, made) in outcomes {
+                self.tell_in_order(&mut telling, index, made);
+            }
+            for helper in helpers {
+                let thread = helper.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
+                platform::await_thread_gone(thread);
+            }
+        });
+    }
+
+    /// Tells what became of a start once that is told of all before it.
+    fn tell_in_order(
+        &mut self,
+        telling: &mut Telling<'_>,
+        index: usize,
+        made: Result<Started, String>,
+    ) {
+        telling.early.insert(index, made);
+        while let Some(made) = telling.early.remove(&telling.told) {
+            self.made(&telling.wanted[telling.told], made);
+            telling.told += 1;
+            // So that the supervisor and the log thread need not wait for the last one.
+            if telling.told.is_multiple_of(TOGETHER) {
+                self.logs.wake();
+                self.send();
+            }
         }
     }
 
-    fn make(&mut self, wanted: &[Wanted]) -> Vec<Outcome> {
-        let journal = Mutex::new(&mut self.journal);
+    /// Makes a start ready, or says in one line for a person what failed.
+    fn prepare<'a>(&mut self, wanted: &'a Wanted) -> Result<Prepared<'a>, String> {
+        let Wanted { spec, stamp, log } = wanted;
         let (places, environment) = (&self.places, &self.environment);
-        let (lock, open_files) = (self.estate.lock.as_fd(), self.open_files);
-        side_by_side(wanted, |&Wanted { ref spec, stamp, log }| {
-            let now = platform::now();
-            let starts = Starts { places, environment, lock, open_files, stamp, log, now };
-            let mut refusals = Vec::new();
-            let started = starts.prepare(spec).and_then(|mut prepared| {
-                refusals.append(&mut prepared.refusals);
-                // Whoever takes over from a keeper that dies now finds what it has started.
-                note(&journal, &Line::Unit(Box::new(starts.record(&prepared))));
-                starts.start(prepared)
-            });
-            Outcome { at: now, started, refusals }
-        })
+        let start = Start { places, environment, stamp: *stamp, log: *log, now: platform::now() };
+        let mut prepared = start.prepare(spec)?;
+        // Whoever takes over from a keeper that dies now finds what it has started.
+        self.journal.add(&Line::Unit(Box::new(prepared.record())));
+        self.journal.write();
+        for refusal in mem::take(&mut prepared.refusals) {
+            self.trouble_once(refusal);
+        }
+        Ok(prepared)
     }
 
-    fn started(&mut self, started: Started, at: Tick) {
+    /// Takes care of what was started, and tells of it.
+    fn made(&mut self, wanted: &Wanted, made: Result<Started, String>) {
+        match made {
+            Ok(started) => self.started(started),
+            Err(error) => {
+                let unit = wanted.spec.unit.clone();
+                self.journal.add(&Line::Forgotten(unit.clone()));
+                self.tell(FromKeeper::SpawnFailed { unit, error });
+            }
+        }
+    }
+
+    fn started(&mut self, started: Started) {
         let Started { mut unit, outputs, terminal } = started;
+        let at = unit.started;
         if let Some((key, master)) = terminal {
             self.open_terminal(key, master, &self.places.terminal(&unit.id.name));
         }
@@ -172,45 +244,7 @@ fn service_of(unit: &str) -> &str {
     unit.split(':').next().unwrap_or(unit)
 }
 
-/// Writes a line at once.
-fn note(journal: &Mutex<&mut Journal>, line: &Line) {
-    // A line that a panic has cut short is no line.
-    let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
-    journal.add(line);
-    journal.write();
-}
-
-/// Does the same to all items, on all processors; the results come in the order of the items.
-/// Processes that were started meanwhile are children of the calling thread when it returns.
-fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    if let [item] = items {
-        return vec![work(item)];
-    }
-    let next = AtomicUsize::new(0);
-    let share = || {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(index) else { return done };
-            done.push((index, work(item)));
-        }
-    };
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let helpers = processors.min(MOST).min(items.len()) - 1;
-    let mut done = thread::scope(|scope| {
-        let helper = || (platform::own_thread(), share());
-        let start = || thread::Builder::new().name("starts".to_owned()).spawn_scoped(scope, helper);
-        // Who cannot have a thread does it alone.
-        let helpers: Vec<_> = (0..helpers).map_while(|_| start().ok()).collect();
-        let mut done = share();
-        for helper in helpers {
-            let (thread, theirs) =
-                helper.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
-            platform::await_thread_gone(thread);
-            done.extend(theirs);
-        }
-        done
-    });
-    done.sort_unstable_by_key(|&(index, _)| index);
-    done.into_iter().map(|(_, result)| result).collect()
+/// The next start to be made, for whichever thread comes first; none if there will be no more.
+fn next<T>(tasks: &Mutex<Receiver<T>>) -> Result<T, RecvError> {
+    tasks.lock().unwrap_or_else(PoisonError::into_inner).recv()
 }

@@ -13,10 +13,14 @@ use super::{
     protocol::{FromKeeper, ToKeeper},
 };
 
+/// So many bytes are read at once: those of a few hundred starts.
+const AT_ONCE: usize = 128 << 10;
+
 /// A connection, with what has still to be sent.
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: UnixStream,
+    buffer: Box<[u8]>,
     decoder: Decoder<ToKeeper>,
     unsent: Unsent,
 }
@@ -35,17 +39,17 @@ pub(super) struct Heard {
 impl Connection {
     pub(super) fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { stream, decoder: Decoder::default(), unsent: Unsent::default() })
+        let buffer = vec![0; AT_ONCE].into();
+        Ok(Self { stream, buffer, decoder: Decoder::default(), unsent: Unsent::default() })
     }
 
     /// Reads some of what is there: a bounded amount, so that a long list of starts does not hold
-    /// up the answers to the first of them.
+    /// up for ever what else there is to do.
     pub(super) fn hear(&mut self) -> Heard {
-        let mut buffer = [0; 32 * 1024];
-        let ended = match self.stream.read(&mut buffer) {
+        let ended = match self.stream.read(&mut self.buffer) {
             Ok(0) => true,
             Ok(count) => {
-                let messages = self.decoder.push(&buffer[..count]);
+                let messages = self.decoder.push(&self.buffer[..count]);
                 return Heard { messages, nothing: false, ended: false };
             }
             Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),

@@ -159,7 +159,12 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
     let open_files = platform::raise_open_files().ok();
     // Lost secrets are asked for when they are needed.
     let papers = resume.and_then(|resume| resume.papers().ok()).unwrap_or_default();
-    Ok(Some(Prepared { places, estate: Estate { lock, control }, open_files, papers }))
+    Ok(Some(Prepared {
+        places,
+        estate: Estate { lock: Arc::new(lock), control },
+        open_files,
+        papers,
+    }))
 }
 
 /// Lets go of terminal, folder, descriptors and signals; returns what was stdout.

@@ -7,6 +7,7 @@ use std::{
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
@@ -20,7 +21,8 @@ use super::{
 use crate::{
     event::{Place, Tick},
     platform::{
-        self, Cgroup, CgroupLimits, Fifo, FileId, Launch, MARK, Places, Pty, SpawnError, Stage,
+        self, Cgroup, CgroupLimits, Fifo, FileId, FolderLock, Launch, MARK, Places, Pty,
+        SpawnError, Stage,
     },
 };
 
@@ -32,19 +34,24 @@ pub(super) struct Started {
     pub(super) terminal: Option<(u64, OwnedFd)>,
 }
 
-/// What all starts of this keeper have in common.
-pub(super) struct Starts<'a> {
+/// What a start is made ready with.
+pub(super) struct Start<'a> {
     pub(super) places: &'a Places,
     pub(super) environment: &'a Environment,
-    /// Held by a start, too, until it executes its program: who takes over from us waits for that.
-    pub(super) lock: BorrowedFd<'a>,
-    /// The limit of open files as it was before the keeper raised its own.
-    pub(super) open_files: Option<(u64, u64)>,
     /// Different at each start.
     pub(super) stamp: u64,
     /// Where its output will begin.
     pub(super) log: Place,
     pub(super) now: Tick,
+}
+
+/// What all processes that this keeper starts have in common.
+#[derive(Clone)]
+pub(super) struct Heritage {
+    /// Held by a start, too, until it executes its program: who takes over from us waits for that.
+    pub(super) lock: Arc<FolderLock>,
+    /// The limit of open files as it was before the keeper raised its own.
+    pub(super) open_files: Option<(u64, u64)>,
 }
 
 /// What the environments of all starts have in common, as the system wants it, by name.
@@ -74,6 +81,8 @@ struct Made {
 /// A start about to be made: everything it needs is there, and nothing runs yet.
 pub(super) struct Prepared<'a> {
     spec: &'a SpawnSpec,
+    now: Tick,
+    log: Place,
     mark: Vec<u8>,
     texts: Texts,
     made: Vec<Made>,
@@ -85,7 +94,7 @@ pub(super) struct Prepared<'a> {
     pub(super) refusals: Vec<String>,
 }
 
-impl Starts<'_> {
+impl Start<'_> {
     /// Gets everything ready, or says in one line for a person what failed.
     pub(super) fn prepare<'a>(&self, spec: &'a SpawnSpec) -> Result<Prepared<'a>, String> {
         let mark = self.mark(&spec.unit);
@@ -99,97 +108,8 @@ impl Starts<'_> {
         let made = self.outputs(spec)?;
         let limited = spec.limits.as_ref().map(|limits| self.limited(&spec.unit, limits));
         let Limited { group, refusals } = limited.unwrap_or_default();
-        let prepared = Prepared { spec, mark, texts, made, notify, stdin, input, group, refusals };
-        Ok(prepared)
-    }
-
-    /// What is known of it before it runs.
-    pub(super) fn record(&self, prepared: &Prepared<'_>) -> Record {
-        Record {
-            unit: prepared.spec.unit.clone(),
-            main: None,
-            started: self.now,
-            log: self.log,
-            log_policy: prepared.spec.log_policy.clone(),
-            outputs: prepared.made.iter().map(Made::pipe).collect(),
-            mark: String::from_utf8_lossy(&prepared.mark).into_owned(),
-            notify: prepared.notify.as_ref().map(Notify::record),
-            cgroup: prepared.group.as_ref().map(|group| group.folder().to_owned()),
-            known: Vec::new(),
-            asked_to_end: false,
-            exit: None,
-            out_of_memory: false,
-            told: false,
-            gone: false,
-        }
-    }
-
-    /// Starts it, or says in one line for a person what failed.
-    pub(super) fn start(&self, prepared: Prepared<'_>) -> Result<Started, String> {
-        let Prepared { spec, texts, made, stdin, input, group, .. } = &prepared;
-        let entrance = group.as_ref().map(Cgroup::entrance).transpose();
-        let entrance = entrance.map_err(said("cannot enter its cgroup"))?;
-        let mut fds: Vec<(BorrowedFd<'_>, i32)> = vec![
-            (if spec.tty { made[0].writer.as_fd() } else { stdin.as_fd() }, 0),
-            (made[0].writer.as_fd(), 1),
-            (made.last().map_or(stdin.as_fd(), |made| made.writer.as_fd()), 2),
-        ];
-        fds.extend(input.iter().map(|input| (input.as_fd(), 3)));
-        let launch = Launch {
-            program: &texts.program,
-            argv: &texts.argv,
-            env: &texts.env,
-            dir: Some(&texts.dir),
-            fds: &fds,
-            held: Some(self.lock),
-            open_files: spec.open_files.map(|limit| (limit, limit)).or(self.open_files),
-            terminal: spec.tty,
-            cgroup: entrance.as_ref().map(AsFd::as_fd),
-            user: spec.user.as_ref(),
-        };
-        match platform::spawn(&launch) {
-            Ok(spawned) => Ok(self.started(prepared, spawned.process)),
-            Err(failed) => {
-                for made in made {
-                    let _gone_already = std::fs::remove_file(&made.path);
-                }
-                group.iter().for_each(Cgroup::remove);
-                Err(explain(&failed, spec))
-            }
-        }
-    }
-
-    fn started(&self, prepared: Prepared<'_>, main: platform::Process) -> Started {
-        let Prepared { spec, mark, made, notify, group, .. } = prepared;
-        let unit = Unit {
-            id: spec.unit.clone(),
-            main: main.id(),
-            known: vec![main.id()],
-            process: Some(main),
-            child: true,
-            started: self.now,
-            log: self.log,
-            outputs: made.iter().map(Made::pipe).collect(),
-            log_policy: spec.log_policy.clone(),
-            mark,
-            notify,
-            group,
-            asked_to_end: false,
-            end: None,
-            kill: None,
-            killed: HashSet::new(),
-            watched: std::collections::HashMap::new(),
-            look: None,
-            remembered: 0,
-            changed: true,
-            gone: false,
-        };
-        let (mut outputs, mut terminal) = (Vec::new(), None);
-        for Made { key, reader: pipe, log: path, terminal: own, .. } in made {
-            terminal = terminal.or(own.map(|own| (key, own)));
-            outputs.push(Output { key, pipe, path, policy: spec.log_policy.clone() });
-        }
-        Started { unit, outputs, terminal }
+        let Start { now, log, .. } = *self;
+        Ok(Prepared { spec, now, log, mark, texts, made, notify, stdin, input, group, refusals })
     }
 
     /// One pipe for both outputs, which keeps their order; two if they are to be apart. A
@@ -254,6 +174,97 @@ impl Starts<'_> {
         let stack = self.places.runtime_name();
         let UnitId { name, generation } = unit;
         format!("{MARK}={stack}:{:x}:{name}:{generation}", self.stamp).into_bytes()
+    }
+}
+
+impl Prepared<'_> {
+    /// What is known of it before it runs.
+    pub(super) fn record(&self) -> Record {
+        Record {
+            unit: self.spec.unit.clone(),
+            main: None,
+            started: self.now,
+            log: self.log,
+            log_policy: self.spec.log_policy.clone(),
+            outputs: self.made.iter().map(Made::pipe).collect(),
+            mark: String::from_utf8_lossy(&self.mark).into_owned(),
+            notify: self.notify.as_ref().map(Notify::record),
+            cgroup: self.group.as_ref().map(|group| group.folder().to_owned()),
+            known: Vec::new(),
+            asked_to_end: false,
+            exit: None,
+            out_of_memory: false,
+            told: false,
+            gone: false,
+        }
+    }
+
+    /// Starts it, or says in one line for a person what failed.
+    pub(super) fn start(self, heritage: &Heritage) -> Result<Started, String> {
+        let Prepared { spec, texts, made, stdin, input, group, .. } = &self;
+        let entrance = group.as_ref().map(Cgroup::entrance).transpose();
+        let entrance = entrance.map_err(said("cannot enter its cgroup"))?;
+        let mut fds: Vec<(BorrowedFd<'_>, i32)> = vec![
+            (if spec.tty { made[0].writer.as_fd() } else { stdin.as_fd() }, 0),
+            (made[0].writer.as_fd(), 1),
+            (made.last().map_or(stdin.as_fd(), |made| made.writer.as_fd()), 2),
+        ];
+        fds.extend(input.iter().map(|input| (input.as_fd(), 3)));
+        let launch = Launch {
+            program: &texts.program,
+            argv: &texts.argv,
+            env: &texts.env,
+            dir: Some(&texts.dir),
+            fds: &fds,
+            held: Some(heritage.lock.as_fd()),
+            open_files: spec.open_files.map(|limit| (limit, limit)).or(heritage.open_files),
+            terminal: spec.tty,
+            cgroup: entrance.as_ref().map(AsFd::as_fd),
+            user: spec.user.as_ref(),
+        };
+        match platform::spawn(&launch) {
+            Ok(spawned) => Ok(self.started(spawned.process)),
+            Err(failed) => {
+                for made in made {
+                    let _gone_already = std::fs::remove_file(&made.path);
+                }
+                group.iter().for_each(Cgroup::remove);
+                Err(explain(&failed, spec))
+            }
+        }
+    }
+
+    fn started(self, main: platform::Process) -> Started {
+        let Prepared { spec, now, log, mark, made, notify, group, .. } = self;
+        let unit = Unit {
+            id: spec.unit.clone(),
+            main: main.id(),
+            known: vec![main.id()],
+            process: Some(main),
+            child: true,
+            started: now,
+            log,
+            outputs: made.iter().map(Made::pipe).collect(),
+            log_policy: spec.log_policy.clone(),
+            mark,
+            notify,
+            group,
+            asked_to_end: false,
+            end: None,
+            kill: None,
+            killed: HashSet::new(),
+            watched: std::collections::HashMap::new(),
+            look: None,
+            remembered: 0,
+            changed: true,
+            gone: false,
+        };
+        let (mut outputs, mut terminal) = (Vec::new(), None);
+        for Made { key, reader: pipe, log: path, terminal: own, .. } in made {
+            terminal = terminal.or(own.map(|own| (key, own)));
+            outputs.push(Output { key, pipe, path, policy: spec.log_policy.clone() });
+        }
+        Started { unit, outputs, terminal }
     }
 }
 

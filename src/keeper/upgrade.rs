@@ -10,6 +10,7 @@ use std::{
     os::fd::{AsRawFd, RawFd},
     path::Path,
     str::FromStr,
+    sync::Arc,
 };
 
 use super::{
@@ -48,7 +49,8 @@ impl FromStr for Resume {
 /// What the next program needs of this one.
 #[derive(Debug)]
 pub(super) struct Estate {
-    pub(super) lock: FolderLock,
+    /// Shared with the threads that start processes.
+    pub(super) lock: Arc<FolderLock>,
     pub(super) control: Control,
 }
 
@@ -76,7 +78,7 @@ impl Keeper {
     }
 
     fn execute(&self, program: &Path) -> io::Result<std::convert::Infallible> {
-        let lock = platform::inheritable(&self.estate.lock)?;
+        let lock = platform::inheritable(&*self.estate.lock)?;
         let control = platform::inheritable(&*self.estate.control.socket())?;
         let mut papers = self.papers.clone();
         papers.retain(|paper, _| !paper.outlives_the_keeper());
