@@ -205,7 +205,9 @@ pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) ->
 fn about(row: &Row, end: &End, theme: Theme) -> String {
     let ready = matches!(end, End::Ready { .. });
     let address = row.address.as_deref().filter(|_| ready);
-    let describe = row.describe.as_deref().filter(|_| ready || matches!(end, End::Done { .. }));
+    // Who runs a task by its name knows what it is.
+    let done = matches!(end, End::Done { .. }) && !row.expanded;
+    let describe = row.describe.as_deref().filter(|_| ready || done);
     let describe = describe.map(|describe| theme.paint(Tone::Faint, describe));
     let address = address.map(|address| theme.paint(Tone::Busy, address));
     match (address, describe) {
