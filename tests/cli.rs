@@ -82,6 +82,37 @@ fn a_wrong_command_line_is_2() {
 }
 
 #[test]
+fn a_wrong_command_line_says_what_would_be_right() {
+    let here = folder(SHOP);
+    for (line, wrong, right) in [
+        ("signal db", "<SIGNAL> is missing", "stackrun signal <NAME> <SIGNAL>"),
+        ("exec db", "<CMD>... is missing", "stackrun exec <SERVICE> <CMD>..."),
+        ("wait db --for rdy", "`rdy` is no value for `--for <STATE>`", "ready"),
+        ("completions tcsh", "`tcsh` is no value for `<SHELL>`", "did you mean `zsh`?"),
+        ("up --color blue", "`blue` is no value for `--color <WHEN>`", "auto, always, never"),
+        ("logs -n x", "`x` is no value for `--tail <LINES>`", "a number"),
+        ("up --timeout soon", "`soon` is no time", "10m"),
+        ("--file a --stack b up", "exclude each other", "choose one"),
+        ("explain foo", "there is no `foo`", "stackrun explain service"),
+        ("help upp", "there is no command `upp`", "did you mean `up`?"),
+    ] {
+        let ran = run(here.path(), line);
+        assert_eq!(ran.code, 2, "{line}: {}{}", ran.out, ran.err);
+        assert!(ran.err.contains(wrong) && ran.err.contains(right), "{line}: {}", ran.err);
+    }
+}
+
+#[test]
+fn help_is_given_the_other_way_round_too() {
+    let here = folder(SHOP);
+    for verb in ["", "up", "start", "boot enable"] {
+        let (help, asked) = (format!("{verb} --help"), format!("help {verb}"));
+        let (help, asked) = (run(here.path(), help.trim()), run(here.path(), asked.trim()));
+        assert_eq!((asked.code, asked.out), (0, help.out), "{verb}: {}", asked.err);
+    }
+}
+
+#[test]
 fn a_wrong_file_is_2_and_shows_where() {
     let here = folder("service \"a\" { runn \"x\" }");
     for line in ["up", "check", "restart", "run a", "graph"] {

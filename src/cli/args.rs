@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::verbs::{
-    attach, boot, check, completions, doctor, down, events, exec, explain, fmt, graph, import,
-    init, logs, ls, ports, restart, run, schema, show, signal, status, timeline, up, upgrade, wait,
-    why,
+    attach, boot, check, completions, doctor, down, events, exec, explain, fmt, graph, help,
+    import, init, logs, ls, ports, restart, run, schema, show, signal, status, timeline, up,
+    upgrade, wait, why,
 };
 
 const EXAMPLES: &str = "\
@@ -112,6 +112,8 @@ pub(super) enum Verb {
     Schema(schema::Args),
     Fmt(fmt::Args),
     Completions(completions::Args),
+    #[command(hide = true)]
+    Help(help::Args),
 }
 
 #[cfg(test)]

@@ -1,18 +1,21 @@
 //! Ports that somebody else holds: looked for before anything is started, asked about at a
-//! terminal.
+//! terminal, and what to do about them where a start has failed for them.
 
 use std::collections::BTreeSet;
 
 use super::{
     ask,
-    context::Context,
+    context::{Context, status_of},
     error::Error,
     holding::{Holding, look},
 };
 use crate::{
+    control::Client,
     model::{Busy, Stack},
-    platform,
+    platform::{self, Holder},
+    reporters::summary::hint,
     status::Status,
+    supervisor::{How, Outcome},
 };
 
 /// Asks what to do about each port that one of these services is to have and somebody holds, and
@@ -64,6 +67,43 @@ pub(super) fn given_way(running: &Stack, file: &Stack, status: &Status) -> BTree
         busy(running, Busy::Next) && busy(file, Busy::Ask) && !busy(file, Busy::Next)
     });
     gave_way.map(|service| service.name.clone()).collect()
+}
+
+/// Says what to do about the ports for which something of this outcome has failed. `names` are
+/// those that were asked for; who holds a port was just to be `taken`, or not.
+pub(super) fn advise(
+    context: &Context,
+    client: &mut Client,
+    stack: &Stack,
+    outcome: &Outcome,
+    (names, taken): (&[String], bool),
+) -> Result<(), Error> {
+    let held = outcome.results.iter().filter_map(|settled| match settled.how {
+        How::Failed { port: Some(port), .. } => Some((&*settled.name, port)),
+        _ => None,
+    });
+    let held: Vec<(&str, u16)> = held.collect();
+    if held.is_empty() {
+        return Ok(());
+    }
+    let status = status_of(client)?;
+    let take = ["stackrun up --take-ports"].into_iter().chain(names.iter().map(String::as_str));
+    let take = take.collect::<Vec<_>>().join(" ");
+    let mut lines: Vec<String> = Vec::new();
+    for (name, port) in held {
+        let Ok(holding) = look(port, &stack.dir, &status) else { continue };
+        let mut ports = stack.service(name).into_iter().flat_map(|service| &service.ports);
+        let takes = ports
+            .any(|declared| declared.number.fixed() == Some(port) && declared.busy == Busy::Take);
+        // The file has whoever is no stack's stopped for the port.
+        let taken = taken || takes && matches!(holding.holder, Holder::Stranger(_));
+        let line = hint(&holding.advice(port, (!taken).then_some(&take)), context.err);
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    context.say_all(&lines);
+    Ok(())
 }
 
 enum Answer {

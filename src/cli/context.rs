@@ -173,13 +173,7 @@ impl Context {
         if self.global.quiet {
             return;
         }
-        let columns = console::Term::stderr().size_checked().map(|(_, columns)| columns.into());
-        match columns {
-            Some(columns) if is_long(text, columns) => {
-                wrap(text, columns).iter().for_each(|text| line(text));
-            }
-            _ => line(text),
-        }
+        broken_line(text);
     }
 
     /// Writes lines to standard error, unless it was asked to be quiet.
@@ -196,9 +190,11 @@ impl Context {
             }
             _ => {}
         }
-        line(&format!("{} {error}", self.err.symbol(Symbol::Bad)));
+        for text in error.texts() {
+            format!("{} {text}", self.err.symbol(Symbol::Bad)).lines().for_each(broken_line);
+        }
         if let Some(hint) = error.hint() {
-            line(&crate::reporters::summary::hint(&hint, self.err));
+            broken_line(&crate::reporters::summary::hint(&hint, self.err));
         }
     }
 
@@ -269,6 +265,21 @@ pub(super) fn unexpected(reply: &Reply) -> Error {
     match reply {
         Reply::Error { message } => Error::Other(message.clone()),
         _ => Error::Other("the supervisor answered something else than was asked".into()),
+    }
+}
+
+/// Writes a message to standard error. A terminal's lines are broken between words, and what
+/// follows stands below the words of the first.
+fn broken_line(text: &str) {
+    let columns = console::Term::stderr().size_checked().map(|(_, columns)| columns.into());
+    let Some(columns) = columns.filter(|columns| is_long(text, *columns)) else {
+        return line(text);
+    };
+    let words = text.trim_start();
+    let indent = text.len() - words.len();
+    for (number, part) in wrap(words, columns.saturating_sub(indent + 2)).iter().enumerate() {
+        let indent = if number == 0 { indent } else { indent + 2 };
+        line(&format!("{}{part}", " ".repeat(indent)));
     }
 }
 

@@ -62,6 +62,13 @@ pub(super) enum Error {
     },
     /// An argument makes no sense.
     Argument(String),
+    /// An argument is missing, or is none of those that there are.
+    Usage {
+        /// What is wrong.
+        text: String,
+        /// What would be right.
+        mend: String,
+    },
     /// Programs that the services need are not there.
     MissingPrograms(Vec<super::programs::Missing>),
     /// A port that is to be had is held by someone else.
@@ -109,6 +116,7 @@ impl Error {
             | Self::NoSuchStack { .. }
             | Self::UnknownWord { .. }
             | Self::Argument(_)
+            | Self::Usage { .. }
             | Self::Refused(Refusal::UnknownName { .. } | Refusal::WrongKind { .. }) => {
                 status::WRONG
             }
@@ -136,6 +144,14 @@ impl Error {
             Self::Exec { .. } => status::CANNOT_RUN,
             _ if self.status() == status::FAILED => status::OWN,
             _ => self.status(),
+        }
+    }
+
+    /// What went wrong: mostly one thing, each with a mark of its own where it is shown.
+    pub(super) fn texts(&self) -> Vec<String> {
+        match self {
+            Self::MissingPrograms(missing) => missing.iter().map(ToString::to_string).collect(),
+            other => vec![other.to_string()],
         }
     }
 
@@ -188,6 +204,7 @@ impl Error {
             Self::Client(ClientError::Refused(_)) => "`stackrun status` shows what there is".into(),
             Self::Client(_) => "`stackrun doctor` looks for the cause".into(),
             Self::Unconfirmed(_) => "`--yes` answers it".into(),
+            Self::Usage { mend, .. } => mend.clone(),
             Self::Exists(_) => "nothing was written; `--stdout` shows what would be".into(),
             Self::Argument(_)
             | Self::Declined
@@ -230,13 +247,11 @@ impl std::fmt::Display for Error {
                 write!(f, "`{word}` is one argument too many")
             }
             Self::UnknownWord { what, word, .. } => write!(f, "there is no {what} `{word}`"),
-            Self::Argument(message) | Self::PortHeld(message) | Self::Other(message) => {
-                f.write_str(message)
-            }
-            Self::MissingPrograms(missing) => {
-                let lines: Vec<String> = missing.iter().map(ToString::to_string).collect();
-                f.write_str(&lines.join("\n"))
-            }
+            Self::Argument(message)
+            | Self::Usage { text: message, .. }
+            | Self::PortHeld(message)
+            | Self::Other(message) => f.write_str(message),
+            Self::MissingPrograms(_) => f.write_str(&self.texts().join("\n")),
             Self::NotRunning { stack: Some(stack) } => write!(f, "{stack} is not running"),
             Self::NotRunning { stack: None } => f.write_str("nothing is running here"),
             Self::Client(error) => error.fmt(f),

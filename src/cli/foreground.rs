@@ -203,7 +203,13 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
     match ended? {
         Ended::Outcome { outcome, left } => {
             let left = left.as_ref().map(super::verbs::down::left);
-            context.say_all(&summary::down(&stack.name, &outcome, left, took, context.err));
+            context.say_all(&summary::down(
+                summary::What { stack: &stack.name, names: &[] },
+                &outcome,
+                left,
+                took,
+                context.err,
+            ));
             outcome::exit_status(&outcome)
         }
         Ended::Early(_) => Ok(status::INTERRUPTED),

@@ -74,3 +74,57 @@ impl Holding {
         }
     }
 }
+
+impl Holding {
+    /// What to do for a service to get the port. `stop` is the command that stops whoever holds
+    /// it; none where that has just been tried.
+    pub(super) fn advice(&self, port: u16, stop: Option<&str>) -> String {
+        let choose = "choose another port, or let it use the next free one (`busy=\"next\"`)";
+        match (&self.holder, self.ours, stop) {
+            (Holder::Free, ..) => format!("port {port} is free by now: try again"),
+            (Holder::Service { mark, .. }, Ours::Running, _) => {
+                format!("`{}` of this stack has port {port}: give one of them another", mark.name)
+            }
+            (holder, ..) if holder.own_process().is_none() => {
+                let user = holder.user().unwrap_or("another user");
+                let who = match user {
+                    "root" => "only root can".to_owned(),
+                    user => format!("only {user} or root can"),
+                };
+                format!("port {port} is held by user {user}: {who} stop it; {choose}")
+            }
+            (.., Some(stop)) => stop.to_owned(),
+            (.., None) => {
+                format!("something holds port {port} again at once: stop what starts it; {choose}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform;
+
+    fn advice(holder: Holder, stop: Option<&str>) -> String {
+        Holding { holder, ours: Ours::No }.advice(80, stop)
+    }
+
+    #[test]
+    fn whom_only_others_can_stop_is_never_offered_to_be_stopped() {
+        let stop = Some("stackrun up --take-ports");
+        let hidden = |user: &str| Holder::Hidden { user: user.to_owned() };
+        let choose = "choose another port, or let it use the next free one (`busy=\"next\"`)";
+        let expected = format!("port 80 is held by user root: only root can stop it; {choose}");
+        assert_eq!(advice(hidden("root"), stop), expected);
+        let expected = format!(
+            "port 80 is held by user www-data: only www-data or root can stop it; {choose}"
+        );
+        assert_eq!(advice(hidden("www-data"), stop), expected);
+        let mut process = platform::describe(std::process::id()).expect("this process");
+        assert_eq!(advice(Holder::Stranger(process.clone()), stop), "stackrun up --take-ports");
+        assert!(advice(Holder::Stranger(process.clone()), None).contains("again at once"));
+        process.user = "somebody".into();
+        assert!(advice(Holder::Stranger(process), stop).contains("only somebody or root"));
+    }
+}

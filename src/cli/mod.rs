@@ -81,6 +81,7 @@ pub fn main() -> ExitCode {
         Verb::Explain(args) => verbs::explain::run(args, &context),
         Verb::Schema(args) => verbs::schema::run(args, &context),
         Verb::Fmt(args) => verbs::fmt::run(args, &context),
+        Verb::Help(args) => verbs::help::run(args),
         Verb::Completions(args) => verbs::completions::run(args, &context),
     };
     ExitCode::from(match result {

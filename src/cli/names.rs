@@ -41,11 +41,6 @@ pub(super) fn with_needs(stack: &Stack, roots: &[String]) -> Vec<String> {
     stack.names().filter(|name| reached.contains(name)).map(str::to_owned).collect()
 }
 
-/// What a command is about, in a few words: the stack, or what was named.
-pub(super) fn shown(stack: &str, names: &[String]) -> String {
-    if names.is_empty() { stack.to_owned() } else { crate::reporters::words::list(names) }
-}
-
 /// Every name that a command could be given.
 pub(super) fn all(stack: &Stack) -> impl Iterator<Item = &str> {
     stack.names().chain(stack.groups.iter().map(|group| group.name.as_str()))
@@ -63,7 +58,9 @@ fn similar(stack: &Stack, name: &str) -> Option<String> {
 pub(super) fn closest<'a>(candidates: impl Iterator<Item = &'a str>, name: &str) -> Option<String> {
     let allowed = (name.chars().count() / 3).clamp(1, 3);
     let near = candidates.map(|known| (strsim::damerau_levenshtein(known, name), known));
-    let near = near.filter(|(distance, _)| *distance <= allowed);
+    // A name of one letter is near to every other of one.
+    let length = name.chars().count();
+    let near = near.filter(|(distance, _)| *distance <= allowed && *distance < length);
     near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known.to_owned())
 }
 
@@ -90,6 +87,7 @@ mod tests {
         let similar = Some("postgres".into());
         assert_eq!(refused, Err(Refusal::UnknownName { name: "pstgres".into(), similar }));
         assert_eq!(check(&stack(), &["front".into()]), Ok(()));
+        assert_eq!(closest(["a", "b"].into_iter(), "x"), None);
     }
 
     #[test]

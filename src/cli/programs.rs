@@ -5,8 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{names, version};
-use crate::model::{Command, EnvValue, Stack, StepCommand, Task, TaskBody, Tool};
+use super::{caller, context::Context, error::Error, names, version};
+use crate::{
+    model::{Command, EnvValue, Stack, StepCommand, Task, TaskBody, Tool},
+    reporters::{Symbol, headline, summary::hint},
+};
+
+/// What to do about a program that tells no version.
+pub(super) const TELL: &str = "make it answer `--version`, or take `version` out of its `tool`";
 
 /// A program that is not there, or not in the version that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +39,31 @@ enum Searched {
     NotExecutable(PathBuf),
     /// It is there, in another version.
     Version { found: String, wanted: String, place: PathBuf },
+}
+
+/// A program of which a version is wanted, and that does not tell its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Untold {
+    program: String,
+    place: PathBuf,
+    wanted: String,
+}
+
+impl std::fmt::Display for Untold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { program, place, wanted } = self;
+        let place = place.display();
+        write!(f, "{program}: its version cannot be told, {wanted} is wanted ({place})")
+    }
+}
+
+/// What has been found about the programs of a stack.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Those that are not there.
+    pub(super) missing: Vec<Missing>,
+    /// Those that may have any version, each once.
+    pub(super) untold: Vec<Untold>,
 }
 
 impl std::fmt::Display for Missing {
@@ -63,13 +94,26 @@ impl std::fmt::Display for Missing {
     }
 }
 
-/// The programs that these services and tasks would run and that are not there. `env` is the
-/// environment that the services are to be started from.
-pub(super) fn missing_programs(
-    stack: &Stack,
-    env: &BTreeMap<String, String>,
-    names: &[String],
-) -> Vec<Missing> {
+/// Looks for the programs of these services and tasks before they are started, and warns of those
+/// whose version cannot be told.
+///
+/// # Errors
+/// Some are not there.
+pub(super) fn check(context: &Context, stack: &Stack, names: &[String]) -> Result<(), Error> {
+    let Found { missing, untold } = look(stack, &caller::environment(), names);
+    if !missing.is_empty() {
+        return Err(Error::MissingPrograms(missing));
+    }
+    for untold in untold {
+        context.say(&headline(Symbol::Warn, &untold.to_string(), context.err));
+        context.say(&hint(TELL, context.err));
+    }
+    Ok(())
+}
+
+/// Looks for the programs that these services and tasks would run. `env` is the environment that
+/// the services are to be started from.
+pub(super) fn look(stack: &Stack, env: &BTreeMap<String, String>, names: &[String]) -> Found {
     let mut missing = Vec::new();
     let mut versions = Versions::default();
     let mut places: HashMap<(&str, String, &Path), PathBuf> = HashMap::new();
@@ -103,7 +147,7 @@ pub(super) fn missing_programs(
             }
         }
     }
-    missing
+    Found { missing, untold: versions.untold }
 }
 
 /// A program that a service or task runs or asks for.
@@ -117,16 +161,27 @@ struct Wanted<'a> {
 
 /// What programs have said of their versions: each is asked once.
 #[derive(Default)]
-struct Versions(BTreeMap<PathBuf, Option<String>>);
+struct Versions {
+    told: BTreeMap<PathBuf, Option<String>>,
+    untold: Vec<Untold>,
+}
 
 impl Versions {
     /// The version of a program that has another one than is wanted. One that does not tell its
     /// version will do.
     fn unfit(&mut self, tool: Option<&Tool>, place: &Path, dir: &Path) -> Option<Searched> {
-        let wanted = tool?.version.as_ref()?;
-        let known = self.0.entry(place.to_owned()).or_insert_with(|| version::of(place, dir));
-        let found = known.clone().filter(|found| !version::will_do(found, wanted))?;
-        Some(Searched::Version { found, wanted: wanted.clone(), place: place.to_owned() })
+        let tool = tool?;
+        let wanted = tool.version.as_ref()?;
+        let known = self.told.entry(place.to_owned()).or_insert_with(|| version::of(place, dir));
+        let (place, wanted) = (place.to_owned(), wanted.clone());
+        let Some(found) = known.clone() else {
+            if !self.untold.iter().any(|untold| untold.place == place) {
+                let program = tool.program.to_string();
+                self.untold.push(Untold { program, place, wanted });
+            }
+            return None;
+        };
+        (!version::will_do(&found, &wanted)).then_some(Searched::Version { found, wanted, place })
     }
 }
 
@@ -244,7 +299,7 @@ mod tests {
     fn messages(stack: &Stack, names: &[&str]) -> Vec<String> {
         let env = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
         let names: Vec<String> = names.iter().copied().map(str::to_owned).collect();
-        missing_programs(stack, &env, &names).iter().map(ToString::to_string).collect()
+        look(stack, &env, &names).missing.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -271,6 +326,24 @@ mod tests {
             format!("b: there is no program {}", place("gone")),
         ];
         assert_eq!(messages(&stack, &["a", "b"]), expected);
+    }
+
+    #[test]
+    fn a_program_that_tells_no_version_is_named_once() {
+        let tool = |version: &str| Tool {
+            program: Text::literal("/bin/false"),
+            version: Some(version.to_owned()),
+            hint: None,
+        };
+        let mut services = vec![service("a", Path::new("/"), "true")];
+        services.push(service("b", Path::new("/"), "true"));
+        services.iter_mut().for_each(|service| service.tools = vec![tool(">=3")]);
+        let stack = Stack { services, ..Stack::default() };
+        let env = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
+        let found = look(&stack, &env, &["a".into(), "b".into()]);
+        let texts: Vec<String> = found.untold.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["/bin/false: its version cannot be told, >=3 is wanted (/bin/false)"]);
+        assert_eq!(found.missing, []);
     }
 
     #[test]

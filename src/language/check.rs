@@ -25,6 +25,7 @@ pub(super) fn check(built: &Built, layered: &Layered, problems: &mut Problems) {
     for (service, item) in services {
         alive_without_restart(service, item, problems);
         without_effect(service, item, problems);
+        external(service, item, problems);
     }
 }
 
@@ -145,6 +146,44 @@ fn without_effect(service: &Service, item: &Item, problems: &mut Problems) {
             let path = format!("{}.{key}", service.name);
             problems.add(Warning::NoEffect { path, at });
         }
+    }
+}
+
+/// What has no effect where nothing of ours runs.
+const OF_PROCESSES: [&str; 13] = [
+    "before-start",
+    "after-ready",
+    "after-stop",
+    "stop",
+    "cleanup",
+    "memory",
+    "limit",
+    "log",
+    "stdin",
+    "tty",
+    "color",
+    "succeeds-with",
+    "watch",
+];
+
+/// A service elsewhere: what is said of processes that it has not, and whether anything is checked.
+fn external(service: &Service, item: &Item, problems: &mut Problems) {
+    let Some(external) = item.decl.one("external").filter(|_| service.is_external()) else {
+        return;
+    };
+    let name = || service.name.clone();
+    // Defaults and templates are for others, too.
+    for node in item.decl.children().iter().filter(|node| node.via.is_none()) {
+        let acts = node.props.iter().any(|prop| prop.name.value == "task");
+        if OF_PROCESSES.contains(&&*node.name.value) && !acts {
+            let (node, at) = (node.name.value.clone(), node.span());
+            let external = external.span();
+            problems.add(Warning::NothingRuns { service: name(), node, at, external });
+        }
+    }
+    let checked = !service.ready.checks.is_empty() || !service.ports.is_empty();
+    if !checked && !item.decl.damaged {
+        problems.add(Warning::Unchecked { service: name(), at: external.span() });
     }
 }
 

@@ -31,6 +31,11 @@ pub(super) struct Decl {
     pub(super) via: Via,
 }
 
+/// Whether the first value of such a node is a name for others to use.
+pub(super) fn declares(spec: &NodeSpec) -> bool {
+    matches!(spec.name.as_str(), "service" | "task" | "group" | "template" | "profile")
+}
+
 /// A property.
 #[derive(Debug, Clone)]
 pub(super) struct Prop {
@@ -46,11 +51,6 @@ impl Decl {
     /// The node's place: its name.
     pub(super) fn span(&self) -> Span {
         self.name.span
-    }
-
-    /// Whether its first value is a name for others to use.
-    pub(super) fn declares(&self) -> bool {
-        matches!(self.spec.name.as_str(), "service" | "task" | "group" | "template" | "profile")
     }
 
     /// Its children.

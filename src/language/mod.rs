@@ -97,7 +97,8 @@ pub fn declared(file: &Path) -> Declared {
             "profile" => &mut declared.profiles,
             _ => continue,
         };
-        if let Some(name) = decl.text().filter(|name| !list.iter().any(|n| n == name.value)) {
+        let is_new = |text: &str| name::is_valid(text) && !list.iter().any(|known| known == text);
+        if let Some(name) = decl.text().filter(|name| is_new(name.value)) {
             list.push(name.value.to_owned());
         }
     }

@@ -22,6 +22,11 @@ pub(super) fn suggestion(name: &str) -> String {
     mapped.collect::<String>().trim_matches(['-', '_']).to_owned()
 }
 
+/// Whether `name` may be meant for what is called `wrong`, which is no name.
+pub(super) fn is_meant(name: &str, wrong: &str) -> bool {
+    !is_valid(wrong) && (suggestion(wrong) == name || nearest(name, [wrong]).is_some())
+}
+
 /// A variable's name: `[A-Za-z_][A-Za-z0-9_]*`.
 pub(super) fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -66,5 +71,7 @@ mod tests {
         assert!(is_valid("api-2_x") && is_valid("2api"));
         assert!(!is_valid("") && !is_valid("Api") && !is_valid("-a") && !is_valid("a b"));
         assert_eq!(suggestion("My App"), "my-app");
+        assert!(is_meant("my-app", "My App") && is_meant("my_app", "My App"));
+        assert!(!is_meant("db", "My App") && !is_meant("ap", "api"));
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    decl::Decl,
+    decl::{Decl, declares},
     problem::{FileProblem, Problems},
     recover, schema,
     source::{self, Sources, Span},
@@ -69,8 +69,8 @@ impl Reader<'_> {
         let (decls, _) = syntax.children(&document, schema::document(), place, false);
         self.open.push((path.to_path_buf(), None));
         for decl in decls {
-            // A name that is wrong may be the one that others speak of.
-            self.read.incomplete |= decl.damaged && decl.declares() && decl.text().is_none();
+            // A name that is none may be the one that others speak of.
+            self.read.incomplete |= decl.damaged && declares(decl.spec) && decl.text().is_none();
             if decl.name.value == "include" {
                 self.include(path, &decl);
             } else {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use kdl::{KdlDocument, KdlEntry, KdlIdentifier, KdlNode};
 
 use super::{
-    decl::{Decl, Prop},
+    decl::{Decl, Prop, declares},
     name,
     problem::{NodeProblem, Problems},
     recover::Missing,
@@ -168,7 +168,12 @@ impl Syntax<'_> {
         let at = self.value_span(entry);
         match &spec.value {
             Some(value) if value.max.is_none_or(|max| count <= max) => {
-                self.value(entry, value, &name.value)
+                let known = self.value(entry, value, &name.value);
+                // What cannot be a name is one all the same: what it has is looked at, too.
+                let named = || (count == 1 && declares(spec)).then(|| entry.value().as_string());
+                let text = |text: &str| Spanned::new(Value::Text(text.to_owned()), at);
+                let given = || named().flatten().filter(|name| !name.trim().is_empty()).map(text);
+                known.or_else(given)
             }
             Some(value) => {
                 let max = value.max.unwrap_or_default();

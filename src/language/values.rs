@@ -258,6 +258,10 @@ impl Scope<'_, '_> {
             Some(ports) => self.port(service, ports, port, own),
             None if own => Err(BadExpression::NoPort { of: service.to_owned(), own }),
             None if service.is_empty() => Err(self.unknown(expression)),
+            // What may be meant has a problem of its own: its name.
+            None if self.world.services.keys().any(|known| name::is_meant(service, known)) => {
+                Ok(Part::Literal(String::new()))
+            }
             None => {
                 let known = self.world.services.keys().map(String::as_str);
                 let near = name::nearest(service, known).map(str::to_owned);

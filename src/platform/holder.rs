@@ -132,6 +132,15 @@ impl Holder {
         }
     }
 
+    /// Whose it is; nobody's, if it is free.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::Service { process, .. } | Self::Stranger(process) => Some(&process.user),
+            Self::Hidden { user } => Some(user),
+            Self::Free => None,
+        }
+    }
+
     /// The process, where it is this user's own, so that it may be ended.
     pub fn own_process(&self) -> Option<&Description> {
         let own = user_name(own_uid());

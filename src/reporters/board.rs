@@ -49,6 +49,8 @@ pub struct Row {
     pub began: Option<Timestamp>,
     /// Where to find it once it is ready.
     pub address: Option<String>,
+    /// What the file says that it is.
+    pub describe: Option<String>,
     /// Whether the stack has it (the file may have lost it).
     pub declared: bool,
     /// Whether its output is shown already, so that its last lines need not be.
@@ -117,12 +119,14 @@ impl Board {
     pub fn of_stack(stack: &Stack, goal: Goal) -> Self {
         let services = stack.services.iter().map(|service| Row {
             address: super::address::of_service(service),
+            describe: service.describe.as_ref().map(ToString::to_string),
             ..Row::new(&service.name, Kind::Service)
         });
-        let tasks = stack
-            .tasks
-            .iter()
-            .map(|task| Row { steps: Steps::of(task), ..Row::new(&task.name, Kind::Task) });
+        let tasks = stack.tasks.iter().map(|task| Row {
+            describe: task.describe.as_ref().map(ToString::to_string),
+            steps: Steps::of(task),
+            ..Row::new(&task.name, Kind::Task)
+        });
         Self::of_rows(goal, services.chain(tasks))
     }
 
@@ -130,6 +134,7 @@ impl Board {
     pub fn of_status(status: &Status, goal: Goal) -> Self {
         let services = status.services.iter().map(|service| Row {
             address: super::address::of_status(service),
+            describe: service.describe.clone(),
             ..Row::new(&service.name, Kind::Service)
         });
         let tasks = status.tasks.iter().map(|task| Row::new(&task.name, Kind::Task));
@@ -273,6 +278,7 @@ impl Row {
             phase: Phase::Quiet,
             began: None,
             address: None,
+            describe: None,
             declared: true,
             streamed: false,
             steps: Steps::default(),

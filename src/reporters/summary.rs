@@ -10,6 +10,31 @@ use super::{
 };
 use crate::supervisor::{How, Outcome, Settled};
 
+/// What a command was about: the stack, or what of it was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct What<'a> {
+    /// The stack.
+    pub stack: &'a str,
+    /// What of it; none means all.
+    pub names: &'a [String],
+}
+
+impl What<'_> {
+    /// `shop is`, `api and web are`.
+    fn is(self) -> String {
+        format!("{self} {}", if self.names.len() > 1 { "are" } else { "is" })
+    }
+}
+
+impl std::fmt::Display for What<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.names {
+            [] => f.write_str(self.stack),
+            names => f.write_str(&words::list(names)),
+        }
+    }
+}
+
 /// What is left of a stack that was stopped, as far as was looked.
 #[derive(Debug, Clone, Copy)]
 pub struct Left<'a> {
@@ -34,8 +59,6 @@ struct Tally {
     blocked: Vec<(String, String)>,
     superseded: Vec<String>,
     stuck: Vec<String>,
-    /// Whether somebody else holds a port.
-    port_held: bool,
 }
 
 impl Tally {
@@ -58,10 +81,7 @@ impl Tally {
                 }
                 How::Ready { .. } | How::Skipped => *held += 1,
                 How::Stopped => tally.stopped += 1,
-                How::Failed { port, .. } => {
-                    tally.failed.push(name.clone());
-                    tally.port_held |= port.is_some();
-                }
+                How::Failed { .. } => tally.failed.push(name.clone()),
                 How::Blocked { by } => tally.blocked.push((name.clone(), by.clone())),
                 How::Superseded => tally.superseded.push(name.clone()),
                 How::Stuck { .. } => tally.stuck.push(name.clone()),
@@ -91,10 +111,9 @@ impl Tally {
     }
 }
 
-/// After `up` and `restart`: `shop is up: 6 services ready in 3.4s`. `what` is the stack, or what
-/// of it was asked for.
+/// After `up` and `restart`: `shop is up: 6 services ready in 3.4s`.
 pub fn up(
-    what: &str,
+    what: What<'_>,
     outcome: &Outcome,
     board: &Board,
     took: Duration,
@@ -107,8 +126,8 @@ pub fn up(
     if bad == 0 && tally.superseded.is_empty() && !outcome.superseded {
         let facts = facts.join(", ");
         let text = match tally.unchanged == outcome.results.len() {
-            true => format!("{what} is up: {facts}, nothing to do"),
-            false => format!("{what} is up: {facts} in {took}"),
+            true => format!("{} up: {facts}, nothing to do", what.is()),
+            false => format!("{} up: {facts} in {took}", what.is()),
         };
         return vec![headline(Symbol::Good, &text, theme)];
     }
@@ -119,7 +138,7 @@ pub fn up(
     }
     if !tally.superseded.is_empty() || outcome.superseded {
         let names = match tally.superseded.as_slice() {
-            [] => what.to_owned(),
+            [] => what.to_string(),
             names => words::list(names),
         };
         let text = format!("{names}: stopped by another command meanwhile");
@@ -139,20 +158,17 @@ pub fn up(
         verdict.push(format!("{} could not be stopped", words::list(&tally.stuck)));
     }
     verdict.append(&mut facts);
-    let text = format!("{what} is not up after {took}: {}", verdict.join(", "));
+    let text = format!("{} not up after {took}: {}", what.is(), verdict.join(", "));
     lines.push(headline(Symbol::Bad, &text, theme));
     if let Some(name) = tally.failed.first() {
         lines.push(hint(&format!("stackrun why {name}"), theme));
-    }
-    if tally.port_held {
-        lines.push(hint("stackrun up --take-ports", theme));
     }
     lines
 }
 
 /// After `down`: `shop is down: 0 processes, 0 ports`.
 pub fn down(
-    what: &str,
+    what: What<'_>,
     outcome: &Outcome,
     left: Option<Left<'_>>,
     took: Duration,
@@ -183,15 +199,15 @@ pub fn down(
         let of = |settled: &Settled| settled.how == How::Superseded;
         let names = outcome.results.iter().filter(|settled| of(settled));
         let names: Vec<String> = names.map(|settled| settled.name.clone()).collect();
-        let names = if names.is_empty() { what.to_owned() } else { words::list(&names) };
+        let names = if names.is_empty() { what.to_string() } else { words::list(&names) };
         let text = format!("{names}: started by another command meanwhile");
         return vec![format!("{} {text}", theme.symbol(Symbol::Warn))];
     }
     if processes.is_empty() && ports.is_empty() {
-        let text = format!("{what} is down: {facts} ({took}{proof})");
+        let text = format!("{} down: {facts} ({took}{proof})", what.is());
         return vec![headline(Symbol::Good, &text, theme)];
     }
-    let text = format!("{what} is not down after {took}: {facts} left");
+    let text = format!("{} not down after {took}: {facts} left", what.is());
     let mut lines = vec![headline(Symbol::Bad, &text, theme)];
     let bar = theme.symbol(Symbol::Bar);
     lines.extend(processes.iter().map(|process| format!("  {bar} {process}")));

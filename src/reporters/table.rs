@@ -32,6 +32,9 @@ const COLUMNS: [Column; 9] = [
 /// The narrowest column of reasons that is worth having.
 const REASON: usize = 30;
 
+/// The narrowest that the column of names becomes.
+const NAME: usize = 12;
+
 /// The table; without `columns` (no terminal) nothing is cut.
 pub fn show(status: &Status, now: Timestamp, columns: Option<usize>, theme: Theme) -> String {
     let rows = status.services.iter().map(|service| service_row(service, theme));
@@ -81,7 +84,7 @@ fn lines(rows: &[[String; 9]], columns: Option<usize>, theme: Theme) -> Vec<Stri
     .collect()
 }
 
-/// Leaves columns out, then shortens the reason, until all fit.
+/// Leaves columns out, then shortens the names, then the reason, until all fit.
 fn fit(widths: &mut [usize], columns: usize) {
     let reason = widths.len() - 1;
     let total = |widths: &[usize], reason_width: usize| {
@@ -95,6 +98,9 @@ fn fit(widths: &mut [usize], columns: usize) {
         let Some(next) = order.pop() else { break };
         widths[next] = 0;
     }
+    // One long name must not cost all the others their reason.
+    let excess = total(widths, least).saturating_sub(columns);
+    widths[0] = widths[0].saturating_sub(excess).max(widths[0].min((columns / 3).max(NAME)));
     let room = columns.saturating_sub(total(widths, 0));
     widths[reason] = widths[reason].min(room);
 }

@@ -150,6 +150,8 @@ pub fn notice(text: &str, columns: Option<usize>, theme: Theme) -> Vec<String> {
 /// nothing is cut.
 pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) -> Vec<String> {
     let Phase::Settled(end) = &row.phase else { return Vec::new() };
+    // As wide as while it moved; a longer name sticks out rather than to be cut.
+    let names = columns.map_or(names, |columns| names.min(columns / 3));
     let (symbol, tone) = match end {
         End::Ready { .. } | End::Healthy { .. } | End::Done { .. } => (Symbol::Good, Tone::Good),
         End::Skipped(_) | End::Stopped { .. } | End::Exited(_) => (Symbol::Idle, Tone::Faint),
@@ -165,9 +167,7 @@ pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) ->
         lines = row.steps.settled(columns, theme);
     }
     if !end.is_bad() {
-        let address = row.address.as_deref().filter(|_| matches!(end, End::Ready { .. }));
-        let address = address.map(|address| format!("  {}", theme.paint(Tone::Busy, address)));
-        let line = format!("{start}{words}{}", address.unwrap_or_default());
+        let line = format!("{start}{words}{}", about(row, end, theme));
         lines.push(match columns {
             Some(columns) => theme.fit(&line, columns).into_owned(),
             None => line,
@@ -198,5 +198,23 @@ pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) ->
     match columns {
         Some(columns) => lines.iter().map(|line| theme.fit(line, columns).into_owned()).collect(),
         None => lines,
+    }
+}
+
+/// Where to find what is ready, and what it is, as `status` has it.
+fn about(row: &Row, end: &End, theme: Theme) -> String {
+    let ready = matches!(end, End::Ready { .. });
+    let address = row.address.as_deref().filter(|_| ready);
+    // Who runs a task by its name knows what it is.
+    let done = matches!(end, End::Done { .. }) && !row.expanded;
+    let describe = row.describe.as_deref().filter(|_| ready || done);
+    let describe = describe.map(|describe| theme.paint(Tone::Faint, describe));
+    let address = address.map(|address| theme.paint(Tone::Busy, address));
+    match (address, describe) {
+        (None, None) => String::new(),
+        (Some(one), None) | (None, Some(one)) => format!("  {one}"),
+        (Some(address), Some(describe)) => {
+            format!("  {address} {} {describe}", theme.symbol(Symbol::Dot))
+        }
     }
 }

@@ -77,6 +77,59 @@ fn show_tells_values_and_where_they_stand_with_a_profile_too() {
 }
 
 #[test]
+fn a_group_is_shown_by_its_members() {
+    let stack = Stack::new(&format!("group \"front\" \"api\" \"migrate\"\n{SHOP}"));
+    stack.run("show front").exits(0).says("group front").says("api migrate").says("stack.kdl:1");
+    let shown = stack.run("show front --json").exits(0).out;
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["kind"], "group");
+    assert_eq!(shown["settings"][0]["value"], "api migrate");
+}
+
+#[test]
+fn a_signal_for_a_task_is_refused_as_what_it_is() {
+    let stack = Stack::new(r#"task "t" { run "@testbed" }"#);
+    stack.run("signal t USR1").exits(2).says("`t` is a task").says("stackrun down t");
+    let run = stack.start("run t");
+    eventually("a run", || stack.state("t") == "running");
+    stack.run("signal t USR1").exits(2).says("`t` is a task");
+    assert_eq!(stack.state("t"), "running");
+    stack.run("down t").exits(0);
+    assert_ne!(run.ends().code, 0);
+}
+
+#[test]
+fn what_a_service_is_for_is_told_when_it_is_ready() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed listen {{port}}"
+            port @0
+            url "http://localhost:{{port}}/x"
+            describe "what the shop is asked"
+        }
+        "#,
+    );
+    let up = stack.up();
+    let url = format!("http://localhost:{}/x ", stack.port(0));
+    let line = up.err.lines().find(|line| line.contains(&url));
+    let line = line.unwrap_or_else(|| panic!("{}", up.err));
+    assert!(line.ends_with("what the shop is asked"), "{line}");
+}
+
+#[test]
+fn run_and_exec_tell_their_own_failures_from_those_of_a_command() {
+    let stack = Stack::new(SHOP);
+    // Nothing was touched: as everywhere.
+    stack.run("run nope").exits(2).says("no service, task or group `nope`");
+    stack.run("exec nope true").exits(2).says("no service, task or group `nope`");
+    stack.run("run api").exits(2).says("is a service");
+    stack.run("exec api -- no-such-program-anywhere").exits(127);
+    stack.run("exec api -- /etc/passwd").exits(126);
+    stack.run("exec api -- false").exits(1);
+}
+
+#[test]
 fn wait_for_each_end() {
     let stack = Stack::new(SHOP);
     stack.run("wait api --for down").exits(0);

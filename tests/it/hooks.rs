@@ -132,8 +132,10 @@ fn a_tool_of_another_version_is_an_error_before_anything_starts() {
 fn what_a_tool_says_when_it_fails_is_not_its_version() {
     let stack = Stack::new(r#"service "a" { tool "./tool" version=">=18"; run "@testbed" }"#);
     stack.put_program("tool", "#!/bin/sh\necho 'usage: tool [-46] host' >&2; exit 1\n");
-    stack.up();
-    stack.run("doctor").says("./tool (its version cannot be told)");
+    let told = "./tool: its version cannot be told, >=18 is wanted";
+    let warned = stack.up().says(told).says("take `version` out");
+    assert_eq!(warned.err.matches(told).count(), 1, "{}", warned.err);
+    stack.run("doctor").says(told).says("take `version` out");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{Process, Stack, Stranger, alive, eventually, get, have, listening};
+use crate::support::{Process, Stack, Stranger, alive, eventually, get, have, listening, root_for};
 
 const LISTENER: &str = r#"service "a" { run "@testbed listen {{port}}"; port @0 }"#;
 
@@ -385,4 +385,25 @@ fn netcat_on_the_port_is_named_in_full_and_with_take_ports_replaced() {
     stack.run("up --take-ports").exits(0);
     assert!(!alive(netcat.pid()));
     assert_eq!(get(stack.port(0), "/"), Some((200, "fine\n".to_owned())));
+}
+
+#[test]
+fn who_is_not_ours_to_stop_is_not_offered_to_be_stopped() {
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    if !have(&["nc"]) || !root_for("a port of another user") {
+        return;
+    }
+    let stack = Stack::new(LISTENER);
+    let port = stack.port(0).to_string();
+    let netcat = stack
+        .foreign(Command::new("nc").args(["-l", "127.0.0.1", &port]).uid(NOBODY).current_dir("/"));
+    eventually("netcat listening", || listening(stack.port(0)));
+    let user = stackrun::platform::user_name(NOBODY);
+    for command in ["up", "up --take-ports", "restart"] {
+        let ran = stack.run(command).exits(4).says(&format!("only {user} or root can stop it"));
+        let ran = ran.says("another port").says("busy=\"next\"");
+        assert!(!ran.err.contains("→ stackrun up --take-ports"), "{}", ran.err);
+    }
+    assert!(alive(netcat.pid()));
 }

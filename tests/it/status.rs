@@ -139,6 +139,10 @@ fn a_missing_program_is_said_before_anything_starts() {
     let ran = stack.run("up").says("no-such-tool").says("no-such-program");
     assert!(matches!(ran.code, 1 | 2), "{ran:#?}");
     assert_eq!(stack.read("started.txt"), "");
+    // Each is an error of its own, and has its mark.
+    let errors = ran.err.lines().filter(|line| line.contains("there is no program"));
+    let marks: Vec<Option<&str>> = errors.map(|line| line.split(' ').next()).collect();
+    assert!(matches!(marks[..], [Some(one), Some(other)] if one == other), "{}", ran.err);
 }
 
 #[test]

@@ -39,6 +39,13 @@ fn what_was_meant_is_said_and_nothing_is_touched() {
 }
 
 #[test]
+fn where_nothing_is_up_there_is_nothing_to_restart() {
+    let stack = Stack::new(TWO);
+    stack.run("restart").exits(0).says("nothing was restarted").says("stackrun up");
+    assert!(stack.left_soon().is_empty());
+}
+
+#[test]
 fn a_running_stack_is_found_by_its_name_from_anywhere() {
     let name = format!("typed-{}", std::process::id());
     let stack = Stack::new(&TWO.replace("typed", &name));

@@ -53,14 +53,17 @@ pub(in crate::cli) fn file(context: &Context, findings: &mut Vec<Finding>) -> Op
 /// Every program of every service and task, and the versions of those that are declared as tools.
 pub(in crate::cli) fn programs(stack: &Stack) -> Vec<Finding> {
     let names: Vec<String> = stack.names().map(str::to_owned).collect();
-    let missing = programs::missing_programs(stack, &caller::environment(), &names);
+    let programs::Found { missing, untold } = programs::look(stack, &caller::environment(), &names);
+    let untold = untold
+        .iter()
+        .map(|untold| Finding::warning("programs", untold.to_string(), programs::TELL));
     if missing.is_empty() {
         let tools = tools(stack);
         let text = match tools.is_empty() {
             true => "every program is there".to_owned(),
             false => format!("every program is there: {}", tools.join(", ")),
         };
-        return vec![Finding::good("programs", text)];
+        return std::iter::once(Finding::good("programs", text)).chain(untold).collect();
     }
     let bad = |missing: &programs::Missing| {
         let text = missing.to_string();
@@ -70,7 +73,7 @@ pub(in crate::cli) fn programs(stack: &Stack) -> Vec<Finding> {
         };
         Finding::bad("programs", text, mend)
     };
-    missing.iter().map(bad).collect()
+    missing.iter().map(bad).chain(untold).collect()
 }
 
 /// `node 20.11.1`: of what the file names as a tool. No other program is asked, since nobody has
@@ -90,7 +93,6 @@ fn tools(stack: &Stack) -> Vec<String> {
             let Ok(place) = which::which_in(program, Some(&path), dir) else { continue };
             let text = match version::of(&place, dir) {
                 Some(version) => format!("{program} {version}"),
-                None if tool.version.is_some() => format!("{program} (its version cannot be told)"),
                 None => program.to_owned(),
             };
             if !shown.contains(&text) {
@@ -113,7 +115,8 @@ pub(in crate::cli) fn ports(stack: &Stack, context: &Context) -> Result<Vec<Find
             let holding = look(port, declared.address(), &stack.dir, &now)?;
             if holding.is_in_the_way() {
                 let text = format!("port {port} of {}: {}", service.name, holding.text());
-                findings.push(Finding::bad("ports", text, format!("stackrun ports --free {port}")));
+                let free = format!("stackrun ports --free {port}");
+                findings.push(Finding::bad("ports", text, holding.advice(port, Some(&free))));
             }
         }
     }

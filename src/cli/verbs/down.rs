@@ -66,7 +66,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     match doing.carry_out(&mut client, &mut reporter)? {
         Ended::Outcome { outcome, left } => {
             let status = outcome::exit_status(&outcome)?;
-            let what = names::shown(&before.stack, &args.names);
+            let what = summary::What { stack: &before.stack, names: &args.names };
             let took = words::between(began, caller::now());
             let is_left = left
                 .as_ref()
@@ -76,7 +76,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             if left.is_some() {
                 let _ = client.wait_down(KEEPER);
             }
-            context.say_all(&summary::down(&what, &outcome, left, took, context.err));
+            context.say_all(&summary::down(what, &outcome, left, took, context.err));
             Ok(if is_left { status.max(status::FAILED) } else { status })
         }
         Ended::Early(early) => {

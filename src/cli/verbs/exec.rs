@@ -22,7 +22,10 @@ Examples:
   stackrun exec api npm run lint       in its folder, with its environment
   stackrun exec postgres psql shop     stackrun's own options go before the service
 
-A service with a `user` has the command run as that user.";
+A service with a `user` has the command run as that user.
+
+Exit status: that of the command. Where it could not be run: 2 for a wrong name or file, 126 for a
+command that cannot be executed, 127 for one that is not there, 125 for anything else.";
 
 /// Run a command in a service's folder and environment
 #[derive(Debug, clap::Args)]

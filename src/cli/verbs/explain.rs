@@ -29,9 +29,11 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     match language::explain(&args.key) {
         Ok(page) => context.print(&page).map(|()| status::OK),
         Err(unknown) => {
-            let near = unknown.near.map(|near| format!("; did you mean `{near}`?"));
-            let text = format!("there is no `{}`{}", args.key, near.unwrap_or_default());
-            Err(Error::Argument(text))
+            let mend = match unknown.near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`stackrun explain service` lists what a service takes".to_owned(),
+            };
+            Err(Error::Usage { text: format!("there is no `{}`", args.key), mend })
         }
     }
 }

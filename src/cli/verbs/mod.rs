@@ -11,6 +11,7 @@ pub(super) mod exec;
 pub(super) mod explain;
 pub(super) mod fmt;
 pub(super) mod graph;
+pub(super) mod help;
 pub(super) mod import;
 pub(super) mod init;
 pub(super) mod logs;

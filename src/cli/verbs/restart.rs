@@ -6,7 +6,7 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        caller,
+        busy, caller,
         context::{Context, status_of},
         conversation::Ended,
         doing::Doing,
@@ -17,8 +17,9 @@ use crate::{
     },
     control::Client,
     reporters::{
+        Symbol,
         board::{Board, Goal},
-        summary, words,
+        headline, summary, words,
     },
     supervisor::Command,
 };
@@ -56,9 +57,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut board = Board::of_stack(&stack, Goal::Up);
     board.add_undeclared(&before);
     let mut reporter = context.reporter(board, began);
-    let name = stack.name.clone();
     let command = Command::Restart {
-        stack: Some(Box::new(stack)),
+        stack: Some(Box::new(stack.clone())),
         names: args.names.clone(),
         with_dependents: args.with_dependents,
     };
@@ -67,13 +67,20 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         Ended::Outcome { outcome, .. } => {
             let status = outcome::exit_status(&outcome)?;
             let took = words::between(began, caller::now());
+            if outcome.results.is_empty() && !outcome.superseded {
+                let text = format!("nothing of {} is up: nothing was restarted", stack.name);
+                context.say(&headline(Symbol::Warn, &text, context.err));
+                context.say(&summary::hint("stackrun up", context.err));
+                return Ok(status);
+            }
             context.say_all(&summary::up(
-                &names::shown(&name, &args.names),
+                summary::What { stack: &stack.name, names: &args.names },
                 &outcome,
                 reporter.board(),
                 took,
                 context.err,
             ));
+            busy::advise(context, &mut client, &stack, &outcome, (&args.names, false))?;
             Ok(status)
         }
         Ended::Early(early) => {

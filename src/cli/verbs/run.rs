@@ -31,7 +31,10 @@ const EXAMPLES: &str = "\
 Examples:
   stackrun run migrate               with its needs; its exit status is passed on
   stackrun run test -- --verbose     with arguments
-  stackrun run deploy --yes          answers its question";
+  stackrun run deploy --yes          answers its question
+
+Exit status: that of the step that failed, 0 when all went well. Where none could be run: 2 for a
+wrong name, file or argument, 127 for a program that is not there, 125 for anything else.";
 
 /// Run a task with its needs; its exit status is passed on
 #[derive(Debug, clap::Args)]
@@ -179,13 +182,12 @@ fn confirm(task: &Task, yes: bool) -> Result<(), Error> {
     }
 }
 
+/// Looks for what it and its needs run; the exit status if something is not there.
 fn missing_programs(stack: &Stack, task: &Task, context: &Context) -> Option<u8> {
     let names = names::with_needs(stack, std::slice::from_ref(&task.name));
-    let missing = programs::missing_programs(stack, &caller::environment(), &names);
-    if missing.is_empty() {
-        return None;
-    }
-    let own = missing.iter().any(|missing| missing.owner == task.name);
-    context.complain(&Error::MissingPrograms(missing));
+    let error = programs::check(context, stack, &names).err()?;
+    context.complain(&error);
+    let own = matches!(&error, Error::MissingPrograms(missing)
+        if missing.iter().any(|missing| missing.owner == task.name));
     Some(if own { status::NOT_FOUND } else { status::OWN })
 }

@@ -21,11 +21,11 @@ Examples:
 Of a stack that runs: as it was last applied. With a profile, and with nothing running: as the file
 has it.";
 
-/// A service or task as resolved: every value, and where it was set
+/// A service or task as resolved: every value, and where it was set; the members of a group
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// The service or task
+    /// The service, task or group
     #[arg(add = ArgValueCandidates::new(stack_names))]
     name: String,
     /// A profile of the stack file to lay over it; may repeat
@@ -47,7 +47,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         true => reporters::show::json(&stack, &args.name),
         false => reporters::show::show(&stack, &args.name, context.columns(), context.out),
     };
-    let text = text.ok_or_else(|| Error::Argument(format!("`{}` is a group", args.name)))?;
-    context.print(&text)?;
+    // There is nothing that has a known name and is none of them.
+    context.print(&text.unwrap_or_default())?;
     Ok(status::OK)
 }

@@ -46,6 +46,12 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut running = context.connect_if_running()?;
     if let Ok(stack) = context.known_stack(running.as_mut()) {
         names::check(&stack, std::slice::from_ref(&args.name))?;
+        if stack.task(&args.name).is_some() {
+            let name = &args.name;
+            return Err(Error::Argument(format!(
+                "`{name}` is a task: signals are for services; `stackrun down {name}` ends its run"
+            )));
+        }
     }
     let Some(client) = &mut running else { return Err(Error::NotRunning { stack: None }) };
     let request = Request::Signal {

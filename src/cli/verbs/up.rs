@@ -101,7 +101,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         context.print(&reporters::plan::show(&plan, context.out))?;
         return Ok(status::OK);
     }
-    check_programs(args, &stack)?;
+    check_programs(args, context, &stack)?;
     confirm(args, &stack)?;
     context.say_all(&without_effect(context, &stack));
     let giving_way = giving_way(args, context, &stack)?;
@@ -130,12 +130,14 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             let status = outcome::exit_status(&outcome)?;
             let board = reporter.board();
             context.say_all(&summary::up(
-                &names::shown(&stack.name, &args.names),
+                summary::What { stack: &stack.name, names: &args.names },
                 &outcome,
                 board,
                 took,
                 context.err,
             ));
+            let asked = (&*args.names, args.take_ports);
+            busy::advise(context, &mut client, &stack, &outcome, asked)?;
             if context.live && stack.services.iter().any(|service| service.url_open) {
                 browser::open(&stack, &outcome, &status_of(&mut client)?);
             }
@@ -226,10 +228,8 @@ fn started(args: &Args, stack: &Stack) -> Vec<String> {
     if args.no_deps { named } else { names::with_needs(stack, &named) }
 }
 
-fn check_programs(args: &Args, stack: &Stack) -> Result<(), Error> {
-    let names = started(args, stack);
-    let missing = programs::missing_programs(stack, &caller::environment(), &names);
-    if missing.is_empty() { Ok(()) } else { Err(Error::MissingPrograms(missing)) }
+fn check_programs(args: &Args, context: &Context, stack: &Stack) -> Result<(), Error> {
+    programs::check(context, stack, &started(args, stack))
 }
 
 /// What the file says and nothing carries out yet.

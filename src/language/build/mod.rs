@@ -191,6 +191,7 @@ impl Builder<'_> {
             let name = item.name.value.clone();
             let members = self.names.members(&name).to_vec();
             stack.groups.push(Group { name, members });
+            origin::record_group(&mut stack, world.sources, self.names, item);
         }
         self.uses = uses;
         let early = services.iter().chain(tasks);

@@ -87,6 +87,10 @@ impl Names {
         if let Some(kind) = self.kind(name.value) {
             return Some(kind);
         }
+        // What is called something that is no name may be what is meant: it has its problem.
+        if self.kinds.keys().any(|known| name::is_meant(name.value, known)) {
+            return None;
+        }
         let owned = Spanned::new(name.value.to_owned(), name.span);
         problems.add(match self.elsewhere.get(name.value) {
             Some(profile) => NameProblem::OnlyInProfile { name: owned, profile: profile.clone() },

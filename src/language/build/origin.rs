@@ -39,6 +39,12 @@ pub(super) fn record(
     recorder.nodes(item.decl.children());
 }
 
+/// Records the place of a group: `name.members`.
+pub(super) fn record_group(stack: &mut Stack, sources: &Sources, names: &Names, group: &Item) {
+    let mut recorder = Recorder { stack, sources, names, name: &group.name.value };
+    recorder.add(".members", group.name.span, &group.decl.via);
+}
+
 struct Recorder<'a> {
     stack: &'a mut Stack,
     sources: &'a Sources,

@@ -12,6 +12,10 @@ pub(in crate::language) enum Warning {
     AliveWithoutRestart { alive: Span, never: Span },
     /// Something that nothing carries out yet: `api.replicas`.
     NoEffect { path: String, at: Span },
+    /// Something that is for processes, of a service elsewhere.
+    NothingRuns { service: String, node: String, at: Span, external: Span },
+    /// A service elsewhere of which nothing is checked.
+    Unchecked { service: String, at: Span },
     /// A port under 1024.
     LowPort { number: u16, at: Span },
 }
@@ -35,6 +39,19 @@ impl Warning {
                 Description::new("low-port", format!("port {number} is privileged"))
                     .at(*at, "under 1024: for root only on most systems")
                     .help(format!("take one from 1024 on, say {}", u32::from(*number) + 8000))
+            }
+            Self::NothingRuns { service, node, at, external } => {
+                let message = format!("`{node}` has no effect: `{service}` is external");
+                Description::new("no-effect", message)
+                    .at(*at, "only for what runs here")
+                    .at(*external, format!("nothing of `{service}` does"))
+                    .help(format!("take one of them out: `{node}` or `external`"))
+            }
+            Self::Unchecked { service, at } => {
+                let message = format!("nothing is checked of `{service}`, which is external");
+                Description::new("unchecked", message)
+                    .at(*at, "ready whether it is there or not")
+                    .help("say how to tell that it is there: `ready { tcp 5432 }`")
             }
             Self::NoEffect { path, at } => {
                 Description::new("no-effect", format!("`{path}` has no effect yet"))

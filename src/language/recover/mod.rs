@@ -8,6 +8,7 @@
 mod braces;
 mod edits;
 mod holes;
+mod templates;
 mod words;
 
 use std::ops::Range;

@@ -29,7 +29,8 @@ impl Hints<'_> {
     fn bad(&self, at: usize) -> Option<Hint> {
         let token = &self.tokens[at];
         match token.kind {
-            Kind::Word => self.bad_word(at, token),
+            Kind::Word => self.bare_template(at).or_else(|| self.bad_word(at, token)),
+            Kind::Open => self.bare_template(at),
             Kind::Quoted => self
                 .bad_escape(token)
                 .or_else(|| self.bad_quotes(token))
@@ -345,6 +346,10 @@ impl Hints<'_> {
             return Some(hint.mend(range, " "));
         }
         if value.is_none() {
+            let template = (at + 1 < self.tokens.len()).then(|| self.bare_template(at + 1));
+            if let Some(template) = template.flatten() {
+                return Some(template);
+            }
             return Some(self.hint(
                 range,
                 format!("`{key}=` has no value"),
@@ -358,7 +363,7 @@ impl Hints<'_> {
         })
     }
 
-    fn touches(&self, token: &Token, next: &Token) -> bool {
+    pub(super) fn touches(&self, token: &Token, next: &Token) -> bool {
         token.range.end == next.range.start
     }
 }
@@ -366,7 +371,7 @@ impl Hints<'_> {
 const HELP: &str = "a property is written `key=value`, a text that holds a `=` in quotes";
 
 /// The string of KDL that means this text.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 

@@ -72,6 +72,8 @@ told! {
     without_effect: "service \"a\" {\n    run \"x\"\n    replicas 2\n    port 8000 share=#true\n}\n";
     only_in_a_profile: "service \"a\" { run \"x\"; needs \"mail\" }\nprofile \"dev\" { service \"mail\" { run \"x\" } }\n";
     missing_semicolon: "service \"a\" { run \"x\" port 80 }\nservice \"b\" { ready { tcp 80 http \"/\" }; run \"x\" }\n";
+    external: "defaults { log keep=2; stop grace=\"5s\" }\nservice \"db\" {\n    external #true\n    port 5432\n    before-start { run \"x\" }\n    watch \"a\"\n    watch \"b\" task=\"t\"\n    memory max=\"1MiB\"\n}\nservice \"mail\" { external #true }\nservice \"s3\" { external #true; ready { http \"http://x.test/\" } }\ntask \"t\" { run \"x\" }\n";
+    a_bad_name_hides_nothing: "service \"My App\" { run \"x\"; needs \"nope\"; port 99999 }\nservice \"b\" { run \"{{nope.port}} {{my-app.port}}\"; needs \"my-app\" \"nada\" }\ngroup \"Gr\" \"b\" \"no one\" \"zz\"\n";
     single_quotes: "service \"a\" { run 'x y' }\n";
     kdl_keywords: "service \"a\" {\n    tty true\n    env { A null }\n}\n";
     kdl_numbers: "service \"a\" {\n    ready within=2s { delay 5s }\n    memory max=500MiB\n}\n";

@@ -45,5 +45,6 @@ told! {
     braces_on_their_own: "service \"a\"\n{\n    ready // soon\n    {\n        tcp 1\n    }\n    run \"x\"\n    prot 1\n}\nservice \"b\" { run \"x\" } { port 1 }\n";
     comments_of_others: "# the { stack\nservice \"a\" { # it's \"fine\n    run \"x\" # }\n    env { COLOR #fff }\n    prot 1\n}\n";
     what_is_no_kdl_at_all: ")(*&^%$\nservice \"a\" { run \"x\"; prot 1; needs \"b\" }\n{ \"json\": 1 }\n[toml]\nkey: value\n";
+    templates_without_quotes: "service \"a\" { port {{env.PORT}}; needs \"zz\"; url http://localhost:{{port}}/x open=#true }\nservice \"b\" { needs \"zy\"; run x-{{ a.port }}; port 80 host={{nope.port}} }\nservice \"d\" { run \"x\"; ready { tcp }}\n";
     what_is_taken_out: "/-service \"a\" { prot 1 }\nservice \"b\" { run \"x\"; /-prot 1; ready { /-tcp 1; delay \"1s\" } }\n";
 }

@@ -1,4 +1,4 @@
-//! A service or task as resolved: every value, and where it was set.
+//! A service, a task or a group as resolved: every value, and where it was set.
 
 mod settings;
 mod texts;
@@ -41,11 +41,11 @@ fn settings(stack: &Stack, name: &str) -> Option<(&'static str, Vec<Setting>)> {
     match (stack.service(name), stack.task(name)) {
         (Some(service), _) => Some(("service", settings::of_service(service))),
         (None, Some(task)) => Some(("task", settings::of_task(task))),
-        (None, None) => None,
+        (None, None) => Some(("group", settings::of_group(stack.group(name)?))),
     }
 }
 
-/// The definition; `None` for a name that is neither service nor task. Within `columns` the place
+/// The definition; `None` for a name that is neither service nor task nor group. Within `columns` the place
 /// of a value that is too long for one line stands below it.
 pub fn show(stack: &Stack, name: &str, columns: Option<usize>, theme: Theme) -> Option<String> {
     let (kind, settings) = settings(stack, name)?;

@@ -1,11 +1,11 @@
-//! Everything that a service or a task is, key by key.
+//! Everything that a service, a task or a group is, key by key.
 
 use std::{collections::BTreeMap, fmt::Display};
 
 use super::{Setting, texts};
 use crate::{
     model::{
-        Alive, Check, Command, EnvValue, ExitPattern, LogPolicy, Need, Restart, RestartWhen,
+        Alive, Check, Command, EnvValue, ExitPattern, Group, LogPolicy, Need, Restart, RestartWhen,
         Service, Step, Stop, StopTo, Task, TaskBody, Text, Tool, Watch,
     },
     reporters::words,
@@ -100,6 +100,12 @@ pub(super) fn of_task(task: &Task) -> Vec<Setting> {
     }
     environments.extend(task.on_failure.iter().map(|step| &step.env));
     all.masked(&environments)
+}
+
+pub(super) fn of_group(group: &Group) -> Vec<Setting> {
+    let mut all = Settings::default();
+    all.list("members", &group.members);
+    all.0
 }
 
 #[derive(Default)]

@@ -36,7 +36,7 @@ fn replay_on_the_terminal() {
     }
     reporter.finish();
     let outcome = views::outcome_of(reporter.board());
-    for line in summary::up("shop", &outcome, reporter.board(), began.elapsed(), theme) {
+    for line in summary::up(views::SHOP, &outcome, reporter.board(), began.elapsed(), theme) {
         eprintln!("{line}");
     }
 }

@@ -18,6 +18,9 @@ use crate::{
     supervisor::{How, Outcome, Settled, Why, WhyLink},
 };
 
+/// All of it.
+pub(super) const SHOP: summary::What<'static> = summary::What { stack: "shop", names: &[] };
+
 /// The outcome that a board amounts to.
 pub(super) fn outcome_of(board: &Board) -> Outcome {
     let results = board.rows.iter().map(|row| {
@@ -103,6 +106,24 @@ fn a_table_fits_its_terminal() {
 }
 
 #[test]
+fn one_long_name_costs_the_others_nothing() {
+    let mut status = status();
+    status.notices.clear();
+    status.tasks[0].name = "fill-the-database-with-what-tests-want".into();
+    let shown = table::show(&status, at(0), Some(40), SYMBOLS);
+    let waits = status.services.iter().find(|service| service.reason.is_some()).expect("one");
+    let line = shown.lines().find(|line| line.starts_with(&waits.name)).expect("its line");
+    let reason = waits.reason.as_deref().expect("a reason");
+    assert!(line.contains(&reason[..8]), "{shown}");
+    assert!(shown.lines().all(|line| console::measure_text_width(line) <= 40), "{shown}");
+
+    let mut board = board_after(&shop_starts());
+    let (ready, width) = (board.rows.remove(0), 24);
+    let line = &crate::reporters::view::settled(&ready, width, Some(40), SYMBOLS)[0];
+    assert_eq!(line, "✔ postgres       ready in 900ms  port 5…");
+}
+
+#[test]
 fn a_table_has_addresses_and_descriptions() {
     let mut status = status();
     status.notices.clear();
@@ -158,9 +179,14 @@ fn the_last_lines_of_up() {
     let took = Duration::from_millis(3400);
     let all = |records: &[Record]| {
         let board = board_after(records);
-        summary::up("shop", &outcome_of(&board), &board, took, SYMBOLS).join("\n")
+        summary::up(SHOP, &outcome_of(&board), &board, took, SYMBOLS).join("\n")
     };
     insta::assert_snapshot!([all(&shop_starts()), all(&shop_fails()), all(&[])].join("\n--\n"));
+    let names = ["api".to_owned(), "web".to_owned()];
+    let what = summary::What { names: &names, ..SHOP };
+    let board = board_after(&shop_starts());
+    let shown = summary::up(what, &outcome_of(&board), &board, took, SYMBOLS);
+    assert_eq!(shown, ["✔ api and web are up: 4 services ready, 1 task done in 3.4s"]);
 }
 
 #[test]
@@ -169,7 +195,7 @@ fn the_last_lines_of_down() {
     let processes = ["812 (postgres), uninterruptible".to_owned()];
     let left = summary::Left { processes: &processes, ports: &[5432], proved: true };
     let clean = summary::Left { processes: &[], ports: &[], proved: false };
-    let show = |left| summary::down("shop", &Outcome::default(), left, took, SYMBOLS).join("\n");
+    let show = |left| summary::down(SHOP, &Outcome::default(), left, took, SYMBOLS).join("\n");
     insta::assert_snapshot!([show(None), show(Some(clean)), show(Some(left))].join("\n--\n"));
     // What another command has brought up meanwhile is not down.
     let results = vec![
@@ -177,7 +203,7 @@ fn the_last_lines_of_down() {
         Settled { name: "api".into(), how: How::Superseded },
     ];
     let beaten = Outcome { results, superseded: true, ..Outcome::default() };
-    let shown = summary::down("shop", &beaten, None, took, SYMBOLS);
+    let shown = summary::down(SHOP, &beaten, None, took, SYMBOLS);
     assert_eq!(shown, ["▲ api: started by another command meanwhile"]);
 }
 
