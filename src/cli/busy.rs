@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     control::Client,
-    model::{Busy, Stack},
+    model::{Busy, Port, Stack},
     platform::{self, Holder},
     reporters::summary::hint,
     status::Status,
@@ -91,10 +91,11 @@ pub(super) fn advise(
     let take = take.collect::<Vec<_>>().join(" ");
     let mut lines: Vec<String> = Vec::new();
     for (name, port) in held {
-        let Ok(holding) = look(port, &stack.dir, &status) else { continue };
         let mut ports = stack.service(name).into_iter().flat_map(|service| &service.ports);
-        let takes = ports
-            .any(|declared| declared.number.fixed() == Some(port) && declared.busy == Busy::Take);
+        let declared = ports.find(|declared| declared.number.fixed() == Some(port));
+        let host = declared.and_then(Port::address);
+        let Ok(holding) = look(port, host, &stack.dir, &status) else { continue };
+        let takes = declared.is_some_and(|declared| declared.busy == Busy::Take);
         // The file has whoever is no stack's stopped for the port.
         let taken = taken || takes && matches!(holding.holder, Holder::Stranger(_));
         let line = hint(&holding.advice(port, (!taken).then_some(&take)), context.err);

@@ -82,7 +82,7 @@ async fn supervise(dir: &Path) -> io::Result<()> {
     };
     if protocol != PROTOCOL {
         // It is asked to go on as this program, and starts the next supervisor then.
-        link.flush(vec![ToKeeper::Upgrade { program: platform::own_program_file()? }]);
+        link.flush(&[ToKeeper::Upgrade { program: platform::own_program_file()? }]);
         while news.recv().await.is_some() {}
         return replace_keeper(&places, pid, &Papers::new());
     }
@@ -329,7 +329,7 @@ impl World {
         self.programs.get_mut().clear();
         self.ledger.flush();
         let papers = self.papers();
-        self.link.flush(papers);
+        self.link.flush(&papers);
     }
 }
 

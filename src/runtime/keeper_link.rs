@@ -101,7 +101,7 @@ impl KeeperLink {
     }
 
     /// Ends the turn: sends what is to be kept, then everything else.
-    pub(super) fn flush(&self, kept: Vec<ToKeeper>) {
+    pub(super) fn flush(&self, kept: &[ToKeeper]) {
         let add = |message: &ToKeeper| {
             if let Err(error) = self.outgoing.unsent.borrow_mut().add(message) {
                 tracing::error!(%error, "a message to the keeper cannot be encoded");
