@@ -12,10 +12,13 @@ impl World {
     /// insist on that.
     pub(super) fn make_data_folder(&self, name: &str) {
         let folder = self.places.data(name);
+        if folder.exists() {
+            return;
+        }
         let path = folder.to_string_lossy();
         let named = self.service(name).is_some_and(|service| mentions(service, &path))
             || self.task(name).is_some_and(|task| mentions(task, &path));
-        if named && !folder.exists() && platform::make_folders(&folder).is_ok() {
+        if named && platform::make_folders(&folder).is_ok() {
             // Where this cannot be done, what needs it says so better than we could.
             let _ = fs::set_permissions(&folder, fs::Permissions::from_mode(0o700));
         }

@@ -70,7 +70,10 @@ impl World {
             }
             lifecycle::Effect::CheckReleased => self.check_released(name, generation),
             lifecycle::Effect::Cleanup => self.clean_up(name, generation),
-            lifecycle::Effect::RunHook(hook) => self.run_hook(name, generation, hook),
+            lifecycle::Effect::RunHook(hook) => {
+                self.make_data_folder(name);
+                self.run_hook(name, generation, hook);
+            }
             // Not the signal of the service: it is another program.
             lifecycle::Effect::EndHook(hook) => {
                 let unit = hook_unit(name, hook, generation);
@@ -81,10 +84,7 @@ impl World {
                 self.link.send(ToKeeper::Kill { unit });
             }
             lifecycle::Effect::Spawn { args } => {
-                // A service has it from when its ports were looked at.
-                if self.task(name).is_some() {
-                    self.make_data_folder(name);
-                }
+                self.make_data_folder(name);
                 self.ports.give(name);
                 self.spawn(name, generation, &args);
             }

@@ -26,6 +26,28 @@ fn hooks_run_in_their_order() {
 }
 
 #[test]
+fn a_folder_of_its_own_is_there_before_anything_of_it_runs() {
+    let stack = Stack::new(
+        r#"
+        service "plain" { shell "ls -d '{{data}}' > plain.txt; exec @testbed" }
+        service "hooked" {
+            before-start { shell "ls -d '{{data}}' > hooked.txt" }
+            run "@testbed"
+        }
+        service "other" { run "@testbed" }
+        "#,
+    );
+    stack.up();
+    let folder = |name: &str| stack.folder().join(".stackrun/data").join(name);
+    for name in ["plain", "hooked"] {
+        eventually("its folder", || {
+            stack.read(&format!("{name}.txt")).trim() == folder(name).to_string_lossy()
+        });
+    }
+    assert!(!folder("other").exists(), "nothing names it");
+}
+
+#[test]
 fn several_hooks_of_a_kind_run_in_their_order_and_are_counted() {
     let stack = Stack::new(
         r#"
