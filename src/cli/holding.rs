@@ -73,9 +73,7 @@ impl Holding {
             (_, holder) => format!("held by {holder}"),
         }
     }
-}
 
-impl Holding {
     /// What to do for a service to get the port. `stop` is the command that stops whoever holds
     /// it; none where that has just been tried.
     pub(super) fn advice(&self, port: u16, stop: Option<&str>) -> String {

@@ -46,7 +46,6 @@ pub(super) struct Start<'a> {
 }
 
 /// What all processes that this keeper starts have in common.
-#[derive(Clone)]
 pub(super) struct Heritage {
     /// Held by a start, too, until it executes its program: who takes over from us waits for that.
     pub(super) lock: Arc<FolderLock>,

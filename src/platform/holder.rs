@@ -3,7 +3,8 @@
 use std::{io, net::IpAddr, path::PathBuf};
 
 use super::{
-    Description, Entry, MARK, Places, ProcId, describe, holders, listeners, own_uid, user_name,
+    Description, Entry, Listener, MARK, Places, ProcId, describe, holders, listeners, own_uid,
+    user_name,
 };
 
 /// How the mark of a check's command ends, where others have a generation.
@@ -90,6 +91,18 @@ impl Mark {
     }
 }
 
+/// Who listens on a port so that nobody else can at this address, or at any if it is not known. A
+/// closed connection that lingers does not count.
+///
+/// # Errors
+///
+/// Those of asking the system for its listening sockets.
+pub fn in_the_way(port: u16, host: Option<IpAddr>) -> io::Result<Vec<Listener>> {
+    let mut listeners = listeners(&[port])?;
+    listeners.retain(|listener| listener.is_in_the_way_of(host));
+    Ok(listeners)
+}
+
 impl Holder {
     /// Looks who holds a port. Of several processes that share a socket it is the one that the
     /// others come from.
@@ -108,8 +121,7 @@ impl Holder {
     ///
     /// Those of asking the system for its listening sockets.
     pub fn at(port: u16, host: Option<IpAddr>) -> io::Result<Self> {
-        let mut listeners = listeners(&[port])?;
-        listeners.retain(|listener| listener.is_in_the_way_of(host));
+        let listeners = in_the_way(port, host)?;
         let Some(first) = listeners.first() else { return Ok(Self::Free) };
         let inodes: Vec<u64> = listeners.iter().map(|listener| listener.inode).collect();
         let found = holders(&inodes, None).into_iter().next();

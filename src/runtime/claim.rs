@@ -189,10 +189,8 @@ impl Claim {
     /// A process is gone a moment before its sockets are.
     fn await_release(&self) {
         let deadline = platform::now() + RELEASE;
-        let is_free = || {
-            let found = platform::listeners(&[self.port]);
-            found.is_ok_and(|found| !found.iter().any(|found| found.is_in_the_way_of(self.host)))
-        };
+        let is_free =
+            || platform::in_the_way(self.port, self.host).is_ok_and(|found| found.is_empty());
         while !is_free() && platform::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
         }

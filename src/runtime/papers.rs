@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The version of the paper that holds the stack.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// What stands in everything that holds a secret.
 const SECRET: &str = r#""secret":true"#;
 

@@ -241,11 +241,9 @@ fn open_range() -> RangeInclusive<u16> {
     }
 }
 
-/// Whether somebody listens on it so that nobody else can at this address; a closed connection that
-/// lingers does not count.
+/// Whether somebody listens on it so that nobody else can at this address.
 fn is_busy(port: u16, host: Option<IpAddr>) -> bool {
-    platform::listeners(&[port])
-        .is_ok_and(|found| found.iter().any(|listener| listener.is_in_the_way_of(host)))
+    platform::in_the_way(port, host).is_ok_and(|found| !found.is_empty())
 }
 
 fn key(service: &str, index: usize) -> String {

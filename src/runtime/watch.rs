@@ -4,17 +4,19 @@
 //! `.gitignore` leaves out (a `node_modules` of a hundred thousand files) is not even looked at.
 //! An editor that saves by renaming a new file into place changes the folder, and is seen.
 
+mod entry;
+
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
-use ignore::{WalkBuilder, gitignore::Gitignore};
+use ignore::WalkBuilder;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::ModifyKind};
-use tokio::{sync::mpsc, task::AbortHandle};
+use tokio::sync::mpsc;
 
+use self::entry::{Entry, ignored_by_git};
 use super::Internal;
 use crate::{
     event::Tick,
@@ -42,29 +44,6 @@ pub(super) struct Watches {
     folders: BTreeSet<PathBuf>,
     /// The runs of tasks that changes have asked for, and for which `watch`.
     runs: Vec<(OpId, usize)>,
-}
-
-/// One `watch` node.
-#[derive(Debug)]
-struct Entry {
-    service: String,
-    watch: Watch,
-    wanted: GlobSet,
-    ignored: GlobSet,
-    /// The stack's folder, above which no `.gitignore` counts.
-    root: PathBuf,
-    /// The folders in which matches may appear.
-    roots: Vec<PathBuf>,
-    /// Paths without wildcards: watched whatever `.gitignore` says.
-    literal: BTreeSet<PathBuf>,
-    /// The end of the debounce that is running.
-    pending: Option<AbortHandle>,
-    /// How many changes in a row came right after a start.
-    soon: u32,
-    /// The service changes what it watches: enough, since then.
-    paused: Option<Tick>,
-    /// The change before this one.
-    last: Option<Tick>,
 }
 
 /// Something that happened to files.
@@ -340,82 +319,6 @@ impl Watches {
     }
 }
 
-impl Entry {
-    fn new(service: String, watch: Watch, root: &Path) -> Result<Self, String> {
-        let literal = watch.globs.iter().filter(|glob| !has_wildcards(glob));
-        let literal: BTreeSet<PathBuf> = literal.map(PathBuf::from).collect();
-        let roots = watch.globs.iter().map(|glob| {
-            let fixed = glob.split(['*', '?', '[', '{']).next().unwrap_or("");
-            PathBuf::from(&fixed[..fixed.rfind('/').unwrap_or(0)])
-        });
-        // A folder's name means all that is in it.
-        let roots = roots.chain(literal.iter().cloned()).collect();
-        let wanted = glob_set(&watch.globs)?;
-        let ignored = glob_set(&watch.ignore)?;
-        Ok(Self {
-            service,
-            watch,
-            wanted,
-            ignored,
-            root: root.to_owned(),
-            literal,
-            roots,
-            pending: None,
-            soon: 0,
-            paused: None,
-            last: None,
-        })
-    }
-
-    fn await_quiet(
-        &mut self,
-        watch: usize,
-        path: PathBuf,
-        delay: Duration,
-        quiet: &mpsc::UnboundedSender<Internal>,
-    ) {
-        let quiet = quiet.clone();
-        let waiting = tokio::task::spawn_local(async move {
-            tokio::time::sleep(delay).await;
-            let _ = quiet.send(Internal::Quiet { watch, path });
-        });
-        if let Some(before) = self.pending.replace(waiting.abort_handle()) {
-            before.abort();
-        }
-    }
-
-    /// A path that it may stand for.
-    fn example(&self) -> Option<PathBuf> {
-        self.watch.globs.first().map(PathBuf::from)
-    }
-
-    fn concerns(&self, path: &Path) -> bool {
-        if path.components().any(|part| part.as_os_str() == ".stackrun") {
-            return false;
-        }
-        let is_in_a_folder =
-            || path.ancestors().skip(1).any(|folder| self.literal.contains(folder));
-        self.literal.contains(path)
-            || ((self.wanted.is_match(path) || is_in_a_folder())
-                && !self.ignored.is_match(path)
-                && !ignored_by_git(path, false, &self.root))
-    }
-}
-
-/// Whether a `.gitignore` between the file and `root` leaves it out; the nearest has the say.
-fn ignored_by_git(path: &Path, is_folder: bool, root: &Path) -> bool {
-    let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
-    for folder in folders {
-        let (rules, _) = Gitignore::new(folder.join(".gitignore"));
-        match rules.matched_path_or_any_parents(path, is_folder) {
-            ignore::Match::None => {}
-            ignore::Match::Ignore(_) => return true,
-            ignore::Match::Whitelist(_) => return false,
-        }
-    }
-    false
-}
-
 /// Whether a change of this kind can mean new content.
 pub(super) fn counts(kind: EventKind) -> bool {
     match kind {
@@ -430,22 +333,6 @@ pub(super) fn counts(kind: EventKind) -> bool {
         EventKind::Modify(_) => true,
         EventKind::Access(_) => false,
     }
-}
-
-fn has_wildcards(glob: &str) -> bool {
-    glob.contains(['*', '?', '[', '{'])
-}
-
-fn glob_set(globs: &[String]) -> Result<GlobSet, String> {
-    let mut set = GlobSetBuilder::new();
-    for glob in globs {
-        let glob: Glob = GlobBuilder::new(glob)
-            .literal_separator(true)
-            .build()
-            .map_err(|error| error.to_string())?;
-        set.add(glob);
-    }
-    set.build().map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
