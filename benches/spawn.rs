@@ -86,9 +86,12 @@ fn bare_loop(services: usize) -> Took {
 
 fn through_up(text: &str, services: usize) -> Took {
     let stack = Stack::new(text);
+    let mut up = stack.command("up");
+    up.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let start = Instant::now();
-    stack.up();
+    let status = up.status().expect("`up` starts");
     let returned = start.elapsed();
+    assert!(status.success(), "`up` → {status}");
     let keeper = stack.keeper_by_lock().expect("a keeper");
     let children = fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children"));
     let children: Vec<u32> = children

@@ -18,6 +18,9 @@ use super::{
 };
 use crate::platform::{self, FolderLock, Places, PlacesError, SignalPipe, Waker};
 
+/// How many descriptors there is room for from the start: enough for a thousand services.
+const DESCRIPTORS: i32 = 4096;
+
 /// What keeps a keeper from its work.
 #[derive(Debug, thiserror::Error)]
 pub enum KeeperError {
@@ -157,6 +160,7 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
     };
     let control = Control::new(control.map_err(io("listen on the control socket"))?);
     let open_files = platform::raise_open_files().ok();
+    platform::make_room_for_descriptors(DESCRIPTORS);
     // Lost secrets are asked for when they are needed.
     let papers = resume.and_then(|resume| resume.papers().ok()).unwrap_or_default();
     Ok(Some(Prepared {

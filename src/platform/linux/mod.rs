@@ -23,8 +23,8 @@ pub use poller::{Poller, Readiness};
 pub use ports::{holders, listener_at, listeners};
 pub use process::{ProcId, Process, descendants};
 pub use setup::{
-    become_subreaper, children, keep_descriptors_from, lower_own_priority, raise_open_files,
-    restore_open_files,
+    become_subreaper, children, keep_descriptors_from, lower_own_priority,
+    make_room_for_descriptors, raise_open_files, restore_open_files,
 };
 pub use spawn::spawn;
 pub use stats::stats;

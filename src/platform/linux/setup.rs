@@ -45,6 +45,17 @@ pub fn raise_open_files() -> io::Result<(u64, u64)> {
     Ok((current.unwrap_or(libc::RLIM_INFINITY), maximum.unwrap_or(libc::RLIM_INFINITY)))
 }
 
+/// Makes room for so many descriptors at once, as far as the limit allows.
+///
+/// The kernel doubles the table when it is full, and if other threads share it, whoever opened the
+/// descriptor too many waits for all of them (`expand_fdtable` calls `synchronize_rcu`): 10 ms and
+/// more each time. To be called before there are other threads.
+pub fn make_room_for_descriptors(count: RawFd) {
+    let Ok(null) = crate::platform::null() else { return };
+    // The table grows for the highest number and never shrinks.
+    let _room = rustix::io::fcntl_dupfd_cloexec(&null, count - 1);
+}
+
 /// Puts the soft limit of open files back.
 ///
 /// # Errors
@@ -60,4 +71,17 @@ pub fn restore_open_files((soft, hard): (u64, u64)) -> io::Result<()> {
 /// (setpriority(2) as Linux has it).
 pub fn lower_own_priority() {
     let _as_it_was = rustix::process::setpriority_process(None, 19);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::make_room_for_descriptors;
+
+    #[test]
+    fn there_is_room_for_as_many_descriptors_as_were_asked_for() {
+        make_room_for_descriptors(500);
+        let status = std::fs::read_to_string("/proc/self/status").expect("our own status");
+        let room = status.lines().find_map(|line| line.strip_prefix("FDSize:")).expect("FDSize");
+        assert!(room.trim().parse::<u32>().expect("a number") >= 500, "{room}");
+    }
 }
