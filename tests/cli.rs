@@ -25,14 +25,33 @@ struct Ran {
 }
 
 fn run(folder: &Path, line: &str) -> Ran {
+    let mut command = program(folder);
+    command.args(line.split_whitespace());
+    ended(command)
+}
+
+/// What bash would offer behind that line.
+fn completed(folder: &Path, line: &str) -> Vec<String> {
+    let words: Vec<&str> = ["stackrun"].into_iter().chain(line.split(' ')).collect();
+    let mut command = program(folder);
+    command.arg("--").args(&words).env("STACKRUN_COMPLETE", "bash").env("_CLAP_IFS", "\n");
+    command.env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string());
+    ended(command).out.lines().filter(|word| !word.starts_with('-')).map(str::to_owned).collect()
+}
+
+fn program(folder: &Path) -> Command {
     let mut command = Command::cargo_bin("stackrun").expect("the program");
-    command.args(line.split_whitespace()).current_dir(folder);
+    command.current_dir(folder);
     // Whatever whoever runs this has set: LC_ALL, NO_COLOR, STACKRUN_FILE.
     command.env_clear().env("LANG", "C.UTF-8");
     #[expect(clippy::disallowed_methods, reason = "the programs it starts have to be found")]
     for key in ["PATH", "HOME", "USER"] {
         command.envs(std::env::var_os(key).map(|value| (key, value)));
     }
+    command
+}
+
+fn ended(mut command: Command) -> Ran {
     let output = command.output().expect("it runs");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     let code = output.status.code().expect("it exits");
@@ -108,6 +127,23 @@ fn a_wrong_command_line_says_what_would_be_right() {
         let ran = run(here.path(), line);
         assert_eq!(ran.code, 2, "{line}: {}{}", ran.out, ran.err);
         assert!(ran.err.contains(wrong) && ran.err.contains(right), "{line}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_shell_completes_what_the_command_takes() {
+    let here = folder(SHOP);
+    for (line, names) in [
+        ("up ", vec!["db", "api", "migrate", "back"]),
+        ("restart ", vec!["db", "api", "back"]),
+        ("run ", vec!["migrate"]),
+        ("exec m", vec!["migrate"]),
+        ("signal ", vec!["db", "api"]),
+        ("signal db SIGUS", vec!["SIGUSR1", "SIGUSR2"]),
+        ("explain memory.", vec!["memory.max"]),
+        ("wait --for d", vec!["done", "down"]),
+    ] {
+        assert_eq!(completed(here.path(), line), names, "{line}");
     }
 }
 

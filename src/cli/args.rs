@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::engine::ArgValueCandidates;
 
 use super::verbs::{
     attach, boot, check, completions, doctor, down, events, exec, explain, fmt, graph, help,
@@ -41,7 +42,8 @@ pub(super) struct Global {
     #[arg(short = 'f', value_name = "FILE", hide = true, value_hint = ValueHint::FilePath)]
     pub(super) file_before_verb: Option<PathBuf>,
     /// A running stack, by name, from anywhere
-    #[arg(long, value_name = "NAME", global = true, conflicts_with = "file")]
+    #[arg(long, value_name = "NAME", global = true, conflicts_with = "file",
+          add = ArgValueCandidates::new(completions::running_stacks))]
     pub(super) stack: Option<String>,
     /// Say more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]

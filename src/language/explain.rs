@@ -182,7 +182,8 @@ impl Entry {
             page.push_str("\n  in its braces:\n");
         }
         for child in children {
-            page.push_str(&format!("    {:<14} {}\n", child.name, first_sentence(&child.doc)));
+            let begin = format!("    {:<14} ", child.name);
+            page.push_str(&wrapped(&begin, first_sentence(&child.doc)));
         }
         page
     }
@@ -257,26 +258,51 @@ fn in_words(homes: &[String]) -> String {
     homes.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-/// Text in lines of at most 78 characters, under a title if there is one.
+/// Text in lines of at most 78 characters, behind a title if there is one.
 fn hanging(title: &str, text: &str) -> String {
-    let indent = if title.is_empty() { 2 } else { 15 };
+    match title {
+        "" => wrapped("  ", text),
+        title => wrapped(&format!("  {title:<12} "), text),
+    }
+}
+
+/// Text in lines of at most 78 characters, all indented as far as the first begins.
+fn wrapped(begin: &str, text: &str) -> String {
+    let indent = begin.chars().count();
     let mut out = String::new();
-    let mut line = if title.is_empty() { " ".to_owned() } else { format!("  {title:<12}") };
+    let mut line = begin.to_owned();
+    let mut width = indent;
     for word in text.split_whitespace() {
-        if line.chars().count() + 1 + word.chars().count() > 78 {
-            out.push_str(line.trim_end());
+        let length = word.chars().count();
+        if width > indent && width + 1 + length > 78 {
+            out.push_str(&line);
             out.push('\n');
-            line = " ".repeat(indent - 1);
+            line = " ".repeat(indent);
+            width = indent;
         }
-        line.push(' ');
+        if width > indent {
+            line.push(' ');
+            width += 1;
+        }
         line.push_str(word);
+        width += length;
     }
     format!("{out}{line}\n")
 }
 
+/// Up to the first stop that ends a word, outside parentheses.
 fn first_sentence(text: &str) -> &str {
-    let end = text.find(['.', ':', ';']).unwrap_or(text.len());
-    &text[..end]
+    let mut depth = 0_usize;
+    for (at, letter) in text.char_indices() {
+        let ends = text[at + letter.len_utf8()..].starts_with(char::is_whitespace);
+        match letter {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            '.' | ':' | ';' if depth == 0 && ends => return &text[..at],
+            _ => {}
+        }
+    }
+    text.trim_end_matches(['.', ':', ';'])
 }
 
 /// The page of `values`.
@@ -299,3 +325,17 @@ values
   {{now}}               the time of a task's run, as 20260102-030405
   {{replica}}           the number of this copy of a service
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_has_first_sentences() {
+        assert_eq!(first_sentence("How it is stopped: first by asking."), "How it is stopped");
+        let text = "Several copies, `api.1` and so on; a port counts up.";
+        assert_eq!(first_sentence(text), "Several copies, `api.1` and so on");
+        let text = "A script (`/bin/sh`; on Windows `cmd`). No more.";
+        assert_eq!(first_sentence(text), "A script (`/bin/sh`; on Windows `cmd`)");
+    }
+}

@@ -79,8 +79,12 @@ pub struct Loaded {
 /// The names that a file declares.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Declared {
-    /// Services, tasks and groups, those of profiles too.
-    pub names: Vec<String>,
+    /// Services, those of profiles too.
+    pub services: Vec<String>,
+    /// Tasks, those of profiles too.
+    pub tasks: Vec<String>,
+    /// Groups.
+    pub groups: Vec<String>,
     /// Profiles.
     pub profiles: Vec<String>,
 }
@@ -93,7 +97,9 @@ pub fn declared(file: &Path) -> Declared {
     let of_profiles = decls.iter().filter(|decl| decl.spec.name == "profile");
     for decl in decls.iter().chain(of_profiles.flat_map(decl::Decl::children)) {
         let list = match decl.spec.name.as_str() {
-            "service" | "task" | "group" => &mut declared.names,
+            "service" => &mut declared.services,
+            "task" => &mut declared.tasks,
+            "group" => &mut declared.groups,
             "profile" => &mut declared.profiles,
             _ => continue,
         };

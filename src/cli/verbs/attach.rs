@@ -21,7 +21,7 @@ use crate::{
         error::{Error, status},
         interrupt, names,
         screen::Screen,
-        verbs::completions::stack_names,
+        verbs::completions::service_names,
     },
     logs::{Follower, Lines, Log},
     model::Stack,
@@ -46,7 +46,7 @@ const AHEAD: usize = 64 << 10;
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// The service
-    #[arg(add = ArgValueCandidates::new(stack_names))]
+    #[arg(add = ArgValueCandidates::new(service_names))]
     name: String,
 }
 

@@ -7,8 +7,10 @@ use crate::{
         caller,
         context::{Context, write_out},
         error::{Error, status},
+        running,
     },
-    language,
+    language::{self, Declared},
+    model::Signal,
 };
 
 const EXAMPLES: &str = "\
@@ -40,9 +42,36 @@ pub(in crate::cli) fn run(args: &Args, _: &Context) -> Result<u8, Error> {
     Ok(status::OK)
 }
 
-/// The names of the stack here, for a shell that completes one.
+/// Everything of the stack here that has a name, for a shell that completes one.
 pub(in crate::cli) fn stack_names() -> Vec<CompletionCandidate> {
-    candidates(declared().names)
+    let Declared { services, tasks, groups, .. } = declared();
+    candidates([services, tasks, groups].concat())
+}
+
+/// The services and groups of the stack here.
+pub(in crate::cli) fn names_of_services() -> Vec<CompletionCandidate> {
+    let Declared { services, groups, .. } = declared();
+    candidates([services, groups].concat())
+}
+
+/// The services of the stack here.
+pub(in crate::cli) fn service_names() -> Vec<CompletionCandidate> {
+    candidates(declared().services)
+}
+
+/// The tasks of the stack here.
+pub(in crate::cli) fn task_names() -> Vec<CompletionCandidate> {
+    candidates(declared().tasks)
+}
+
+/// The signals by name.
+pub(in crate::cli) fn signal_names() -> Vec<CompletionCandidate> {
+    Signal::names().map(CompletionCandidate::new).collect()
+}
+
+/// The stacks that run.
+pub(in crate::cli) fn running_stacks() -> Vec<CompletionCandidate> {
+    candidates(running::all().into_iter().map(|stack| stack.name).collect())
 }
 
 /// The profiles of the stack here.
@@ -60,7 +89,7 @@ fn candidates(names: Vec<String>) -> Vec<CompletionCandidate> {
 }
 
 /// What the nearest stack file declares. What is not complete yet, or wrong, is no hindrance.
-fn declared() -> language::Declared {
+fn declared() -> Declared {
     let named = caller::path_variable("STACKRUN_FILE").filter(|file| file.is_file());
     let above = || {
         let here = std::env::current_dir().ok()?;

@@ -12,7 +12,7 @@ use crate::{
         doing::Doing,
         error::{Error, status},
         names, outcome,
-        verbs::completions::stack_names,
+        verbs::completions::names_of_services,
         when,
     },
     control::{self, Client},
@@ -37,7 +37,7 @@ const KEEPER: Duration = Duration::from_secs(5);
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// Services or groups [default: the whole stack]
-    #[arg(add = ArgValueCandidates::new(stack_names))]
+    #[arg(add = ArgValueCandidates::new(names_of_services))]
     names: Vec<String>,
     /// Give up waiting after this long; the stop goes on
     #[arg(long, value_name = "TIME", value_parser = when::duration)]

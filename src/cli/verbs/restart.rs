@@ -12,7 +12,7 @@ use crate::{
         doing::Doing,
         error::Error,
         names, outcome,
-        verbs::completions::{profile_names, stack_names},
+        verbs::completions::{names_of_services, profile_names},
         when,
     },
     control::Client,
@@ -35,7 +35,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// Services or groups [default: everything that is up]
-    #[arg(add = ArgValueCandidates::new(stack_names))]
+    #[arg(add = ArgValueCandidates::new(names_of_services))]
     names: Vec<String>,
     /// Also restart whatever needs them
     #[arg(long)]

@@ -14,7 +14,7 @@ use crate::{
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
         interrupt, names, programs,
-        verbs::completions::{profile_names, stack_names},
+        verbs::completions::{profile_names, task_names},
     },
     control::{Client, Request},
     model::{Stack, Task, TaskBody},
@@ -41,7 +41,7 @@ wrong name, file or argument, 127 for a program that is not there, 125 for anyth
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// The task
-    #[arg(add = ArgValueCandidates::new(stack_names))]
+    #[arg(add = ArgValueCandidates::new(task_names))]
     task: String,
     /// Arguments to append to its command
     #[arg(value_name = "ARG")]

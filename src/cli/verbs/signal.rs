@@ -8,7 +8,7 @@ use crate::{
         context::{Context, unexpected},
         error::{Error, status},
         names,
-        verbs::completions::stack_names,
+        verbs::completions::{service_names, signal_names},
     },
     control::{Reply, Request},
     model::{Signal, nearest},
@@ -24,9 +24,10 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// The service
-    #[arg(add = ArgValueCandidates::new(stack_names))]
+    #[arg(add = ArgValueCandidates::new(service_names))]
     name: String,
     /// The signal: `HUP`, `SIGHUP` or a number
+    #[arg(add = ArgValueCandidates::new(signal_names))]
     signal: String,
     /// To every process of it, not to the main one alone
     #[arg(long)]
