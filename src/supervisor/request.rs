@@ -1,6 +1,6 @@
 //! Requests: what each command does to intent, and which request is then waited for.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     Command, Effect, How, OpId, Outcome, Refusal, Supervisor, Turn, Until,
@@ -11,12 +11,24 @@ use super::{
     op::{Kind, Op},
 };
 use crate::{
-    event::{Cause, Event},
+    event::{Cause, Event, Tick},
     graph::Id,
     lifecycle::Phase,
     model::Stack,
     plan::Action,
 };
+
+/// How long a request may have been on its way.
+const ON_ITS_WAY: Duration = Duration::from_secs(10);
+
+/// How far a restart goes.
+#[derive(Debug, Clone, Copy)]
+struct Again {
+    /// To what needs the services, too.
+    with_dependents: bool,
+    /// To what has begun to start before this.
+    since: Option<Tick>,
+}
 
 impl Supervisor {
     pub(super) fn accept(&mut self, op: OpId, command: Command, cause: &Cause, turn: &mut Turn) {
@@ -49,8 +61,10 @@ impl Supervisor {
                 self.up(op, *stack, &names, root, cause, turn)
             }
             Command::Down { names } => self.down(op, &names, cause, turn),
-            Command::Restart { stack, names, with_dependents } => {
-                self.restart(op, stack.map(|stack| *stack), &names, with_dependents, cause, turn)
+            Command::Restart { stack, names, with_dependents, asked } => {
+                let stack = stack.map(|stack| *stack);
+                let again = Again { with_dependents, since: self.believable(asked) };
+                self.restart(op, stack, &names, again, cause, turn)
             }
             Command::Run { stack, task, args, force, again } => {
                 let order = Order { op, args, force, cause: cause.clone() };
@@ -233,7 +247,7 @@ impl Supervisor {
         op: OpId,
         stack: Option<Stack>,
         names: &[String],
-        with_dependents: bool,
+        again: Again,
         cause: &Cause,
         turn: &mut Turn,
     ) -> Result<Accepted, Refusal> {
@@ -254,12 +268,12 @@ impl Supervisor {
         self.want();
         let named: BTreeSet<Id> = named.iter().filter_map(|name| self.graph.id(name)).collect();
         let mut targets = named.clone();
-        if with_dependents {
+        if again.with_dependents {
             let dependents = self.graph.dependents(named.iter().copied());
             targets.extend(dependents.into_iter().filter(|&id| self.nodes[id].is_live()));
         }
         for id in targets.clone() {
-            self.restart_one(id, cause);
+            self.restart_one(id, again.since, cause);
         }
         for id in self.graph.closure(named.iter().copied()) {
             if !named.contains(&id) && !before[id] {
@@ -277,8 +291,16 @@ impl Supervisor {
         wanted.filter(|node| node.as_service().is_some()).map(|node| node.name.clone()).collect()
     }
 
-    fn restart_one(&mut self, id: Id, cause: &Cause) {
-        let joins = self.is_restarting(id);
+    /// When a request was made, if that can be: whoever asks may have a clock of its own
+    /// (time_namespaces(7)), and to start something once too often harms less than to start it
+    /// once too seldom.
+    fn believable(&self, asked: Option<Tick>) -> Option<Tick> {
+        asked.filter(|&asked| asked <= self.now && self.now.since(asked) < ON_ITS_WAY)
+    }
+
+    fn restart_one(&mut self, id: Id, since: Option<Tick>, cause: &Cause) {
+        let joins =
+            self.is_restarting(id) || since.is_some_and(|since| self.began_after(id, since));
         let node = &mut self.nodes[id];
         let Unit::Service(unit) = &mut node.unit else { return };
         unit.life.reset(self.now);
@@ -297,6 +319,14 @@ impl Supervisor {
         let same = node.as_service().is_some_and(|unit| unit.now == unit.next);
         node.standing.restart.is_some()
             || (same && self.ops.values().any(|op| op.is_restarting(&node.name)))
+    }
+
+    /// Whether what runs of it, by the definition that is in force, has begun to start since then.
+    fn began_after(&self, id: Id, since: Tick) -> bool {
+        let unit = self.nodes[id].as_service();
+        unit.is_some_and(|unit| {
+            unit.now == unit.next && unit.life.generation > 0 && unit.life.began > since
+        })
     }
 
     /// Has it stopped and started again, and what follows it, too.
