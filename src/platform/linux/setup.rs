@@ -52,8 +52,10 @@ pub fn raise_open_files() -> io::Result<(u64, u64)> {
 /// more each time. To be called before there are other threads.
 pub fn make_room_for_descriptors(count: RawFd) {
     let Ok(null) = crate::platform::null() else { return };
+    let limit = getrlimit(Resource::Nofile).current.and_then(|limit| RawFd::try_from(limit).ok());
+    let last = limit.map_or(count, |limit| limit.min(count)) - 1;
     // The table grows for the highest number and never shrinks.
-    let _room = rustix::io::fcntl_dupfd_cloexec(&null, count - 1);
+    let _room = rustix::io::fcntl_dupfd_cloexec(&null, last);
 }
 
 /// Puts the soft limit of open files back.
