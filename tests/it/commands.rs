@@ -213,6 +213,17 @@ fn secrets_are_masked_wherever_they_would_be_shown() {
         assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"), "{ran:#?}");
     }
     stack.run("exec db -- printenv PASSWORD").exits(0).says("hunter2");
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed"
+            env { KEY "hunter2" secret=#true }
+            url "http://localhost/?key=hunter2"
+        }
+        "#,
+    );
+    stack.up();
+    stack.run("status").exits(0).says("http://localhost/?key=•••");
 }
 
 #[test]
