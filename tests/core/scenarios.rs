@@ -320,6 +320,30 @@ fn restart_leaves_dependents_alone_and_repeats_no_task() {
     assert_eq!(world.order(started), ["api", "web"]);
 }
 
+/// postgres ← migrate ← api: what the API needs of PostgreSQL it needs through a task.
+fn behind_a_task() -> Stack {
+    let services = vec![service("postgres", &[]), service("api", &["migrate"])];
+    stack(services, vec![task("migrate", &["postgres"])])
+}
+
+#[test]
+fn what_is_needed_through_a_task_goes_down_after_and_comes_up_before() {
+    let mut world = ready_world(&behind_a_task());
+    world.ask(restart(&[]));
+    world.pass(60 * SECOND);
+    let steps = |event: &Event| matches!(event, Event::Stopped | Event::Ready { .. });
+    assert_eq!(world.order(steps), ["api", "postgres", "postgres", "api"]);
+    assert_eq!(world.order(started), ["postgres", "api"]);
+    let ready = world.seen.iter().position(|seen| matches!(seen.event, Event::Ready { .. }));
+    let again = world.seen.iter().rposition(|seen| started(&seen.event));
+    assert!(ready < again, "{:?}", world.seen);
+
+    world.forget();
+    world.ask(down(&["postgres"]));
+    world.pass(60 * SECOND);
+    assert_eq!(world.order(|event| *event == Event::Stopped), ["api", "postgres"]);
+}
+
 #[test]
 fn a_restart_is_satisfied_by_what_began_to_start_after_it_was_asked_for() {
     let mut world = ready_world(&shop());
