@@ -121,7 +121,13 @@ impl Life {
             | Ending::Busy { .. } => true,
         };
         let verdict = match is_failure {
-            true => self.tries.failed(&reason, was_ready, policy, step.now),
+            true => {
+                let max = step.service.memory_max.filter(|_| matches!(ending, Ending::Memory(_)));
+                // Never twice of the same size.
+                let signature = max.map(|max| format!("memory above {} MiB", max >> 20));
+                let signature = signature.as_ref().unwrap_or(&reason);
+                self.tries.failed(signature, was_ready, policy, step.now)
+            }
             false => Verdict::Again { delay: self.tries.ended(policy), attempt: 0 },
         };
         match verdict {

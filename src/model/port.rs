@@ -4,6 +4,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+/// Where a service is found that does not say.
+const LOOPBACK: &str = "127.0.0.1";
+
 /// A port that a service listens on. The first one of a service is `{{port}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Port {
@@ -25,6 +28,19 @@ impl Port {
     /// The address that it listens on, where the file says so with one.
     pub fn address(&self) -> Option<IpAddr> {
         self.host.as_deref()?.trim_matches(['[', ']']).parse().ok()
+    }
+
+    /// Where HTTP is spoken on it: `http://127.0.0.1:8000`. What listens on all addresses is found
+    /// at the loopback one.
+    pub fn url(&self, number: u16) -> String {
+        let host = match self.address() {
+            Some(IpAddr::V4(address)) if address.is_unspecified() => LOOPBACK.to_owned(),
+            Some(IpAddr::V4(address)) => address.to_string(),
+            Some(IpAddr::V6(address)) if address.is_unspecified() => LOOPBACK.to_owned(),
+            Some(IpAddr::V6(address)) => format!("[{address}]"),
+            None => self.host.clone().unwrap_or_else(|| LOOPBACK.to_owned()),
+        };
+        format!("http://{host}:{number}")
     }
 
     /// Whether another number would do where somebody else holds this one.
@@ -66,4 +82,32 @@ pub enum Busy {
     Next,
     /// Fail the start.
     Fail,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_found_where_it_listens() {
+        for (host, url) in [
+            (None, "http://127.0.0.1:80"),
+            (Some("localhost"), "http://localhost:80"),
+            (Some("127.0.0.5"), "http://127.0.0.5:80"),
+            (Some("0.0.0.0"), "http://127.0.0.1:80"),
+            (Some("::"), "http://127.0.0.1:80"),
+            (Some("::1"), "http://[::1]:80"),
+            (Some("[::1]"), "http://[::1]:80"),
+        ] {
+            let port = Port {
+                name: None,
+                number: PortNumber::Fixed(80),
+                host: host.map(str::to_owned),
+                busy: Busy::Ask,
+                share: false,
+                any_owner: false,
+            };
+            assert_eq!(port.url(80), url, "{host:?}");
+        }
+    }
 }

@@ -18,9 +18,8 @@ pub(super) fn of_service(service: &Service) -> Option<String> {
     });
     let port = service.ports.first()?;
     let number = port.number.fixed()?;
-    let host = port.host.as_deref().unwrap_or("127.0.0.1");
     Some(match speaks_http {
-        true => format!("http://{host}:{number}"),
+        true => port.url(number),
         false => format!("port {number}"),
     })
 }

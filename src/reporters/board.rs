@@ -199,6 +199,15 @@ impl Board {
         let goal = self.goal;
         let row = &mut self.rows[index];
         let before = row.phase.clone();
+        // A `before-start` that fails is told as the end of the start, and tasks tell their steps.
+        if let Event::Hook { hook, exit, .. } = &record.event
+            && row.kind == Kind::Service
+            && hook != "before-start"
+            && !exit.is_success(&[])
+        {
+            let text = format!("{hook}: {exit} (`stackrun logs {}` has what it said)", row.name);
+            return Some(Change::Notice { name: record.name.clone(), text });
+        }
         if let Event::StepEnded { step, on_failure, after_ms, failed, .. } = &record.event {
             let after_ms = *after_ms;
             let state = match failed.clone() {

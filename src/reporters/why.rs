@@ -1,19 +1,59 @@
 //! Why something is not ready: the chain from what was asked about to its root.
 
-use super::theme::{Symbol, Theme, Tone};
+use super::theme::{Symbol, Theme, Tone, wrap};
 use crate::supervisor::{Why, WhyLink};
 
-/// The chain; `place` says where in the file a setting stands.
-pub fn show(why: &Why, theme: Theme, place: impl Fn(&str) -> Option<String>) -> String {
+/// What is left of a narrow terminal for words, at least.
+const NARROWEST: usize = 12;
+
+/// The chain; `place` says where in the file a setting stands. Lines that are wider than `columns`
+/// are broken between words.
+pub fn show(
+    why: &Why,
+    theme: Theme,
+    columns: Option<usize>,
+    place: impl Fn(&str) -> Option<String>,
+) -> String {
     let mut text = String::new();
     let last = why.links.len().saturating_sub(1);
     for (depth, link) in why.links.iter().enumerate() {
         let indent = "  ".repeat(depth);
-        link_lines(link, depth == last, theme, &place)
-            .iter()
-            .for_each(|line| text.push_str(&format!("{indent}{line}\n")));
+        for line in link_lines(link, depth == last, theme, &place) {
+            let parts = line.within(columns.map(|columns| columns.saturating_sub(indent.len())));
+            parts.iter().for_each(|line| text.push_str(&format!("{indent}{line}\n")));
+        }
     }
     text
+}
+
+/// A line that may have to be broken.
+struct Line {
+    /// What stands before it, …
+    first: String,
+    /// … and before what did not fit.
+    rest: String,
+    words: String,
+}
+
+impl Line {
+    fn new(first: &str, rest: &str, words: impl Into<String>) -> Self {
+        Self { first: first.to_owned(), rest: rest.to_owned(), words: words.into() }
+    }
+
+    fn within(&self, columns: Option<usize>) -> Vec<String> {
+        let Self { first, rest, words } = self;
+        let whole = format!("{first}{words}");
+        let width = console::measure_text_width;
+        match columns.filter(|columns| width(&whole) > *columns) {
+            None => vec![whole],
+            Some(columns) => {
+                let room = columns.saturating_sub(width(first).max(width(rest))).max(NARROWEST);
+                let parts = wrap(words, room).into_iter().enumerate();
+                let prefix = |number| if number == 0 { first } else { rest };
+                parts.map(|(number, part)| format!("{}{part}", prefix(number))).collect()
+            }
+        }
+    }
 }
 
 fn link_lines(
@@ -21,7 +61,7 @@ fn link_lines(
     is_root: bool,
     theme: Theme,
     place: &impl Fn(&str) -> Option<String>,
-) -> Vec<String> {
+) -> Vec<Line> {
     let symbol = match link.state.as_str() {
         "ready" | "done" | "skipped" => Symbol::Good,
         "failed" | "unhealthy" | "backoff" => Symbol::Bad,
@@ -39,22 +79,25 @@ fn link_lines(
         "exited" | "backoff" => format!("has ended: {because}"),
         state => format!("is {state}: {because}"),
     };
-    let mut lines = vec![format!("{} {name} {state}", theme.symbol(symbol))];
-    let bar = theme.symbol(Symbol::Bar);
+    let headline = format!("{} {name} {state}", theme.symbol(symbol));
+    let mut lines = vec![Line::new("", "  ", headline)];
+    let bar = format!("  {} ", theme.symbol(Symbol::Bar));
     // What the headline says needs no evidence of the same words.
-    let evidence = link.evidence.iter().filter(|evidence| **evidence != link.because);
+    let evidence = link.evidence.iter().filter(|evidence| !link.because.contains(&**evidence));
     lines.extend(evidence.flat_map(|evidence| evidence.lines()).map(|line| {
         let line = console::strip_ansi_codes(line);
-        format!("  {bar} {line}")
+        Line::new(&bar, &bar, line)
     }));
     if let Some(setting) = &link.setting {
         let place = place(setting).map(|place| format!(" ({place})")).unwrap_or_default();
-        lines.push(theme.paint(Tone::Faint, format!("  set by {setting}{place}")));
+        let words = theme.paint(Tone::Faint, format!("set by {setting}{place}"));
+        lines.push(Line::new("  ", "    ", words));
     }
     // What to do is said once, where the cause is.
     if is_root {
-        lines.extend(link.advice.iter().map(|advice| super::summary::hint(advice, theme)));
-        lines.extend(link.next.iter().map(|next| super::summary::hint(next, theme)));
+        let hints = link.advice.iter().chain(&link.next);
+        let hints = hints.map(|words| super::summary::hint(words, theme));
+        lines.extend(hints.map(|hint| Line::new("  ", "    ", hint.trim_start())));
     }
     lines
 }

@@ -1,15 +1,18 @@
 //! What `status` shows: the core's view with what only the system knows.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use super::{owner, world::World};
+use super::{
+    owner::{self, LOOPBACK},
+    world::World,
+};
 use crate::{
     event::Tick,
-    model::{Check, HttpTarget, Service},
+    model::{Check, HttpTarget, Port, Service},
     platform::{self, TreeStats},
     status::{PortStatus, ServiceStatus, Status, SupervisorStatus, TaskStatus},
     supervisor::{ServiceView, TaskView, Why},
@@ -68,8 +71,13 @@ impl World {
         let now = platform::now();
         let views = self.core.services(now);
         let trees = self.trees(&views);
+        let on_ipv6 = on_ipv6_alone(self.core.stack().services.iter().filter_map(|service| {
+            let (port, number) = self.asked_for_http(service)?;
+            port.host.is_none().then_some(number)
+        }));
         let services = views.into_iter().zip(trees);
-        let services = services.map(|(view, tree)| self.service_status(view, &tree, now)).collect();
+        let services =
+            services.map(|(view, tree)| self.service_status(view, &tree, &on_ipv6, now)).collect();
         let tasks = self.core.tasks(now);
         let tasks = tasks.into_iter().map(|view| self.task_status(view, now)).collect();
         Status {
@@ -102,7 +110,13 @@ impl World {
         mains.map(family).map(|pids| platform::stats(&pids)).collect()
     }
 
-    fn service_status(&mut self, view: ServiceView, tree: &TreeStats, now: Tick) -> ServiceStatus {
+    fn service_status(
+        &mut self,
+        view: ServiceView,
+        tree: &TreeStats,
+        on_ipv6: &BTreeSet<u16>,
+        now: Tick,
+    ) -> ServiceStatus {
         let started = view.started.unwrap_or(now);
         let cpu_percent = match tree.processes {
             0 => 0.0,
@@ -126,7 +140,9 @@ impl World {
             memory_bytes: tree.memory_bytes,
             cpu_percent,
             needs: names(self.core.stack().needs(&view.name)),
-            url: service.and_then(|service| self.url(service)),
+            url: service
+                .and_then(|service| self.url(service, on_ipv6))
+                .map(|url| self.desk.conceal(url)),
             describe: service
                 .and_then(|service| service.describe.as_ref())
                 .map(|text| launcher.render(text)),
@@ -145,19 +161,25 @@ impl World {
 
     /// Where a service can be found: its `url`, or its first port.
     pub(super) fn address(&self, service: &Service) -> Option<String> {
-        let port = || self.ports.at(&service.name, 0).map(|port| format!("port {port}"));
-        self.url(service).or_else(port)
+        let number = self.asked_for_http(service).map(|(_, number)| number);
+        let url = self.url(service, &on_ipv6_alone(number.into_iter()));
+        url.or_else(|| self.ports.at(&service.name, 0).map(|port| format!("port {port}")))
     }
 
-    fn url(&self, service: &Service) -> Option<String> {
-        match &service.url {
-            Some(url) => Some(self.launcher().render(url)),
-            None => self.checked_url(service),
+    fn url(&self, service: &Service, on_ipv6: &BTreeSet<u16>) -> Option<String> {
+        if let Some(url) = &service.url {
+            return Some(self.launcher().render(url));
         }
+        let (port, number) = self.asked_for_http(service)?;
+        Some(match port.host {
+            // Many a server listens on the first address of `localhost` alone.
+            None if on_ipv6.contains(&number) => format!("http://[::1]:{number}"),
+            None | Some(_) => port.url(number),
+        })
     }
 
-    /// Where a service can be found that does not say, but is asked for HTTP.
-    fn checked_url(&self, service: &Service) -> Option<String> {
+    /// The port at which a service is asked for HTTP.
+    fn asked_for_http<'s>(&self, service: &'s Service) -> Option<(&'s Port, u16)> {
         let asked = service.ready.checks.iter().find_map(|check| match check {
             Check::Http(http) => match &http.target {
                 HttpTarget::Path { port, .. } => Some(port.as_deref()),
@@ -169,8 +191,11 @@ impl World {
             | Check::Notify
             | Check::Delay(_) => None,
         })?;
-        let number = self.ports.number(&service.name, asked)?;
-        Some(format!("http://127.0.0.1:{number}"))
+        let port = match asked {
+            Some(name) => service.ports.iter().find(|port| port.name.as_deref() == Some(name))?,
+            None => service.ports.first()?,
+        };
+        Some((port, self.ports.number(&service.name, asked)?))
     }
 
     fn task_status(&mut self, view: TaskView, now: Tick) -> TaskStatus {
@@ -237,6 +262,17 @@ impl World {
         }
         why
     }
+}
+
+/// Which of these ports answer at the loopback address of IPv6 and not at that of IPv4.
+fn on_ipv6_alone(ports: impl Iterator<Item = u16>) -> BTreeSet<u16> {
+    let ports: Vec<u16> = ports.collect();
+    let listeners = platform::listeners(&ports).unwrap_or_default();
+    let [four, six] = LOOPBACK;
+    let answers = |port: u16, at| {
+        listeners.iter().any(|found| found.port == port && found.is_in_the_way_of(Some(at)))
+    };
+    ports.into_iter().filter(|&port| answers(port, six) && !answers(port, four)).collect()
 }
 
 fn names(needs: &[crate::model::Need]) -> Vec<String> {

@@ -5,18 +5,21 @@
 //! An editor that saves by renaming a new file into place changes the folder, and is seen.
 
 mod entry;
+mod folders;
 
 use std::{
-    collections::BTreeSet,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use ignore::WalkBuilder;
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::ModifyKind};
+use notify::{EventKind, event::ModifyKind};
 use tokio::sync::mpsc;
 
-use self::entry::{Entry, ignored_by_git};
+use self::{
+    entry::{Entry, Root, ignored_by_git},
+    folders::Folders,
+};
 use super::Internal;
 use crate::{
     event::Tick,
@@ -39,9 +42,8 @@ const CALM: Duration = Duration::from_secs(5);
 /// All watched files of a stack.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
-    watcher: Option<RecommendedWatcher>,
     entries: Vec<Entry>,
-    folders: BTreeSet<PathBuf>,
+    folders: Folders,
     /// The runs of tasks that changes have asked for, and for which `watch`.
     runs: Vec<(OpId, usize)>,
 }
@@ -106,7 +108,7 @@ impl Watches {
                 let _ = changes.send(Internal::Changed(change));
             }
         });
-        self.watcher = Some(watcher.map_err(|error| error.to_string())?);
+        self.folders = Folders::new(watcher.map_err(|error| error.to_string())?);
         for (service, watch) in declared {
             self.entries.push(Entry::new(service, watch, &stack.dir)?);
         }
@@ -114,62 +116,25 @@ impl Watches {
     }
 
     fn watch_all(&mut self) -> Result<(), String> {
-        let roots: Vec<PathBuf> =
-            self.entries.iter().flat_map(|entry| entry.roots.clone()).collect();
-        roots.iter().try_for_each(|root| self.watch_root(root))
-    }
-
-    /// Watches a root, or the nearest folder above it that is there: it tells when the next one is
-    /// made. What was made before that one was watched nobody tells, so it is looked for again.
-    fn watch_root(&mut self, root: &Path) -> Result<(), String> {
-        let mut told = None;
-        loop {
-            match root.ancestors().find(|folder| folder.is_dir()) {
-                Some(folder) if folder == root => return self.watch_below(root),
-                Some(folder) if told != Some(folder) => {
-                    self.watch_folder(folder)?;
-                    told = Some(folder);
-                }
-                Some(_) | None => return Ok(()),
-            }
-        }
-    }
-
-    /// Watches a folder and what is below it, but for what is ignored.
-    fn watch_below(&mut self, root: &Path) -> Result<(), String> {
-        let walk = WalkBuilder::new(root)
-            .hidden(false)
-            .require_git(false)
-            .filter_entry(|entry| {
-                let name = entry.file_name();
-                name != ".stackrun" && name != ".git"
-            })
-            .build();
-        // A root that is a link is meant as what it leads to; links below it are not followed.
-        let is_folder = |entry: &ignore::DirEntry| {
-            entry.depth() == 0 || entry.file_type().is_some_and(|kind| kind.is_dir())
-        };
-        let folders = walk.flatten().filter(is_folder);
-        for folder in folders {
-            self.watch_folder(folder.path())?;
+        let Self { entries, folders, .. } = self;
+        let wanted = |path: &Path| entries.iter().any(|entry| entry.concerns(path));
+        let roots =
+            entries.iter().flat_map(|entry| entry.roots.iter().map(move |root| (entry, root)));
+        for (entry, root) in roots {
+            watch_root(folders, root, &entry.root, wanted)?;
         }
         Ok(())
     }
 
-    fn watch_folder(&mut self, folder: &Path) -> Result<(), String> {
-        let Some(watcher) = &mut self.watcher else { return Ok(()) };
-        if self.folders.insert(folder.to_owned()) {
-            let watched = watcher.watch(folder, RecursiveMode::NonRecursive);
-            watched.map_err(|error| match error.kind {
-                notify::ErrorKind::MaxFilesWatch => format!(
-                    "{}: there are too many folders (raise the limit \
-                     fs.inotify.max_user_watches, or leave some out in .gitignore)",
-                    folder.display()
-                ),
-                _ => format!("{}: {error}", folder.display()),
-            })?;
+    /// Watches what is new below a root.
+    fn watch_below(&mut self, folder: &Path) -> Result<(), String> {
+        let Self { entries, folders, .. } = self;
+        let wanted = |path: &Path| entries.iter().any(|entry| entry.concerns(path));
+        let roots = entries.iter().flat_map(|entry| &entry.roots);
+        match roots.filter_map(|root| root.levels_below(folder)).max() {
+            Some(levels) => folders.add_below(folder, levels, wanted),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Takes in a change: each `watch` that is concerned waits until it has been quiet.
@@ -181,9 +146,15 @@ impl Watches {
             let all: Vec<PathBuf> = self.entries.iter().filter_map(Entry::example).collect();
             self.note(&all, quiet);
         }
-        for path in &change.paths {
-            if change.is_new || !path.is_dir() {
-                self.forget(path);
+        let paths = change.paths.iter().flat_map(|path| self.folders.names_of(path));
+        let paths: Vec<PathBuf> = paths.collect();
+        for path in &paths {
+            // A link that leads nowhere may lead to something again.
+            if change.is_new || !path.is_dir() && !path.is_symlink() {
+                self.folders.forget(path);
+            }
+            if path.is_symlink() && self.entries.iter().any(|entry| entry.concerns(path)) {
+                let _too_many = self.folders.follow(path);
             }
             if !path.is_dir() || self.folders.contains(path) || !self.may_hold(path) {
                 continue;
@@ -195,14 +166,14 @@ impl Watches {
             let files: Vec<_> = files.map(ignore::DirEntry::into_path).collect();
             self.note(&files, quiet);
         }
-        self.note(&change.paths, quiet);
+        self.note(&paths, quiet);
     }
 
     /// Whether matches may lie in a folder, or in one that is made there later.
     fn may_hold(&self, folder: &Path) -> bool {
         self.is_above_a_root(folder)
             || self.entries.iter().any(|entry| {
-                entry.roots.iter().any(|root| folder.starts_with(root))
+                entry.roots.iter().any(|root| root.levels_below(folder).is_some())
                     && folder.file_name().is_none_or(|name| name != ".git" && name != ".stackrun")
                     && !ignored_by_git(folder, true, &entry.root)
             })
@@ -210,21 +181,7 @@ impl Watches {
 
     fn is_above_a_root(&self, folder: &Path) -> bool {
         let mut roots = self.entries.iter().flat_map(|entry| &entry.roots);
-        roots.any(|root| root.starts_with(folder))
-    }
-
-    /// A folder that is gone, or that is another one by now, is watched no more.
-    fn forget(&mut self, path: &Path) {
-        let (gone, kept) = std::mem::take(&mut self.folders)
-            .into_iter()
-            .partition::<BTreeSet<_>, _>(|folder| folder.starts_with(path));
-        self.folders = kept;
-        if let Some(watcher) = &mut self.watcher {
-            for folder in gone {
-                // The system has mostly done so by itself.
-                let _gone_already = watcher.unwatch(&folder);
-            }
-        }
+        roots.any(|root| root.folder.starts_with(folder))
     }
 
     fn note(&mut self, paths: &[PathBuf], quiet: &mpsc::UnboundedSender<Internal>) {
@@ -316,6 +273,34 @@ impl Watches {
             return Reaction::Paused;
         }
         Reaction::Do(entry.watch.then.clone())
+    }
+}
+
+/// Watches a root, and the folders above it from the stack's on: they tell when the next one is made,
+/// or another one, or a link that leads elsewhere.
+fn watch_root(
+    folders: &mut Folders,
+    root: &Root,
+    stack: &Path,
+    wanted: impl Fn(&Path) -> bool,
+) -> Result<(), String> {
+    // Outside of the stack the next folder that is there will do.
+    let inside = root.folder.starts_with(stack);
+    let is_above = |folder: &&Path| match inside {
+        true => folder.starts_with(stack),
+        false => folder.is_dir(),
+    };
+    let mut above: Vec<&Path> = root.folder.ancestors().skip(1).filter(is_above).collect();
+    if !inside {
+        above.truncate(1);
+    }
+    // From above: whatever is made after one is watched is told.
+    for folder in above.into_iter().rev() {
+        folders.add(folder)?;
+    }
+    match root.folder.is_dir() {
+        true => folders.add_below(&root.folder, root.levels, wanted),
+        false => Ok(()),
     }
 }
 

@@ -78,6 +78,10 @@ impl Supervisor {
             setting: setting_of_service(node, unit).map(|key| format!("{}.{key}", node.name)),
             advice: advice_for_service(unit),
             next: next_for_service(&node.name, unit, state),
+            port: match (state, &unit.life.ending) {
+                (ServiceState::Failed, Some(Ending::Busy { port, .. })) => Some(*port),
+                _ => None,
+            },
         }
     }
 
@@ -113,6 +117,7 @@ impl Supervisor {
             setting: setting.map(|key| format!("{}.{key}", node.name)),
             advice: Vec::new(),
             next,
+            port: None,
         }
     }
 }
@@ -125,13 +130,18 @@ fn evidence_of_service(unit: &ServiceUnit, now: Tick) -> Vec<String> {
         let started = if life.phase == Phase::Ready { "started " } else { "" };
         evidence.push(format!("{} for {since}, {started}{}", life.state(), by(&life.cause)));
     }
+    let ending = life.ending.as_ref().map(ToString::to_string);
     if let Some((check, answer)) = &life.answer {
-        evidence.push(format!("{check}: {answer}"));
+        let answer = format!("{check}: {answer}");
+        // The start that failed for it says so.
+        if !ending.as_ref().is_some_and(|ending| ending.contains(&answer)) {
+            evidence.push(answer);
+        }
     }
     match &life.phase {
         Phase::Stopping(stopping) => evidence.extend(stopping.stuck.iter().cloned()),
         Phase::Backoff { .. } | Phase::Failed { .. } => {
-            evidence.extend(life.ending.iter().map(ToString::to_string));
+            evidence.extend(ending);
             match life.restarts {
                 0 => {}
                 1 => evidence.push("started again once so far".to_owned()),
@@ -235,15 +245,18 @@ fn advice_for_health(unit: &ServiceUnit) -> Vec<String> {
 fn next_for_service(name: &str, unit: &ServiceUnit, state: ServiceState) -> Vec<String> {
     let logs = format!("stackrun logs {name}");
     let restart = format!("stackrun restart {name}");
-    if let (ServiceState::Failed, Some(Ending::Busy { port, .. })) = (state, &unit.life.ending) {
-        return vec![format!("stackrun ports --free {port}"), restart];
-    }
+    // Neither has a log: what runs elsewhere, and what was not started for its port.
+    let has_log = unit.now.command.is_some()
+        && !(state == ServiceState::Failed
+            && matches!(unit.life.ending, Some(Ending::Busy { .. })));
     match state {
         ServiceState::Ready | ServiceState::Waiting => Vec::new(),
         ServiceState::Idle | ServiceState::Exited => vec![format!("stackrun up {name}")],
-        ServiceState::Starting | ServiceState::Stopping => vec![format!("stackrun logs -f {name}")],
+        ServiceState::Starting | ServiceState::Stopping => {
+            has_log.then(|| format!("stackrun logs -f {name}")).into_iter().collect()
+        }
         ServiceState::Unhealthy | ServiceState::Backoff | ServiceState::Failed => {
-            vec![logs, restart]
+            has_log.then_some(logs).into_iter().chain([restart]).collect()
         }
     }
 }

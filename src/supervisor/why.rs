@@ -27,4 +27,7 @@ pub struct WhyLink {
     pub advice: Vec<String>,
     /// Commands to try next.
     pub next: Vec<String>,
+    /// The port that somebody else holds, if that is why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
 }

@@ -213,6 +213,17 @@ fn secrets_are_masked_wherever_they_would_be_shown() {
         assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"), "{ran:#?}");
     }
     stack.run("exec db -- printenv PASSWORD").exits(0).says("hunter2");
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed"
+            env { KEY "hunter2" secret=#true }
+            url "http://localhost/?key=hunter2"
+        }
+        "#,
+    );
+    stack.up();
+    stack.run("status").exits(0).says("http://localhost/?key=•••");
 }
 
 #[test]
@@ -291,4 +302,17 @@ fn the_schema_and_the_completions_are_printed() {
     stack.run("schema").exits(0).says("ready");
     stack.run("completions bash").exits(0).says("stackrun");
     stack.run("doctor").exits(0);
+}
+
+#[test]
+fn the_system_calls_our_processes_by_our_name() {
+    let stack = Stack::new(r#"service "a" { run "sleep 600" }"#);
+    stack.up();
+    let keeper = stack.keeper_by_lock().expect("a keeper");
+    for (pid, role) in [(keeper, "keeper"), (stack.supervisor().pid, "supervisor")] {
+        let of = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}"));
+        assert_eq!(of("comm").expect("its name"), "stackrun\n");
+        let line = of("cmdline").expect("its command line");
+        assert!(line.starts_with(&format!("stackrun\0{role}\0")), "{line:?}");
+    }
 }

@@ -93,6 +93,17 @@ fn an_after_stop_that_hangs_is_killed_after_the_grace() {
 }
 
 #[test]
+fn a_hook_that_fails_beside_its_service_is_told() {
+    let stack = Stack::new(
+        r#"service "a" { run "@testbed"; after-stop { shell "echo no room to tidy; exit 9" } }"#,
+    );
+    stack.up();
+    let down = stack.run("down a").exits(0);
+    down.says("a: after-stop: exit 9").says("stackrun logs a");
+    stack.run("logs a").exits(0).says("no room to tidy");
+}
+
+#[test]
 fn a_failing_hook_fails_the_start_with_its_last_lines() {
     let stack = Stack::new(
         r#"

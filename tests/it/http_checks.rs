@@ -88,7 +88,11 @@ fn a_server_on_ipv6_alone_is_asked_there() {
     if !have(&["node"]) || !ipv6() {
         return;
     }
-    server("::1", r#"ready { http "/moved" }"#).up();
+    let stack = server("::1", r#"ready { http "/moved" }"#);
+    let address = format!("http://[::1]:{}", stack.port(0));
+    stack.up().says(&address);
+    stack.run("status").exits(0).says(&address);
+    drop(stack);
     server("::1", r#"ready { http "http://[::1]:{{port}}/moved" }"#).up();
 }
 

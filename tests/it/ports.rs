@@ -44,6 +44,8 @@ fn whoever_listens_on_another_address_is_in_nobodys_way() {
     // All of 127.0.0.0/8 is this machine.
     let bind = |port: u16| std::net::TcpListener::bind(("127.0.0.2", port)).expect("a listener");
     let _beside = [bind(stack.port(0)), bind(stack.port(1))];
+    let ports = stack.run("ports").exits(0);
+    ports.says(&format!("a  free\n{}", stack.port(1))).says("b  held by pid");
     stack.up();
     assert_eq!(get(stack.port(0), "/"), Some((200, "fine\n".to_owned())));
     stack.run("up b").exits(4).says(&format!("pid {}", std::process::id()));
@@ -405,5 +407,7 @@ fn who_is_not_ours_to_stop_is_not_offered_to_be_stopped() {
         let ran = ran.says("another port").says("busy=\"next\"");
         assert!(!ran.err.contains("→ stackrun up --take-ports"), "{}", ran.err);
     }
+    let why = stack.run("why a").exits(0).says(&format!("only {user} or root can stop it"));
+    assert!(!why.out.contains("--free"), "{}", why.out);
     assert!(alive(netcat.pid()));
 }

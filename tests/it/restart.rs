@@ -269,6 +269,24 @@ fn a_tree_that_takes_too_much_memory_is_restarted() {
 }
 
 #[test]
+fn a_tree_that_always_takes_too_much_memory_fails_by_one_name() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed allocate 80"
+            memory max="60MiB"
+            restart tries=1 delay="10ms"
+        }
+        "#,
+    );
+    // It may have ended twice by then.
+    let _either = stack.run("up");
+    stack.reaches("a", "failed");
+    stack.run("status").exits(3).says("2 times memory above 60 MiB within");
+    stack.run("why a").exits(0).says("memory at ").says("`memory max` (60 MiB)");
+}
+
+#[test]
 fn a_service_that_stops_answering_is_restarted() {
     let stack = Stack::new(
         r#"

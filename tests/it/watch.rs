@@ -120,6 +120,97 @@ fn a_watched_folder_may_be_a_link() {
     restarts(&stack, || write("src/a.js"));
 }
 
+/// Makes the link lead there, in one step.
+fn point(stack: &Stack, link: &str, to: &str) {
+    let aside = stack.path("aside");
+    std::os::unix::fs::symlink(stack.path(to), &aside).expect("a link");
+    fs::rename(aside, stack.path(link)).expect("its place");
+}
+
+#[test]
+fn a_watched_folder_that_is_a_link_may_come_to_lead_elsewhere() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed counted .starts"
+            // The folder that it leads to is watched by its own name, too.
+            watch "current/*.js" "v2/*.ts" "signal" debounce="20ms"
+        }
+        "#,
+    );
+    stack.put("v1/a.js", "1");
+    stack.put("v2/a.js", "1");
+    point(&stack, "current", "v1");
+    stack.up();
+    eventually("the start", || starts(&stack) == 1);
+    restarts(&stack, || stack.put("v1/a.js", "2"));
+    restarts(&stack, || point(&stack, "current", "v2"));
+    restarts(&stack, || stack.put("v2/a.js", "2"));
+    restarts(&stack, || stack.put("v2/a.ts", "1"));
+    // What it led to counts no more.
+    stack.put("v1/late.js", "3");
+    restarts(&stack, || stack.put("signal", ""));
+    let events = stack.run("events").exits(0);
+    assert!(!events.out.contains("late.js"), "{}", events.out);
+}
+
+#[test]
+fn a_watched_file_that_is_a_link_is_watched_where_it_leads() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed counted .starts"
+            watch "app.toml" "conf/*.ini" debounce="20ms"
+        }
+        "#,
+    );
+    for file in ["shared/one.toml", "shared/two.toml", "shared/x.ini", "conf/plain.ini"] {
+        stack.put(file, "1");
+    }
+    point(&stack, "app.toml", "shared/one.toml");
+    point(&stack, "conf/x.ini", "shared/x.ini");
+    stack.up();
+    eventually("the start", || starts(&stack) == 1);
+    restarts(&stack, || stack.put("shared/one.toml", "2"));
+    restarts(&stack, || stack.put("shared/x.ini", "2"));
+    restarts(&stack, || point(&stack, "app.toml", "shared/two.toml"));
+    restarts(&stack, || stack.put("shared/two.toml", "2"));
+    restarts(&stack, || fs::remove_file(stack.path("shared/two.toml")).expect("the file"));
+    restarts(&stack, || stack.put("shared/two.toml", "3"));
+}
+
+#[test]
+fn only_folders_that_may_have_matches_are_watched() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed counted .starts"
+            watch ".restart" "src/*.js" debounce="20ms"
+        }
+        "#,
+    );
+    for number in 0..30 {
+        stack.put(&format!("library/{number}/deep/a.js"), "1");
+        stack.put(&format!("src/{number}/deep/a.js"), "1");
+    }
+    stack.up();
+    let supervisor = stack.status()["supervisor"]["pid"].as_u64().expect("its pid");
+    let descriptors = fs::read_dir(format!("/proc/{supervisor}/fdinfo")).expect("proc");
+    let texts = descriptors.flatten().map(|file| fs::read_to_string(file.path()));
+    let watches = texts.flatten().map(|text| text.matches("inotify wd:").count()).sum::<usize>();
+    assert!((2..=10).contains(&watches), "{watches} watches");
+    restarts(&stack, || stack.put("src/a.js", "1"));
+    restarts(&stack, || {
+        fs::rename(stack.path("src"), stack.path("old")).expect("the folder");
+        stack.put("src/a.js", "2");
+    });
+    restarts(&stack, || {
+        fs::remove_dir_all(stack.path("src")).expect("the folder");
+        stack.put("src/a.js", "3");
+    });
+    restarts(&stack, || stack.put("src/b.js", "3"));
+}
+
 #[test]
 fn a_folder_that_is_named_means_all_that_is_in_it() {
     let stack = Stack::new(

@@ -12,11 +12,19 @@ use crate::{
         holding::{Holding, Ours, look},
         verbs,
     },
-    model::Stack,
+    model::{Port, Stack},
     platform::{self, Holder},
-    reporters::{Symbol, Tone, headline, theme::pad},
+    reporters::{
+        Symbol, Tone, headline,
+        theme::{pad, wrap},
+    },
     status::Status,
 };
+
+/// The width of a number.
+const NUMBER: usize = 5;
+/// What is left of a narrow terminal for words, at least.
+const NARROWEST: usize = 12;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,17 +51,21 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     if !args.free.is_empty() {
         return free(args, context, &folder);
     }
-    let status = match context.connect_if_running()? {
+    let mut client = context.connect_if_running()?;
+    let stack = context.known_stack(client.as_mut())?;
+    let status = match client {
         Some(mut client) => status_of(&mut client)?,
-        None => verbs::status::idle(&context.load(&[])?.stack),
+        None => verbs::status::idle(&stack),
     };
-    let rows = rows(&status, &folder)?;
+    let rows = rows(&status, &stack, &folder)?;
     if args.json {
         let ports: Vec<Value> = rows.iter().map(Row::json).collect();
         context.print(&format!("{:#}\n", json!({ "format": 1, "ports": ports })))?;
         return Ok(status::OK);
     }
     let width = rows.iter().map(|row| row.service.chars().count()).max().unwrap_or(0);
+    let indent = NUMBER + 2 + width + 2;
+    let room = context.columns().map(|columns| columns.saturating_sub(indent).max(NARROWEST));
     let lines = rows.iter().map(|row| {
         let port = if row.port == 0 { "auto".into() } else { row.port.to_string() };
         let tone = match row.state() {
@@ -61,8 +73,11 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             "ours" => Tone::Good,
             _ => Tone::Bad,
         };
-        let holder = context.out.paint(tone, row.holding.text());
-        format!("{}  {}  {holder}\n", pad(&port, 5), pad(row.service, width))
+        let text = row.holding.text();
+        let holder = room.map_or_else(|| vec![text.clone()], |room| wrap(&text, room));
+        let holder = holder.iter().map(|part| context.out.paint(tone, part));
+        let holder = holder.collect::<Vec<_>>().join(&format!("\n{}", " ".repeat(indent)));
+        format!("{}  {}  {holder}\n", pad(&port, NUMBER), pad(row.service, width))
     });
     context.print(&lines.collect::<String>())?;
     Ok(status::OK)
@@ -104,13 +119,16 @@ impl Row<'_> {
     }
 }
 
-fn rows<'a>(status: &'a Status, folder: &Path) -> Result<Vec<Row<'a>>, Error> {
+fn rows<'a>(status: &'a Status, stack: &Stack, folder: &Path) -> Result<Vec<Row<'a>>, Error> {
     let mut rows = Vec::new();
     for service in &status.services {
-        for port in &service.ports {
+        let declared = stack.service(&service.name).map_or(&[][..], |service| &service.ports);
+        for (index, port) in service.ports.iter().enumerate() {
+            // Whoever listens on another address is in nobody's way.
+            let host = declared.get(index).and_then(Port::address);
             let holding = match port.port {
                 0 => Holding { holder: Holder::Free, ours: Ours::No },
-                number => look(number, None, folder, status)?,
+                number => look(number, host, folder, status)?,
             };
             let (service, name) = (service.name.as_str(), port.name.as_deref());
             rows.push(Row { service, name, port: port.port, holding });

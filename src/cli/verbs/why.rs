@@ -4,14 +4,15 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        context::{Context, unexpected},
+        context::{Context, status_of, unexpected},
         error::{Error, status},
+        holding::look,
         names,
         verbs::completions::stack_names,
     },
-    control::{Reply, Request},
+    control::{Client, Reply, Request},
     keeper::Remains,
-    model::Stack,
+    model::{Port, Stack},
     reporters,
     supervisor::{Why, WhyLink},
 };
@@ -40,7 +41,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let running = client.is_some();
     let why = match client {
         Some(mut client) => match client.call(Request::Why { name: args.name.clone() })? {
-            Reply::Why { why } => why,
+            Reply::Why { why } => advised(why, &mut client, &stack)?,
             other => return Err(unexpected(&other)),
         },
         None => nothing_runs(&args.name, context.remains()),
@@ -51,11 +52,27 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         context.print(&format!("{json}\n"))?;
     } else {
         let place = |setting: &str| place_of(&stack, setting);
-        let chain = reporters::why::show(&why, context.out, place);
+        let chain = reporters::why::show(&why, context.out, context.columns(), place);
         let nothing = || format!("{} is as it should be\n", args.name);
         context.print(&if chain.is_empty() { nothing() } else { chain })?;
     }
     Ok(if running { status::OK } else { status::NOT_RUNNING })
+}
+
+/// With what to do about the port that somebody held, and may hold still.
+fn advised(mut why: Why, client: &mut Client, stack: &Stack) -> Result<Why, Error> {
+    let Some(root) = why.links.last_mut() else { return Ok(why) };
+    let Some(port) = root.port else { return Ok(why) };
+    let status = status_of(client)?;
+    let mut ports = stack.service(&root.name).into_iter().flat_map(|service| &service.ports);
+    let declared = ports.find(|declared| declared.number.fixed() == Some(port));
+    let holding = look(port, declared.and_then(Port::address), &stack.dir, &status)?;
+    let free = format!("stackrun ports --free {port}");
+    match holding.advice(port, Some(&free)) {
+        advice if advice == free => root.next.insert(0, free),
+        advice => root.advice.push(advice),
+    }
+    Ok(why)
 }
 
 fn nothing_runs(name: &str, remains: Remains) -> Why {
@@ -75,6 +92,7 @@ fn nothing_runs(name: &str, remains: Remains) -> Why {
         setting: None,
         advice: Vec::new(),
         next: vec![format!("stackrun up {name}")],
+        port: None,
     };
     Why { links: vec![link] }
 }

@@ -251,6 +251,7 @@ fn why_shows_the_chain() {
         setting: None,
         advice: Vec::new(),
         next: Vec::new(),
+        port: None,
     };
     let mut root = link("postgres", "failed", "exit 1, 5 times within 60s");
     root.evidence = vec!["FATAL: data directory is not empty".into()];
@@ -258,7 +259,13 @@ fn why_shows_the_chain() {
     root.next = vec!["stackrun logs postgres".into()];
     let links = vec![link("web", "waiting", "waiting for api"), root];
     let place = |_: &str| Some("stack.kdl:12".to_owned());
-    insta::assert_snapshot!(why::show(&Why { links }, SYMBOLS, place));
+    let why = Why { links };
+    insta::assert_snapshot!(why::show(&why, SYMBOLS, None, place));
+    let narrow = why::show(&why, SYMBOLS, Some(30), place);
+    assert!(narrow.lines().all(|line| console::measure_text_width(line) <= 30), "{narrow}");
+    let words = |text: &str| text.split([' ', '\n', '│']).collect::<String>();
+    assert_eq!(words(&narrow), words(&why::show(&why, SYMBOLS, None, place)), "{narrow}");
+    assert!(narrow.contains("\n    │ FATAL: data directory is\n    │ not empty\n"), "{narrow}");
 }
 
 #[test]

@@ -12,6 +12,34 @@ use tokio::{sync::mpsc, task::AbortHandle};
 
 use crate::{event::Tick, model::Watch, runtime::Internal};
 
+/// A folder in which matches may appear.
+#[derive(Debug)]
+pub(super) struct Root {
+    pub(super) folder: PathBuf,
+    /// How many levels of folders below it may have matches, too.
+    pub(super) levels: usize,
+}
+
+impl Root {
+    /// The folder up to the first wildcard; as deep as the pattern reaches.
+    fn of(glob: &str) -> Self {
+        let fixed = glob.split(['*', '?', '[', '{']).next().unwrap_or("");
+        let (folder, rest) = glob.split_at(fixed.rfind('/').unwrap_or(0));
+        let levels = match rest.contains("**") {
+            true => usize::MAX,
+            // That of the first one is the folder's own.
+            false => rest.matches('/').count().saturating_sub(1),
+        };
+        Self { folder: folder.into(), levels }
+    }
+
+    /// How many levels below this folder may have matches; `None` if it has none itself.
+    pub(super) fn levels_below(&self, folder: &Path) -> Option<usize> {
+        let below = folder.strip_prefix(&self.folder).ok()?.components().count();
+        self.levels.checked_sub(below)
+    }
+}
+
 /// One `watch` node.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -21,8 +49,7 @@ pub(super) struct Entry {
     ignored: GlobSet,
     /// The stack's folder, above which no `.gitignore` counts.
     pub(super) root: PathBuf,
-    /// The folders in which matches may appear.
-    pub(super) roots: Vec<PathBuf>,
+    pub(super) roots: Vec<Root>,
     /// Paths without wildcards: watched whatever `.gitignore` says.
     pub(super) literal: BTreeSet<PathBuf>,
     /// The end of the debounce that is running.
@@ -39,12 +66,10 @@ impl Entry {
     pub(super) fn new(service: String, watch: Watch, root: &Path) -> Result<Self, String> {
         let literal = watch.globs.iter().filter(|glob| !has_wildcards(glob));
         let literal: BTreeSet<PathBuf> = literal.map(PathBuf::from).collect();
-        let roots = watch.globs.iter().map(|glob| {
-            let fixed = glob.split(['*', '?', '[', '{']).next().unwrap_or("");
-            PathBuf::from(&fixed[..fixed.rfind('/').unwrap_or(0)])
-        });
+        let roots = watch.globs.iter().map(|glob| Root::of(glob));
         // A folder's name means all that is in it.
-        let roots = roots.chain(literal.iter().cloned()).collect();
+        let named = literal.iter().map(|path| Root { folder: path.clone(), levels: usize::MAX });
+        let roots = roots.chain(named).collect();
         let wanted = glob_set(&watch.globs)?;
         let ignored = glob_set(&watch.ignore)?;
         Ok(Self {
@@ -125,4 +150,27 @@ fn glob_set(globs: &[String]) -> Result<GlobSet, String> {
         set.add(glob);
     }
     set.build().map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_deeper_than_the_pattern_reaches() {
+        let root = |glob| {
+            let root = Root::of(glob);
+            (root.folder.display().to_string(), root.levels)
+        };
+        assert_eq!(root("/s/.restart"), ("/s".into(), 0));
+        assert_eq!(root("/s/src/*.js"), ("/s/src".into(), 0));
+        assert_eq!(root("/s/src/*/a.js"), ("/s/src".into(), 1));
+        assert_eq!(root("/s/s{a,b/c}/*.js"), ("/s".into(), 2));
+        assert_eq!(root("/s/src/**/*.js"), ("/s/src".into(), usize::MAX));
+        let below = |folder: &str| Root::of("/s/src/*/a.js").levels_below(Path::new(folder));
+        assert_eq!(below("/s/src"), Some(1));
+        assert_eq!(below("/s/src/a"), Some(0));
+        assert_eq!(below("/s/src/a/b"), None);
+        assert_eq!(below("/s"), None);
+    }
 }
