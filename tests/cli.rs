@@ -200,6 +200,12 @@ fn with_nothing_running() {
     }
     assert!(run(here.path(), "down").err.contains("0 processes, 0 ports"));
     assert!(!here.path().join(".stackrun").exists(), "asking leaves no trace");
+    let here = folder("service \"db\" { run \"sleep 100\"; port \"auto\" }");
+    let shown = run(here.path(), "status").out;
+    assert!(
+        shown.lines().any(|line| line.split_whitespace().eq(["db", "idle", "auto"])),
+        "{shown}"
+    );
 }
 
 #[test]

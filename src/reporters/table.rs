@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     model::Exit,
-    status::{ServiceState, ServiceStatus, Status, TaskState, TaskStatus},
+    status::{PortStatus, ServiceState, ServiceStatus, Status, TaskState, TaskStatus},
 };
 
 /// A column that is left out sooner than another where room is short has a higher number.
@@ -107,7 +107,12 @@ fn fit(widths: &mut [usize], columns: usize) {
 
 fn service_row(service: &ServiceStatus, theme: Theme) -> [String; 9] {
     let runs = service.pid.is_some();
-    let ports: Vec<String> = service.ports.iter().map(|port| port.port.to_string()).collect();
+    let number = |port: &PortStatus| match port.port {
+        // Not chosen yet.
+        0 => "auto".to_owned(),
+        port => port.to_string(),
+    };
+    let ports: Vec<String> = service.ports.iter().map(number).collect();
     let uptime = service.uptime_ms.map(words::millis).unwrap_or_default();
     [
         service.name.clone(),
