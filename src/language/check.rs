@@ -21,6 +21,9 @@ pub(super) fn check(built: &Built, layered: &Layered, problems: &mut Problems) {
     ports(built, problems);
     windows(built, layered, problems);
     uses(built, layered, problems);
+    for item in layered.services.iter().chain(&layered.tasks) {
+        after_in_vain(item, built, problems);
+    }
     let services = built.stack.services.iter().zip(&layered.services);
     for (service, item) in services {
         alive_without_restart(service, item, problems);
@@ -94,6 +97,22 @@ fn place(task: &Decl, service: &str) -> Option<super::source::Span> {
     let without = task.one("without")?;
     let own = without.texts().find(|name| name.value == service);
     own.or_else(|| without.text()).map(|name| name.span)
+}
+
+/// Each `after` of what needs the one in which it stands.
+fn after_in_vain(item: &Item, built: &Built, problems: &mut Problems) {
+    let name = &item.name.value;
+    let nodes = item.decl.children().iter().filter(|child| child.name.value == "after");
+    for named in nodes.flat_map(Decl::texts) {
+        let group = built.stack.group(named.value);
+        let members = group.map_or(vec![named.value.to_owned()], |group| group.members.clone());
+        for after in members.into_iter().filter(|after| after != name) {
+            if let Some(path) = cycle::path(built.edges.iter(), &after, name) {
+                let (name, at) = (name.clone(), named.span);
+                problems.add(Warning::AfterInVain { name, after, at, path });
+            }
+        }
+    }
 }
 
 /// A port of one that it does not need.

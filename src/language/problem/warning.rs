@@ -1,6 +1,6 @@
 //! What is shown and no more.
 
-use super::Description;
+use super::{Description, Edge, whole::labelled};
 use crate::language::source::Span;
 
 /// A warning.
@@ -16,6 +16,8 @@ pub(in crate::language) enum Warning {
     NothingRuns { service: String, node: String, at: Span, external: Span },
     /// A service elsewhere of which nothing is checked.
     Unchecked { service: String, at: Span },
+    /// An `after` of what needs the one that says so: the need wins.
+    AfterInVain { name: String, after: String, at: Span, path: Vec<Edge> },
     /// A port under 1024.
     LowPort { number: u16, at: Span },
 }
@@ -39,6 +41,11 @@ impl Warning {
                 Description::new("low-port", format!("port {number} is privileged"))
                     .at(*at, "under 1024: for root only on most systems")
                     .help(format!("take one from 1024 on, say {}", u32::from(*number) + 8000))
+            }
+            Self::AfterInVain { name, after, at, path } => {
+                let message = format!("`{name}` cannot start after `{after}`, which needs it");
+                let told = Description::new("no-effect", message).at(*at, "has no effect");
+                labelled(told, path, "needs").help("take it out, or a need")
             }
             Self::NothingRuns { service, node, at, external } => {
                 let message = format!("`{node}` has no effect: `{service}` is external");

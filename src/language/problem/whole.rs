@@ -75,7 +75,7 @@ fn window(message: String, task: &str, at: Span, path: &[Edge]) -> Description {
 }
 
 /// With a label at every edge.
-fn labelled(description: Description, path: &[Edge], verb: &str) -> Description {
+pub(super) fn labelled(description: Description, path: &[Edge], verb: &str) -> Description {
     path.iter().fold(description, |description, edge| {
         let (from, to) = (&edge.from, &edge.to);
         let through = edge.group.as_ref().map(|group| format!(", a member of `{group}`"));
