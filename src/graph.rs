@@ -1,12 +1,12 @@
 //! The dependency graph: closure, order, cycles, critical path (petgraph).
 //!
 //! An edge goes from what depends to what it depends on. A *need* pulls in; an *after* only
-//! orders. An `after` that would close a cycle is left out when the graph is built, so that two
+//! orders, and so does what is needed *through* a task: it outlives the task's run. An `after` that would close a cycle is left out when the graph is built, so that two
 //! services may each say `after` of the other.
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, BinaryHeap, HashMap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
     time::Duration,
 };
 
@@ -17,7 +17,7 @@ use petgraph::{
     visit::EdgeRef,
 };
 
-use crate::model::{Need, Stack};
+use crate::model::{Need, NeedUntil, Stack};
 
 /// A service or task in a [`Graph`]: its place in the order of declaration.
 pub type Id = usize;
@@ -36,6 +36,9 @@ pub enum Edge {
     Need(Need),
     /// It is started after it, if both are.
     After,
+    /// It needs a task that needs it. Once the task is done nobody waits for that any more; yet
+    /// the one goes down before the other, and up after it.
+    Through(NeedUntil),
 }
 
 /// A service or task with what it depends on, as [`Graph::new`] takes it.
@@ -43,6 +46,8 @@ pub enum Edge {
 pub struct Entry<'a> {
     /// Its name.
     pub name: &'a str,
+    /// Whether it is a task: what needs it needs what it needs.
+    pub is_task: bool,
     /// What it needs.
     pub needs: &'a [Need],
     /// What it comes after.
@@ -54,11 +59,13 @@ impl Graph {
     pub fn of(stack: &Stack) -> Self {
         let services = stack.services.iter().map(|service| Entry {
             name: &service.name,
+            is_task: false,
             needs: &service.needs,
             after: &service.after,
         });
         let tasks = stack.tasks.iter().map(|task| Entry {
             name: &task.name,
+            is_task: true,
             needs: &task.needs,
             after: &task.after,
         });
@@ -68,9 +75,22 @@ impl Graph {
     /// The graph of these, in this order. What names nothing is left out.
     pub fn new<'a>(entries: impl Iterator<Item = Entry<'a>> + Clone) -> Self {
         let mut this = Self::default();
+        let mut tasks: HashMap<&str, &[Need]> = HashMap::new();
         for entry in entries.clone() {
             let id = this.graph.add_node(entry.name.to_owned());
             this.ids.insert(entry.name.to_owned(), id.index());
+            if entry.is_task {
+                tasks.insert(entry.name, entry.needs);
+            }
+        }
+        if !tasks.is_empty() {
+            for (from, entry) in entries.clone().enumerate() {
+                for (name, until) in through(&entry, &tasks) {
+                    if let Some(&to) = this.ids.get(name) {
+                        this.graph.add_edge(node(from), node(to), Edge::Through(until));
+                    }
+                }
+            }
         }
         // petgraph walks the edges of a node from the newest to the oldest: added in reverse, they
         // are met in the order of the file.
@@ -257,8 +277,34 @@ fn node(id: Id) -> NodeIndex {
 fn as_need(edge: &Edge) -> Option<&Need> {
     match edge {
         Edge::Need(need) => Some(need),
-        Edge::After => None,
+        Edge::After | Edge::Through(_) => None,
     }
+}
+
+/// The services that it needs through tasks alone, and how far each has to come.
+fn through<'a>(
+    entry: &Entry<'a>,
+    tasks: &HashMap<&str, &'a [Need]>,
+) -> BTreeMap<&'a str, NeedUntil> {
+    let mut found: BTreeMap<&str, NeedUntil> = BTreeMap::new();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let direct = |name: &str| entry.needs.iter().any(|need| need.name == name);
+    let mut open: Vec<&Need> = entry.needs.iter().collect();
+    while let Some(need) = open.pop() {
+        let Some(behind) = tasks.get(&*need.name).filter(|_| seen.insert(&need.name)) else {
+            continue;
+        };
+        for need in behind.iter().filter(|need| !direct(&need.name)) {
+            if !tasks.contains_key(&*need.name) {
+                let until = found.entry(&need.name).or_insert(need.until);
+                if need.until == NeedUntil::Ready {
+                    *until = NeedUntil::Ready;
+                }
+            }
+            open.push(need);
+        }
+    }
+    found
 }
 
 fn reach(from: impl IntoIterator<Item = Id>, next: impl Fn(Id) -> Vec<Id>) -> BTreeSet<Id> {
@@ -325,6 +371,28 @@ mod tests {
         assert_eq!(graph.edges(1).count(), 0);
         let graph = Graph::of(&stack(&[("a", &[], &["b"]), ("b", &[], &["a"])]));
         assert_eq!((graph.edges(0).count(), graph.edges(1).count()), (1, 0));
+    }
+
+    #[test]
+    fn what_a_task_needs_is_needed_through_it() {
+        use crate::model::{Command, Task, TaskBody};
+        let task = |name: &str, needs: &[&str]| Task {
+            needs: needs.iter().map(|need| Need::new(*need)).collect(),
+            ..Task::new(name, "/", TaskBody::Command(Command::Run(vec!["do".into()])))
+        };
+        let services = stack(&[
+            ("db", &[], &[]),
+            ("cache", &[], &[]),
+            ("api", &["migrate", "cache"], &[]),
+            ("web", &["api"], &[]),
+        ]);
+        let tasks = vec![task("migrate", &["build", "cache"]), task("build", &["db"])];
+        let graph = Graph::of(&Stack { tasks, ..services });
+        let through = |id| {
+            let through = graph.edges(id).filter(|(_, edge)| matches!(edge, Edge::Through(_)));
+            names(&graph, through.map(|(to, _)| to))
+        };
+        assert_eq!([through(2), through(3), through(4)], [vec!["db"], vec![], vec!["db"]]);
     }
 
     #[test]

@@ -88,18 +88,34 @@ fn a_wrong_command_line_says_what_would_be_right() {
         ("signal db", "<SIGNAL> is missing", "stackrun signal <NAME> <SIGNAL>"),
         ("exec db", "<CMD>... is missing", "stackrun exec <SERVICE> <CMD>..."),
         ("wait db --for rdy", "`rdy` is no value for `--for <STATE>`", "ready"),
-        ("completions tcsh", "`tcsh` is no value for `<SHELL>`", "did you mean `zsh`?"),
+        ("completions tcsh", "`tcsh` is no value for `<SHELL>`", "bash, elvish, fish"),
         ("up --color blue", "`blue` is no value for `--color <WHEN>`", "auto, always, never"),
         ("logs -n x", "`x` is no value for `--tail <LINES>`", "a number"),
         ("up --timeout soon", "`soon` is no time", "10m"),
         ("--file a --stack b up", "exclude each other", "choose one"),
         ("explain foo", "there is no `foo`", "stackrun explain service"),
+        ("explain restart.trys", "there is no `restart.trys`", "stackrun explain restart"),
+        ("stat", "there is no command `stat`", "did you mean `status`?"),
+        ("up --taek", "there is no option `--taek`", "did you mean `--take-ports`?"),
+        ("up --colr", "there is no option `--colr`", "did you mean `--color`?"),
+        ("logs --n 5", "there is no option `--n`", "did you mean `-n`?"),
+        ("boot enable --evry 5m", "there is no option `--evry`", "did you mean `--every`?"),
+        ("--profile p check", "`--profile` stands before its command", "--profile …`"),
+        ("status --watch nobody", "there is no service, task or group `nobody`", "graph"),
+        ("import nowhere", "there is no file", ""),
         ("help upp", "there is no command `upp`", "did you mean `up`?"),
     ] {
         let ran = run(here.path(), line);
         assert_eq!(ran.code, 2, "{line}: {}{}", ran.out, ran.err);
         assert!(ran.err.contains(wrong) && ran.err.contains(right), "{line}: {}", ran.err);
     }
+}
+
+#[test]
+fn quiet_is_quiet_where_nothing_is_wrong() {
+    let here = folder(SHOP);
+    let ran = run(here.path(), "check -q");
+    assert_eq!((ran.code, ran.out, ran.err), (0, String::new(), String::new()));
 }
 
 #[test]

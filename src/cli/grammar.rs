@@ -2,13 +2,17 @@
 
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{
+    CommandFactory,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
 use super::{
-    args::{Color, Global},
+    args::{Cli, Color, Global},
     context::Context,
     error::{Error, status},
 };
+use crate::model::nearest;
 
 /// Says what is wrong with it; help and the version, which clap takes for errors too, are printed
 /// as they are.
@@ -43,16 +47,65 @@ fn unknown(error: &clap::Error, kind: ContextKind, what: &'static str) -> Option
         ContextValue::String(word) => word.clone(),
         _ => return None,
     };
-    // What is no option is a name too many.
-    let what = if what == "option" && !word.starts_with('-') { "argument" } else { what };
-    let similar = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg];
-    let similar = similar.into_iter().find_map(|kind| match error.get(kind)? {
-        ContextValue::String(word) => Some(word.clone()),
-        // The likeliest is the last.
-        ContextValue::Strings(words) => words.last().cloned(),
-        _ => None,
-    });
+    let command = command_of(error);
+    if what == "command" {
+        let names = command.get_subcommands().flat_map(clap::Command::get_name_and_visible_aliases);
+        let similar = nearest(&word, names).map(str::to_owned);
+        return Some(Error::UnknownWord { what, word, similar });
+    }
+    let Some(bare) = word.strip_prefix('-') else {
+        // What is no option is a name too many.
+        return Some(Error::UnknownWord { what: "argument", word, similar: None });
+    };
+    let similar = similar_option(&command, bare.trim_start_matches('-'));
+    // An option of a command, given before it.
+    let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+    let verb = verbs.filter(|verb| long_options(verb).any(|long| word == format!("--{long}")));
+    if let Some(verb) = verb.map(clap::Command::get_name).next()
+        && similar.is_none()
+    {
+        let mend = format!("write it behind the command: `stackrun {verb} {word} …`");
+        return Some(Error::Usage { text: format!("`{word}` stands before its command"), mend });
+    }
     Some(Error::UnknownWord { what, word, similar })
+}
+
+/// The command that was being read, as the usage names it.
+fn command_of(error: &clap::Error) -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    let usage = match error.get(ContextKind::Usage) {
+        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
+        _ => String::new(),
+    };
+    let words = usage.split_whitespace().skip_while(|word| *word != command.get_name()).skip(1);
+    for word in words.map(str::to_owned).collect::<Vec<_>>() {
+        match command.find_subcommand(&word) {
+            Some(verb) => command = verb.clone(),
+            None => break,
+        }
+    }
+    command
+}
+
+/// An option that was probably meant: one of the command's own before one that every command has;
+/// `--n` is its `-n`.
+fn similar_option(command: &clap::Command, bare: &str) -> Option<String> {
+    let mut letters = command.get_arguments().filter_map(clap::Arg::get_short);
+    if letters.any(|letter| bare.chars().eq([letter])) {
+        return Some(format!("-{bare}"));
+    }
+    let (shared, own): (Vec<&str>, Vec<&str>) = long_options(command)
+        .partition(|long| Cli::command().get_arguments().any(|arg| arg.get_long() == Some(*long)));
+    let part = || own.iter().copied().find(|long| long.split('-').any(|part| part == bare));
+    let slips = || own.iter().copied().find(|long| nearest(bare, long.split('-')).is_some());
+    let near = nearest(bare, own.iter().copied()).or_else(part).or_else(slips);
+    near.or_else(|| nearest(bare, shared)).map(|long| format!("--{long}"))
+}
+
+fn long_options(command: &clap::Command) -> impl Iterator<Item = &str> {
+    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    shown.filter_map(clap::Arg::get_long)
 }
 
 /// `SIGNAL is missing`, and how the command is written.
@@ -84,7 +137,7 @@ fn bad_value(error: &clap::Error) -> Option<Error> {
     if let Some(ContextValue::Strings(values)) = error.get(ContextKind::ValidValue)
         && !values.is_empty()
     {
-        let mend = match text_of(ContextKind::SuggestedValue) {
+        let mend = match nearest(value, values.iter().map(String::as_str)) {
             Some(similar) => format!("did you mean `{similar}`?"),
             None => format!("it takes one of {}", values.join(", ")),
         };

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::{model::Stack, supervisor::Refusal};
+use crate::{
+    model::{Stack, nearest},
+    supervisor::Refusal,
+};
 
 /// Checks that each name is a service, a task or a group of the stack.
 pub(super) fn check(stack: &Stack, names: &[String]) -> Result<(), Refusal> {
@@ -51,17 +54,7 @@ fn is_known(stack: &Stack, name: &str) -> bool {
 }
 
 fn similar(stack: &Stack, name: &str) -> Option<String> {
-    closest(all(stack), name)
-}
-
-/// The candidate that was probably meant.
-pub(super) fn closest<'a>(candidates: impl Iterator<Item = &'a str>, name: &str) -> Option<String> {
-    let allowed = (name.chars().count() / 3).clamp(1, 3);
-    let near = candidates.map(|known| (strsim::damerau_levenshtein(known, name), known));
-    // A name of one letter is near to every other of one.
-    let length = name.chars().count();
-    let near = near.filter(|(distance, _)| *distance <= allowed && *distance < length);
-    near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known.to_owned())
+    nearest(name, all(stack)).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -87,7 +80,6 @@ mod tests {
         let similar = Some("postgres".into());
         assert_eq!(refused, Err(Refusal::UnknownName { name: "pstgres".into(), similar }));
         assert_eq!(check(&stack(), &["front".into()]), Ok(()));
-        assert_eq!(closest(["a", "b"].into_iter(), "x"), None);
     }
 
     #[test]

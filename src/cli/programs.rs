@@ -7,7 +7,7 @@ use std::{
 
 use super::{caller, context::Context, error::Error, names, version};
 use crate::{
-    model::{Command, EnvValue, Stack, StepCommand, Task, TaskBody, Tool},
+    model::{Command, EnvValue, Stack, StepCommand, Task, TaskBody, Tool, nearest},
     reporters::{Symbol, headline, summary::hint},
 };
 
@@ -281,7 +281,7 @@ fn look_for(program: &str, path: &str, dir: &Path) -> Result<PathBuf, (Searched,
         .flat_map(Iterator::flatten)
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
-    let similar = names::closest(there.iter().map(String::as_str), program);
+    let similar = nearest(program, there.iter().map(String::as_str)).map(str::to_owned);
     Err((Searched::Path(path.to_owned()), similar))
 }
 

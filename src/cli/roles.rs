@@ -8,7 +8,7 @@ use std::{
 
 use clap::Parser;
 
-use crate::{keeper, runtime};
+use crate::{keeper, platform, runtime};
 
 #[derive(Debug, Parser)]
 enum Role {
@@ -40,6 +40,7 @@ pub(super) fn play() -> Option<ExitCode> {
     if !["keeper", "supervisor", "step"].iter().any(|role| first == *role) {
         return None;
     }
+    platform::name_process(c"stackrun");
     Some(match Role::parse() {
         Role::Keeper { dir, resume, papers } => keeper(&dir, resume, papers),
         Role::Supervisor { dir } => supervisor(&dir),

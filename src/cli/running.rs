@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{context::status_of, error::Error};
 use crate::{
     control::Client,
+    model::nearest,
     platform::{self, Places},
     reporters::Tone,
     status::{ServiceState, Status},
@@ -144,7 +145,7 @@ pub(super) fn find(name: &str) -> Result<PathBuf, Error> {
         [one] => Ok(one.folder.join(&one.file)),
         [] => {
             let names = all.iter().map(|stack| stack.name.as_str());
-            let similar = super::names::closest(names, name);
+            let similar = nearest(name, names).map(str::to_owned);
             Err(Error::NoSuchStack { name: name.to_owned(), similar })
         }
         many => {

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, BufRead, BufReader},
+    os::unix::process::CommandExt,
     path::Path,
     process::{Command, Stdio},
 };
@@ -68,7 +69,13 @@ pub fn launch_with(
 fn command(places: &Places, program: &Path) -> Command {
     #[expect(clippy::disallowed_methods, reason = "the one process that is nobody's service")]
     let mut command = Command::new(program);
-    command.arg("keeper").arg("--dir").arg(&places.folder).current_dir("/").env_remove(MARK);
+    command
+        .arg0("stackrun")
+        .arg("keeper")
+        .arg("--dir")
+        .arg(&places.folder)
+        .current_dir("/")
+        .env_remove(MARK);
     command
 }
 

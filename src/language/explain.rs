@@ -1,9 +1,7 @@
 //! The reference for a node or property, out of the schema.
 
-use super::{
-    name,
-    schema::{self, NodeSpec, PropSpec, ValueSpec},
-};
+use super::schema::{self, NodeSpec, PropSpec, ValueSpec};
+use crate::model::nearest;
 
 /// A key that is in no reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +44,7 @@ fn near(all: &[Entry], wanted: &[&str]) -> Option<String> {
             Some(_) => entry.spec.name == *home,
             None => entry.homes.iter().any(|known| known == home),
         });
-        if let Some(near) = name::nearest(last, siblings.map(Entry::name)) {
+        if let Some(near) = nearest(last, siblings.map(Entry::name)) {
             return Some(format!("{home}.{near}"));
         }
     }
@@ -54,7 +52,7 @@ fn near(all: &[Entry], wanted: &[&str]) -> Option<String> {
     if known.clone().any(|name| name == *last) {
         return Some((*last).to_owned());
     }
-    name::nearest(last, known.chain(["values"])).map(str::to_owned)
+    nearest(last, known.chain(["values"])).map(str::to_owned)
 }
 
 /// Every key that [`explain`] answers, for completion: names of nodes, then `node.property`.

@@ -1,4 +1,6 @@
-//! Names of services, tasks, groups, and near misses of names.
+//! Names of services, tasks, groups and variables.
+
+use crate::model::nearest;
 
 /// The names that mean something in `{{…}}`.
 const RESERVED: [&str; 8] = ["port", "env", "stack", "name", "dir", "data", "now", "replica"];
@@ -40,31 +42,9 @@ pub(super) fn variable(name: &str) -> String {
     if is_variable(&mapped) { mapped } else { format!("_{mapped}") }
 }
 
-/// The one of `known` that `name` was probably meant to be.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = name.to_lowercase();
-    let score = |candidate: &str| {
-        let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
-        let longest = lower.chars().count().max(candidate.chars().count());
-        // One slip in four letters is a near miss; more is another word.
-        // A name of one letter has no near misses.
-        (distance * 3 <= longest.max(3) && distance < longest).then_some(distance)
-    };
-    let scored = known.into_iter().filter(|candidate| *candidate != name);
-    scored.filter_map(|candidate| Some((score(candidate)?, candidate))).min().map(|(_, near)| near)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn near_misses() {
-        assert_eq!(nearest("servce", ["service", "task"]), Some("service"));
-        assert_eq!(nearest("prot", ["port", "run"]), Some("port"));
-        assert_eq!(nearest("Postgres", ["postgres"]), Some("postgres"));
-        assert_eq!(nearest("web", ["api", "db"]), None);
-    }
 
     #[test]
     fn names() {

@@ -13,7 +13,7 @@ use super::{
     template::{self, Piece},
     words,
 };
-use crate::model::{Busy, Part, Port, Text};
+use crate::model::{Busy, Part, Port, Text, nearest};
 
 /// What strings can speak of, wherever they stand.
 #[derive(Debug)]
@@ -264,7 +264,7 @@ impl Scope<'_, '_> {
             }
             None => {
                 let known = self.world.services.keys().map(String::as_str);
-                let near = name::nearest(service, known).map(str::to_owned);
+                let near = nearest(service, known).map(str::to_owned);
                 Err(BadExpression::NoService(service.to_owned(), near))
             }
         }
@@ -311,7 +311,8 @@ impl Scope<'_, '_> {
             (Some(value), None) => Ok(value.clone()),
             (Some(value), Some(_)) if !value.is_empty() => Ok(value.clone()),
             (_, Some(default)) => Ok(default.trim_start().to_owned()),
-            (None, None) => Err(BadExpression::Unset(key.to_owned())),
+            (None, None) if name::is_variable(key) => Err(BadExpression::Unset(key.to_owned())),
+            (None, None) => Err(self.unknown(expression)),
         }
     }
 
@@ -325,7 +326,7 @@ impl Scope<'_, '_> {
             first.into_iter().chain(named)
         });
         let known: Vec<String> = fixed.map(str::to_owned).into_iter().chain(ports).collect();
-        let mut near = name::nearest(expression, known.iter().map(String::as_str));
+        let mut near = nearest(expression, known.iter().map(String::as_str));
         if near.is_none() {
             // `{{postgres}}` means its port.
             near = known.iter().map(String::as_str).find(|known| {

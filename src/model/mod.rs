@@ -9,6 +9,7 @@ mod check;
 mod command;
 mod cron;
 mod exit;
+mod near;
 mod origin;
 mod policy;
 mod port;
@@ -23,6 +24,7 @@ pub use check::{Alive, Check, HttpCheck, HttpTarget, PortRef, Ready};
 pub use command::{Command, EnvValue, Hooks, Tool};
 pub use cron::Cron;
 pub use exit::{Exit, ExitPattern};
+pub use near::nearest;
 pub use origin::Origin;
 pub use policy::{
     Limits, LogPolicy, Restart, RestartWhen, Signal, Stop, StopTo, User, Watch, WatchThen,

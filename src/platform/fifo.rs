@@ -7,10 +7,7 @@ use std::{
 };
 
 use super::Person;
-use rustix::{
-    fs::{CWD, FileType, Mode, OFlags, Stat},
-    pipe::{PipeFlags, pipe_with},
-};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 use serde::{Deserialize, Serialize};
 
 /// Which file, whatever its names: device and inode.
@@ -96,14 +93,19 @@ impl Fifo {
 #[cfg(not(target_vendor = "apple"))]
 fn make(path: &Path) -> io::Result<()> {
     let mode = Mode::RUSR | Mode::WUSR;
-    rustix::fs::mknodat(CWD, path, FileType::Fifo, mode, 0)?;
+    rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, mode, 0)?;
     Ok(())
 }
 
 #[cfg(target_vendor = "apple")]
 fn make(path: &Path) -> io::Result<()> {
-    rustix::fs::mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR)?;
-    Ok(())
+    use std::{ffi::CString, os::unix::ffi::OsStrExt};
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: a plain system call on a text that ends with a zero.
+    match unsafe { libc::mkfifo(path.as_ptr(), libc::S_IRUSR | libc::S_IWUSR) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// A stdin that never ends: a pipe whose reader is its own writer, so that the end of the
@@ -146,6 +148,20 @@ fn nameless(at: &Path) -> io::Result<OwnedFd> {
     Ok(file)
 }
 
+/// A pipe without a name, whose ends nobody inherits and nobody waits at: its reader and its writer.
+///
+/// # Errors
+///
+/// Those of pipe(2).
+pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    // Not pipe2(2), which some systems do not have.
+    let (reader, writer) = io::pipe()?;
+    let (reader, writer) = (OwnedFd::from(reader), OwnedFd::from(writer));
+    rustix::io::ioctl_fionbio(&reader, true)?;
+    rustix::io::ioctl_fionbio(&writer, true)?;
+    Ok((reader, writer))
+}
+
 /// Wakes a thread that waits for descriptors.
 #[derive(Debug)]
 pub struct Waker {
@@ -160,7 +176,7 @@ impl Waker {
     ///
     /// Those of pipe(2).
     pub fn new() -> io::Result<Self> {
-        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let (reader, writer) = pipe()?;
         Ok(Self { reader, writer })
     }
 

@@ -27,6 +27,12 @@ pub struct Pty {
     pub id: FileId,
 }
 
+/// As far as the system can do it in one step.
+#[cfg(not(target_vendor = "apple"))]
+const CLOSED_BY_EXEC: OpenptFlags = OpenptFlags::CLOEXEC;
+#[cfg(target_vendor = "apple")]
+const CLOSED_BY_EXEC: OpenptFlags = OpenptFlags::empty();
+
 impl Pty {
     /// Makes one for `user`; returns with it the side of the service. It has the size that
     /// terminals always had, until somebody looks at it.
@@ -35,7 +41,8 @@ impl Pty {
     ///
     /// Those of posix_openpt(3) and open(2).
     pub fn create(user: Option<&Person>) -> io::Result<(Self, OwnedFd)> {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | CLOSED_BY_EXEC)?;
+        rustix::io::fcntl_setfd(&master, rustix::io::FdFlags::CLOEXEC)?;
         grantpt(&master)?;
         unlockpt(&master)?;
         let other = other_side(&master)?;

@@ -6,8 +6,7 @@ use std::{
     sync::atomic::{AtomicI32, Ordering},
 };
 
-use rustix::pipe::{PipeFlags, pipe_with};
-
+use super::fifo::pipe;
 use crate::model::Signal;
 
 /// Where the handler writes to; -1 before there is a pipe.
@@ -51,7 +50,7 @@ impl SignalPipe {
     ///
     /// Those of pipe(2) and sigaction(2).
     pub fn catch(signals: &[i32]) -> io::Result<Self> {
-        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let (reader, writer) = pipe()?;
         PIPE.store(writer.as_raw_fd(), Ordering::Relaxed);
         // The handler may run at any time until the process ends.
         std::mem::forget(writer);

@@ -371,7 +371,8 @@ impl World {
                 return;
             }
             Reaction::Do(WatchThen::Restart) => {
-                Command::Restart { stack: None, names: vec![name], with_dependents: false }
+                let names = vec![name];
+                Command::Restart { stack: None, names, with_dependents: false, asked: None }
             }
             // One that has not begun yet will see this change, too.
             Reaction::Do(WatchThen::Task(_)) if self.watches.has_run_ahead(watch) => return,

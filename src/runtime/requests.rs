@@ -240,7 +240,7 @@ impl World {
     fn start_op(
         &mut self,
         op: Op,
-        command: Command,
+        mut command: Command,
         env: Option<BTreeMap<String, String>>,
         cause: Cause,
     ) {
@@ -260,6 +260,10 @@ impl World {
             let live = self.live_services();
             self.ports.adopt(stack, |name| live.iter().any(|live| live == name));
             if let Some(env) = env {
+                if let Command::Restart { asked, .. } = &mut command {
+                    // What started in another environment is not what is asked for.
+                    asked.take_if(|_| env != self.caller);
+                }
                 self.caller = env;
             }
         }

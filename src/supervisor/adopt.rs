@@ -122,11 +122,11 @@ impl Supervisor {
 }
 
 fn entry(node: &Node) -> Entry<'_> {
-    let (needs, after) = match &node.unit {
-        Unit::Service(unit) => (&unit.next.needs, &unit.next.after),
-        Unit::Task(unit) => (&unit.next.needs, &unit.next.after),
+    let (is_task, needs, after) = match &node.unit {
+        Unit::Service(unit) => (false, &unit.next.needs, &unit.next.after),
+        Unit::Task(unit) => (true, &unit.next.needs, &unit.next.after),
     };
-    Entry { name: &node.name, needs, after }
+    Entry { name: &node.name, is_task, needs, after }
 }
 
 fn renew_service(

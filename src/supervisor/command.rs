@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Stack;
+use crate::{event::Tick, model::Stack};
 
 /// One request of a client that takes time: it ends with exactly one [`Outcome`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,6 +34,10 @@ pub enum Command {
         names: Vec<String>,
         /// Also restart whatever needs them.
         with_dependents: bool,
+        /// When it was asked for: what has begun to start since then, by the same definition, is
+        /// what is asked for. Without it, whatever runs is started again.
+        #[serde(default)]
+        asked: Option<Tick>,
     },
     /// Run a task with its needs.
     Run {

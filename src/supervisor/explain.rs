@@ -41,7 +41,7 @@ impl Supervisor {
         }
         let failed = self.graph.edges(id).find(|(to, edge)| match edge {
             Edge::Need(need) => matches!(self.stand(id, *to, need), Stand::Failed(_)),
-            Edge::After => false,
+            Edge::After | Edge::Through(_) => false,
         });
         let first = || standing.waiting.first().and_then(|name| self.graph.id(name));
         failed.map(|(to, _)| to).or_else(first)

@@ -21,6 +21,7 @@ mod note;
 mod op;
 mod reconcile;
 mod request;
+mod restart;
 mod view;
 pub mod why;
 mod window;

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{Refusal, Supervisor};
-use crate::{graph::Id, model::Stack};
+use crate::{
+    graph::Id,
+    model::{Stack, nearest},
+};
 
 impl Supervisor {
     /// Names of what is in the stack, or was and still runs.
@@ -43,11 +46,7 @@ pub(super) fn resolve(stack: &Stack, names: &[String]) -> Result<Vec<String>, Re
 
 fn unknown(stack: &Stack, name: &str) -> Refusal {
     let groups = stack.groups.iter().map(|group| group.name.as_str());
-    let close = stack.names().chain(groups).map(|known| (strsim::jaro_winkler(known, name), known));
-    let similar = close
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| known.to_owned());
+    let similar = nearest(name, stack.names().chain(groups)).map(str::to_owned);
     Refusal::UnknownName { name: name.to_owned(), similar }
 }
 

@@ -35,6 +35,8 @@ impl Supervisor {
                 Edge::Need(need) if self.counts(id, to) => self.stand(id, to, need),
                 Edge::Need(_) => Stand::Holds,
                 Edge::After => self.stand_after(id, to),
+                // What is needed comes first: that brings this along.
+                Edge::Through(_) => continue,
             };
             match stand {
                 Stand::Holds => continue,
@@ -46,7 +48,33 @@ impl Supervisor {
                 hold.on.push(name.clone());
             }
         }
+        if hold.on.is_empty() {
+            hold.on = self.awaited_through_tasks(id);
+        }
         hold
+    }
+
+    /// What `id` needs through tasks that are done, and that is on its way back: the task does not
+    /// run again for a restart of both, and so waits for nothing.
+    fn awaited_through_tasks(&self, id: Id) -> Vec<String> {
+        let comes = |(to, edge): (Id, &Edge)| match edge {
+            Edge::Through(until) => self.comes_back(id, to, *until).then_some(to),
+            Edge::Need(_) | Edge::After => None,
+        };
+        let awaited = self.graph.edges(id).filter_map(comes);
+        awaited.map(|to| self.nodes[to].name.clone()).collect()
+    }
+
+    fn comes_back(&self, id: Id, to: Id, until: NeedUntil) -> bool {
+        let node = &self.nodes[to];
+        let Some(service) = node.as_service().filter(|service| !service.now.is_external()) else {
+            return false;
+        };
+        let enough = until == NeedUntil::Started && service.life.has_started();
+        let recovers = matches!(service.life.phase, Phase::Backoff { .. } | Phase::Stopping(_))
+            && node.wanted
+            && node.standing.held.is_none();
+        !enough && (recovers || self.stand_after(id, to) == Stand::Pending)
     }
 
     /// Whether a need is to be looked at: with `--no-deps` only where somebody else wants it.

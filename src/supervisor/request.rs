@@ -6,9 +6,10 @@ use super::{
     Command, Effect, How, OpId, Outcome, Refusal, Supervisor, Turn, Until,
     foresee::Accepted,
     intent::Root,
-    names::{resolve, services_only, task_only},
+    names::{resolve, task_only},
     node::{Order, Unit},
     op::{Kind, Op},
+    restart::Again,
 };
 use crate::{
     event::{Cause, Event},
@@ -49,8 +50,10 @@ impl Supervisor {
                 self.up(op, *stack, &names, root, cause, turn)
             }
             Command::Down { names } => self.down(op, &names, cause, turn),
-            Command::Restart { stack, names, with_dependents } => {
-                self.restart(op, stack.map(|stack| *stack), &names, with_dependents, cause, turn)
+            Command::Restart { stack, names, with_dependents, asked } => {
+                let stack = stack.map(|stack| *stack);
+                let again = Again { with_dependents, since: self.believable(asked) };
+                self.restart(op, stack, &names, again, cause, turn)
             }
             Command::Run { stack, task, args, force, again } => {
                 let order = Order { op, args, force, cause: cause.clone() };
@@ -103,7 +106,7 @@ impl Supervisor {
     }
 
     /// Takes on another stack; says whether it is another.
-    fn take_on(&mut self, stack: Stack) -> bool {
+    pub(super) fn take_on(&mut self, stack: Stack) -> bool {
         let another = self.stack != stack;
         if another {
             self.adopt(stack);
@@ -120,7 +123,7 @@ impl Supervisor {
     }
 
     /// Whether one of these, or of what they need, is held down by a task's window.
-    fn refuse_held(&self, names: &[String], root: Root) -> Result<(), Refusal> {
+    pub(super) fn refuse_held(&self, names: &[String], root: Root) -> Result<(), Refusal> {
         let named: Vec<Id> = names.iter().filter_map(|name| self.graph.id(name)).collect();
         let needed = match root {
             Root::Whole => self.graph.closure(named.iter().copied()),
@@ -147,7 +150,7 @@ impl Supervisor {
 
     /// Makes ready for a start what is not on its way: earlier failures are forgotten, tasks
     /// that it needs run (again).
-    fn renew(&mut self, id: Id, was_wanted: bool, named: &BTreeSet<Id>, cause: &Cause) {
+    pub(super) fn renew(&mut self, id: Id, was_wanted: bool, named: &BTreeSet<Id>, cause: &Cause) {
         let revision = self.intent.revision;
         let because = if named.contains(&id) { cause.clone() } else { self.need_of(id) };
         let node = &mut self.nodes[id];
@@ -225,104 +228,6 @@ impl Supervisor {
         let name = node.name.clone();
         for op in orders.into_iter().chain(running) {
             self.conclude(op, &name, How::Superseded);
-        }
-    }
-
-    fn restart(
-        &mut self,
-        op: OpId,
-        stack: Option<Stack>,
-        names: &[String],
-        with_dependents: bool,
-        cause: &Cause,
-        turn: &mut Turn,
-    ) -> Result<Accepted, Refusal> {
-        let named = match (&stack, names) {
-            (_, []) => self.wanted_services(),
-            (Some(stack), names) => services_only(stack, names, resolve(stack, names)?)?,
-            (None, names) => services_only(&self.stack, names, resolve(&self.stack, names)?)?,
-        };
-        self.refuse_held(&named, Root::Whole)?;
-        turn.effects.push(Effect::Save);
-        let applied = stack.is_some_and(|stack| self.take_on(stack));
-        for name in &named {
-            if self.graph.id(name).is_some_and(|id| !self.nodes[id].wanted) {
-                self.intent.add(name, Root::Whole);
-            }
-        }
-        let before: Vec<bool> = self.nodes.iter().map(|node| node.wanted).collect();
-        self.want();
-        let named: BTreeSet<Id> = named.iter().filter_map(|name| self.graph.id(name)).collect();
-        let mut targets = named.clone();
-        if with_dependents {
-            let dependents = self.graph.dependents(named.iter().copied());
-            targets.extend(dependents.into_iter().filter(|&id| self.nodes[id].is_live()));
-        }
-        for id in targets.clone() {
-            self.restart_one(id, cause);
-        }
-        for id in self.graph.closure(named.iter().copied()) {
-            if !named.contains(&id) && !before[id] {
-                self.renew(id, false, &named, cause);
-            }
-        }
-        targets.extend(self.followers(targets.iter().copied()));
-        targets.retain(|&id| self.nodes[id].wanted && self.nodes[id].as_service().is_some());
-        self.open(Op::new(op, Kind::Restart, cause), &targets);
-        Ok(Accepted { targets, applied, ..Accepted::default() })
-    }
-
-    fn wanted_services(&self) -> Vec<String> {
-        let wanted = self.nodes.iter().filter(|node| node.wanted && !node.gone);
-        wanted.filter(|node| node.as_service().is_some()).map(|node| node.name.clone()).collect()
-    }
-
-    fn restart_one(&mut self, id: Id, cause: &Cause) {
-        let joins = self.is_restarting(id);
-        let node = &mut self.nodes[id];
-        let Unit::Service(unit) = &mut node.unit else { return };
-        unit.life.reset(self.now);
-        if !unit.life.is_live() {
-            node.standing.because = cause.clone();
-            node.rest();
-            self.touch(id);
-        } else if !joins {
-            self.restart_live(id, cause);
-        }
-    }
-
-    /// Whether an open request restarts it already, by the same definition.
-    fn is_restarting(&self, id: Id) -> bool {
-        let node = &self.nodes[id];
-        let same = node.as_service().is_some_and(|unit| unit.now == unit.next);
-        node.standing.restart.is_some()
-            || (same && self.ops.values().any(|op| op.is_restarting(&node.name)))
-    }
-
-    /// Has it stopped and started again, and what follows it, too.
-    pub(super) fn restart_live(&mut self, id: Id, cause: &Cause) {
-        let standing = &mut self.nodes[id].standing;
-        if standing.restart.is_none() {
-            standing.restart = Some(cause.clone());
-            self.touch(id);
-            self.restart_followers(id);
-        }
-    }
-
-    /// These services and the wanted ones that are restarted with them.
-    fn followers(&self, of: impl IntoIterator<Item = Id>) -> BTreeSet<Id> {
-        let restarts = |id: Id| self.nodes[id].wanted && self.nodes[id].as_service().is_some();
-        self.graph.followers(of, restarts)
-    }
-
-    pub(super) fn restart_followers(&mut self, id: Id) {
-        let of = self.nodes[id].name.clone();
-        let followers = self.graph.needed_by(id).filter(|(_, need)| need.follow);
-        for follower in followers.map(|(follower, _)| follower).collect::<Vec<_>>() {
-            let node = &self.nodes[follower];
-            if node.wanted && node.as_service().is_some() && node.is_live() {
-                self.restart_live(follower, &Cause::Follow { of: of.clone() });
-            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use stackrun::{
     event::{Cause, Event, Tick},
-    graph::Graph,
+    graph::{Edge, Graph},
     model::{NeedUntil, Stack},
     status::{ServiceState, TaskState},
 };
@@ -288,11 +288,14 @@ impl Checker {
         if matches!(self.shown(&seen.name), Shown::Over | Shown::Stopping | Shown::Starting) {
             return;
         }
-        for dependent in stack.names() {
+        let graph = Graph::of(stack);
+        let Some(stopping) = graph.id(&seen.name) else { return };
+        for (dependent, edge) in graph.incoming(stopping) {
+            let dependent = graph.name(dependent);
             if self.bare.contains(dependent) || self.stuck.contains(dependent) {
                 continue;
             }
-            if stack.needs(dependent).iter().any(|need| need.name == seen.name) {
+            if matches!(edge, Edge::Need(_) | Edge::Through(_)) {
                 let shown = self.shown(dependent);
                 let down = matches!(shown, Shown::Down | Shown::Over | Shown::Failed | Shown::Done);
                 assert!(down, "{seen:?} before {dependent}, which is {shown:?}");

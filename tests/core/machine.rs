@@ -11,6 +11,7 @@ use proptest::{
     test_runner::{RngAlgorithm, TestRng, TestRunner},
 };
 use stackrun::{
+    event::Tick,
     lifecycle::{self, PortsAnswer, ProbeAnswer},
     model::{Exit, Stack},
     supervisor::{Command, Input, OpId, Until},
@@ -99,10 +100,11 @@ fn play(history: &History, world: &mut World) {
             Act::Down { names } => {
                 Command::Down { names: names.iter().map(|name| pick(*name)).collect() }
             }
-            Act::Restart { names, with_dependents, edited } => Command::Restart {
+            Act::Restart { names, with_dependents, edited, ago } => Command::Restart {
                 stack: edited.then(|| Box::new(file.clone())),
                 names: names.iter().map(|name| pick(*name)).collect(),
                 with_dependents: *with_dependents,
+                asked: ago.map(|ago| Tick(world.now.0.saturating_sub(ago))),
             },
             Act::Run { task, force } => Command::Run {
                 stack: Box::new(file.clone()),

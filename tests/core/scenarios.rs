@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stackrun::{
-    event::{Cause, Event},
+    event::{Cause, Event, Tick},
     model::{Command as Program, Exit, Need, Restart, RestartWhen, Service, Stack, Task, TaskBody},
     status::{ServiceState, TaskState},
     supervisor::{Command, How, OpId, Outcome, Refusal, Until},
@@ -58,7 +58,7 @@ pub(crate) fn down(names: &[&str]) -> Command {
 
 pub(crate) fn restart(names: &[&str]) -> Command {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
-    Command::Restart { stack: None, names, with_dependents: false }
+    Command::Restart { stack: None, names, with_dependents: false, asked: None }
 }
 
 pub(crate) fn run(stack: &Stack, task: &str) -> Command {
@@ -314,10 +314,62 @@ fn restart_leaves_dependents_alone_and_repeats_no_task() {
 
     world.forget();
     let names = vec!["api".to_owned()];
-    world.ask(Command::Restart { stack: None, names, with_dependents: true });
+    world.ask(Command::Restart { stack: None, names, with_dependents: true, asked: None });
     world.pass(60 * SECOND);
     assert_eq!(world.order(|event| *event == Event::Stopped), ["web", "api"]);
     assert_eq!(world.order(started), ["api", "web"]);
+}
+
+/// postgres ← migrate ← api: what the API needs of PostgreSQL it needs through a task.
+fn behind_a_task() -> Stack {
+    let services = vec![service("postgres", &[]), service("api", &["migrate"])];
+    stack(services, vec![task("migrate", &["postgres"])])
+}
+
+#[test]
+fn what_is_needed_through_a_task_goes_down_after_and_comes_up_before() {
+    let mut world = ready_world(&behind_a_task());
+    world.ask(restart(&[]));
+    world.pass(60 * SECOND);
+    let steps = |event: &Event| matches!(event, Event::Stopped | Event::Ready { .. });
+    assert_eq!(world.order(steps), ["api", "postgres", "postgres", "api"]);
+    assert_eq!(world.order(started), ["postgres", "api"]);
+    let ready = world.seen.iter().position(|seen| matches!(seen.event, Event::Ready { .. }));
+    let again = world.seen.iter().rposition(|seen| started(&seen.event));
+    assert!(ready < again, "{:?}", world.seen);
+
+    world.forget();
+    world.ask(down(&["postgres"]));
+    world.pass(60 * SECOND);
+    assert_eq!(world.order(|event| *event == Event::Stopped), ["api", "postgres"]);
+}
+
+#[test]
+fn a_restart_is_satisfied_by_what_began_to_start_after_it_was_asked_for() {
+    let mut world = ready_world(&shop());
+    let before = world.now;
+    let asked_at = |asked| {
+        let names = vec!["api".to_owned()];
+        Command::Restart { stack: None, names, with_dependents: false, asked: Some(asked) }
+    };
+    world.pass(SECOND / 10);
+    world.ask(restart(&["api"]));
+    world.pass(5 * SECOND);
+    assert_eq!(world.order(started), ["api"]);
+
+    // It was typed before the other one, and comes after it is over.
+    let late = world.ask(asked_at(before));
+    assert!(matches!(world.how(late, "api"), How::Ready { .. } | How::Unchanged));
+    world.pass(5 * SECOND);
+    assert_eq!(world.order(started), ["api"]);
+
+    // These were not: typed later, by another clock, or on its way for longer than can be.
+    for asked in [world.now, world.now + SECOND, Tick::default()] {
+        world.forget();
+        world.ask(asked_at(asked));
+        world.pass(5 * SECOND);
+        assert_eq!(world.order(started), ["api"], "{asked:?}");
+    }
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(crate) enum Act {
         names: Vec<u8>,
         with_dependents: bool,
         edited: bool,
+        /// How long it was on its way, if it says so.
+        ago: Option<Duration>,
     },
     Run {
         task: u8,
@@ -157,8 +159,11 @@ pub(crate) fn histories() -> impl Strategy<Value = History> {
         6 => (names(), prop::bool::weighted(0.1))
             .prop_map(|(names, no_deps)| Act::Up { names, no_deps }),
         4 => names().prop_map(|names| Act::Down { names }),
-        4 => (names(), any::<bool>(), any::<bool>()).prop_map(
-            |(names, with_dependents, edited)| Act::Restart { names, with_dependents, edited }
+        4 => (names(), any::<bool>(), any::<bool>(), prop::option::of(0..500_u64)).prop_map(
+            |(names, with_dependents, edited, ago)| {
+                let ago = ago.map(Duration::from_millis);
+                Act::Restart { names, with_dependents, edited, ago }
+            }
         ),
         3 => (any::<u8>(), any::<bool>()).prop_map(|(task, force)| Act::Run { task, force }),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(name, down)| Act::Wait { name, down }),

@@ -303,3 +303,16 @@ fn the_schema_and_the_completions_are_printed() {
     stack.run("completions bash").exits(0).says("stackrun");
     stack.run("doctor").exits(0);
 }
+
+#[test]
+fn the_system_calls_our_processes_by_our_name() {
+    let stack = Stack::new(r#"service "a" { run "sleep 600" }"#);
+    stack.up();
+    let keeper = stack.keeper_by_lock().expect("a keeper");
+    for (pid, role) in [(keeper, "keeper"), (stack.supervisor().pid, "supervisor")] {
+        let of = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}"));
+        assert_eq!(of("comm").expect("its name"), "stackrun\n");
+        let line = of("cmdline").expect("its command line");
+        assert!(line.starts_with(&format!("stackrun\0{role}\0")), "{line:?}");
+    }
+}

@@ -142,7 +142,7 @@ fn mend(context: &Context) -> Result<u8, Error> {
     }
     let board = Board::of_status(&before, Goal::Up);
     let mut reporter = context.reporter(board, caller::now());
-    let command = Command::Restart { stack: None, names, with_dependents: false };
+    let command = Command::Restart { stack: None, names, with_dependents: false, asked: None };
     match Doing::new(command, None).carry_out(&mut client, &mut reporter)? {
         Ended::Outcome { outcome, .. } => outcome::exit_status(&outcome),
         Ended::Early(early) => Ok(early.say(context, "it goes on")),

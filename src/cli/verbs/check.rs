@@ -53,6 +53,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     if !problems.is_empty() {
         facts.push(words::count(problems.len(), "warning"));
     }
+    if context.global.quiet {
+        return Ok(exit);
+    }
     let text = format!("{} is fine: {}", stack.name, facts.join(", "));
     context.print(&format!("{}\n", headline(Symbol::Good, &text, context.out)))?;
     Ok(exit)

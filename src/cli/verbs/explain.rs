@@ -31,7 +31,12 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         Err(unknown) => {
             let mend = match unknown.near {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "`stackrun explain service` lists what a service takes".to_owned(),
+                None => {
+                    let home = args.key.rsplit_once('.').map(|(home, _)| home);
+                    let home = home.filter(|home| language::explain(home).is_ok());
+                    let home = home.unwrap_or("service");
+                    format!("`stackrun explain {home}` lists what a `{home}` takes")
+                }
             };
             Err(Error::Usage { text: format!("there is no `{}`", args.key), mend })
         }

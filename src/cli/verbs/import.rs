@@ -41,7 +41,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let file = target(context, args.output.as_deref())?;
-    if !args.stdout {
+    if !args.stdout && args.source.exists() {
         must_be_new(&file)?;
     }
     let (format, draft, report) = import(&args.source, folder_of(&file))?;

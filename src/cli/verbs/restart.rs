@@ -16,6 +16,7 @@ use crate::{
         when,
     },
     control::Client,
+    platform,
     reporters::{
         Symbol,
         board::{Board, Goal},
@@ -49,6 +50,8 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
+    // Before the file is read: who starts a service after this has read no older one.
+    let asked = platform::now();
     let stack = context.load_as_in_force(&args.profiles)?.stack;
     names::check(&stack, &args.names)?;
     let began = caller::now();
@@ -61,6 +64,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         stack: Some(Box::new(stack.clone())),
         names: args.names.clone(),
         with_dependents: args.with_dependents,
+        asked: Some(asked),
     };
     let doing = Doing::starting(command, args.timeout);
     match doing.carry_out(&mut client, &mut reporter)? {

@@ -11,7 +11,7 @@ use crate::{
         verbs::completions::stack_names,
     },
     control::{Reply, Request},
-    model::Signal,
+    model::{Signal, nearest},
 };
 
 const EXAMPLES: &str = "\
@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let Some(signal) = Signal::from_name(&args.signal) else {
         let bare = args.signal.to_ascii_uppercase();
         let known = Signal::names().filter_map(|name| name.strip_prefix("SIG"));
-        let similar = names::closest(known, bare.strip_prefix("SIG").unwrap_or(&bare));
+        let similar = nearest(bare.strip_prefix("SIG").unwrap_or(&bare), known);
         let similar = similar.map(|similar| format!("; did you mean {similar}?"));
         let similar = similar.unwrap_or_else(|| "; `kill -l` lists them".to_owned());
         let text = format!("`{}` is no signal{similar}", args.signal);

@@ -37,16 +37,18 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     json: bool,
     /// Again and again, every second or as often as said
-    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "1s",
-          value_parser = when::duration)]
-    watch: Option<Duration>,
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "1s")]
+    watch: Option<String>,
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    match args.watch {
-        None => once(args, context, None),
-        Some(every) => watch(args, context, every),
+    let Some(time) = &args.watch else { return once(args, context, None) };
+    if let Ok(every) = when::duration(time) {
+        return watch(args, context, every);
     }
+    // `--watch api`: what is no time is a name, which is not known if a time was meant.
+    let names = std::iter::once(time).chain(&args.names).cloned().collect();
+    watch(&Args { names, watch: None, json: args.json }, context, Duration::from_secs(1))
 }
 
 /// Shows it once; with `rows` as much as a terminal has room for, what is not well first.

@@ -1,6 +1,6 @@
 //! The shape of all wording, and its little helpers.
 
-use crate::language::{name, source::Span};
+use crate::{language::source::Span, model::nearest};
 
 /// A problem in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Description {
 
 /// `did you mean …?`, if one of `known` is near.
 pub(super) fn near<T: AsRef<str>>(name: &str, known: &[T]) -> Option<String> {
-    let near = name::nearest(name, known.iter().map(AsRef::as_ref))?;
+    let near = nearest(name, known.iter().map(AsRef::as_ref))?;
     Some(format!("did you mean `{near}`?"))
 }
 

@@ -59,6 +59,18 @@ impl Problem {
         matches!(self, Self::Warning(_))
     }
 
+    /// Whether it is the same, whatever else there may be to choose from.
+    fn says_the_same(&self, other: &Self) -> bool {
+        use NameProblem::UnknownName;
+        match (self, other) {
+            (
+                Self::Name(UnknownName { name, wanted, .. }),
+                Self::Name(UnknownName { name: other, wanted: others, .. }),
+            ) => name == other && wanted == others,
+            _ => self == other,
+        }
+    }
+
     /// Whether it may only be there because a file could not be read.
     fn may_follow_from_a_missing_file(&self) -> bool {
         let unknown = |bad: &BadExpression| {
@@ -103,10 +115,11 @@ kinds!(
 pub(super) struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Adds a problem, unless it is known (an inherited node is looked at once a service).
+    /// Adds a problem, unless it is known (an inherited node is looked at once a service, and a
+    /// service once a profile).
     pub(super) fn add(&mut self, problem: impl Into<Problem>) {
         let problem = problem.into();
-        if !self.0.contains(&problem) {
+        if !self.0.iter().any(|known| known.says_the_same(&problem)) {
             self.0.push(problem);
         }
     }

@@ -165,7 +165,11 @@ fn unknown_node(
     Description::new("unknown-node", message)
         .at(node.span, label)
         .maybe_help(colon)
-        .maybe_help((!homes.is_empty()).then(|| format!("it stands {}", or(&homes))))
+        .maybe_help((!homes.is_empty()).then(|| {
+            let few =
+                (1..=3).contains(&known.len()).then(|| list(&format!("; {here} stands"), known));
+            format!("it stands {}{}", or(&homes), few.flatten().unwrap_or_default())
+        }))
         .maybe_help(near(name, known))
         .maybe_help(list(&format!("what may stand {here}:"), known))
 }

@@ -87,7 +87,10 @@ impl PortProblem {
             Self::BadUrl { text, at } => {
                 Description::new("bad-url", format!("`{text}` is neither a path nor a URL"))
                     .at(*at, "begins with neither `/` nor `http://`")
-                    .help(format!("a path begins with `/`: `/{text}`"))
+                    .help(match text.contains("://") {
+                        true => "only `http://…` and `https://…` are asked".to_owned(),
+                        false => format!("a path begins with `/`: `/{text}`"),
+                    })
             }
             Self::PortOfUrl { at } => Description::new("bad-url", "a URL has its own port")
                 .at(*at, "only for a path")

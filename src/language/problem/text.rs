@@ -101,6 +101,7 @@ fn expression(text: &str, bad: &BadExpression, at: Span) -> Description {
                 .at(at, "names no port")
                 .maybe_help(near(name, known))
                 .maybe_help(list("its ports are", known))
+                .help(format!("name one in `{of}`: `port 8000 name=\"{name}\"`"))
         }
         BadExpression::Unset(key) => Description::new("unset", format!("`{key}` is not set"))
             .at(at, "neither in your environment nor in an env file")

@@ -54,11 +54,7 @@ impl Hints<'_> {
                 }
                 _ => {}
             }
-            fresh = match token.kind {
-                Kind::Newline | Kind::Semicolon | Kind::Open | Kind::Close => true,
-                Kind::LineComment | Kind::BlockComment => fresh,
-                _ => false,
-            };
+            fresh = is_fresh_after(token, fresh);
         }
         // The block that a node at its own indentation follows is the one; else the innermost.
         let told = walk.open.iter().position(|open| open.suspect.is_some());
@@ -72,6 +68,27 @@ impl Hints<'_> {
             }
         }
         walk.hints
+    }
+
+    /// The braces that stand without their node, where strings that are never closed may have
+    /// swallowed others.
+    pub(super) fn braces_on_their_own(&self) -> Vec<Hint> {
+        let mut hints = Vec::new();
+        let mut fresh = true;
+        for (at, token) in self.tokens.iter().enumerate() {
+            if token.kind == Kind::Open && fresh && at > 0 {
+                hints.extend(self.brace_of_a_whole_node(at, token));
+            }
+            fresh = is_fresh_after(token, fresh);
+        }
+        hints
+    }
+
+    /// A brace on a line of its own, unless a string swallowed the rest of the line before.
+    fn brace_of_a_whole_node(&self, at: usize, token: &Token) -> Option<Hint> {
+        let before = self.tokens[..at].iter().rev().find(|token| token.kind != Kind::Newline);
+        let whole = before.is_some_and(|before| before.kind != Kind::UnclosedString);
+        whole.then(|| self.brace_on_its_own(at, token))
     }
 
     fn are_balanced(&self) -> bool {
@@ -203,5 +220,14 @@ impl Hints<'_> {
     fn indent(&self, at: usize) -> usize {
         let line = &self.text[self.line_start(at)..];
         line.len() - line.trim_start_matches([' ', '\t']).len()
+    }
+}
+
+/// Whether what follows a token begins a node.
+fn is_fresh_after(token: &Token, fresh: bool) -> bool {
+    match token.kind {
+        Kind::Newline | Kind::Semicolon | Kind::Open | Kind::Close => true,
+        Kind::LineComment | Kind::BlockComment => fresh,
+        _ => false,
     }
 }

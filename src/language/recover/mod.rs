@@ -88,11 +88,12 @@ pub(super) fn parse(text: &str, file: usize) -> Parsed {
     let tokens = scan::tokens(&text);
     let unclosed =
         |token: &Token| matches!(token.kind, Kind::UnclosedString | Kind::UnclosedComment);
-    let mut of_braces = Vec::new();
+    let hints_of = Hints { text: &text, file, tokens: &tokens, missing: &missing };
     // What swallows a brace is told; not the brace that it swallowed.
-    if !tokens.iter().any(unclosed) {
-        of_braces = Hints { text: &text, file, tokens: &tokens, missing: &missing }.braces();
-    }
+    let of_braces = match tokens.iter().any(unclosed) {
+        true => hints_of.braces_on_their_own(),
+        false => hints_of.braces(),
+    };
     let (text, offsets) = edits::apply(&text, mends(&of_braces));
     missing.offsets[1] = offsets;
     hints.extend(of_braces);

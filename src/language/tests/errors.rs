@@ -57,6 +57,10 @@ told! {
     ports: "service \"a\" { run \"x\"; port 8000; port \"{{env.HOME}}\" }\nservice \"b\" { run \"x\"; port 8000 }\nservice \"c\" { run \"x\"; port 9000; port 9000 name=\"again\" }\nservice \"d\" { run \"x\"; port 65535; replicas 2 }\n";
     checks: "service \"a\" { run \"x\"; ready { tcp; http \"/\"; tcp \"web\" } }\nservice \"c\" { run \"x\"; port 9000; ready { tcp 9001 }; alive { tcp 9000 } }\nservice \"d\" { external #true; ready { tcp 5432 } }\nservice \"b\" { run \"x\"; port 8000 name=\"http\"; ready { tcp \"htp\"; http \"health\"; http \"http://x/\" port=\"http\"; prints \"(\" } }\n";
     never_asked: "service \"a\" {\n    run \"x\"\n    port 80\n    ready {\n        http \"http://127.0.0.1:99999/\"\n        http \"http:///x\"\n        http \"/a b\"\n        http \"/a\\tb\"\n        http \"http://u:p@host/\"\n        http \"/\" {\n            header \"X Y\" \"v\"\n            header \"X\" \"a\\r\\nEvil: 1\"\n            header \"Authorization\" \"Bearer {{port}}\"\n        }\n        http \"http://localhost:{{port}}/\"\n    }\n}\n";
+    bad_variables: "service \"a\" { run \"x {{env.}} {{env.A B}} {{port.q}}\"; port 8000 }\n";
+    other_schemes: "service \"a\" { run \"x\"; port 8000; ready { http \"ftp://x/\" } }\n";
+    once_for_all_profiles: "template \"t\" { run \"x\"; needs \"zz\" }\nservice \"a\" template=\"t\"\nprofile \"p\" { service \"b\" { run \"x\" } }\n";
+    rescue_is_of_steps: "task \"t\" { run \"x\"; on-failure { run \"y\" } }\n";
     cycle: "service \"api\" {\n    needs \"worker\"\n    run \"x\"\n}\nservice \"worker\" {\n    needs \"db\" \"migrate\"\n    run \"x\"\n}\ntask \"migrate\" {\n    needs \"api\"\n    run \"x\"\n}\nservice \"db\" { run \"x\" }\n";
     cycle_of_one: "service \"a\" { needs \"a\"; run \"x\" }\nservice \"b\" { needs \"g\"; run \"x\" }\ngroup \"g\" \"a\" \"b\"\n";
     cycle_of_groups: "service \"a\" { run \"x\" }\ngroup \"g\" \"a\" \"h\"\ngroup \"h\" \"g\"\n";

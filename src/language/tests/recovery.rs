@@ -43,6 +43,7 @@ told! {
     a_brace_never_closed: "service \"a\" {\n    ready {\n        delay \"1s\"\n    run \"x\"\n    port 8000\n}\nservice \"b\" { run \"x {{a.port}}\"; prot 1 }\nservice \"c\" {\n    run \"x\"\n";
     a_brace_too_many: "service \"a\" {\n    run \"x\"\n    }\n    port 8000\n}\nservice \"b\" { needs \"a\"; run \"{{a.port}}\"; prot 1 }\n}\nservice \"c\" { run \"x\" } port 80 }\n";
     braces_on_their_own: "service \"a\"\n{\n    ready // soon\n    {\n        tcp 1\n    }\n    run \"x\"\n    prot 1\n}\nservice \"b\" { run \"x\" } { port 1 }\n";
+    braces_on_their_own_and_a_string_never_closed: "service \"a\"\n{\n    run \"x\n    prot 1\n}\nservice \"b\"\n{\n    run \"x\"\n    prot 1\n}\nservice \"c\n{\n    run \"x\"\n}\n";
     comments_of_others: "# the { stack\nservice \"a\" { # it's \"fine\n    run \"x\" # }\n    env { COLOR #fff }\n    prot 1\n}\n";
     what_is_no_kdl_at_all: ")(*&^%$\nservice \"a\" { run \"x\"; prot 1; needs \"b\" }\n{ \"json\": 1 }\n[toml]\nkey: value\n";
     templates_without_quotes: "service \"a\" { port {{env.PORT}}; needs \"zz\"; url http://localhost:{{port}}/x open=#true }\nservice \"b\" { needs \"zy\"; run x-{{ a.port }}; port 80 host={{nope.port}} }\nservice \"d\" { run \"x\"; ready { tcp }}\n";

@@ -1,6 +1,6 @@
 //! What the keeper arranges for itself before it starts anything.
 
-use std::{io, os::fd::RawFd};
+use std::{ffi::CStr, io, os::fd::RawFd};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -52,8 +52,17 @@ pub fn raise_open_files() -> io::Result<(u64, u64)> {
 /// more each time. To be called before there are other threads.
 pub fn make_room_for_descriptors(count: RawFd) {
     let Ok(null) = crate::platform::null() else { return };
+    let limit = getrlimit(Resource::Nofile).current.and_then(|limit| RawFd::try_from(limit).ok());
+    let last = limit.map_or(count, |limit| limit.min(count)) - 1;
     // The table grows for the highest number and never shrinks.
-    let _room = rustix::io::fcntl_dupfd_cloexec(&null, count - 1);
+    let _room = rustix::io::fcntl_dupfd_cloexec(&null, last);
+}
+
+/// What `ps` and `top` call this process, to be said by its first thread: without it what was
+/// executed as `/proc/self/exe` is called `exe` (prctl(2), PR_SET_NAME).
+pub fn name_process(name: &CStr) {
+    // SAFETY: it reads the text up to its zero, and no more than 16 bytes.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
 /// Puts the soft limit of open files back.

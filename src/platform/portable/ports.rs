@@ -59,7 +59,7 @@ fn all() -> io::Result<Vec<Found>> {
                 found.extend(address(value).map(|(addr, port)| Found {
                     listener: Listener { port, addr, inode, uid },
                     pid,
-                }))
+                }));
             }
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! What the keeper arranges for itself before it starts anything.
 
-use std::{io, os::fd::RawFd};
+use std::{ffi::CStr, io, os::fd::RawFd};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -52,6 +52,9 @@ pub fn raise_open_files() -> io::Result<(u64, u64)> {
 
 /// Nobody waits for room here.
 pub fn make_room_for_descriptors(_count: RawFd) {}
+
+/// It is called as its file is.
+pub fn name_process(_name: &CStr) {}
 
 /// Puts the soft limit of open files back.
 ///

@@ -68,6 +68,11 @@ impl Running {
         self
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its stdout up to now.
     pub(crate) fn out(&self) -> String {
         self.out.so_far()
