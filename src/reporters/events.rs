@@ -56,7 +56,8 @@ fn text_of(event: &Event) -> (String, Option<Tone>) {
             return (format!("ended: {exit}"), Some(Tone::Warn));
         }
         Event::Swept { processes } => {
-            format!("{} left behind were killed", words::count(*processes, "process"))
+            let were = if *processes == 1 { "was" } else { "were" };
+            format!("{} left behind {were} killed", words::count(*processes, "process"))
         }
         Event::Stopped => "stopped".into(),
         Event::Stuck { processes } => {

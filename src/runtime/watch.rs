@@ -284,19 +284,19 @@ fn watch_root(
     stack: &Path,
     wanted: impl Fn(&Path) -> bool,
 ) -> Result<(), String> {
-    // Outside of the stack the next folder that is there will do.
-    let inside = root.folder.starts_with(stack);
-    let is_above = |folder: &&Path| match inside {
-        true => folder.starts_with(stack),
-        false => folder.is_dir(),
-    };
-    let mut above: Vec<&Path> = root.folder.ancestors().skip(1).filter(is_above).collect();
-    if !inside {
-        above.truncate(1);
-    }
+    let above = || root.folder.ancestors().skip(1);
+    let inside: Vec<&Path> = above().take_while(|folder| folder.starts_with(stack)).collect();
     // From above: whatever is made after one is watched is told.
-    for folder in above.into_iter().rev() {
+    for folder in inside.iter().rev() {
         folders.add(folder)?;
+    }
+    // Outside of the stack the nearest folder that is there will do.
+    let is_outside = !root.folder.starts_with(stack);
+    let nearest = || above().find(|folder| is_outside && folder.is_dir());
+    let mut told = None;
+    while let Some(folder) = nearest().filter(|folder| told != Some(*folder)) {
+        folders.add(folder)?;
+        told = Some(folder);
     }
     match root.folder.is_dir() {
         true => folders.add_below(&root.folder, root.levels, wanted),

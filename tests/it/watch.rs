@@ -358,6 +358,23 @@ fn a_folder_that_is_not_there_yet_is_watched_once_it_is_made() {
 }
 
 #[test]
+fn folders_outside_of_the_stack_are_watched_once_they_are_made() {
+    let outside = tempfile::tempdir().expect("a folder");
+    let path = |file: &str| outside.path().join(file);
+    let stack = Stack::new(&format!(
+        r#"service "a" {{ run "@testbed counted .starts"; watch "{}/*.js" debounce="20ms" }}"#,
+        path("later/src").display()
+    ));
+    stack.up();
+    eventually("the start", || starts(&stack) == 1);
+    restarts(&stack, || {
+        fs::create_dir_all(path("later/src")).expect("a folder");
+        fs::write(path("later/src/a.js"), "1").expect("a file");
+    });
+    restarts(&stack, || fs::write(path("later/src/a.js"), "2").expect("a file"));
+}
+
+#[test]
 fn a_change_of_the_stack_file_is_told_by_status_and_not_applied() {
     let stack = Stack::new(r#"service "a" { run "@testbed env WORD"; env { WORD "one" } }"#);
     stack.up();
