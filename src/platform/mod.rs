@@ -36,10 +36,11 @@ pub use lock::{FolderLock, lock_folder, lock_holder};
 pub use notify::NotifySocket;
 pub use os::{
     Cgroup, Cgroups, Description, Entry, FolderWatch, Poller, ProcId, Process, Readiness, Table,
-    ThreadId, await_thread_gone, become_subreaper, children, command_line, descendants, describe,
-    held_pipe, holders, keep_descriptors_from, listener_at, listeners, lower_own_priority,
-    make_room_for_descriptors, name_process, oom_killed, oom_kills, oom_victims, own_thread,
-    peek_bytes, predicament, raise_open_files, restore_open_files, spawn, stats, transfer,
+    ThreadId, all_listeners, await_thread_gone, become_subreaper, children, command_line,
+    descendants, describe, held_pipe, holders, keep_descriptors_from, listener_at, listeners,
+    lower_own_priority, make_room_for_descriptors, name_process, oom_killed, oom_kills,
+    oom_victims, own_thread, peek_bytes, predicament, raise_open_files, restore_open_files, spawn,
+    stats, transfer,
 };
 pub use own::{
     MARK, detach, environment, execute, inheritable, inherited, null, own_program,

@@ -9,6 +9,7 @@ use crate::{
     lifecycle,
     model::Exit,
     platform::{self, Victim},
+    status::ServiceState,
     supervisor::Input,
 };
 
@@ -43,6 +44,12 @@ impl World {
         let kills = platform::oom_kills();
         let more = kills > std::mem::replace(&mut self.oom_kills, kills);
         if out_of_memory || !more || exit == Exit::SUCCESS {
+            return;
+        }
+        // One that was asked to end, or is over its own limit, needs no other reason.
+        let views = self.core.services(platform::now());
+        let view = views.iter().find(|view| view.name == unit.name);
+        if view.is_some_and(|view| view.state == ServiceState::Stopping) {
             return;
         }
         let Some(started) = self.units.get(unit).map(|known| known.started) else { return };

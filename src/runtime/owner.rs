@@ -4,13 +4,20 @@ use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use crate::platform::{self, FileId, Holder, ProcId, Table};
+use crate::{
+    event::Tick,
+    platform::{self, FileId, Holder, ProcId, Table},
+};
 
 /// Where a local connection is made, in the order in which checks try it.
 pub(super) const LOOPBACK: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
+/// A service that does not listen after so long may listen elsewhere.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// One generation of a service, as the owner of listening sockets. Clones share what has been
 /// proved already.
@@ -20,11 +27,23 @@ pub(super) struct Owner {
     pub(super) main: u32,
     /// Sockets that were found to be its own: they stay so for as long as they listen.
     proved: Arc<Mutex<BTreeSet<u64>>>,
+    elsewhere: Arc<Mutex<Elsewhere>>,
+}
+
+/// The ports on which a service listens, whatever it declares.
+#[derive(Debug)]
+struct Elsewhere {
+    ports: BTreeSet<u16>,
+    /// When they are looked for again: it takes a walk through all processes.
+    due: Tick,
+    pause: Duration,
 }
 
 impl Owner {
     pub(super) fn new(main: u32) -> Self {
-        Self { main, proved: Arc::default() }
+        let due = platform::now() + SLOW;
+        let elsewhere = Elsewhere { ports: BTreeSet::new(), due, pause: SLOW };
+        Self { main, proved: Arc::default(), elsewhere: Arc::new(Mutex::new(elsewhere)) }
     }
 
     /// A process of this generation listens on the port.
@@ -36,7 +55,7 @@ impl Owner {
         }
         let listeners = platform::listeners(&[port]).map_err(|error| error.to_string())?;
         if listeners.is_empty() {
-            return Err(format!("nothing listens on port {port}"));
+            return Err(self.nothing_on(port));
         }
         if listeners.iter().any(|listener| self.is_proved(listener.inode)) {
             return Ok(());
@@ -50,6 +69,39 @@ impl Owner {
         }
         self.proved.lock().unwrap_or_else(PoisonError::into_inner).extend(own.keys());
         Ok(())
+    }
+
+    /// Says that nobody listens there, and, of a service that takes its time, where it listens
+    /// instead: it may have been told another port than its file says.
+    fn nothing_on(&self, port: u16) -> String {
+        let ports: Vec<String> = self.listens().iter().map(u16::to_string).collect();
+        match ports.is_empty() {
+            true => format!("nothing listens on port {port}"),
+            false => {
+                let ports = ports.join(", ");
+                format!("nothing listens on port {port}, but the service listens on {ports}")
+            }
+        }
+    }
+
+    fn listens(&self) -> BTreeSet<u16> {
+        let mut elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = platform::now();
+        if now >= elsewhere.due {
+            elsewhere.ports = self.look_for_ports();
+            elsewhere.pause *= 2;
+            elsewhere.due = now + elsewhere.pause;
+        }
+        elsewhere.ports.clone()
+    }
+
+    fn look_for_ports(&self) -> BTreeSet<u16> {
+        let listeners = platform::all_listeners().unwrap_or_default();
+        let inodes: Vec<u64> = listeners.iter().map(|listener| listener.inode).collect();
+        let families = trees(&[self.main]);
+        let own = platform::holders(&inodes, families.first().map(Vec::as_slice));
+        let own = listeners.iter().filter(|listener| own.contains_key(&listener.inode));
+        own.map(|listener| listener.port).collect()
     }
 
     fn is_proved(&self, inode: u64) -> bool {

@@ -230,8 +230,12 @@ impl World {
         for source in self.core.stack().sources.iter().filter(changed) {
             let path = self.shown(&source.path);
             let path = path.display();
-            notices
-                .push(format!("{path} has changed since it was applied; `stackrun up` applies it"));
+            notices.push(match source.path.exists() {
+                true => {
+                    format!("{path} has changed since it was applied; `stackrun up` applies it")
+                }
+                false => format!("{path} is gone since it was applied"),
+            });
         }
         if let Some(trouble) = &self.ledger.trouble {
             notices.push(format!("the ledger cannot be written: {trouble}"));

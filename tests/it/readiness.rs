@@ -196,6 +196,16 @@ fn a_start_that_takes_too_long_has_failed() {
 }
 
 #[test]
+fn a_service_that_listens_elsewhere_is_told_where() {
+    let stack = Stack::new(
+        r#"service "a" { run "@testbed listen @1"; port @0; ready within="4s"; restart "never" }"#,
+    );
+    let says = format!("the service listens on {}", stack.port(1));
+    stack.run("up").exits(1).says(&says);
+    stack.run("why a").exits(0).says(&says);
+}
+
+#[test]
 fn a_stranger_on_the_port_is_named_and_left_alone() {
     let stack = Stack::new(
         r#"

@@ -386,4 +386,7 @@ fn a_change_of_the_stack_file_is_told_by_status_and_not_applied() {
     stack.up();
     assert_ne!(stack.pid("a"), pid);
     assert!(!stack.run("status").exits(0).err.contains("has changed"));
+    let file = stack.folder().join("stack.kdl");
+    fs::rename(&file, stack.folder().join("away.kdl")).expect("a file");
+    stack.run("status").exits(0).says("stack.kdl is gone since it was applied");
 }

@@ -34,17 +34,27 @@ const ONE_BY_ONE: usize = 4;
 
 /// The sockets that listen on these ports.
 pub(super) fn listeners(ports: &[u16]) -> io::Result<Vec<Listener>> {
+    let mut found = if ports.len() <= ONE_BY_ONE { dump(ports)? } else { all_listeners()? };
+    found.retain(|listener| ports.contains(&listener.port));
+    found.dedup();
+    Ok(found)
+}
+
+/// All sockets that listen.
+pub(super) fn all_listeners() -> io::Result<Vec<Listener>> {
+    dump(&[0])
+}
+
+/// The sockets that listen on each of these ports; 0 stands for all.
+fn dump(ports: &[u16]) -> io::Result<Vec<Listener>> {
     let socket = connection()?;
-    let filters = if ports.len() <= ONE_BY_ONE { ports } else { &[0] };
     let mut found = Vec::new();
     for family in [libc::AF_INET, libc::AF_INET6] {
-        for &port in filters {
+        for &port in ports {
             send(&socket, &request(family, port, NLM_F_DUMP), SendFlags::empty())?;
             read_dump(&socket, &mut found)?;
         }
     }
-    found.retain(|listener| ports.contains(&listener.port));
-    found.dedup();
     Ok(found)
 }
 

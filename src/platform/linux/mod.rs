@@ -20,7 +20,7 @@ pub use describe::{Description, command_line, describe, predicament};
 pub use folder_watch::FolderWatch;
 pub use oom::{oom_killed, oom_kills, oom_victims};
 pub use poller::{Poller, Readiness};
-pub use ports::{holders, listener_at, listeners};
+pub use ports::{all_listeners, holders, listener_at, listeners};
 pub use process::{ProcId, Process, descendants};
 pub use setup::{
     become_subreaper, children, keep_descriptors_from, lower_own_priority,

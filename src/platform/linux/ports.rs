@@ -22,6 +22,15 @@ pub fn listeners(ports: &[u16]) -> io::Result<Vec<Listener>> {
     diag::listeners(ports).or_else(|_not_built_in| from_tables(ports))
 }
 
+/// All TCP sockets that listen, as [`listeners`] finds them.
+///
+/// # Errors
+///
+/// As [`listeners`].
+pub fn all_listeners() -> io::Result<Vec<Listener>> {
+    diag::all_listeners().or_else(|_not_built_in| tables())
+}
+
 /// The inode of the socket that takes the connections to this address, where that can be told
 /// without looking at all of them.
 pub fn listener_at(address: SocketAddr) -> Option<u64> {
@@ -66,11 +75,15 @@ fn sockets(pid: u32) -> impl Iterator<Item = u64> {
 }
 
 fn from_tables(ports: &[u16]) -> io::Result<Vec<Listener>> {
+    Ok(tables()?.into_iter().filter(|found| ports.contains(&found.port)).collect())
+}
+
+fn tables() -> io::Result<Vec<Listener>> {
     let four = std::fs::read_to_string("/proc/net/tcp")?;
     // Without IPv6 there is no such file.
     let six = std::fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
     let lines = four.lines().skip(1).chain(six.lines().skip(1));
-    Ok(lines.filter_map(parse_line).filter(|found| ports.contains(&found.port)).collect())
+    Ok(lines.filter_map(parse_line).collect())
 }
 
 /// A line of `/proc/net/tcp` (proc_pid_net(5)) that is in state 0A, LISTEN.
@@ -123,6 +136,8 @@ mod tests {
         assert_eq!(by_diag, by_table);
         assert_eq!(by_diag.len(), sockets.len());
         let inodes: Vec<u64> = by_diag.iter().map(|found| found.inode).collect();
+        let all = all_listeners().unwrap();
+        assert!(by_diag.iter().all(|found| all.contains(found)));
         let own = holders(&inodes, Some(&[std::process::id()]));
         assert_eq!(own.len(), sockets.len());
     }

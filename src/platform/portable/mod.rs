@@ -20,7 +20,7 @@ pub use people::{
     Description, command_line, describe, oom_killed, oom_kills, oom_victims, predicament, stats,
 };
 pub use poller::{Poller, Readiness};
-pub use ports::{holders, listener_at, listeners};
+pub use ports::{all_listeners, holders, listener_at, listeners};
 pub use process::{ProcId, Process, descendants};
 pub use setup::{
     become_subreaper, children, keep_descriptors_from, lower_own_priority,

@@ -22,8 +22,17 @@ struct Found {
 ///
 /// Those of running `lsof`.
 pub fn listeners(ports: &[u16]) -> io::Result<Vec<Listener>> {
-    let found = all()?.into_iter().map(|found| found.listener);
+    let found = all_listeners()?.into_iter();
     Ok(found.filter(|listener| ports.contains(&listener.port)).collect())
+}
+
+/// All TCP sockets that listen, as far as they may be looked at.
+///
+/// # Errors
+///
+/// As [`listeners`].
+pub fn all_listeners() -> io::Result<Vec<Listener>> {
+    Ok(all()?.into_iter().map(|found| found.listener).collect())
 }
 
 /// The inode of the socket that takes the connections to this address, where that can be told
