@@ -198,6 +198,14 @@ fn an_address_is_opened_once_an_up_and_only_for_somebody_who_sees_it() {
     eventually("the browser", || stack.read("opened.txt") == address);
     assert_eq!(Terminal::start(command()).ends(), Some(0));
     assert_eq!(stack.read("opened.txt"), address, "nothing was started");
+
+    // An editor that shows another machine says what opens addresses there.
+    stack.down();
+    stack.put_program("editor/open", "#!/bin/sh\necho \"by the editor: $1\" >> opened.txt\n");
+    let mut command = stack.command("up");
+    command.env("BROWSER", format!("{}:firefox", stack.path("editor/open").display()));
+    assert_eq!(Terminal::start(command).ends(), Some(0));
+    eventually("the editor's", || stack.read("opened.txt").contains("by the editor: http://"));
 }
 
 #[test]
