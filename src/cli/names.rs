@@ -2,17 +2,32 @@
 
 use std::collections::BTreeSet;
 
+use super::error::Error;
 use crate::{
     model::{Stack, nearest},
     supervisor::Refusal,
 };
 
-/// Checks that each name is a service, a task or a group of the stack.
-pub(super) fn check(stack: &Stack, names: &[String]) -> Result<(), Refusal> {
-    match names.iter().find(|name| !is_known(stack, name)) {
-        None => Ok(()),
-        Some(name) => {
-            Err(Refusal::UnknownName { name: name.clone(), similar: similar(stack, name) })
+/// Checks that each name is a service, a task or a group of the stack; tells of all that are not.
+pub(super) fn check(stack: &Stack, names: &[String]) -> Result<(), Error> {
+    let unknown: Vec<&String> = names.iter().filter(|name| !is_known(stack, name)).collect();
+    match unknown.as_slice() {
+        [] => Ok(()),
+        [name] => {
+            let similar = similar(stack, name);
+            Err(Refusal::UnknownName { name: (*name).clone(), similar }.into())
+        }
+        several => {
+            let quoted: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
+            let text = format!("there is no service, task or group {}", quoted.join(", "));
+            let meant = several.iter().filter_map(|name| Some((name, similar(stack, name)?)));
+            let meant: Vec<String> =
+                meant.map(|(name, similar)| format!("`{similar}` for `{name}`")).collect();
+            let mend = match meant.is_empty() {
+                true => "`stackrun graph` shows what the file declares".to_owned(),
+                false => format!("did you mean {}?", meant.join(", ")),
+            };
+            Err(Error::Usage { text, mend })
         }
     }
 }
@@ -77,9 +92,17 @@ mod tests {
     #[test]
     fn an_unknown_name_is_refused_with_a_close_one() {
         let refused = check(&stack(), &["web".into(), "pstgres".into()]);
-        let similar = Some("postgres".into());
-        assert_eq!(refused, Err(Refusal::UnknownName { name: "pstgres".into(), similar }));
-        assert_eq!(check(&stack(), &["front".into()]), Ok(()));
+        let text = refused.unwrap_err().to_string();
+        assert_eq!(text, "there is no service, task or group `pstgres`");
+        assert!(check(&stack(), &["front".into()]).is_ok());
+    }
+
+    #[test]
+    fn all_that_are_unknown_are_told_at_once() {
+        let refused = check(&stack(), &["nope".into(), "web".into(), "apii".into()]);
+        let Err(Error::Usage { text, mend }) = refused else { panic!("{refused:?}") };
+        assert_eq!(text, "there is no service, task or group `nope`, `apii`");
+        assert_eq!(mend, "did you mean `api` for `apii`?");
     }
 
     #[test]
