@@ -1,8 +1,9 @@
 //! The dependency graph: closure, order, cycles, critical path (petgraph).
 //!
 //! An edge goes from what depends to what it depends on. A *need* pulls in; an *after* only
-//! orders, and so does what is needed *through* a task: it outlives the task's run. An `after` that would close a cycle is left out when the graph is built, so that two
-//! services may each say `after` of the other.
+//! orders, and so does what is needed *through* a task: it outlives the task's run. An `after` that
+//! would close a cycle is left out when the graph is built, so that two services may each say
+//! `after` of the other.
 
 use std::{
     cmp::Reverse,

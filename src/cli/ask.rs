@@ -2,8 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
-use super::error::Error;
-use crate::reporters::theme::wrap;
+use super::{context::columns_of, error::Error};
+use crate::reporters::theme::fit;
 
 /// Whether there is somebody to ask.
 pub(super) fn can_ask() -> bool {
@@ -28,12 +28,9 @@ pub(super) fn line(question: &str) -> Result<String, Error> {
         return Err(Error::Unconfirmed(question.to_owned()));
     }
     let mut terminal = console::Term::stderr();
-    let columns = terminal.size_checked().map_or(usize::MAX, |(_, columns)| columns.into());
-    let lines = question.lines().flat_map(|line| match console::measure_text_width(line) {
-        width if width > columns => wrap(line, columns),
-        _ => vec![line.to_owned()],
-    });
-    let question = lines.collect::<Vec<_>>().join("\n");
+    let columns = columns_of(&terminal);
+    let question = question.lines().flat_map(|line| fit(line, columns)).collect::<Vec<_>>();
+    let question = question.join("\n");
     let answer = write!(terminal, "{question} ").and_then(|()| terminal.read_line());
     let answer = answer.map_err(|error| Error::Io { path: "terminal".into(), error })?;
     Ok(answer.trim().to_owned())

@@ -91,8 +91,7 @@ pub(super) fn advise(
     let take = take.collect::<Vec<_>>().join(" ");
     let mut lines: Vec<String> = Vec::new();
     for (name, port) in held {
-        let mut ports = stack.service(name).into_iter().flat_map(|service| &service.ports);
-        let declared = ports.find(|declared| declared.number.fixed() == Some(port));
+        let declared = stack.service(name).and_then(|service| service.port(port));
         let host = declared.and_then(Port::address);
         let Ok(holding) = look(port, host, &stack.dir, &status) else { continue };
         let takes = declared.is_some_and(|declared| declared.busy == Busy::Take);

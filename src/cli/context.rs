@@ -210,9 +210,9 @@ impl Context {
 
     /// The problems of a stack file, drawn with their places.
     pub(super) fn problems(&self, problems: &[miette::Report]) -> Vec<String> {
-        let width = console::Term::stderr().size_checked().map_or(100, |(_, columns)| columns);
+        let width = columns_of(&console::Term::stderr()).unwrap_or(100);
         let (color, unicode) = (self.err.color, self.err.unicode);
-        let look = Look { width: usize::from(width).clamp(24, 120), color, unicode };
+        let look = Look { width: width.clamp(24, 120), color, unicode };
         let mut texts: Vec<String> =
             problems.iter().take(PROBLEMS).map(|problem| language::render(problem, look)).collect();
         if problems.len() > PROBLEMS {
@@ -224,9 +224,13 @@ impl Context {
 
     /// The width of standard output's terminal; none without one.
     pub(super) fn columns(&self) -> Option<usize> {
-        let terminal = console::Term::stdout();
-        terminal.size_checked().map(|(_, columns)| columns.into())
+        columns_of(&console::Term::stdout())
     }
+}
+
+/// The width of a terminal; none if it is none.
+pub(super) fn columns_of(terminal: &console::Term) -> Option<usize> {
+    terminal.size_checked().map(|(_, columns)| columns.into())
 }
 
 /// Writes bytes to standard output.
@@ -271,7 +275,7 @@ pub(super) fn unexpected(reply: &Reply) -> Error {
 /// Writes a message to standard error. A terminal's lines are broken between words, and what
 /// follows stands below the words of the first.
 fn broken_line(text: &str) {
-    let columns = console::Term::stderr().size_checked().map(|(_, columns)| columns.into());
+    let columns = columns_of(&console::Term::stderr());
     let Some(columns) = columns.filter(|columns| is_long(text, *columns)) else {
         return line(text);
     };

@@ -51,6 +51,8 @@ pub(super) enum Error {
     },
     /// The request was understood and not carried out.
     Refused(Refusal),
+    /// Several names are of nothing in the stack.
+    UnknownNames(Vec<UnknownName>),
     /// No command or option is called so.
     UnknownWord {
         /// A command, an option, or an argument.
@@ -106,6 +108,18 @@ pub(super) enum Error {
     Other(String),
 }
 
+/// A name that is of nothing in the stack.
+#[derive(Debug)]
+pub(super) struct UnknownName {
+    /// As it was typed.
+    pub(super) name: String,
+    /// What was probably meant.
+    pub(super) similar: Option<String>,
+}
+
+/// Where the names are to be seen.
+const DECLARED: &str = "`stackrun graph` shows what the file declares";
+
 impl Error {
     /// The exit status of a command that ended with this error.
     pub(super) fn status(&self) -> u8 {
@@ -117,6 +131,7 @@ impl Error {
             | Self::UnknownWord { .. }
             | Self::Argument(_)
             | Self::Usage { .. }
+            | Self::UnknownNames(_)
             | Self::Refused(Refusal::UnknownName { .. } | Refusal::WrongKind { .. }) => {
                 status::WRONG
             }
@@ -175,8 +190,18 @@ impl Error {
             }
             Self::Refused(Refusal::UnknownName { similar, .. }) => match similar {
                 Some(similar) => format!("did you mean `{similar}`?"),
-                None => "`stackrun graph` shows what the file declares".into(),
+                None => DECLARED.into(),
             },
+            Self::UnknownNames(unknown) => {
+                let meant = unknown.iter().filter_map(|UnknownName { name, similar }| {
+                    Some(format!("`{}` for `{name}`", similar.as_ref()?))
+                });
+                let meant: Vec<String> = meant.collect();
+                match meant.is_empty() {
+                    true => DECLARED.into(),
+                    false => format!("did you mean {}?", meant.join(", ")),
+                }
+            }
             Self::Refused(Refusal::WrongKind { is, name }) if is == "task" => {
                 format!("`stackrun run {name}` runs a task")
             }
@@ -238,6 +263,11 @@ impl std::fmt::Display for Error {
             Self::NoSuchStack { name, .. } => write!(f, "no running stack is called `{name}`"),
             Self::Refused(Refusal::UnknownName { name, .. }) => {
                 write!(f, "there is no service, task or group `{name}`")
+            }
+            Self::UnknownNames(unknown) => {
+                let names = unknown.iter().map(|UnknownName { name, .. }| format!("`{name}`"));
+                let names = names.collect::<Vec<_>>().join(", ");
+                write!(f, "there is no service, task or group {names}")
             }
             Self::Refused(Refusal::WrongKind { name, is }) => write!(f, "`{name}` is a {is}"),
             Self::Refused(Refusal::Window { name, task }) => {

@@ -95,8 +95,10 @@ fn similar_option(command: &clap::Command, bare: &str) -> Option<String> {
     if letters.any(|letter| bare.chars().eq([letter])) {
         return Some(format!("-{bare}"));
     }
-    let (shared, own): (Vec<&str>, Vec<&str>) = long_options(command)
-        .partition(|long| Cli::command().get_arguments().any(|arg| arg.get_long() == Some(*long)));
+    let program = Cli::command();
+    let is_shared = |long: &str| program.get_arguments().any(|arg| arg.get_long() == Some(long));
+    let (shared, own): (Vec<&str>, Vec<&str>) =
+        long_options(command).partition(|long| is_shared(long));
     let part = || own.iter().copied().find(|long| long.split('-').any(|part| part == bare));
     let slips = || own.iter().copied().find(|long| nearest(bare, long.split('-')).is_some());
     let near = nearest(bare, own.iter().copied()).or_else(part).or_else(slips);

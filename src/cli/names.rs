@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::error::Error;
+use super::error::{Error, UnknownName};
 use crate::{
     model::{Stack, nearest},
     supervisor::Refusal,
@@ -10,25 +10,18 @@ use crate::{
 
 /// Checks that each name is a service, a task or a group of the stack; tells of all that are not.
 pub(super) fn check(stack: &Stack, names: &[String]) -> Result<(), Error> {
-    let unknown: Vec<&String> = names.iter().filter(|name| !is_known(stack, name)).collect();
-    match unknown.as_slice() {
-        [] => Ok(()),
-        [name] => {
-            let similar = similar(stack, name);
-            Err(Refusal::UnknownName { name: (*name).clone(), similar }.into())
+    let unknown = names.iter().filter(|name| !is_known(stack, name));
+    let unknown =
+        unknown.map(|name| UnknownName { name: name.clone(), similar: similar(stack, name) });
+    let mut unknown: Vec<UnknownName> = unknown.collect();
+    match unknown.len() {
+        0 => Ok(()),
+        // As the supervisor says it.
+        1 => {
+            let UnknownName { name, similar } = unknown.remove(0);
+            Err(Refusal::UnknownName { name, similar }.into())
         }
-        several => {
-            let quoted: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
-            let text = format!("there is no service, task or group {}", quoted.join(", "));
-            let meant = several.iter().filter_map(|name| Some((name, similar(stack, name)?)));
-            let meant: Vec<String> =
-                meant.map(|(name, similar)| format!("`{similar}` for `{name}`")).collect();
-            let mend = match meant.is_empty() {
-                true => "`stackrun graph` shows what the file declares".to_owned(),
-                false => format!("did you mean {}?", meant.join(", ")),
-            };
-            Err(Error::Usage { text, mend })
-        }
+        _ => Err(Error::UnknownNames(unknown)),
     }
 }
 
@@ -100,9 +93,9 @@ mod tests {
     #[test]
     fn all_that_are_unknown_are_told_at_once() {
         let refused = check(&stack(), &["nope".into(), "web".into(), "apii".into()]);
-        let Err(Error::Usage { text, mend }) = refused else { panic!("{refused:?}") };
-        assert_eq!(text, "there is no service, task or group `nope`, `apii`");
-        assert_eq!(mend, "did you mean `api` for `apii`?");
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.to_string(), "there is no service, task or group `nope`, `apii`");
+        assert_eq!(refused.hint().as_deref(), Some("did you mean `api` for `apii`?"));
     }
 
     #[test]

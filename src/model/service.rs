@@ -97,6 +97,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// The port that is declared with this number; not one that is found at the start.
+    pub fn port(&self, number: u16) -> Option<&Port> {
+        self.ports.iter().find(|port| port.number.fixed() == Some(number))
+    }
+
     /// A service with every default, as a starting point.
     pub fn new(name: impl Into<String>, dir: impl Into<PathBuf>) -> Self {
         Self {

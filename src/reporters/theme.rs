@@ -162,6 +162,14 @@ pub fn pad_left(text: &str, width: usize) -> String {
     format!("{}{text}", " ".repeat(missing))
 }
 
+/// The text as it stands where it fits, or where no width is known; else as [`wrap`] breaks it.
+pub fn fit(text: &str, width: Option<usize>) -> Vec<String> {
+    match width.filter(|width| console::measure_text_width(text) > *width) {
+        Some(width) => wrap(text, width),
+        None => vec![text.to_owned()],
+    }
+}
+
 /// The text broken at spaces into lines of at most `width`; words that are longer are cut.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);

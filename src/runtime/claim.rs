@@ -115,10 +115,8 @@ impl World {
 
     /// Whether this start is still wanted: nobody is stopped for one that was taken back.
     pub(super) fn is_starting(&self, name: &str, generation: u64) -> bool {
-        self.core.services(platform::now()).iter().any(|view| {
-            view.name == name
-                && view.generation == generation
-                && view.state == ServiceState::Starting
+        self.view_of(name).is_some_and(|view| {
+            view.generation == generation && view.state == ServiceState::Starting
         })
     }
 }

@@ -147,10 +147,7 @@ impl World {
     /// Whether another service of this stack has this port and is about to let go of it: an edit
     /// may have moved it from one to the other, or given the one another name.
     fn is_being_left(&self, name: &str, port: u16) -> bool {
-        let has = |service: &Service| {
-            let mut numbers = service.ports.iter().map(|port| port.number.fixed());
-            numbers.any(|number| number == Some(port))
-        };
+        let has = |service: &Service| service.port(port).is_some();
         let views = self.core.services(platform::now());
         views.iter().filter(|view| view.name != name).any(|view| {
             let stops = view.state == ServiceState::Stopping;
@@ -343,10 +340,7 @@ impl World {
             self.publish(Some(&name), None, Event::Notice { text }, cause);
             return;
         }
-        let views = self.core.services(platform::now());
-        let Some(view) = views.iter().find(|view| view.name == name && heeds(view.state)) else {
-            return;
-        };
+        let Some(view) = self.view_of(&name).filter(|view| heeds(view.state)) else { return };
         // Of one that does not run: since it failed.
         let (generation, started) = (view.generation, view.started.or(view.since));
         let command = match self.watches.react(watch, started) {

@@ -47,9 +47,7 @@ impl World {
             return;
         }
         // One that was asked to end, or is over its own limit, needs no other reason.
-        let views = self.core.services(platform::now());
-        let view = views.iter().find(|view| view.name == unit.name);
-        if view.is_some_and(|view| view.state == ServiceState::Stopping) {
+        if self.view_of(&unit.name).is_some_and(|view| view.state == ServiceState::Stopping) {
             return;
         }
         let Some(started) = self.units.get(unit).map(|known| known.started) else { return };

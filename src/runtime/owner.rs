@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     event::Tick,
-    platform::{self, FileId, Holder, ProcId, Table},
+    platform::{self, FileId, Holder, Listener, ProcId, Table},
 };
 
 /// Where a local connection is made, in the order in which checks try it.
@@ -60,14 +60,12 @@ impl Owner {
         if listeners.iter().any(|listener| self.is_proved(listener.inode)) {
             return Ok(());
         }
-        let inodes: Vec<u64> = listeners.iter().map(|listener| listener.inode).collect();
-        let families = trees(&[self.main]);
-        let own = platform::holders(&inodes, families.first().map(Vec::as_slice));
+        let own = self.own_of(&listeners);
         if own.is_empty() {
             let holder = Holder::of(port).map_err(|error| error.to_string())?;
             return Err(format!("port {port} is held by {holder}, not by this service"));
         }
-        self.proved.lock().unwrap_or_else(PoisonError::into_inner).extend(own.keys());
+        self.proved.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
         Ok(())
     }
 
@@ -97,11 +95,16 @@ impl Owner {
 
     fn look_for_ports(&self) -> BTreeSet<u16> {
         let listeners = platform::all_listeners().unwrap_or_default();
+        let own = self.own_of(&listeners);
+        let own = listeners.iter().filter(|listener| own.contains(&listener.inode));
+        own.map(|listener| listener.port).collect()
+    }
+
+    /// The sockets among these that processes of this generation hold.
+    fn own_of(&self, listeners: &[Listener]) -> BTreeSet<u64> {
         let inodes: Vec<u64> = listeners.iter().map(|listener| listener.inode).collect();
         let families = trees(&[self.main]);
-        let own = platform::holders(&inodes, families.first().map(Vec::as_slice));
-        let own = listeners.iter().filter(|listener| own.contains_key(&listener.inode));
-        own.map(|listener| listener.port).collect()
+        platform::holders(&inodes, families.first().map(Vec::as_slice)).into_keys().collect()
     }
 
     fn is_proved(&self, inode: u64) -> bool {

@@ -333,9 +333,7 @@ impl World {
     ) -> Result<Reply, String> {
         let signal =
             Signal::from_name(signal).ok_or_else(|| format!("there is no signal `{signal}`"))?;
-        let services = self.core.services(platform::now());
-        let service = services.iter().find(|service| service.name == name);
-        let service = service.ok_or_else(|| self.unknown(name))?;
+        let service = self.view_of(name).ok_or_else(|| self.unknown(name))?;
         let generation = service.generation;
         let unit = main_unit(name, generation);
         if service.pid.is_none() || !self.units.contains_key(&unit) {

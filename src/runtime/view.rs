@@ -73,7 +73,7 @@ impl World {
         let trees = self.trees(&views);
         let on_ipv6 = on_ipv6_alone(self.core.stack().services.iter().filter_map(|service| {
             let (port, number) = self.asked_for_http(service)?;
-            port.host.is_none().then_some(number)
+            (service.url.is_none() && port.host.is_none()).then_some(number)
         }));
         let services = views.into_iter().zip(trees);
         let services =
@@ -141,7 +141,7 @@ impl World {
             cpu_percent,
             needs: names(self.core.stack().needs(&view.name)),
             url: service
-                .and_then(|service| self.url(service, on_ipv6))
+                .and_then(|service| self.url(service, |number| on_ipv6.contains(&number)))
                 .map(|url| self.desk.conceal(url)),
             describe: service
                 .and_then(|service| service.describe.as_ref())
@@ -161,19 +161,18 @@ impl World {
 
     /// Where a service can be found: its `url`, or its first port.
     pub(super) fn address(&self, service: &Service) -> Option<String> {
-        let number = self.asked_for_http(service).map(|(_, number)| number);
-        let url = self.url(service, &on_ipv6_alone(number.into_iter()));
+        let url = self.url(service, |number| !on_ipv6_alone([number].into_iter()).is_empty());
         url.or_else(|| self.ports.at(&service.name, 0).map(|port| format!("port {port}")))
     }
 
-    fn url(&self, service: &Service, on_ipv6: &BTreeSet<u16>) -> Option<String> {
+    fn url(&self, service: &Service, is_on_ipv6: impl FnOnce(u16) -> bool) -> Option<String> {
         if let Some(url) = &service.url {
             return Some(self.launcher().render(url));
         }
         let (port, number) = self.asked_for_http(service)?;
         Some(match port.host {
             // Many a server listens on the first address of `localhost` alone.
-            None if on_ipv6.contains(&number) => format!("http://[::1]:{number}"),
+            None if is_on_ipv6(number) => format!("http://[::1]:{number}"),
             None | Some(_) => port.url(number),
         })
     }

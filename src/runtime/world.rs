@@ -32,7 +32,7 @@ use crate::{
     lifecycle::Hook,
     model::{Exit, Service, Stack, Task},
     platform::{self, Places},
-    supervisor::{OpId, Supervisor},
+    supervisor::{OpId, ServiceView, Supervisor},
 };
 
 /// The supervisor's world: everything that the core's effects are carried out with.
@@ -154,6 +154,11 @@ impl World {
     pub(super) fn next_op(&mut self) -> OpId {
         self.last_op += 1;
         OpId(self.last_op)
+    }
+
+    /// A service as it is now.
+    pub(super) fn view_of(&self, name: &str) -> Option<ServiceView> {
+        self.core.services(platform::now()).into_iter().find(|view| view.name == name)
     }
 
     /// The services that have a process.

@@ -9,6 +9,13 @@ fn starts(stack: &Stack) -> usize {
     stack.read(".starts").len()
 }
 
+/// Brings the stack up, and waits until `a` has started.
+#[track_caller]
+fn started(stack: &Stack) {
+    stack.up();
+    eventually("the start", || starts(stack) == 1);
+}
+
 /// What this does restarts `a`; once more on a machine so busy that the `debounce` runs out
 /// between two of the system's events.
 #[track_caller]
@@ -39,8 +46,7 @@ fn a_signal_file_touched_ten_times_quickly_restarts_once() {
         "require('fs').appendFileSync('.starts', '.')\n\
          require('http').createServer((_, answer) => answer.end('fine')).listen(process.argv[2])\n",
     );
-    stack.up();
-    eventually("the start", || starts(&stack) == 1);
+    started(&stack);
     for _ in 0..10 {
         stack.put(".restart", "");
         thread::sleep(Duration::from_millis(10));
@@ -61,8 +67,7 @@ fn a_file_saved_by_renaming_counts() {
         "#,
     );
     stack.put("src/a.js", "1");
-    stack.up();
-    eventually("the start", || starts(&stack) == 1);
+    started(&stack);
     // As vim and many others do: a new file beside it, renamed into its place.
     for _ in 0..2 {
         restarts(&stack, || {
@@ -112,8 +117,7 @@ fn a_watched_folder_may_be_a_link() {
         fs::create_dir_all(folder.join("deep")).expect("a folder");
         std::os::unix::fs::symlink(folder, stack.path(name)).expect("a link");
     }
-    stack.up();
-    eventually("the start", || starts(&stack) == 1);
+    started(&stack);
     let write = |file: &str| fs::write(elsewhere.path().join(file), "x").expect("a file");
     restarts(&stack, || write("shared/conf.toml"));
     restarts(&stack, || write("shared/deep/conf.toml"));
@@ -141,8 +145,7 @@ fn a_watched_folder_that_is_a_link_may_come_to_lead_elsewhere() {
     stack.put("v1/a.js", "1");
     stack.put("v2/a.js", "1");
     point(&stack, "current", "v1");
-    stack.up();
-    eventually("the start", || starts(&stack) == 1);
+    started(&stack);
     restarts(&stack, || stack.put("v1/a.js", "2"));
     restarts(&stack, || point(&stack, "current", "v2"));
     restarts(&stack, || stack.put("v2/a.js", "2"));
@@ -169,8 +172,7 @@ fn a_watched_file_that_is_a_link_is_watched_where_it_leads() {
     }
     point(&stack, "app.toml", "shared/one.toml");
     point(&stack, "conf/x.ini", "shared/x.ini");
-    stack.up();
-    eventually("the start", || starts(&stack) == 1);
+    started(&stack);
     restarts(&stack, || stack.put("shared/one.toml", "2"));
     restarts(&stack, || stack.put("shared/x.ini", "2"));
     restarts(&stack, || point(&stack, "app.toml", "shared/two.toml"));
@@ -217,8 +219,7 @@ fn a_folder_that_is_named_means_all_that_is_in_it() {
         r#"service "a" { run "@testbed counted .starts"; watch "shared" debounce="20ms" }"#,
     );
     stack.put("shared/.gitignore", "*.log");
-    stack.up();
-    eventually("the start", || starts(&stack) == 1);
+    started(&stack);
     restarts(&stack, || stack.put("shared/deep/conf.toml", "1"));
     restarts(&stack, || stack.put("shared/deep/conf.toml", "2"));
     let before = starts(&stack);
@@ -313,8 +314,7 @@ fn what_git_ignores_does_not_count_though_it_is_made_later() {
         "#,
     );
     stack.put(".gitignore", "node_modules/\n*.gen.js\n");
-    stack.up();
-    eventually("the start", || starts(&stack) == 1);
+    started(&stack);
     for number in 0..50 {
         stack.put(&format!("node_modules/{number}/index.js"), "");
     }
@@ -332,8 +332,7 @@ fn a_folder_that_is_deleted_and_made_anew_is_watched_again() {
         "#,
     );
     stack.put("src/deep/a.js", "1");
-    stack.up();
-    eventually("the start", || starts(&stack) == 1);
+    started(&stack);
     // As a change of branches does.
     restarts(&stack, || fs::remove_dir_all(stack.path("src/deep")).expect("the folder"));
     restarts(&stack, || stack.put("src/deep/a.js", "2"));
@@ -350,8 +349,7 @@ fn a_folder_that_is_not_there_yet_is_watched_once_it_is_made() {
         }
         "#,
     );
-    stack.up();
-    eventually("the start", || starts(&stack) == 1);
+    started(&stack);
     restarts(&stack, || stack.put("later/conf/app.toml", "1"));
     restarts(&stack, || stack.put("later/conf/app.toml", "2"));
     restarts(&stack, || stack.put("other/deep/a.js", "1"));
@@ -365,8 +363,7 @@ fn folders_outside_of_the_stack_are_watched_once_they_are_made() {
         r#"service "a" {{ run "@testbed counted .starts"; watch "{}/*.js" debounce="20ms" }}"#,
         path("later/src").display()
     ));
-    stack.up();
-    eventually("the start", || starts(&stack) == 1);
+    started(&stack);
     restarts(&stack, || {
         fs::create_dir_all(path("later/src")).expect("a folder");
         fs::write(path("later/src/a.js"), "1").expect("a file");

@@ -16,7 +16,7 @@ use crate::{
     platform::{self, Holder},
     reporters::{
         Symbol, Tone, headline,
-        theme::{pad, wrap},
+        theme::{fit, pad},
     },
     status::Status,
 };
@@ -74,7 +74,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             _ => Tone::Bad,
         };
         let text = row.holding.text();
-        let holder = room.map_or_else(|| vec![text.clone()], |room| wrap(&text, room));
+        let holder = fit(&text, room);
         let holder = holder.iter().map(|part| context.out.paint(tone, part));
         let holder = holder.collect::<Vec<_>>().join(&format!("\n{}", " ".repeat(indent)));
         format!("{}  {}  {holder}\n", pad(&port, NUMBER), pad(row.service, width))

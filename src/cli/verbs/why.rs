@@ -64,8 +64,7 @@ fn advised(mut why: Why, client: &mut Client, stack: &Stack) -> Result<Why, Erro
     let Some(root) = why.links.last_mut() else { return Ok(why) };
     let Some(port) = root.port else { return Ok(why) };
     let status = status_of(client)?;
-    let mut ports = stack.service(&root.name).into_iter().flat_map(|service| &service.ports);
-    let declared = ports.find(|declared| declared.number.fixed() == Some(port));
+    let declared = stack.service(&root.name).and_then(|service| service.port(port));
     let holding = look(port, declared.and_then(Port::address), &stack.dir, &status)?;
     let free = format!("stackrun ports --free {port}");
     match holding.advice(port, Some(&free)) {

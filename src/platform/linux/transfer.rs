@@ -7,7 +7,7 @@ use std::{io, os::fd::AsFd};
 
 use rustix::{
     io::Errno,
-    pipe::{PipeFlags, SpliceFlags, pipe_with, splice, tee},
+    pipe::{SpliceFlags, splice, tee},
 };
 
 use crate::platform::Moved;
@@ -38,7 +38,7 @@ pub fn transfer(from: impl AsFd, to: impl AsFd, most: usize) -> io::Result<Moved
 ///
 /// Those of pipe(2) and tee(2).
 pub fn peek_bytes(from: impl AsFd, most: usize) -> io::Result<Vec<u8>> {
-    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+    let (reader, writer) = crate::platform::fifo::pipe()?;
     let count = match tee(from, &writer, most, SpliceFlags::NONBLOCK) {
         Ok(count) => count,
         // A terminal is no pipe.
