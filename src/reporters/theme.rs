@@ -162,6 +162,9 @@ pub fn pad_left(text: &str, width: usize) -> String {
     format!("{}{text}", " ".repeat(missing))
 }
 
+/// What is left of a narrow terminal for words, at least.
+pub const NARROWEST: usize = 12;
+
 /// The text as it stands where it fits, or where no width is known; else as [`wrap`] breaks it.
 pub fn fit(text: &str, width: Option<usize>) -> Vec<String> {
     match width.filter(|width| console::measure_text_width(text) > *width) {

@@ -1,10 +1,7 @@
 //! Why something is not ready: the chain from what was asked about to its root.
 
-use super::theme::{Symbol, Theme, Tone, wrap};
+use super::theme::{NARROWEST, Symbol, Theme, Tone, wrap};
 use crate::supervisor::{Why, WhyLink};
-
-/// What is left of a narrow terminal for words, at least.
-const NARROWEST: usize = 12;
 
 /// The chain; `place` says where in the file a setting stands. Lines that are wider than `columns`
 /// are broken between words.

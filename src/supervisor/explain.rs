@@ -78,10 +78,7 @@ impl Supervisor {
             setting: setting_of_service(node, unit).map(|key| format!("{}.{key}", node.name)),
             advice: advice_for_service(unit),
             next: next_for_service(&node.name, unit, state),
-            port: match (state, &unit.life.ending) {
-                (ServiceState::Failed, Some(Ending::Busy { port, .. })) => Some(*port),
-                _ => None,
-            },
+            port: missed_port(unit, state),
         }
     }
 
@@ -242,13 +239,19 @@ fn advice_for_health(unit: &ServiceUnit) -> Vec<String> {
     ]
 }
 
+/// The port for want of which it was not started.
+fn missed_port(unit: &ServiceUnit, state: ServiceState) -> Option<u16> {
+    match (state, &unit.life.ending) {
+        (ServiceState::Failed, Some(Ending::Busy { port, .. })) => Some(*port),
+        _ => None,
+    }
+}
+
 fn next_for_service(name: &str, unit: &ServiceUnit, state: ServiceState) -> Vec<String> {
     let logs = format!("stackrun logs {name}");
     let restart = format!("stackrun restart {name}");
     // Neither has a log: what runs elsewhere, and what was not started for its port.
-    let has_log = unit.now.command.is_some()
-        && !(state == ServiceState::Failed
-            && matches!(unit.life.ending, Some(Ending::Busy { .. })));
+    let has_log = unit.now.command.is_some() && missed_port(unit, state).is_none();
     match state {
         ServiceState::Ready | ServiceState::Waiting => Vec::new(),
         ServiceState::Idle | ServiceState::Exited => vec![format!("stackrun up {name}")],

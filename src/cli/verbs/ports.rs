@@ -16,15 +16,13 @@ use crate::{
     platform::{self, Holder},
     reporters::{
         Symbol, Tone, headline,
-        theme::{fit, pad},
+        theme::{NARROWEST, fit, pad},
     },
     status::Status,
 };
 
 /// The width of a number.
 const NUMBER: usize = 5;
-/// What is left of a narrow terminal for words, at least.
-const NARROWEST: usize = 12;
 
 const EXAMPLES: &str = "\
 Examples:
