@@ -1,13 +1,20 @@
-//! Users: their names, and how to be one.
+//! Users and groups, as the system's name service knows them (nsswitch.conf(5)): those of files,
+//! of a directory server, or of whatever else the machine is set up for.
 
+use std::{
+    ffi::{CStr, CString},
+    io,
+};
+
+use nix::unistd::{Gid, Group, Uid, User};
 use serde::{Deserialize, Serialize};
 
-/// The name of a user as `/etc/passwd` has it (passwd(5)); the number where it has none.
+/// The name of a user (getpwuid_r(3)); the number where it has none.
 pub fn user_name(uid: u32) -> String {
-    let number = uid.to_string();
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let line = users.lines().find(|line| line.split(':').nth(2) == Some(&number));
-    line.and_then(|line| line.split(':').next()).map_or(number.clone(), str::to_owned)
+    match User::from_uid(Uid::from_raw(uid)) {
+        Ok(Some(user)) => user.name,
+        Ok(None) | Err(_) => uid.to_string(),
+    }
 }
 
 /// Our own user.
@@ -50,7 +57,7 @@ impl Person {
         target_os = "linux",
         expect(clippy::useless_conversion, reason = "elsewhere it counts in another type")
     )]
-    fn become_it(&self) -> std::io::Result<()> {
+    fn become_it(&self) -> io::Result<()> {
         let Self { uid, gid, groups, .. } = self;
         // SAFETY: system calls; the groups outlive them.
         let became = unsafe {
@@ -59,49 +66,70 @@ impl Person {
                     && libc::setgid(*gid) == 0
                     && libc::setuid(*uid) == 0)
         };
-        if became { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+        if became { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 }
 
-/// A user as `/etc/passwd` and `/etc/group` have it (passwd(5), group(5)), with every group that
-/// has it as a member; in this group, or in its own. Numbers stand for themselves.
+/// A user by name or number (getpwnam_r(3)), with every group that has it as a member
+/// (getgrouplist(3)); in this group, by name or number, or in its own. A number without a name is
+/// no user: nothing would say which groups and folder it has.
 ///
 /// # Errors
 ///
-/// Which of them is not known, in one line.
+/// Which of them is not known, or what the name service said, in one line.
 pub fn find_user(user: &str, group: Option<&str>) -> Result<Person, String> {
-    let users = rows("/etc/passwd");
-    let is_it =
-        |row: &&Vec<String>| [0, 2].iter().any(|&at| row.get(at).is_some_and(|f| f == user));
-    let row = users.iter().find(is_it).ok_or_else(|| format!("there is no user `{user}`"))?;
-    let number = |row: &[String], at: usize| row.get(at).and_then(|field| field.parse().ok());
-    let (Some(uid), Some(own)) = (number(row, 2), number(row, 3)) else {
-        return Err(format!("`{user}` has no numbers in /etc/passwd"));
+    let found = match User::from_name(user) {
+        Ok(None) => user.parse().map_or(Ok(None), |uid| User::from_uid(Uid::from_raw(uid))),
+        by_name => by_name,
     };
-    let known = rows("/etc/group");
-    let gid = match group {
-        None => own,
-        Some(group) => {
-            let row = known.iter().find(|row| row.first().is_some_and(|name| name == group));
-            let gid = row.and_then(|row| number(row, 2)).or_else(|| group.parse().ok());
-            gid.ok_or_else(|| format!("there is no group `{group}`"))?
-        }
-    };
-    let name = row.first().cloned().unwrap_or_default();
-    let is_member = |row: &&Vec<String>| {
-        row.get(3).is_some_and(|members| members.split(',').any(|member| member == name))
-    };
-    let mut groups = vec![gid];
-    groups.extend(known.iter().filter(is_member).filter_map(|row| number(row, 2)));
-    groups.dedup();
-    let home = row.get(5).cloned().unwrap_or_else(|| "/".to_owned());
-    Ok(Person { uid, gid, groups, name, home })
+    let found = found.map_err(|error| format!("the user `{user}` cannot be looked up: {error}"))?;
+    let found = found.ok_or_else(|| format!("there is no user `{user}`"))?;
+    let gid = group.map_or(Ok(found.gid), find_group)?;
+    let name = CString::new(&*found.name).map_err(|error| error.to_string())?;
+    let groups = groups_of(&name, gid.as_raw())
+        .map_err(|error| format!("the groups of `{user}` cannot be looked up: {error}"))?;
+    Ok(Person {
+        uid: found.uid.as_raw(),
+        gid: gid.as_raw(),
+        groups,
+        name: found.name,
+        home: found.dir.to_string_lossy().into_owned(),
+    })
 }
 
-/// The lines of such a file, taken apart at the colons.
-fn rows(path: &str) -> Vec<Vec<String>> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines().map(|line| line.split(':').map(str::to_owned).collect()).collect()
+/// How many groups a user may have at most (NGROUPS_MAX of Linux: there is no larger one).
+const GROUPS_MAX: usize = 1 << 16;
+
+/// The numbers of all groups that a user is a member of, `gid` first (getgrouplist(3)).
+fn groups_of(user: &CStr, gid: u32) -> io::Result<Vec<u32>> {
+    let mut groups = vec![0; 32];
+    loop {
+        let mut count = libc::c_int::try_from(groups.len()).map_err(io::Error::other)?;
+        // SAFETY: there is room for as many groups as `count` says; it says how many there are.
+        let found = unsafe {
+            libc::getgrouplist(user.as_ptr(), gid as _, groups.as_mut_ptr(), &raw mut count)
+        };
+        if found >= 0 {
+            groups.truncate(usize::try_from(count).map_err(io::Error::other)?);
+            let numbers = groups.into_iter().map(TryInto::try_into);
+            return numbers.collect::<Result<_, _>>().map_err(io::Error::other);
+        }
+        if groups.len() >= GROUPS_MAX {
+            return Err(io::Error::other("too many groups"));
+        }
+        groups.resize(groups.len() * 2, 0);
+    }
+}
+
+fn find_group(group: &str) -> Result<Gid, String> {
+    match Group::from_name(group) {
+        Ok(Some(found)) => Ok(found.gid),
+        Ok(None) => {
+            let number = group.parse().map(Gid::from_raw);
+            number.map_err(|_| format!("there is no group `{group}`"))
+        }
+        Err(error) => Err(format!("the group `{group}` cannot be looked up: {error}")),
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The keeper with real processes; the tests play its supervisor.
 //!
 //! This program is both: started as `keeper` it is one, whose supervisor is whoever connects to
-//! a socket; otherwise it runs the tests, as many at once as there are processors, those whose
-//! names hold an argument if there is one.
+//! a socket; otherwise it runs the tests, with the options of any test program (`--list`,
+//! `--exact`, a filter).
 
 #![expect(clippy::disallowed_methods, reason = "tests watch the clock and start programs")]
 
@@ -12,22 +12,22 @@ mod supervisor;
 mod tree;
 mod world;
 
-use std::{
-    panic::catch_unwind,
-    process::ExitCode,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::process::ExitCode;
 
-/// A scenario and its name.
-type Test = (&'static str, fn());
+use libtest_mimic::{Arguments, Trial};
 
 /// Names tests after their functions.
 macro_rules! tests {
     ($($module:ident { $($name:ident),+ $(,)? })+) => {
-        &[$($((concat!(stringify!($module), "::", stringify!($name)), $module::$name)),+),+]
+        vec![$($(Trial::test(concat!(stringify!($module), "::", stringify!($name)), || {
+            $module::$name();
+            Ok(())
+        })),+),+]
     };
 }
-const TESTS: &[Test] = tests! {
+
+fn tests() -> Vec<Trial> {
+    tests! {
     start {
         exits_are_exact,
         what_cannot_start_says_why,
@@ -77,37 +77,16 @@ const TESTS: &[Test] = tests! {
         another_keeper_takes_over,
         a_forged_record_harms_nobody,
     }
-};
+    }
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let first = arguments.first().cloned();
-    match (first.as_deref(), arguments.len()) {
+    match (arguments.first().map(String::as_str), arguments.len()) {
         (Some("keeper"), 3) => return world::be_keeper(&arguments[1..]),
         (Some("keeper-alone" | "keeper"), _) => return supervisor::be_keeper_alone(&arguments),
         (Some("supervisor"), _) => return supervisor::be_supervisor(),
         _ => {}
     }
-    let filter = first.filter(|first| !first.starts_with('-')).unwrap_or_default();
-    let chosen: Vec<&Test> = TESTS.iter().filter(|(name, _)| name.contains(&filter)).collect();
-    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let work = || {
-        while let Some((name, test)) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let began = std::time::Instant::now();
-            let failure = catch_unwind(test).is_err();
-            failed.fetch_add(usize::from(failure), Ordering::Relaxed);
-            say(name, failure, began.elapsed());
-        }
-    };
-    std::thread::scope(|threads| {
-        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
-            threads.spawn(work);
-        }
-    });
-    ExitCode::from(u8::from(failed.into_inner() > 0))
-}
-
-#[expect(clippy::print_stdout, reason = "the result of a test")]
-fn say(name: &str, failure: bool, took: std::time::Duration) {
-    println!("test {name} ... {} ({took:.1?})", if failure { "FAILED" } else { "ok" });
+    libtest_mimic::run(&Arguments::from_args(), tests()).exit_code()
 }
