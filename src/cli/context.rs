@@ -10,7 +10,7 @@ use super::{args::Global, busy, caller, error::Error};
 use crate::{
     control::{Client, ClientError, Reply, Request},
     keeper::Remains,
-    language::{self, Loaded, Look},
+    language::{self, Finding, Loaded, Look},
     model::Stack,
     platform::Places,
     reporters::{
@@ -209,12 +209,12 @@ impl Context {
     }
 
     /// The problems of a stack file, drawn with their places.
-    pub(super) fn problems(&self, problems: &[miette::Report]) -> Vec<String> {
+    pub(super) fn problems(&self, problems: &[Finding]) -> Vec<String> {
         let width = columns_of(&console::Term::stderr()).unwrap_or(100);
         let (color, unicode) = (self.err.color, self.err.unicode);
         let look = Look { width: width.clamp(24, 120), color, unicode };
         let mut texts: Vec<String> =
-            problems.iter().take(PROBLEMS).map(|problem| language::render(problem, look)).collect();
+            problems.iter().take(PROBLEMS).map(|problem| look.draw(problem)).collect();
         if problems.len() > PROBLEMS {
             let more = problems.len() - PROBLEMS;
             texts.push(format!("and {more} more: `stackrun check --json` has all\n"));

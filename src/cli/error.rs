@@ -3,7 +3,8 @@
 use std::{io, path::PathBuf};
 
 use crate::{
-    control::ClientError, keeper::LaunchError, reporters::words::count, supervisor::Refusal,
+    control::ClientError, keeper::LaunchError, language::Finding, reporters::words::count,
+    supervisor::Refusal,
 };
 
 /// The exit statuses of every command but `run` and `exec`.
@@ -41,7 +42,7 @@ pub(super) enum Error {
     /// The stack file that was named is not there.
     FileMissing(PathBuf),
     /// The stack file has errors.
-    Problems(Vec<miette::Report>),
+    Problems(Vec<Finding>),
     /// No running stack has this name.
     NoSuchStack {
         /// The name.
@@ -249,9 +250,7 @@ impl std::fmt::Display for Error {
             }
             Self::FileMissing(path) => write!(f, "there is no file {}", path.display()),
             Self::Problems(problems) => {
-                let is_warning =
-                    |one: &&miette::Report| one.severity() == Some(miette::Severity::Warning);
-                let warnings = problems.iter().filter(is_warning).count();
+                let warnings = problems.iter().filter(|problem| problem.is_warning()).count();
                 let errors = count(problems.len() - warnings, "problem");
                 match warnings {
                     0 => write!(f, "the stack file has {errors}"),

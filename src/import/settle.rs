@@ -38,10 +38,10 @@ pub fn settle(
             tempfile::Builder::new().prefix(".stack-").suffix(".kdl").tempfile_in(folder)?;
         trial.write_all(written.text.as_bytes())?;
         let Err(problems) = language::load(trial.path(), options) else { return Ok(()) };
-        let errors = problems.iter().filter_map(language::data);
-        let Some(error) = errors.into_iter().find(|problem| problem.severity == "error") else {
+        let Some(error) = problems.iter().find(|problem| !problem.is_warning()) else {
             return Ok(());
         };
+        let error = error.data();
         // Of two that do not go together, the later one goes.
         let lines = error.labels.iter().map(|label| label.line);
         let at = lines.max().and_then(|line| written.node_at(line)).map(<[usize]>::to_vec);

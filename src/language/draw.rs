@@ -1,12 +1,96 @@
 //! Problems drawn for people: the message, the lines that it is about and where they stand, what
 //! is to be said of which characters, the mend. As few lines as will do, in any width.
 
-use console::{Style, measure_text_width};
+use std::fmt;
 
-use super::report::{Finding, Look};
+use console::{Style, measure_text_width};
+use miette::{Diagnostic, LabeledSpan, ReportHandler, Severity};
 
 /// How far up a line is looked for that says what a line belongs to.
 const FAR: usize = 500;
+
+/// How problems are drawn: miette's handler of reports (<https://docs.rs/miette>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Columns to fill.
+    pub width: usize,
+    /// Whether to use colour.
+    pub color: bool,
+    /// Whether to use characters beyond ASCII.
+    pub unicode: bool,
+}
+
+impl ReportHandler for Look {
+    fn debug(&self, problem: &dyn Diagnostic, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.draw(problem))
+    }
+}
+
+impl Look {
+    /// A problem in lines, each with a newline.
+    pub fn draw(self, problem: &dyn Diagnostic) -> String {
+        let set = if self.unicode { &UNICODE } else { &ASCII };
+        let sources = sources(problem);
+        let rows = rows(&sources);
+        let gutter = rows.iter().map(|row| row.number.to_string().len()).max().unwrap_or(1);
+        let tone = Style::new().force_styling(self.color);
+        let tone = if is_warning(problem) { tone.yellow() } else { tone.red() };
+        let mut drawing = Drawing { set, look: self, gutter, tone, out: String::new() };
+        drawing.headline(problem);
+        drawing.places(problem, &rows);
+        if let Some(help) = problem.help() {
+            drawing.help(&help.to_string());
+        }
+        drawing.out
+    }
+}
+
+fn is_warning(problem: &dyn Diagnostic) -> bool {
+    problem.severity() == Some(Severity::Warning)
+}
+
+/// A file, and the labels in it.
+struct Labelled {
+    /// `file:line:column` of the first label.
+    place: String,
+    text: String,
+    labels: Vec<LabeledSpan>,
+}
+
+/// A byte of a text: the number of its line, from 1, where in it, and the line.
+struct Place<'a> {
+    number: usize,
+    start: usize,
+    line: &'a str,
+}
+
+impl<'a> Place<'a> {
+    fn of(text: &'a str, byte: usize) -> Self {
+        let byte = byte.min(text.len());
+        let begin = text[..byte].rfind('\n').map_or(0, |newline| newline + 1);
+        let number = memchr::memchr_iter(b'\n', &text.as_bytes()[..begin]).count() + 1;
+        let line = text[begin..].lines().next().unwrap_or_default();
+        Self { number, start: byte - begin, line }
+    }
+}
+
+/// The file of a problem, and those of what is related to it.
+fn sources(problem: &dyn Diagnostic) -> Vec<Labelled> {
+    let mut all = Vec::new();
+    if let (Some(source), Some(labels)) = (problem.source_code(), problem.labels()) {
+        let labels: Vec<LabeledSpan> = labels.collect();
+        let contents = labels.first().map(|first| source.read_span(first.inner(), FAR, FAR));
+        if let Some(Ok(contents)) = contents {
+            let text = String::from_utf8_lossy(contents.data()).into_owned();
+            let Place { number, start, line } = Place::of(&text, labels[0].offset());
+            let column = line[..start].chars().count() + 1;
+            let name = contents.name().unwrap_or_default();
+            all.push(Labelled { place: format!("{name}:{number}:{column}"), text, labels });
+        }
+    }
+    all.extend(problem.related().into_iter().flatten().flat_map(sources));
+    all
+}
 
 /// Characters to draw with.
 struct Set {
@@ -47,7 +131,7 @@ const ASCII: Set = Set {
 
 /// A line of a file and what is marked in it.
 struct Row<'a> {
-    file: &'a str,
+    file: &'a Labelled,
     number: usize,
     text: &'a str,
     marks: Vec<Mark<'a>>,
@@ -62,61 +146,47 @@ struct Mark<'a> {
     own: bool,
 }
 
-/// A problem in lines, each with a newline.
-pub(super) fn draw(finding: &Finding, look: Look) -> String {
-    let set = if look.unicode { &UNICODE } else { &ASCII };
-    let rows = rows(finding);
-    let gutter = rows.iter().map(|row| row.number.to_string().len()).max().unwrap_or(1);
-    let mut drawing = Drawing { set, look, gutter, tone: tone(finding, look), out: String::new() };
-    drawing.headline(finding);
-    drawing.places(finding, &rows);
-    if let Some(help) = &finding.help {
-        drawing.help(help);
-    }
-    drawing.out
-}
-
-fn tone(finding: &Finding, look: Look) -> Style {
-    let style = Style::new().force_styling(look.color);
-    if finding.is_warning() { style.yellow() } else { style.red() }
-}
-
 /// The lines that are marked, in the order of the files and lines; before one that is indented
 /// the line at the margin that it belongs to.
-fn rows(finding: &Finding) -> Vec<Row<'_>> {
+fn rows(sources: &[Labelled]) -> Vec<Row<'_>> {
     let mut rows: Vec<Row<'_>> = Vec::new();
-    for (at, place) in finding.places.iter().enumerate() {
-        let (text, start) = &finding.texts[at];
-        let line_start = text[..*start].rfind('\n').map_or(0, |newline| newline + 1);
-        let line = text[line_start..].lines().next().unwrap_or_default();
-        let mark = |length: usize| Mark {
-            start: start - line_start,
-            end: (start - line_start + length).min(line.len()),
-            label: &place.label,
-            own: at == 0,
-        };
-        let length = text[*start..].chars().take(place.length).map(char::len_utf8).sum();
-        let row = |number, text| Row { file: &place.file, number, text, marks: Vec::new() };
-        let known = |rows: &[Row<'_>], number: usize| {
-            rows.iter().position(|row| row.file == place.file && row.number == number)
-        };
-        if line.starts_with([' ', '\t'])
-            && let Some((number, margin)) = margin(&text[..line_start], place.line)
-            && known(&rows, number).is_none()
-        {
-            rows.push(row(number, margin));
+    for (file, source) in sources.iter().enumerate() {
+        let from = rows.len();
+        for (at, label) in source.labels.iter().enumerate() {
+            mark_row(&mut rows, from, source, label, file == 0 && at == 0);
         }
-        let index = known(&rows, place.line).unwrap_or_else(|| {
-            rows.push(row(place.line, line));
-            rows.len() - 1
-        });
-        rows[index].marks.push(mark(length));
+        rows[from..].sort_by_key(|row| row.number);
     }
-    // The files as they come, the problem's own first.
-    let files: Vec<&str> = rows.iter().map(|row| row.file).collect();
-    let order = |file: &str| files.iter().position(|known| *known == file);
-    rows.sort_by_key(|row| (order(row.file), row.number));
     rows
+}
+
+/// Marks a label in its row of the file whose rows begin at `from`.
+fn mark_row<'a>(
+    rows: &mut Vec<Row<'a>>,
+    from: usize,
+    source: &'a Labelled,
+    label: &'a LabeledSpan,
+    own: bool,
+) {
+    let text = &source.text;
+    let Place { number, start, line } = Place::of(text, label.offset());
+    let above = &text[..label.offset().min(text.len()) - start];
+    let row = |number, text| Row { file: source, number, text, marks: Vec::new() };
+    let known =
+        |rows: &[Row<'_>], number: usize| rows[from..].iter().position(|row| row.number == number);
+    if line.starts_with([' ', '\t'])
+        && let Some((number, margin)) = margin(above, number)
+        && known(rows, number).is_none()
+    {
+        rows.push(row(number, margin));
+    }
+    let index = known(rows, number).unwrap_or_else(|| {
+        rows.push(row(number, line));
+        rows.len() - 1 - from
+    });
+    let end = (start + label.len()).min(line.len());
+    let label = label.label().unwrap_or_default();
+    rows[from + index].marks.push(Mark { start, end, label, own });
 }
 
 /// The last line above that begins at the margin, and its number: `service "api" {`.
@@ -146,11 +216,11 @@ impl Drawing {
         self.out.push('\n');
     }
 
-    fn headline(&mut self, finding: &Finding) {
-        let symbol = if finding.is_warning() { self.set.warning } else { self.set.error };
+    fn headline(&mut self, problem: &dyn Diagnostic) {
+        let symbol = if is_warning(problem) { self.set.warning } else { self.set.error };
         let symbol = self.tone.apply_to(symbol).to_string();
         let bold = Style::new().force_styling(self.look.color).bold();
-        for (at, line) in wrap(&finding.message, self.look.width - 2).iter().enumerate() {
+        for (at, line) in wrap(&problem.to_string(), self.look.width - 2).iter().enumerate() {
             let lead = if at == 0 { symbol.as_str() } else { " " };
             self.line(&format!("{lead} {}", bold.apply_to(line)));
         }
@@ -162,16 +232,14 @@ impl Drawing {
         self.line(&format!("{} {sign} {text}", " ".repeat(self.gutter)));
     }
 
-    fn places(&mut self, finding: &Finding, rows: &[Row<'_>]) {
+    fn places(&mut self, problem: &dyn Diagnostic, rows: &[Row<'_>]) {
         let mut last: Option<&Row<'_>> = None;
         for row in rows {
-            if last.is_none_or(|last| last.file != row.file) {
-                let first = finding.places.iter().find(|place| place.file == row.file);
-                let Some(first) = first else { continue };
-                let place = format!("{}:{}:{}", first.file, first.line, first.column);
-                let code = match last {
-                    None => self.faint(&format!("  {}", finding.code)),
-                    Some(_) => String::new(),
+            if last.is_none_or(|last| !std::ptr::eq(last.file, row.file)) {
+                let place = &row.file.place;
+                let code = match (last, problem.code()) {
+                    (None, Some(code)) => self.faint(&format!("  {code}")),
+                    _ => String::new(),
                 };
                 self.beside(self.set.begin, &format!("{place}{code}"));
             } else if last.is_some_and(|last| last.number + 1 < row.number) {

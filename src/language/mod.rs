@@ -48,9 +48,10 @@ use std::{
 
 use self::problem::Problems;
 pub use self::{
+    draw::Look,
     explain::{UnknownKey, explain, keys, schema_text},
     fmt::{fmt, unformatted},
-    report::{Label, Look, ProblemData, data, render},
+    report::{Finding, Label, ProblemData},
     unsupported::{Unsupported, unsupported},
 };
 use crate::model::Stack;
@@ -73,7 +74,7 @@ pub struct Loaded {
     /// What it says.
     pub stack: Stack,
     /// Warnings: shown, never fatal.
-    pub warnings: Vec<miette::Report>,
+    pub warnings: Vec<Finding>,
 }
 
 /// The names that a file declares.
@@ -117,20 +118,20 @@ pub fn is_plain_command(text: &str) -> bool {
 }
 
 /// What is wrong with a file's syntax alone: what it includes and names is not looked at.
-pub fn syntax_problems(file: &Path, text: &str) -> Vec<miette::Report> {
+pub fn syntax_problems(file: &Path, text: &str) -> Vec<Finding> {
     let mut sources = source::Sources::default();
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
     let index = sources.add(file.to_path_buf(), name.into_owned(), text.to_owned());
     let mut problems = Problems::default();
     recover::parse(text, index).problems.into_iter().for_each(|problem| problems.add(problem));
-    report::reports(problems, &sources).0
+    report::findings(problems, &sources).0
 }
 
 /// Reads and checks a stack file and everything it includes.
 ///
 /// # Errors
 /// Every problem of the files, together (warnings too, after the errors).
-pub fn load(file: &Path, options: &Options) -> Result<Loaded, Vec<miette::Report>> {
+pub fn load(file: &Path, options: &Options) -> Result<Loaded, Vec<Finding>> {
     let file = source::canonical(file);
     let mut problems = Problems::default();
     let read::Read { sources, decls, incomplete } = read::read(&file, &mut problems);
@@ -143,7 +144,7 @@ pub fn load(file: &Path, options: &Options) -> Result<Loaded, Vec<miette::Report
         problems.forget_what_follows_from_missing_files();
     }
     let any_error = problems.any_error();
-    let (mut errors, mut warnings) = report::reports(problems, &sources);
+    let (mut errors, mut warnings) = report::findings(problems, &sources);
     if any_error {
         errors.append(&mut warnings);
         return Err(errors);

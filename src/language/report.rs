@@ -1,39 +1,76 @@
-//! Problems as diagnostics: for people (miette) and for programs (JSON).
+//! Problems as diagnostics: for people (miette, drawn by [`Look`]) and for programs (JSON).
 
 use std::{fmt, sync::Arc};
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
+use miette::{
+    Diagnostic, LabeledSpan, MietteError, MietteSpanContents, Severity, SourceCode, SourceSpan,
+    SpanContents,
+};
 use serde::Serialize;
 
 use super::{
-    draw::draw,
     problem::{Problem, Problems},
-    source::{Sources, Span},
+    source::{File, Sources, Span},
 };
 
-/// A problem with everything needed to show it.
+/// A problem of a stack file with everything needed to show it.
 #[derive(Debug, Clone)]
-pub(super) struct Finding {
+pub struct Finding {
     severity: Severity,
-    pub(super) code: &'static str,
-    pub(super) message: String,
-    pub(super) help: Option<String>,
+    code: &'static str,
+    message: String,
+    help: Option<String>,
     /// The file of the first label.
-    source: Option<NamedSource<Arc<str>>>,
+    source: Option<Source>,
     /// The labels in that file; the first is the problem's own place.
     labels: Vec<LabeledSpan>,
     /// The labels in other files.
     related: Vec<Finding>,
     /// All labels, for programs.
-    pub(super) places: Vec<Label>,
-    /// The text that each of them stands in, and from which byte on.
-    pub(super) texts: Vec<(Arc<str>, usize)>,
+    places: Vec<Label>,
+}
+
+/// A file that was read, whole: which of its lines are shown is for the drawing to decide.
+#[derive(Debug, Clone)]
+struct Source {
+    name: String,
+    text: Arc<str>,
+}
+
+impl SourceCode for Source {
+    fn read_span<'a>(
+        &'a self,
+        _span: &SourceSpan,
+        _lines_before: usize,
+        _lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let (data, name) = (self.text.as_bytes(), self.name.clone());
+        let whole = SourceSpan::from((0, data.len()));
+        let lines = self.text.lines().count();
+        Ok(Box::new(MietteSpanContents::new_named(name, data, whole, 0, 0, lines)))
+    }
 }
 
 impl Finding {
     /// Whether it is shown and no more.
-    pub(super) fn is_warning(&self) -> bool {
+    pub fn is_warning(&self) -> bool {
         self.severity == Severity::Warning
+    }
+
+    /// It as data.
+    pub fn data(&self) -> ProblemData {
+        let first = self.places.first();
+        ProblemData {
+            severity: if self.is_warning() { "warning" } else { "error" },
+            code: self.code,
+            message: self.message.clone(),
+            file: first.map(|place| place.file.clone()),
+            line: first.map(|place| place.line),
+            column: first.map(|place| place.column),
+            length: first.map(|place| place.length),
+            labels: self.places.clone(),
+            help: self.help.clone(),
+        }
     }
 }
 
@@ -75,67 +112,12 @@ pub struct Label {
     pub label: String,
 }
 
-/// How reports are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
-    /// Columns to fill.
-    pub width: usize,
-    /// Whether to use colour.
-    pub color: bool,
-    /// Whether to use characters beyond ASCII.
-    pub unicode: bool,
-}
-
-/// A report of [`super::load`] drawn for people.
-pub fn render(report: &miette::Report, look: Look) -> String {
-    match report.downcast_ref::<Finding>() {
-        Some(finding) => draw(finding, look),
-        None => format!("{report}\n"),
-    }
-}
-
-/// A report of [`super::load`] as data; `None` for any other.
-pub fn data(report: &miette::Report) -> Option<ProblemData> {
-    let finding = report.downcast_ref::<Finding>()?;
-    let first = finding.places.first();
-    let warning = finding.is_warning();
-    Some(ProblemData {
-        severity: if warning { "warning" } else { "error" },
-        code: finding.code,
-        message: finding.message.clone(),
-        file: first.map(|place| place.file.clone()),
-        line: first.map(|place| place.line),
-        column: first.map(|place| place.column),
-        length: first.map(|place| place.length),
-        labels: finding.places.clone(),
-        help: finding.help.clone(),
-    })
-}
-
-/// The problems as reports, in the order of the files: errors and warnings.
-pub(super) fn reports(
-    problems: Problems,
-    sources: &Sources,
-) -> (Vec<miette::Report>, Vec<miette::Report>) {
-    let mut all: Vec<(Option<Span>, bool, Finding)> = problems
-        .into_vec()
-        .iter()
-        .map(|problem| {
-            let finding = finding(problem, sources);
-            (
-                problem.describe().labels.first().map(|(span, _)| *span),
-                problem.is_warning(),
-                finding,
-            )
-        })
-        .collect();
-    all.sort_by_key(|(span, _, _)| *span);
-    let (warnings, errors): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|(_, warning, _)| *warning);
-    let reports = |all: Vec<(Option<Span>, bool, Finding)>| {
-        all.into_iter().map(|(_, _, finding)| miette::Report::new(finding)).collect()
-    };
-    (reports(errors), reports(warnings))
+/// The problems as findings, in the order of the files: errors and warnings.
+pub(super) fn findings(problems: Problems, sources: &Sources) -> (Vec<Finding>, Vec<Finding>) {
+    let mut problems = problems.into_vec();
+    problems.sort_by_cached_key(|problem| problem.describe().labels.first().map(|(span, _)| *span));
+    let all = problems.iter().map(|problem| finding(problem, sources));
+    all.partition(|finding| !finding.is_warning())
 }
 
 fn finding(problem: &Problem, sources: &Sources) -> Finding {
@@ -152,8 +134,8 @@ fn finding(problem: &Problem, sources: &Sources) -> Finding {
         of_it.map(|(span, label)| labeled(*span, label)).collect::<Vec<_>>()
     };
     let source = |file: usize| {
-        let file = &sources.files[file];
-        NamedSource::new(&file.name, Arc::clone(&file.text))
+        let File { name, text, .. } = &sources.files[file];
+        Source { name: name.clone(), text: Arc::clone(text) }
     };
     let related = files.iter().skip(1).map(|file| Finding {
         severity: Severity::Advice,
@@ -164,7 +146,6 @@ fn finding(problem: &Problem, sources: &Sources) -> Finding {
         labels: of_file(*file),
         related: Vec::new(),
         places: Vec::new(),
-        texts: Vec::new(),
     });
     Finding {
         severity,
@@ -176,11 +157,6 @@ fn finding(problem: &Problem, sources: &Sources) -> Finding {
             .labels
             .iter()
             .map(|(span, label)| place(*span, label, sources))
-            .collect(),
-        texts: description
-            .labels
-            .iter()
-            .map(|(span, _)| (Arc::clone(&sources.file(*span).text), span.start))
             .collect(),
         message: description.message,
         help: description.help,

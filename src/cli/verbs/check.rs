@@ -8,7 +8,7 @@ use crate::{
         error::{Error, status},
         verbs::completions::profile_names,
     },
-    language,
+    language::Finding,
     reporters::{Symbol, headline, words},
 };
 
@@ -38,7 +38,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     };
     let exit = if loaded.is_some() { status::OK } else { status::WRONG };
     if args.json {
-        let data: Vec<_> = problems.iter().filter_map(language::data).collect();
+        let data: Vec<_> = problems.iter().map(Finding::data).collect();
         let ok = exit == status::OK;
         let json = serde_json::json!({ "format": 1, "file": file, "ok": ok, "problems": data });
         context.print(&format!("{json:#}\n"))?;

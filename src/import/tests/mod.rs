@@ -54,8 +54,7 @@ fn is_right(draft: &Draft, folder: &Path) {
     std::fs::write(&file, draft.kdl()).expect("a file");
     if let Err(problems) = language::load(&file, &language::Options::default()) {
         let look = language::Look { width: 100, color: false, unicode: true };
-        let problems: Vec<String> =
-            problems.iter().map(|problem| language::render(problem, look)).collect();
+        let problems: Vec<String> = problems.iter().map(|problem| look.draw(problem)).collect();
         panic!("{}\n{}", draft.kdl(), problems.join("\n"));
     }
     assert_eq!(language::fmt(&draft.kdl()), draft.kdl(), "as `fmt` has it");

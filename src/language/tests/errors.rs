@@ -1,7 +1,7 @@
 //! Every problem as its user sees it: plain, 80 columns.
 
 use super::{folder, load_in, options};
-use crate::language::{Look, Options, data, render};
+use crate::language::{Finding, Look, Options};
 
 /// What a stack of these files is told, warnings included.
 fn told(files: &[(&str, &str)], options: &Options) -> String {
@@ -14,10 +14,10 @@ fn told_in(files: &[(&str, &str)], options: &Options, look: Look) -> String {
         Ok(loaded) => loaded.warnings,
         Err(reports) => reports,
     };
-    for data in reports.iter().filter_map(data) {
+    for data in reports.iter().map(Finding::data) {
         assert!(data.help.is_some_and(|help| !help.is_empty()), "no mend: {}", data.message);
     }
-    let rendered: Vec<String> = reports.iter().map(|report| render(report, look)).collect();
+    let rendered: Vec<String> = reports.iter().map(|report| look.draw(report)).collect();
     let root = dir.path().canonicalize().expect("there").display().to_string();
     rendered.join("\n").replace(&root, "/shop")
 }

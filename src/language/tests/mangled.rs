@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{folder, load_in, options};
-use crate::language::{Look, data, fmt, render, scan};
+use crate::language::{Finding, Look, fmt, scan};
 
 const SHOP: &str = include_str!("shop.kdl");
 
@@ -68,7 +68,7 @@ proptest! {
             prop_assert!(!reports.is_empty());
             for report in &reports {
                 for (width, color) in [(24, false), (100, true)] {
-                    let rendered = render(report, Look { width, color, unicode: color });
+                    let rendered = Look { width, color, unicode: color }.draw(report);
                     prop_assert!(!rendered.is_empty());
                 }
             }
@@ -130,7 +130,7 @@ fn every_slip_is_told_at_its_place() {
         let text = format!("{}{text}\n{}", wrong("first"), wrong("last"));
         std::fs::write(dir.path().join("stack.kdl"), &text).expect("written");
         let reports = load_in(dir.path(), &options()).expect_err("two errors are planted");
-        let all: Vec<_> = reports.iter().filter_map(data).collect();
+        let all: Vec<_> = reports.iter().map(Finding::data).collect();
         for one in &all {
             let line = one.line.unwrap_or_else(|| panic!("no place: {}\n{text}", one.message));
             assert!(line <= text.lines().count() + 1, "{}\n{text}", one.message);

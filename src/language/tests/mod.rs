@@ -10,7 +10,7 @@ mod whole;
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Loaded, Options, load};
+use super::{Finding, Loaded, Options, load};
 
 /// A stack folder with these files in it.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -29,7 +29,7 @@ fn options() -> Options {
     Options { env: BTreeMap::from(env), profiles: Vec::new(), ..Options::default() }
 }
 
-fn load_in(dir: &Path, options: &Options) -> Result<Loaded, Vec<miette::Report>> {
+fn load_in(dir: &Path, options: &Options) -> Result<Loaded, Vec<Finding>> {
     load(&dir.join("stack.kdl"), options)
 }
 

@@ -1,7 +1,7 @@
 //! A syntax error hides nothing else of its file, and nothing that follows from it is told.
 
 use super::{folder, load_in, options};
-use crate::language::data;
+use crate::language::Finding;
 
 /// Each problem in one line: its place, its characters, what is wrong.
 fn told(text: &str) -> String {
@@ -12,7 +12,7 @@ fn told(text: &str) -> String {
     };
     let lines: Vec<&str> = text.lines().collect();
     let mut out = format!("{text}---\n");
-    for data in reports.iter().filter_map(data) {
+    for data in reports.iter().map(Finding::data) {
         let (line, column, length) =
             (data.line.unwrap_or(0), data.column.unwrap_or(0), data.length.unwrap_or(0));
         let of_line = lines.get(line.wrapping_sub(1)).unwrap_or(&"");
