@@ -7,7 +7,7 @@ use std::{
 
 use super::{caller, context::Context, error::Error, names, version};
 use crate::{
-    model::{Command, EnvValue, Stack, StepCommand, Task, TaskBody, Tool, nearest},
+    model::{Command, EnvValue, Stack, StepCommand, Task, TaskBody, Tool, VersionRange, nearest},
     reporters::{Symbol, headline, summary::hint},
 };
 
@@ -181,7 +181,8 @@ impl Versions {
             }
             return None;
         };
-        (!version::will_do(&found, &wanted)).then_some(Searched::Version { found, wanted, place })
+        let fits = wanted.parse::<VersionRange>().is_ok_and(|range| range.contains(&found));
+        (!fits).then_some(Searched::Version { found, wanted, place })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kdl::KdlValue;
 
 use super::{name, schema::ValueSpec};
-use crate::model::{BadStatusSet, Cron, Signal, StatusSet};
+use crate::model::{BadStatusSet, Cron, Signal, StatusSet, VersionRange};
 
 /// A value of the right type and format.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,7 +100,9 @@ fn string(spec: &ValueSpec, text: &str) -> Result<Value, BadValue> {
         Some("statuses") => text.parse().map(Value::Statuses).map_err(BadValue::Statuses),
         Some("name") => name::is_valid(text).then_some(kept).ok_or(BadValue::Name),
         Some("cron") => text.parse::<Cron>().map(|_| kept).map_err(BadValue::Schedule),
-        Some("version") => is_version(text).then_some(kept).ok_or(BadValue::Version),
+        Some("version") => {
+            text.parse::<VersionRange>().map(|_| kept).map_err(|_| BadValue::Version)
+        }
         // An empty text may be meant: a variable's value, an argument.
         Some("text") => Ok(kept),
         _ if text.trim().is_empty() => Err(BadValue::Empty),
@@ -184,20 +186,6 @@ fn leading_number(text: &str) -> Option<(f64, &str)> {
     Some((number.parse().ok()?, rest))
 }
 
-/// `>=18`, `^1.2`, `>=1.2 <2`.
-fn is_version(text: &str) -> bool {
-    let parts = text.split([',', ' ']).filter(|part| !part.is_empty());
-    let is_part = |part: &str| {
-        let bare = part.trim_start_matches(['>', '<', '=', '^', '~']);
-        let operator = &part[..part.len() - bare.len()];
-        let number = bare.strip_prefix('v').unwrap_or(bare);
-        let numbers =
-            number.split('.').all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-        matches!(operator, "" | ">" | "<" | "=" | ">=" | "<=" | "^" | "~") && numbers
-    };
-    !text.trim().is_empty() && parts.into_iter().all(is_part)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,16 +207,6 @@ mod tests {
         assert_eq!(size("1.5kb"), Some(1500));
         for bad in ["", "5", "5 XB", "MiB", "99999999TB"] {
             assert_eq!(size(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn versions_are_comparisons() {
-        for good in [">=18", "1.2.3", "^1", ">=1.2, <2", "v3"] {
-            assert!(is_version(good), "{good}");
-        }
-        for bad in ["", "latest", ">=", "=>1", "1..2"] {
-            assert!(!is_version(bad), "{bad}");
         }
     }
 }

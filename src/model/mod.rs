@@ -19,6 +19,7 @@ mod status_set;
 mod task;
 mod text;
 pub mod time;
+mod version;
 
 pub use check::{Alive, Check, HttpCheck, HttpTarget, PortRef, Ready};
 pub use command::{Command, EnvValue, Hooks, Tool};
@@ -35,6 +36,7 @@ pub use stack::{Group, Need, NeedUntil, Source, Stack};
 pub use status_set::{BadStatusSet, StatusSet};
 pub use task::{Keep, Step, StepCommand, Task, TaskBody};
 pub use text::{Part, Text, Values};
+pub use version::{BadVersionRange, VersionRange};
 
 /// Whether a value is what it is by default, and need not be written down.
 pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
