@@ -119,10 +119,14 @@ pub enum Event {
         /// The answer: `503`, `connection refused`.
         answer: String,
     },
-    /// It is ready.
+    /// It is ready; of a service that nothing checks: it has started, and has lived for half a
+    /// second since.
     Ready {
-        /// Since its start.
+        /// How long its start took.
         after_ms: u64,
+        /// Whether a check or a port told so.
+        #[serde(default = "is_checked", skip_serializing_if = "Clone::clone")]
+        checked: bool,
         /// Where to find it: its `url`, or its first port.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         address: Option<String>,
@@ -245,6 +249,11 @@ pub enum Event {
     },
     /// The whole stack is down.
     Down,
+}
+
+/// Most services are, and records of earlier versions do not say.
+fn is_checked() -> bool {
+    true
 }
 
 /// Why something happened.

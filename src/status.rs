@@ -48,6 +48,17 @@ pub struct ServiceStatus {
     pub name: String,
     /// Its state.
     pub state: ServiceState,
+    /// Whether a check or a port tells that it is ready. Without, `ready` means that it has
+    /// started.
+    #[serde(default = "yes")]
+    pub checked: bool,
+    /// Whether its being ready is to be believed: what nothing checks has to live for half a second
+    /// first. Told only until then.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub proven: bool,
+    /// Whether it is part of all that was asked for: see [`Status::all`].
+    #[serde(default = "yes")]
+    pub wanted: bool,
     /// Why it is not ready, in one line; none where there is nothing to explain.
     pub reason: Option<String>,
     /// Its main process.
@@ -60,7 +71,9 @@ pub struct ServiceStatus {
     pub since: Option<jiff::Timestamp>,
     /// How long its process has been running.
     pub uptime_ms: Option<u64>,
-    /// How often it was started again by itself or on request since `up`.
+    /// How often it was started again by itself: after a crash or a failed start, for its health or
+    /// its memory. Edits, watched files and restarts that somebody asked for do not count; a `down`
+    /// of it sets the count back, and so does an `up` or `restart` once it has failed.
     pub restarts: u64,
     /// How its last process ended.
     pub exit: Option<Exit>,
@@ -99,6 +112,9 @@ pub struct TaskStatus {
     pub name: String,
     /// Its state.
     pub state: TaskState,
+    /// Whether it is part of all that was asked for: see [`Status::all`].
+    #[serde(default = "yes")]
+    pub wanted: bool,
     /// Why it is not done, in one line.
     pub reason: Option<String>,
     /// How its last run ended.
@@ -114,6 +130,11 @@ pub struct TaskStatus {
     /// A line for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub describe: Option<String>,
+}
+
+/// What is not said is so: as earlier versions had it.
+fn yes() -> bool {
+    true
 }
 
 /// The states of a service, as people see them.
@@ -183,3 +204,141 @@ display_as_serde!(TaskState {
     Idle => "idle", Waiting => "waiting", Running => "running", Done => "done",
     Failed => "failed", Skipped => "skipped",
 });
+
+/// How something is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// As a part of all that was asked for: is all as it should be?
+    AsPartOfAll,
+    /// By its name: is it ready, is it done?
+    ByName,
+}
+
+/// What a state means to `up`, `status`, `wait` and `ls`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is as was asked for.
+    Holds,
+    /// Not yet.
+    Pending,
+    /// It is not, and will not be by itself.
+    Fails,
+}
+
+impl ServiceState {
+    /// Whether anything of it may run.
+    pub fn runs(self) -> bool {
+        match self {
+            Self::Starting | Self::Ready | Self::Unhealthy | Self::Stopping => true,
+            Self::Idle | Self::Waiting | Self::Backoff | Self::Exited | Self::Failed => false,
+        }
+    }
+
+    /// What the state means; `proven` says whether being ready is to be believed.
+    pub fn verdict(self, proven: bool, asked: Asked) -> Verdict {
+        match (self, asked) {
+            (Self::Ready, _) if proven => Verdict::Holds,
+            // It has ended well: nothing is wrong, but ready it is not.
+            (Self::Exited, Asked::AsPartOfAll) => Verdict::Holds,
+            (Self::Exited, Asked::ByName) | (Self::Failed, _) => Verdict::Fails,
+            (
+                Self::Ready
+                | Self::Idle
+                | Self::Waiting
+                | Self::Starting
+                | Self::Unhealthy
+                | Self::Stopping
+                | Self::Backoff,
+                _,
+            ) => Verdict::Pending,
+        }
+    }
+}
+
+impl TaskState {
+    /// What the state means.
+    pub fn verdict(self, asked: Asked) -> Verdict {
+        match (self, asked) {
+            (Self::Done | Self::Skipped, _) => Verdict::Holds,
+            // Nothing that needs it has been started since it is there.
+            (Self::Idle, Asked::AsPartOfAll) => Verdict::Holds,
+            (Self::Failed, _) => Verdict::Fails,
+            (Self::Idle | Self::Waiting | Self::Running, _) => Verdict::Pending,
+        }
+    }
+}
+
+/// One service or task, as far as both are alike.
+#[derive(Debug, Clone, Copy)]
+pub struct Item<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The word for its state.
+    pub state: &'static str,
+    /// Why it is not as it should be.
+    pub reason: Option<&'a str>,
+    /// What the state means.
+    pub verdict: Verdict,
+    /// Whether anything of it may run.
+    pub runs: bool,
+    /// Since when it is in this state.
+    pub since: Option<jiff::Timestamp>,
+}
+
+impl Status {
+    /// "All": what an `up` asked for and no `down` took back, with what that needs.
+    pub fn all(&self) -> impl Iterator<Item = Item<'_>> {
+        self.items(Asked::AsPartOfAll).filter(|(wanted, _)| *wanted).map(|(_, item)| item)
+    }
+
+    /// Everything that there is, wanted or not.
+    pub fn every(&self) -> impl Iterator<Item = Item<'_>> {
+        self.items(Asked::AsPartOfAll).map(|(_, item)| item)
+    }
+
+    /// The services and tasks of these names.
+    pub fn named<'a>(&'a self, names: &'a [String]) -> impl Iterator<Item = Item<'a>> {
+        let named = |item: &Item<'_>| names.iter().any(|name| name == item.name);
+        self.items(Asked::ByName).map(|(_, item)| item).filter(named)
+    }
+
+    /// Each with whether it is wanted.
+    fn items(&self, asked: Asked) -> impl Iterator<Item = (bool, Item<'_>)> {
+        let services = self.services.iter().map(move |service| {
+            let item = Item {
+                name: &service.name,
+                state: service.state_word(),
+                reason: service.reason.as_deref(),
+                verdict: service.state.verdict(service.proven, asked),
+                runs: service.state.runs(),
+                since: service.since,
+            };
+            (service.wanted, item)
+        });
+        let tasks = self.tasks.iter().map(move |task| {
+            let item = Item {
+                name: &task.name,
+                state: task.state.word(),
+                reason: task.reason.as_deref(),
+                verdict: task.state.verdict(asked),
+                runs: task.state == TaskState::Running,
+                since: task.since,
+            };
+            (task.wanted, item)
+        });
+        services.chain(tasks)
+    }
+}
+
+impl ServiceStatus {
+    /// Its state in a word, for people: what nothing checks has `started`.
+    pub fn state_word(&self) -> &'static str {
+        match (self.state, self.checked) {
+            (ServiceState::Ready, false) => STARTED,
+            (state, _) => state.word(),
+        }
+    }
+}
+
+/// The word for a service that is ready as far as anybody can know: nothing checks it.
+pub const STARTED: &str = "started";

@@ -91,7 +91,16 @@ pub enum What {
         /// The check that was asked last.
         #[serde(skip_serializing_if = "Option::is_none")]
         check: Option<String>,
+        /// The last answer of it that was not the right one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        answer: Option<String>,
+        /// Whether all of them held in the end.
+        held: bool,
     },
+    /// Its process runs, nothing checks more, and it has to live for a while.
+    Proving,
+    /// It has ended by itself, and what it has left is cleared away.
+    ClearingUp,
     /// The task runs.
     Running,
     /// It failed, and a pause goes before the next try.
@@ -193,6 +202,10 @@ impl Reader {
             return;
         };
         match &record.event {
+            // It is no good, and is started again.
+            Event::Stopping if is_own_fault(&record.cause) => {
+                self.goes_on(name, record.at, What::Stopping);
+            }
             Event::Stopping => {
                 self.close(name, record.at, End::Stopped);
                 if let Cause::Command { command, pid } = &record.cause {
@@ -205,15 +218,30 @@ impl Reader {
             Event::Starting => self.opens(name, record, What::Starting),
             Event::Running { .. } => self.goes_on(name, record.at, What::Running),
             Event::Spawned { .. } => {
-                self.goes_on(name, record.at, What::Checking { check: None });
+                let checking = What::Checking { check: None, answer: None, held: false };
+                self.goes_on(name, record.at, checking);
             }
-            Event::Checked { check, .. } => {
-                if let Some((What::Checking { check: asked }, _)) = self.open.get_mut(name) {
-                    *asked = Some(check.clone());
+            Event::Checked { check, answer } => {
+                if let Some((What::Checking { check: asked, answer: got, .. }, _)) =
+                    self.open.get_mut(name)
+                {
+                    (*asked, *got) = (Some(check.clone()), Some(answer.clone()));
+                }
+            }
+            Event::Exited { .. } => {
+                if let Some((What::Checking { .. }, _)) = self.open.get(name) {
+                    self.goes_on(name, record.at, What::ClearingUp);
                 }
             }
             Event::Backoff { .. } => self.goes_on(name, record.at, What::Pausing),
-            Event::Ready { .. } => self.close(name, record.at, End::Ready),
+            Event::Ready { checked, .. } => {
+                match self.open.get_mut(name) {
+                    Some((what @ What::Checking { .. }, _)) if !checked => *what = What::Proving,
+                    Some((What::Checking { held, .. }, _)) => *held = true,
+                    Some(_) | None => {}
+                }
+                self.close(name, record.at, End::Ready);
+            }
             Event::Done { .. } => self.close(name, record.at, End::Done),
             Event::Failed { .. } => self.close(name, record.at, End::Failed),
             Event::Skipped { .. } => {
@@ -223,8 +251,7 @@ impl Reader {
                 self.close(name, record.at, End::Skipped);
             }
             Event::Stopped => self.close(name, record.at, End::Stopped),
-            Event::Exited { .. }
-            | Event::SupervisorStarted { .. }
+            Event::SupervisorStarted { .. }
             | Event::Applied { .. }
             | Event::Unhealthy { .. }
             | Event::Signalled { .. }
@@ -337,6 +364,21 @@ impl Reader {
         self.starts.iter_mut().for_each(Start::settle);
         self.starts.retain(|start| !start.rows.is_empty());
         self.starts
+    }
+}
+
+/// Whether a stop is for something that went wrong with the start itself.
+fn is_own_fault(cause: &Cause) -> bool {
+    match cause {
+        Cause::Exit | Cause::Start | Cause::Check | Cause::Memory => true,
+        Cause::Command { .. }
+        | Cause::Need { .. }
+        | Cause::Edit { .. }
+        | Cause::Follow { .. }
+        | Cause::Watch { .. }
+        | Cause::Schedule
+        | Cause::Window { .. }
+        | Cause::Supervisor => false,
     }
 }
 

@@ -1,6 +1,9 @@
 //! What comes after the start: following the logs, and in the foreground stopping the stack.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -14,7 +17,7 @@ use super::{
     interrupt, outcome,
 };
 use crate::{
-    control::{Client, ClientError, Reply, Request},
+    control::{Answer, Client, ClientError, Reply, Request},
     event::{Event, Record},
     logs::{Marks, Select},
     model::{Exit, Stack},
@@ -27,7 +30,7 @@ use crate::{
         terminal::NoEcho,
         words,
     },
-    status::ServiceState,
+    status::{ServiceState, Status, TaskState},
     supervisor::{Command, How, Outcome, Until},
 };
 
@@ -78,7 +81,11 @@ fn hold(client: &mut Client) -> Result<(), Error> {
     Ok(())
 }
 
-/// Follows the logs until Ctrl-C, which stops the stack, or until a service fails for good.
+/// How often is asked whether anything still runs, while something is on its way.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+
+/// Follows the logs until Ctrl-C, which stops the stack, until a service fails for good, or until
+/// nothing runs any more.
 pub(super) fn follow(
     context: &Context,
     client: &mut Client,
@@ -88,43 +95,53 @@ pub(super) fn follow(
 ) -> Result<u8, Error> {
     interrupt::watch();
     let echo = NoEcho::new();
-    let mut since = 0;
-    let mut events = client.ask(Request::Events { since, follow: true })?;
-    let mut exits: BTreeMap<String, Exit> = BTreeMap::new();
+    let mut seen = Seen { stack, began, next: 0, exits: BTreeMap::new() };
+    let mut events = client.ask(Request::Events { since: 0, follow: true })?;
+    let mut supervisor = client.supervisor();
+    // When to ask whether anything still runs: something has ended.
+    let mut ask_at: Option<Instant> = None;
     while !interrupt::take() {
         let came = logs.print_new()?;
-        let answer = match client.next(Some(logs.pause(came))) {
-            Ok(Some(answer)) => answer,
-            Ok(None) => continue,
+        let mut failure = None;
+        match client.next(Some(logs.pause(came))) {
+            Ok(Some(Answer { id, reply: Reply::Record { record } })) if id == events => {
+                failure = seen.take(&record);
+                if matches!(record.event, Event::Exited { .. }) {
+                    ask_at = Some(caller::instant());
+                }
+            }
+            Ok(_) => {}
             Err(ClientError::Gone) => {
                 let Some(next) = successor(stack)? else {
                     return stopped_by_others(context, stack);
                 };
                 *client = next;
                 hold(client)?;
-                events = client.ask(Request::Events { since, follow: true })?;
-                continue;
             }
             Err(error) => return Err(error.into()),
-        };
-        let Reply::Record { record } = answer.reply else { continue };
-        if answer.id != events || record.at < began {
-            continue;
         }
-        since = record.seq + 1;
-        if let Some(status) = ended(&record, &mut exits) {
+        if client.supervisor() != supervisor {
+            supervisor = client.supervisor();
+            events = client.ask(Request::Events { since: seen.next, follow: true })?;
+        }
+        let mut is_over = false;
+        if failure.is_none() && ask_at.is_some_and(|at| at <= caller::instant()) {
+            match remaining(stack)? {
+                Remaining::Running => ask_at = None,
+                Remaining::OnItsWay => ask_at = Some(caller::instant() + ASK_EVERY),
+                // Why that is so has been written down, and may not have come along yet.
+                Remaining::Nothing => (is_over, failure) = (true, seen.catch_up(stack)?),
+            }
+        }
+        if is_over || failure.is_some() {
             logs.print_new()?;
             logs.finish()?;
-            let name = record.name.as_deref().unwrap_or(&stack.name);
-            let text = format!("{name} has failed: the rest is stopped");
-            context.say(&headline(Symbol::Bad, &text, context.err));
-            stop(context, client, stack)?;
-            return Ok(status);
-        }
-        if matches!(record.event, Event::Exited { .. }) && nothing_runs(stack)? {
-            logs.print_new()?;
-            logs.finish()?;
-            return stop(context, client, stack);
+            if let Some(Failure { name, .. }) = &failure {
+                let text = format!("{name} has failed: the rest is stopped");
+                context.say(&headline(Symbol::Bad, &text, context.err));
+            }
+            let stopped = stop(context, client, stack)?;
+            return Ok(failure.map_or(stopped, |failure| failure.status));
         }
     }
     logs.finish()?;
@@ -132,39 +149,110 @@ pub(super) fn follow(
     stop(context, client, stack)
 }
 
-/// The exit status that the failure of a service stands for.
-fn ended(record: &Record, exits: &mut BTreeMap<String, Exit>) -> Option<u8> {
-    let name = record.name.as_ref()?;
-    match &record.event {
-        Event::Exited { exit, .. } => {
-            exits.insert(name.clone(), *exit);
-            None
+/// A service that has failed for good, and the exit status that this stands for.
+struct Failure {
+    name: String,
+    status: u8,
+}
+
+/// What has been read of the ledger since the start.
+struct Seen<'a> {
+    stack: &'a Stack,
+    began: Timestamp,
+    /// The first record that has not been.
+    next: u64,
+    /// How the services ended that nobody had asked to.
+    exits: BTreeMap<String, Exit>,
+}
+
+impl Seen<'_> {
+    /// Takes in a record, once; the failure that it tells of. That of a task, which somebody may
+    /// have run meanwhile, ends nothing.
+    fn take(&mut self, record: &Record) -> Option<Failure> {
+        if record.seq < self.next {
+            return None;
         }
-        Event::Starting => {
-            exits.remove(name);
-            None
+        self.next = record.seq + 1;
+        let name = record.name.as_ref().filter(|name| self.stack.task(name).is_none())?;
+        if record.at < self.began {
+            return None;
         }
-        Event::Failed { .. } => Some(exits.get(name).map_or(status::FAILED, |exit| code(*exit))),
-        _ => None,
+        match &record.event {
+            Event::Exited { exit, expected: false, .. } => {
+                self.exits.insert(name.clone(), *exit);
+                None
+            }
+            Event::Starting => {
+                self.exits.remove(name);
+                None
+            }
+            Event::Failed { .. } => {
+                let status = self.exits.get(name).map_or(status::FAILED, |exit| code(*exit));
+                Some(Failure { name: name.clone(), status })
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes in all that has been written down by now. Asked on a connection of its own: the other
+    /// one is in the middle of a stream.
+    fn catch_up(&mut self, stack: &Stack) -> Result<Option<Failure>, Error> {
+        let Some(mut client) = Client::connect(&stack.dir)? else { return Ok(None) };
+        let id = client.ask(Request::Events { since: self.next, follow: false })?;
+        loop {
+            match client.next(None) {
+                Ok(Some(Answer { id: of, reply })) if of == id => match reply {
+                    Reply::Record { record } => {
+                        if let Some(failure) = self.take(&record) {
+                            return Ok(Some(failure));
+                        }
+                    }
+                    _ => return Ok(None),
+                },
+                Ok(_) => {}
+                // Somebody has stopped the stack.
+                Err(ClientError::Gone) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 }
 
-/// Asked on a connection of its own: the other one is in the middle of a stream.
-fn nothing_runs(stack: &Stack) -> Result<bool, Error> {
-    let Some(mut client) = Client::connect(&stack.dir)? else { return Ok(true) };
+/// What there still is of a stack.
+enum Remaining {
+    /// Something that runs.
+    Running,
+    /// Something that stops, starts, or is about to.
+    OnItsWay,
+    Nothing,
+}
+
+/// Asked on a connection of its own, too.
+fn remaining(stack: &Stack) -> Result<Remaining, Error> {
+    let Some(mut client) = Client::connect(&stack.dir)? else { return Ok(Remaining::Nothing) };
     let status = match status_of(&mut client) {
         // On its way down: the other connection ends, too.
-        Err(Error::Client(ClientError::Gone)) => return Ok(false),
+        Err(Error::Client(ClientError::Gone)) => return Ok(Remaining::OnItsWay),
         other => other?,
     };
-    Ok(status.services.iter().all(|service| match service.state {
-        ServiceState::Idle | ServiceState::Exited | ServiceState::Failed => true,
+    let services = status.services.iter().map(|service| match service.state {
+        ServiceState::Ready | ServiceState::Unhealthy => Remaining::Running,
         ServiceState::Waiting
         | ServiceState::Starting
-        | ServiceState::Ready
-        | ServiceState::Unhealthy
         | ServiceState::Stopping
-        | ServiceState::Backoff => false,
+        | ServiceState::Backoff => Remaining::OnItsWay,
+        ServiceState::Idle | ServiceState::Exited | ServiceState::Failed => Remaining::Nothing,
+    });
+    let tasks = status.tasks.iter().map(|task| match task.state {
+        TaskState::Running | TaskState::Waiting => Remaining::OnItsWay,
+        TaskState::Idle | TaskState::Done | TaskState::Failed | TaskState::Skipped => {
+            Remaining::Nothing
+        }
+    });
+    Ok(services.chain(tasks).fold(Remaining::Nothing, |so_far, one| match (so_far, one) {
+        (Remaining::Running, _) | (_, Remaining::Running) => Remaining::Running,
+        (Remaining::OnItsWay, _) | (_, Remaining::OnItsWay) => Remaining::OnItsWay,
+        (Remaining::Nothing, Remaining::Nothing) => Remaining::Nothing,
     }))
 }
 
@@ -176,12 +264,21 @@ pub(super) fn fail(
     outcome: &Outcome,
 ) -> Result<u8, Error> {
     let own = outcome::exit_status(outcome)?;
+    let first = status_of(client).ok().and_then(|status| first_failure(outcome, &status));
     stop(context, client, stack)?;
-    let first = outcome.results.iter().find_map(|settled| match settled.how {
-        How::Failed { exit: Some(exit), .. } => Some(code(exit)),
+    Ok(first.map_or(own, code))
+}
+
+/// How that one ended which was the first to fail; none where its process is not what failed.
+fn first_failure(outcome: &Outcome, status: &Status) -> Option<Exit> {
+    let failed = outcome.results.iter().filter_map(|settled| match &settled.how {
+        How::Failed { exit, .. } => {
+            let since = status.every().find(|item| item.name == settled.name)?.since;
+            Some((since, *exit))
+        }
         _ => None,
     });
-    Ok(first.unwrap_or(own))
+    failed.min_by_key(|(since, _)| *since)?.1
 }
 
 /// Stops the stack; Ctrl-C meanwhile kills what is left.

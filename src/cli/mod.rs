@@ -15,6 +15,7 @@ mod conversation;
 mod doctor;
 mod doing;
 mod error;
+mod failure_advice;
 mod first_file;
 mod following;
 mod foreground;

@@ -1,13 +1,24 @@
 //! From an outcome to an exit status.
 
 use super::error::{Error, status};
-use crate::supervisor::{How, Outcome};
+use crate::{
+    status::Asked,
+    supervisor::{How, Outcome},
+};
 
 /// The exit status of a command that ended so.
 ///
 /// # Errors
 /// It was refused.
 pub(super) fn exit_status(outcome: &Outcome) -> Result<u8, Error> {
+    exit_status_of(outcome, Asked::AsPartOfAll)
+}
+
+/// The same where it matters how it was asked about what it was about.
+///
+/// # Errors
+/// It was refused.
+pub(super) fn exit_status_of(outcome: &Outcome, asked: Asked) -> Result<u8, Error> {
     if let Some(refusal) = &outcome.refused {
         return Err(refusal.clone().into());
     }
@@ -15,10 +26,7 @@ pub(super) fn exit_status(outcome: &Outcome) -> Result<u8, Error> {
         .results
         .iter()
         .any(|settled| matches!(settled.how, How::Failed { port: Some(_), .. }));
-    let failed = outcome.results.iter().any(|settled| match settled.how {
-        How::Failed { .. } | How::Blocked { .. } | How::Superseded | How::Stuck { .. } => true,
-        How::Unchanged | How::Ready { .. } | How::Skipped | How::Stopped => false,
-    });
+    let failed = outcome.results.iter().any(|settled| settled.how.is_bad(asked));
     Ok(match (port_held, failed || outcome.superseded) {
         (true, _) => status::PORT,
         (false, true) => status::FAILED,
@@ -29,7 +37,10 @@ pub(super) fn exit_status(outcome: &Outcome) -> Result<u8, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::supervisor::{Refusal, Settled};
+    use crate::{
+        model::Exit,
+        supervisor::{Refusal, Settled},
+    };
 
     fn outcome(how: How) -> Outcome {
         let ready = Settled { name: "a".into(), how: How::Ready { after_ms: 1 } };
@@ -49,6 +60,14 @@ mod tests {
         assert_eq!(status(failed(Some(80))), status::PORT);
         assert_eq!(status(How::Blocked { by: "a".into() }), status::FAILED);
         assert_eq!(status(How::Superseded), status::FAILED);
+    }
+
+    #[test]
+    fn what_has_ended_well_is_well_and_not_ready() {
+        let ended = outcome(How::Ended { exit: Some(Exit::SUCCESS) });
+        let status = |asked| exit_status_of(&ended, asked).expect("not refused");
+        assert_eq!(status(Asked::AsPartOfAll), status::OK);
+        assert_eq!(status(Asked::ByName), status::FAILED);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     model::nearest,
     platform::{self, Places},
     reporters::Tone,
-    status::{ServiceState, Status},
+    status::{ServiceState, ServiceStatus, Status, Verdict},
 };
 
 /// How long all stacks together have to say how they are.
@@ -36,7 +36,7 @@ pub(super) struct Running {
     pub(super) since: Option<Timestamp>,
 }
 
-/// How a stack is on the whole: as its worst service.
+/// How a stack is on the whole: as the worst of all that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// All that is wanted is ready.
@@ -51,13 +51,16 @@ pub(super) enum State {
 
 impl State {
     fn of(status: &Status) -> Self {
-        let states = status.services.iter().map(|service| match service.state {
-            ServiceState::Idle | ServiceState::Ready | ServiceState::Exited => Self::Ready,
-            ServiceState::Waiting | ServiceState::Starting | ServiceState::Stopping => {
-                Self::Changing
-            }
-            ServiceState::Unhealthy | ServiceState::Backoff => Self::Unwell,
-            ServiceState::Failed => Self::Failed,
+        let unwell = |name: &str| {
+            let unwell = [ServiceState::Unhealthy, ServiceState::Backoff];
+            let service = status.services.iter().find(|service| service.name == name);
+            service.is_some_and(|service| unwell.contains(&service.state))
+        };
+        let states = status.all().map(|item| match item.verdict {
+            Verdict::Holds => Self::Ready,
+            Verdict::Pending if unwell(item.name) => Self::Unwell,
+            Verdict::Pending => Self::Changing,
+            Verdict::Fails => Self::Failed,
         });
         let worst = states.max_by_key(|state| match state {
             Self::Ready => 0,
@@ -124,11 +127,11 @@ pub(super) fn all() -> Vec<Running> {
 fn look(folder: PathBuf) -> Option<Running> {
     let mut client = Client::connect(&folder).ok()??;
     let status = status_of(&mut client).ok()?;
-    let wanted = status.services.iter().filter(|service| service.state != ServiceState::Idle);
-    let ready = |state| matches!(state, ServiceState::Ready | ServiceState::Exited);
+    let wanted = status.services.iter().filter(|service| service.wanted);
+    let ready = |service: &&ServiceStatus| service.state == ServiceState::Ready && service.proven;
     Some(Running {
         services: wanted.clone().count(),
-        ready: wanted.filter(|service| ready(service.state)).count(),
+        ready: wanted.filter(ready).count(),
         state: State::of(&status),
         since: status.supervisor.as_ref().map(|supervisor| supervisor.since),
         name: status.stack,

@@ -11,6 +11,8 @@ use crate::{
 
 /// How the end of one that had not been ready is said to be so.
 pub(super) const BEFORE_READY: &str = " before it was ready";
+/// The same of one that nothing checks.
+pub(super) const AFTER_START: &str = " right after its start";
 
 /// The tries of one service. Pure: the jitter comes from a generator within.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,11 +53,6 @@ impl Tries {
         *self = Self::new(self.random);
     }
 
-    /// Ends since the last reset that were followed by another try.
-    pub(super) fn count(&self) -> u32 {
-        self.streak
-    }
-
     /// Counts a failure. One that had been ready lets the window slide; starts that never
     /// succeed are bounded by their number alone, however long each of them takes.
     pub(super) fn failed(
@@ -89,14 +86,17 @@ impl Tries {
         self.pause(policy)
     }
 
-    /// `6 times exit 1 within 8.0s`, `6 times exit 1 within 8.0s, before it was ready`.
+    /// `6 times exit 1 within 8.0s`, `6 times exit 1 within 8.0s, before it was ready`,
+    /// `6 times exit 1 within 8.0s, right after its start`.
     fn sentence(&self, last: &str, now: Tick) -> String {
         let Some(first) = self.at.first() else { return last.to_owned() };
         let times = self.at.len() + 1;
         let within = time::elapsed(now.since(*first));
         if self.signature.as_deref() == Some(last) {
-            match last.strip_suffix(BEFORE_READY) {
-                Some(end) => format!("{times} times {end} within {within},{BEFORE_READY}"),
+            let early = [BEFORE_READY, AFTER_START].into_iter();
+            let mut early = early.filter_map(|early| Some((last.strip_suffix(early)?, early)));
+            match early.next() {
+                Some((end, early)) => format!("{times} times {end} within {within},{early}"),
                 None => format!("{times} times {last} within {within}"),
             }
         } else {

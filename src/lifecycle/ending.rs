@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Hook, Life, Phase, Step,
-    backoff::{BEFORE_READY, Verdict},
+    backoff::{AFTER_START, BEFORE_READY, Verdict},
     millis,
+    start::is_ready_by_being,
 };
 use crate::{
     event::{Cause, Event},
-    model::{Exit, RestartWhen},
+    model::{Exit, RestartWhen, Service},
 };
 
 /// Why a generation ended.
@@ -88,9 +89,9 @@ impl Life {
         match ending {
             Ending::Busy { port, .. } => self.fail(ending.to_string(), Some(*port), step),
             Ending::Exit(exit)
-                if exit.is_success(&step.service.succeeds_with) && when != RestartWhen::Always =>
+                if !self.is_failure(*exit, step.service) && when != RestartWhen::Always =>
             {
-                self.enter(Phase::Exited { was_ready: self.ready_at.is_some() }, step.now);
+                self.enter(Phase::Exited {}, step.now);
             }
             Ending::Exit(_)
             | Ending::Hook(_)
@@ -99,7 +100,7 @@ impl Life {
             | Ending::Memory(_)
             | Ending::OutOfMemory => {
                 if when == RestartWhen::Never {
-                    self.fail(ending.to_string(), None, step);
+                    self.fail(self.reason_of(ending, step.service), None, step);
                 } else {
                     self.try_again(ending, step);
                 }
@@ -109,10 +110,10 @@ impl Life {
 
     fn try_again(&mut self, ending: &Ending, step: &mut Step<'_>) {
         let policy = &step.service.restart;
-        let reason = self.reason_of(ending);
-        let was_ready = self.ready_at.is_some();
+        let reason = self.reason_of(ending, step.service);
+        let was_ready = self.was_ready();
         let is_failure = match ending {
-            Ending::Exit(exit) => !was_ready || !exit.is_success(&step.service.succeeds_with),
+            Ending::Exit(exit) => self.is_failure(*exit, step.service),
             Ending::Hook(_)
             | Ending::Start(_)
             | Ending::Unhealthy(_)
@@ -148,10 +149,18 @@ impl Life {
         }
     }
 
+    /// Whether an end by itself is a failure: before it was ready any end is, that of its start.
+    pub(super) fn is_failure(&self, exit: Exit, service: &Service) -> bool {
+        !self.was_ready() || !exit.is_success(&service.succeeds_with)
+    }
+
     /// An end before it was ready is named as one.
-    fn reason_of(&self, ending: &Ending) -> String {
+    fn reason_of(&self, ending: &Ending, service: &Service) -> String {
         match ending {
-            Ending::Exit(exit) if self.ready_at.is_none() => format!("{exit}{BEFORE_READY}"),
+            Ending::Exit(exit) if !self.was_ready() => match is_ready_by_being(service) {
+                true => format!("{exit}{AFTER_START}"),
+                false => format!("{exit}{BEFORE_READY}"),
+            },
             Ending::Exit(_)
             | Ending::Hook(_)
             | Ending::Start(_)
@@ -173,7 +182,8 @@ impl Life {
     /// What stays up for long enough has made good its earlier failures.
     pub(super) fn forgive(&mut self, step: &Step<'_>) {
         let within = step.service.restart.within;
-        if self.ready_at.is_some_and(|at| step.now.since(at) >= within) {
+        let stayed = self.ready_at.filter(|_| self.is_proven());
+        if stayed.is_some_and(|at| step.now.since(at) >= within) {
             self.tries.reset();
         }
     }

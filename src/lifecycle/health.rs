@@ -39,7 +39,8 @@ impl Life {
                     let unhealthy_ms = Some(millis(step.now.since(self.since)));
                     let after_ms = self.ready_after_ms().unwrap_or(0);
                     self.enter(Phase::Ready, step.now);
-                    let event = Event::Ready { after_ms, address: None, unhealthy_ms };
+                    let checked = !self.unchecked;
+                    let event = Event::Ready { after_ms, checked, address: None, unhealthy_ms };
                     self.publish_because(event, Cause::Check, step);
                 }
             }

@@ -6,7 +6,8 @@
 //! | Starting  | nothing, then the process  | ready → Ready; failed, too slow or ended → Stopping; |
 //! |           |                            | ports held by someone else → Failed; `stop`          |
 //! | Ready     | the process                | liveness lost → Unhealthy; ended or too large →      |
-//! |           |                            | Stopping; `stop`                                     |
+//! |           |                            | Stopping; `stop`. What nothing checks is believed    |
+//! |           |                            | once it has lived for a while (its *trial*)          |
 //! | Unhealthy | the process                | liveness back → Ready; cooldown over → Stopping;     |
 //! |           |                            | ended → Stopping; `stop`                             |
 //! | Stopping  | what is left of the tree   | tree gone, ports free, tidied → Idle if that was     |
@@ -55,12 +56,16 @@ pub struct Life {
     /// Why its last generation ended, where nobody had asked for that.
     #[serde(default, skip_serializing_if = "is_default")]
     pub ending: Option<Ending>,
-    /// How often it was started again since it was last started afresh.
+    /// How often it was started again by itself (after a crash, a failed start, for its health or
+    /// its memory) since it was last down because nobody wanted it, or had failed for good.
     #[serde(default, skip_serializing_if = "is_default")]
     pub restarts: u64,
     /// Whether the next start is one of those.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub again: bool,
+    pub(super) again: bool,
+    /// Whether the count begins again with the next start.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) afresh: bool,
     /// Why it is doing what it does.
     pub cause: Cause,
     /// The check that failed last, and its answer.
@@ -72,9 +77,17 @@ pub struct Life {
     /// Whether the kernel has killed it because memory ran out.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) out_of_memory: bool,
-    /// Until when its being ready proves nothing: it has ended before, and nothing is checked.
+    /// Whether nothing was checked when this generation became ready: it had started, and that was
+    /// all.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) unchecked: bool,
+    /// Until when such a service has to live before that is believed. Still there once it has
+    /// ended: it ended too early.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) trial: Option<Tick>,
+    /// The hook beside this generation that failed last, and how. It ends nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub failed_hook: Option<(Hook, String)>,
     /// Liveness failures in a row.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) failures: u32,
@@ -113,11 +126,9 @@ pub enum Phase {
         /// What failed.
         reason: String,
     },
-    /// Ended by itself, which is no failure.
-    Exited {
-        /// Whether it was ready before that.
-        was_ready: bool,
-    },
+    /// Was ready and has ended by itself, which is no failure. (With braces, because the notes of
+    /// earlier versions have a field here.)
+    Exited {},
     /// Failed for good.
     Failed {
         /// Why.
@@ -172,11 +183,14 @@ impl Life {
             ending: None,
             restarts: 0,
             again: false,
+            afresh: false,
             cause: Cause::Supervisor,
             answer: None,
             last_words: None,
             out_of_memory: false,
+            unchecked: false,
             trial: None,
+            failed_hook: None,
             failures: 0,
             mended: None,
             beside: Vec::new(),
@@ -265,9 +279,29 @@ impl Life {
         }
     }
 
-    /// Whether it is ready, and that is to be believed.
-    pub fn is_surely_ready(&self) -> bool {
-        self.phase == Phase::Ready && self.trial.is_none()
+    /// Whether its being ready is to be believed: what nothing checks has to live for a while.
+    pub fn is_proven(&self) -> bool {
+        self.trial.is_none()
+    }
+
+    /// Whether this generation was ready before it ended, and that was to be believed.
+    pub fn was_ready(&self) -> bool {
+        self.ready_at.is_some() && self.is_proven()
+    }
+
+    /// Whether a check or a port tells that it is ready: of a generation that was ready the one
+    /// that did, else what the definition has.
+    pub fn is_checked(&self, service: &Service) -> bool {
+        match self.ready_at {
+            Some(_) => !self.unchecked,
+            None => service.is_checked(),
+        }
+    }
+
+    /// Has the count of its restarts begin again: nobody wants it any more.
+    pub fn begin_afresh(&mut self) {
+        self.again = false;
+        self.afresh = true;
     }
 
     /// Forgets earlier failures, and leaves a state that only they explain.
@@ -277,7 +311,7 @@ impl Life {
         match &self.phase {
             Phase::Backoff { .. } => self.enter(Phase::Idle, now),
             Phase::Exited { .. } | Phase::Failed { .. } => {
-                self.again = false;
+                self.begin_afresh();
                 self.enter(Phase::Idle, now);
             }
             Phase::Idle
@@ -294,6 +328,12 @@ impl Life {
             self.publish_hook(*hook, exit, step);
             if self.beside.contains(hook) {
                 self.beside.retain(|running| running != hook);
+                let failed = match exit {
+                    Ok(Exit::SUCCESS) => None,
+                    Ok(exit) => Some(exit.to_string()),
+                    Err(error) => Some(error.clone()),
+                };
+                self.failed_hook = failed.map(|how| (*hook, how)).or(self.failed_hook.take());
                 return;
             }
         }
@@ -324,7 +364,7 @@ impl Life {
             }
             Phase::Stopping(_) => self.stop_too_slow(step),
             Phase::Backoff { .. } => self.enter(Phase::Idle, step.now),
-            Phase::Ready => self.trial = None,
+            Phase::Ready => self.prove(step),
             Phase::Idle | Phase::Exited { .. } | Phase::Failed { .. } => {}
         }
     }

@@ -3,12 +3,13 @@
 //! Its ports must be free → what earlier runs left is deleted → `before-start` → the process →
 //! its checks, for at most `within` → ready. What is not declared is left out. An external
 //! service has its checks alone. `after-ready` runs beside what follows and delays nobody.
+//!
+//! A service with neither checks nor ports is ready by having started: what needs it goes ahead.
+//! That is believed, and told, once it has lived for [`TRIAL`]; an end before is a failed start.
 
 use std::time::Duration;
 
-use super::{
-    Effect, Ending, Hook, Input, Life, Phase, PortsAnswer, ProbeAnswer, StartStage, Step, millis,
-};
+use super::{Effect, Ending, Hook, Input, Life, Phase, PortsAnswer, ProbeAnswer, StartStage, Step};
 use crate::{
     event::{Cause, Event},
     model::{Exit, Service, time},
@@ -18,11 +19,8 @@ use crate::{
 /// stalled): the checks are given one more chance.
 const LATE: Duration = Duration::from_secs(2);
 
-/// So long must a service stay up that has ended before, and has nothing to check.
-const TRIAL: Duration = Duration::from_secs(1);
-/// Who ends more often than this, and is to be started again even so, ends again and again: nobody
-/// waits for that to be over.
-const TRIALS: u32 = 5;
+/// So long has a service to live that has nothing to check.
+const TRIAL: Duration = Duration::from_millis(500);
 
 impl Life {
     /// Begins a start, if nothing runs. All needs hold: the supervisor has seen to that.
@@ -31,11 +29,17 @@ impl Life {
             return;
         }
         self.generation += 1;
-        self.restarts = if self.again { self.restarts + 1 } else { 0 };
-        self.again = false;
+        self.restarts = match (self.again, self.afresh) {
+            (true, _) => self.restarts + 1,
+            (false, true) => 0,
+            (false, false) => self.restarts,
+        };
+        (self.again, self.afresh) = (false, false);
         self.cause = cause;
         self.began = step.now;
         self.ready_at = None;
+        self.trial = None;
+        self.failed_hook = None;
         self.answer = None;
         self.last_words = None;
         self.out_of_memory = false;
@@ -177,7 +181,7 @@ impl Life {
     /// A service with nothing to check is ready by running, even if it has ended before anybody
     /// could ask.
     fn ready_by_being(&mut self, step: &mut Step<'_>) {
-        if has_nothing_to_check(step.service) {
+        if is_ready_by_being(step.service) {
             self.ready(step);
         }
     }
@@ -185,12 +189,12 @@ impl Life {
     fn ready(&mut self, step: &mut Step<'_>) {
         self.enter(Phase::Ready, step.now);
         self.ready_at = Some(step.now);
-        let has_ended = (1..=TRIALS).contains(&self.tries.count());
-        let is_on_trial = has_nothing_to_check(step.service) && has_ended;
-        self.trial = is_on_trial.then(|| step.now + TRIAL);
+        self.unchecked = !step.service.is_checked();
+        self.trial = is_ready_by_being(step.service).then(|| step.now + TRIAL);
         self.answer = None;
-        let after_ms = millis(step.now.since(self.began));
-        self.publish(Event::Ready { after_ms, address: None, unhealthy_ms: None }, step);
+        if self.is_proven() {
+            self.tell_ready(step);
+        }
         self.emit(Effect::StopProbes, step);
         if step.service.alive.is_some() {
             self.emit(Effect::StartAlive, step);
@@ -200,11 +204,24 @@ impl Life {
         }
     }
 
+    /// It has lived for long enough.
+    pub(super) fn prove(&mut self, step: &mut Step<'_>) {
+        self.trial = None;
+        self.tell_ready(step);
+    }
+
+    fn tell_ready(&self, step: &mut Step<'_>) {
+        let after_ms = self.ready_after_ms().unwrap_or_default();
+        let checked = !self.unchecked;
+        self.publish(Event::Ready { after_ms, checked, address: None, unhealthy_ms: None }, step);
+    }
+
     fn stage(&mut self, stage: StartStage, step: &Step<'_>) {
         self.enter(Phase::Starting(stage), step.now);
     }
 }
 
-fn has_nothing_to_check(service: &Service) -> bool {
-    service.ready.checks.is_empty() && service.ports.is_empty() && !service.is_external()
+/// Whether a service is ready by having started.
+pub(super) fn is_ready_by_being(service: &Service) -> bool {
+    !service.is_checked() && !service.is_external()
 }

@@ -190,9 +190,9 @@ impl Life {
 
     /// The main process ended and nobody had asked: what it left behind goes first.
     pub(super) fn main_ended(&mut self, exit: Exit, step: &mut Step<'_>) {
-        let expected = exit.is_success(&step.service.succeeds_with);
+        let is_success = exit.is_success(&step.service.succeeds_with);
         self.forgive(step);
-        let ending = match self.out_of_memory && !expected {
+        let ending = match self.out_of_memory && !is_success {
             true => Ending::OutOfMemory,
             false => Ending::Exit(exit),
         };
@@ -201,7 +201,7 @@ impl Life {
             let text = "the kernel killed it, because memory ran out".to_owned();
             self.publish(Event::Notice { text }, step);
         }
-        self.note_exit(exit, expected, step);
+        self.note_exit(exit, !self.is_failure(exit, step.service), step);
         self.end_beside(step);
         self.emit(Effect::StopProbes, step);
         self.kill(Then::Judge(ending), step);

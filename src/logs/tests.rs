@@ -338,10 +338,10 @@ fn marks_stand_between_the_lines() {
     write(&log.path, &[(10, "a"), (20, "b"), (30, "c")]);
     let exit = crate::model::Exit::Code(1);
     let events = [
-        (5, Event::Ready { after_ms: 5, address: None, unhealthy_ms: None }),
+        (5, Event::Ready { after_ms: 5, checked: true, address: None, unhealthy_ms: None }),
         (9, Event::Starting),
         (9, Event::Spawned { pid: 7, log: None }),
-        (15, Event::Ready { after_ms: 5, address: None, unhealthy_ms: None }),
+        (15, Event::Ready { after_ms: 5, checked: true, address: None, unhealthy_ms: None }),
         (16, Event::Signalled { signal: "TERM".into(), tree: true }),
         (35, Event::Exited { exit, expected: false, tail: Vec::new() }),
     ];
@@ -372,7 +372,9 @@ fn marks_stand_between_the_lines() {
 
     // A long ledger is read from its end; a new one follows an old one.
     let many: Vec<(i64, Event)> = (40..10_000)
-        .map(|second| (second, Event::Ready { after_ms: 1, address: None, unhealthy_ms: None }))
+        .map(|second| {
+            (second, Event::Ready { after_ms: 1, checked: true, address: None, unhealthy_ms: None })
+        })
         .collect();
     append(&folder.path().join("ledger"), "\n");
     ledger(folder.path(), &many);

@@ -136,6 +136,11 @@ impl Service {
         }
     }
 
+    /// Whether anything tells when it is ready: a check, or a port that it listens on.
+    pub fn is_checked(&self) -> bool {
+        !self.ready.checks.is_empty() || !self.ports.is_empty()
+    }
+
     /// Whether stackrun itself has nothing to run for it.
     pub fn is_external(&self) -> bool {
         self.command.is_none()

@@ -51,6 +51,8 @@ pub struct Row {
     pub address: Option<String>,
     /// What the file says that it is.
     pub describe: Option<String>,
+    /// Whether a check or a port tells when it is ready.
+    pub checked: bool,
     /// Whether the stack has it (the file may have lost it).
     pub declared: bool,
     /// Whether its output is shown already, so that its last lines need not be.
@@ -119,6 +121,7 @@ impl Board {
     pub fn of_stack(stack: &Stack, goal: Goal) -> Self {
         let services = stack.services.iter().map(|service| Row {
             address: super::address::of_service(service),
+            checked: service.is_checked(),
             describe: service.describe.as_ref().map(ToString::to_string),
             ..Row::new(&service.name, Kind::Service)
         });
@@ -134,6 +137,7 @@ impl Board {
     pub fn of_status(status: &Status, goal: Goal) -> Self {
         let services = status.services.iter().map(|service| Row {
             address: super::address::of_status(service),
+            checked: service.checked,
             describe: service.describe.clone(),
             ..Row::new(&service.name, Kind::Service)
         });
@@ -288,6 +292,7 @@ impl Row {
             began: None,
             address: None,
             describe: None,
+            checked: true,
             declared: true,
             streamed: false,
             steps: Steps::default(),
@@ -319,7 +324,8 @@ impl Row {
                     self.go(Move::Checking { check, answer }, at);
                 }
             }
-            Event::Ready { after_ms, address, unhealthy_ms } => {
+            Event::Ready { after_ms, checked, address, unhealthy_ms } => {
+                self.checked = *checked;
                 // What the file leaves open is known by now.
                 if address.is_some() {
                     self.address.clone_from(address);
@@ -327,7 +333,7 @@ impl Row {
                 let after = self.gone_wrong.take();
                 self.settle(match unhealthy_ms {
                     Some(unhealthy_ms) => End::Healthy { unhealthy_ms: *unhealthy_ms },
-                    None => End::Ready { after_ms: *after_ms, after },
+                    None => End::Ready { after_ms: *after_ms, checked: *checked, after },
                 });
             }
             Event::Unhealthy { reason } => self.go(Move::Unhealthy(reason.clone()), at),

@@ -37,8 +37,8 @@ fn text_of(event: &Event) -> (String, Option<Tone>) {
         Event::Ready { unhealthy_ms: Some(unhealthy), .. } => {
             return (words::healthy_again(*unhealthy), Some(Tone::Good));
         }
-        Event::Ready { after_ms, .. } => {
-            return (format!("ready in {}", words::millis(*after_ms)), Some(Tone::Good));
+        Event::Ready { after_ms, checked, .. } => {
+            return (words::ready(*after_ms, *checked), Some(Tone::Good));
         }
         Event::Done { after_ms } => {
             return (format!("done in {}", words::millis(*after_ms)), Some(Tone::Good));

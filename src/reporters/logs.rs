@@ -348,6 +348,10 @@ fn text_of(mark: &Record) -> (String, Tone) {
         Event::Ready { unhealthy_ms: Some(unhealthy), .. } => {
             (words::healthy_again(*unhealthy), Tone::Good)
         }
+        // That it has started stands before its first line.
+        Event::Ready { checked: false, .. } => {
+            ("still running; nothing checks it".into(), Tone::Good)
+        }
         Event::Ready { after_ms, .. } => {
             (format!("ready after {}", words::millis(*after_ms)), Tone::Good)
         }

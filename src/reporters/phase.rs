@@ -59,8 +59,10 @@ pub enum Move {
 pub enum End {
     /// It is ready.
     Ready {
-        /// Since its start.
+        /// How long its start took.
         after_ms: u64,
+        /// Whether a check or a port told so.
+        checked: bool,
         /// What went wrong with the try before.
         after: Option<String>,
     },
@@ -124,11 +126,9 @@ impl End {
     /// How it ended up, in a few words.
     pub fn text(&self) -> String {
         match self {
-            Self::Ready { after_ms, after: None } => {
-                format!("ready in {}", words::millis(*after_ms))
-            }
-            Self::Ready { after_ms, after: Some(reason) } => {
-                format!("ready in {}, after {reason}", words::millis(*after_ms))
+            Self::Ready { after_ms, checked, after: None } => words::ready(*after_ms, *checked),
+            Self::Ready { after_ms, checked, after: Some(reason) } => {
+                format!("{}, after {reason}", words::ready(*after_ms, *checked))
             }
             Self::Healthy { unhealthy_ms } => words::healthy_again(*unhealthy_ms),
             Self::Done { after_ms } => format!("done in {}", words::millis(*after_ms)),

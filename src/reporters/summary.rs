@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use super::{
-    board::{Board, End, Kind, Phase},
+    board::{Board, Kind},
     reporter::headline,
     theme::{Symbol, Theme, Tone},
     words,
 };
-use crate::supervisor::{How, Outcome, Settled};
+use crate::{
+    status::{Asked, STARTED},
+    supervisor::{How, Outcome, Settled},
+};
 
 /// What a command was about: the stack, or what of it was asked for.
 #[derive(Debug, Clone, Copy)]
@@ -49,10 +52,14 @@ pub struct Left<'a> {
 /// What of an outcome is worth a word.
 #[derive(Debug, Default)]
 struct Tally {
-    services: usize,
-    tasks: usize,
+    /// Services that are ready.
+    ready: usize,
+    /// Services that have started, and nothing checks more.
+    started: usize,
     /// Services that were ready and have ended, which is no failure.
     ended: usize,
+    /// Tasks that are done.
+    tasks: usize,
     unchanged: usize,
     stopped: usize,
     failed: Vec<String>,
@@ -65,14 +72,10 @@ impl Tally {
     fn of(outcome: &Outcome, board: &Board) -> Self {
         let mut tally = Self::default();
         for Settled { name, how } in &outcome.results {
-            let kind = board.row(name).map_or(Kind::Service, |row| row.kind);
-            let phase = board.row(name).map(|row| &row.phase);
-            let held = match kind {
-                Kind::Service if matches!(phase, Some(Phase::Settled(End::Exited(_)))) => {
-                    &mut tally.ended
-                }
-                Kind::Service => &mut tally.services,
-                Kind::Task => &mut tally.tasks,
+            let held = match board.row(name).map(|row| (row.kind, row.checked)) {
+                Some((Kind::Task, _)) => &mut tally.tasks,
+                Some((Kind::Service, false)) => &mut tally.started,
+                Some((Kind::Service, true)) | None => &mut tally.ready,
             };
             match how {
                 How::Unchanged => {
@@ -80,6 +83,7 @@ impl Tally {
                     tally.unchanged += 1;
                 }
                 How::Ready { .. } | How::Skipped => *held += 1,
+                How::Ended { .. } => tally.ended += 1,
                 How::Stopped => tally.stopped += 1,
                 How::Failed { .. } => tally.failed.push(name.clone()),
                 How::Blocked { by } => tally.blocked.push((name.clone(), by.clone())),
@@ -90,17 +94,17 @@ impl Tally {
         tally
     }
 
-    /// `6 services ready, 1 task done, 2 stopped`.
+    /// `6 services ready, 2 services started, 1 task done, 2 stopped`.
     fn good(&self) -> Vec<String> {
-        let mut facts = Vec::new();
-        let others = self.tasks + self.ended + self.stopped;
-        let any = self.services + others + self.failed.len() + self.blocked.len();
-        if self.services > 0 || any == 0 {
-            facts.push(format!("{} ready", words::count(self.services, "service")));
-        }
-        if self.ended > 0 {
-            facts.push(format!("{} ended", words::count(self.ended, "service")));
-        }
+        let others = self.tasks + self.ended + self.started + self.stopped;
+        let any = self.ready + others + self.failed.len() + self.blocked.len();
+        let services = [(self.ready, "ready"), (self.started, STARTED), (self.ended, "ended")];
+        let shown = services.into_iter().filter(|(count, what)| match any {
+            0 => *what == "ready",
+            _ => *count > 0,
+        });
+        let shown = shown.map(|(count, what)| format!("{} {what}", words::count(count, "service")));
+        let mut facts: Vec<String> = shown.collect();
         if self.tasks > 0 {
             facts.push(format!("{} done", words::count(self.tasks, "task")));
         }
@@ -216,9 +220,9 @@ pub fn down(
 }
 
 /// After `wait`: what will not come, and why. Nothing where all of it has.
-pub fn unmet(outcome: &Outcome, theme: Theme) -> Vec<String> {
+pub fn unmet(outcome: &Outcome, asked: Asked, theme: Theme) -> Vec<String> {
     let mut lines = Vec::new();
-    for Settled { name, how } in &outcome.results {
+    for Settled { name, how } in outcome.results.iter().filter(|one| one.how.is_bad(asked)) {
         let text = match how {
             How::Failed { reason, .. } => format!("{name} has failed: {reason}"),
             How::Blocked { by } => format!("{name} will not start: it needs {by}"),
@@ -226,6 +230,10 @@ pub fn unmet(outcome: &Outcome, theme: Theme) -> Vec<String> {
             How::Stuck { processes } => {
                 format!("{name} cannot be stopped: {}", words::list(processes))
             }
+            How::Ended { exit: Some(exit) } => {
+                format!("{name} is not ready: it has ended ({exit})")
+            }
+            How::Ended { exit: None } => format!("{name} is not ready: it has ended"),
             How::Unchanged | How::Ready { .. } | How::Skipped | How::Stopped => continue,
         };
         lines.push(headline(Symbol::Bad, &theme.plain_words(&text), theme));

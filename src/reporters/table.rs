@@ -116,7 +116,7 @@ fn service_row(service: &ServiceStatus, theme: Theme) -> [String; 9] {
     let uptime = service.uptime_ms.map(words::millis).unwrap_or_default();
     [
         service.name.clone(),
-        theme.paint(tone_of_service(service.state), service.state.word()),
+        theme.paint(tone_of_service(service.state), service.state_word()),
         service.pid.map(|pid| pid.to_string()).unwrap_or_default(),
         ports.join(","),
         uptime,

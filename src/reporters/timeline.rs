@@ -17,6 +17,8 @@ const PLAIN: usize = 100;
 const BAR: usize = 8;
 /// The widest column of names.
 const NAMES: usize = 24;
+/// What takes less than so many milliseconds says nothing.
+const NOISE: u64 = 10;
 
 /// What a start is compared with.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +82,7 @@ pub fn show(
         text.push_str(theme.fit(line.trim_end(), columns).trim_end());
         text.push('\n');
     }
-    text.push_str(&format!("{}\n\n", theme.fit(&legend(bar, names, theme), columns)));
+    text.push_str(&format!("{}\n\n", theme.fit(&legend(start, bar, names, theme), columns)));
     let shown = start.rows.iter().filter(|row| all || start.critical.contains(&row.name));
     let mut shown: Vec<&Row> = shown.collect();
     shown.sort_by_key(|row| start.critical.iter().position(|name| *name == row.name));
@@ -117,8 +119,7 @@ fn title(start: &Start, before: Before<'_>, zone: &TimeZone, theme: Theme) -> St
 /// `+120ms`, `-1.2s`, `same`.
 fn change(now: u64, before: u64) -> String {
     match now.abs_diff(before) {
-        // Less than that is noise.
-        0..10 => "same".into(),
+        0..NOISE => "same".into(),
         by if now > before => format!("+{}", words::millis(by)),
         by => format!("-{}", words::millis(by)),
     }
@@ -161,14 +162,15 @@ fn picture(what: Option<&What>, end: End, is_critical: bool, theme: Theme) -> (&
         None => (" ", " ", Tone::Faint),
         Some(What::Waiting { .. }) => ("·", ".", Tone::Faint),
         Some(What::Stopping) => ("▒", "<", Tone::Faint),
+        Some(What::ClearingUp) => ("▒", "<", Tone::Faint),
         Some(What::Pausing) => ("▒", "~", Tone::Warn),
         Some(What::Starting) => ("░", "-", tone),
-        Some(What::Checking { .. } | What::Running) => ("█", "#", tone),
+        Some(What::Checking { .. } | What::Proving | What::Running) => ("█", "#", tone),
     };
     (if theme.unicode { symbol } else { ascii }, tone)
 }
 
-fn legend(bar: usize, names: usize, theme: Theme) -> String {
+fn legend(start: &Start, bar: usize, names: usize, theme: Theme) -> String {
     let part =
         |symbol, ascii, text| format!("{} {text}", if theme.unicode { symbol } else { ascii });
     let mut parts = vec![
@@ -176,6 +178,21 @@ fn legend(bar: usize, names: usize, theme: Theme) -> String {
         part("░", "-", "starting"),
         part("█", "#", "checking or running"),
     ];
+    let has = |wanted: &[What]| {
+        let mut all = start.rows.iter().flat_map(|row| &row.parts);
+        all.any(|part| wanted.contains(&part.what))
+    };
+    let kinds = [
+        ("<", "stopping", has(&[What::Stopping, What::ClearingUp])),
+        ("~", "pausing", has(&[What::Pausing])),
+    ];
+    let kinds: Vec<(&str, &str)> =
+        kinds.into_iter().filter(|kind| kind.2).map(|kind| (kind.0, kind.1)).collect();
+    match theme.unicode {
+        // They look alike but for their colour.
+        true if kinds.len() > 1 => parts.push(part("▒", "", "stopping or pausing")),
+        _ => parts.extend(kinds.into_iter().map(|(ascii, text)| part("▒", ascii, text))),
+    }
     if bar + names > 50 {
         parts.push(format!("{} critical path", theme.bare(Symbol::Chain)));
     }
@@ -199,12 +216,13 @@ fn critical(start: &Start, columns: usize, theme: Theme) -> String {
     text
 }
 
-/// `waited 824ms for migrate, started in 21ms, ready after 499ms of GET /health`
+/// `waited 824ms for migrate, started in 21ms, GET /health answered after 499ms`
 fn parts(row: &Row) -> String {
     let mut waited = Duration::ZERO;
     let mut on: &[String] = &[];
     let mut facts = Vec::new();
-    for part in &row.parts {
+    let last = row.parts.len().saturating_sub(1);
+    for (place, part) in row.parts.iter().enumerate() {
         let took = words::millis(part.took_ms());
         match &part.what {
             What::Waiting { on: names } => {
@@ -215,10 +233,22 @@ fn parts(row: &Row) -> String {
             What::Starting => facts.push(format!("started in {took}")),
             What::Running => facts.push(format!("ran {took}")),
             What::Pausing => facts.push(format!("paused {took}")),
-            What::Checking { check: Some(check) } => {
-                facts.push(format!("{check} held after {took}"));
+            What::Proving => facts.push(format!("lived for {took}")),
+            What::ClearingUp if part.took_ms() < NOISE => {}
+            What::ClearingUp => facts.push(format!("cleared up in {took}")),
+            What::Checking { check, answer, held } => {
+                let is_open = row.end == End::Unfinished && place == last;
+                facts.push(match (check, held) {
+                    (Some(check), true) => format!("{check} {} after {took}", verb(check)),
+                    (Some(check), false) => {
+                        let answer = answer.as_deref().unwrap_or_default();
+                        missed(check, answer, is_open, &took)
+                    }
+                    (None, true) => format!("ready after {took}"),
+                    (None, false) if is_open => format!("running for {took}"),
+                    (None, false) => format!("ended after {took}"),
+                });
             }
-            What::Checking { check: None } => facts.push(format!("ready after {took}")),
         }
     }
     if !waited.is_zero() && !on.is_empty() {
@@ -234,4 +264,25 @@ fn parts(row: &Row) -> String {
     };
     facts.extend(end.map(str::to_owned));
     facts.join(", ")
+}
+
+/// What became of a check that did not hold: `GET /health never answered in 603ms (connection
+/// refused)`.
+fn missed(check: &str, answer: &str, is_open: bool, took: &str) -> String {
+    // One that answers, and wrongly, has answered.
+    let is_status = answer.starts_with(|first: char| first.is_ascii_digit());
+    let verb = if is_status { "succeeded" } else { verb(check) };
+    match is_open {
+        true => format!("{check} not {verb} yet after {took} ({answer})"),
+        false => format!("{check} never {verb} in {took} ({answer})"),
+    }
+}
+
+/// What a check does that holds, by its first word.
+fn verb(check: &str) -> &'static str {
+    match check.split(' ').next() {
+        Some("GET") => "answered",
+        Some("port" | "tcp") => "opened",
+        _ => "succeeded",
+    }
 }

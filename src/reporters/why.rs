@@ -71,7 +71,7 @@ fn link_lines(
         state if because.starts_with(state) => format!("is {because}"),
         "failed" => format!("has failed: {because}"),
         // `is ready: it is ready` would, too.
-        "ready" | "done" => format!("is {}", because.trim_start_matches("it is ")),
+        "ready" | "done" => because.trim_start_matches("it ").to_owned(),
         "running" if because == "it runs" => "is running".to_owned(),
         "exited" | "backoff" => format!("has ended: {because}"),
         state => format!("is {state}: {because}"),

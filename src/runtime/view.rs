@@ -123,11 +123,15 @@ impl World {
             _ => self.statistics.percent(&view.name, view.generation, started, tree.cpu),
         };
         let since = view.since.map(|since| self.wall(since, now));
-        let notices = self.watches.paused(&view.name, started);
+        let mut notices = view.notices;
+        notices.extend(self.watches.paused(&view.name, started));
         let launcher = self.launcher();
         let service = self.core.stack().service(&view.name);
         ServiceStatus {
             state: view.state,
+            checked: view.checked,
+            proven: view.proven,
+            wanted: view.wanted,
             reason: view.reason,
             pid: view.pid,
             generation: view.generation,
@@ -203,6 +207,7 @@ impl World {
         let launcher = self.launcher();
         TaskStatus {
             state: view.state,
+            wanted: view.wanted,
             reason: view.reason,
             exit: view.exit,
             since,

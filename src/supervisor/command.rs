@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{event::Tick, model::Stack};
+use crate::{
+    event::Tick,
+    model::{Exit, Stack},
+    status::Asked,
+};
 
 /// One request of a client that takes time: it ends with exactly one [`Outcome`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -56,7 +60,8 @@ pub enum Command {
     },
     /// Wait until all of these are in a state.
     Wait {
-        /// Services, tasks or groups; none: all.
+        /// Services, tasks or groups; none: all that was asked for
+        /// ([`crate::status::Status::all`]), until they are down: whatever runs.
         names: Vec<String>,
         /// Which.
         until: Until,
@@ -108,6 +113,11 @@ pub enum How {
     },
     /// The task did not have to run.
     Skipped,
+    /// It was ready and has ended by itself, which is no failure.
+    Ended {
+        /// How.
+        exit: Option<Exit>,
+    },
     /// It is down.
     Stopped,
     /// It failed.
@@ -115,7 +125,7 @@ pub enum How {
         /// Why, in one line.
         reason: String,
         /// How its process ended, where it did.
-        exit: Option<crate::model::Exit>,
+        exit: Option<Exit>,
         /// The port that somebody else holds, where that was the reason.
         port: Option<u16>,
     },
@@ -131,6 +141,19 @@ pub enum How {
         /// Which.
         processes: Vec<String>,
     },
+}
+
+impl How {
+    /// Whether it is not as was asked for.
+    pub fn is_bad(&self, asked: Asked) -> bool {
+        match self {
+            Self::Failed { .. } | Self::Blocked { .. } | Self::Superseded | Self::Stuck { .. } => {
+                true
+            }
+            Self::Ended { .. } => asked == Asked::ByName,
+            Self::Unchanged | Self::Ready { .. } | Self::Skipped | Self::Stopped => false,
+        }
+    }
 }
 
 /// Why a request was not carried out.

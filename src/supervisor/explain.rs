@@ -6,6 +6,7 @@ use super::{
     Supervisor, Why, WhyLink,
     needs::Stand,
     node::{Node, ServiceUnit, TaskUnit, Unit},
+    view::failed_hook,
 };
 use crate::{
     event::{Cause, Tick},
@@ -58,7 +59,8 @@ impl Supervisor {
     fn link_of_service(&self, node: &Node, unit: &ServiceUnit, now: Tick) -> WhyLink {
         let state = self.service_state(node, unit);
         let because = match state {
-            ServiceState::Ready => "it is ready".to_owned(),
+            ServiceState::Ready if unit.life.is_checked(&unit.now) => "it is ready".to_owned(),
+            ServiceState::Ready => "it has started, and nothing checks more than that".to_owned(),
             ServiceState::Idle => "nothing asks for it".to_owned(),
             ServiceState::Waiting
             | ServiceState::Starting
@@ -124,9 +126,14 @@ fn evidence_of_service(unit: &ServiceUnit, now: Tick) -> Vec<String> {
     let mut evidence = Vec::new();
     if life.generation > 0 {
         let since = crate::model::time::elapsed(now.since(life.since));
-        let started = if life.phase == Phase::Ready { "started " } else { "" };
-        evidence.push(format!("{} for {since}, {started}{}", life.state(), by(&life.cause)));
+        let by = by(&life.cause);
+        evidence.push(match life.phase {
+            Phase::Ready if !life.is_checked(&unit.now) => format!("started {since} ago, {by}"),
+            Phase::Ready => format!("ready for {since}, started {by}"),
+            _ => format!("{} for {since}, {by}", life.state()),
+        });
     }
+    evidence.extend(failed_hook(life));
     let ending = life.ending.as_ref().map(ToString::to_string);
     if let Some((check, answer)) = &life.answer {
         let answer = format!("{check}: {answer}");
@@ -199,8 +206,9 @@ fn key_of_body(body: &TaskBody) -> &'static str {
 
 /// What mends an end whose cause is known, and that another start alone will not.
 fn advice_for_service(unit: &ServiceUnit) -> Vec<String> {
-    let ending = match &unit.life.phase {
-        Phase::Backoff { .. } | Phase::Failed { .. } => unit.life.ending.as_ref(),
+    let life = &unit.life;
+    let ending = match &life.phase {
+        Phase::Backoff { .. } | Phase::Failed { .. } => life.ending.as_ref(),
         Phase::Unhealthy { .. } => return advice_for_health(unit),
         Phase::Idle
         | Phase::Starting(_)
@@ -221,10 +229,31 @@ fn advice_for_service(unit: &ServiceUnit) -> Vec<String> {
             "`memory max` has it restarted before the kernel kills it".to_owned(),
         ],
         Some(Ending::Unhealthy(_)) => advice_for_health(unit),
+        Some(Ending::Exit(exit))
+            if !life.was_ready() && exit.is_success(&unit.now.succeeds_with) =>
+        {
+            advice_for_early_success(unit)
+        }
         Some(Ending::Exit(_) | Ending::Hook(_) | Ending::Start(_) | Ending::Busy { .. }) | None => {
             Vec::new()
         }
     }
+}
+
+/// What ends well before it is ready was not meant to stay, has nothing to read, or stays somewhere
+/// else.
+fn advice_for_early_success(unit: &ServiceUnit) -> Vec<String> {
+    let mut advice = vec!["if it is done when it ends, make it a `task`".to_owned()];
+    if !unit.now.stdin_open {
+        advice
+            .push("if it stops where its input ends, as many watchers do: `stdin \"open\"`".into());
+    }
+    advice.push(
+        "if it puts itself into the background, have it stay in the foreground: a service is the \
+         process that is started for it"
+            .to_owned(),
+    );
+    advice
 }
 
 fn advice_for_health(unit: &ServiceUnit) -> Vec<String> {

@@ -13,6 +13,8 @@ use crate::{
     event::{Cause, Event},
     graph::Id,
     lifecycle::{Ending, Phase, Run, RunPhase},
+    model::Exit,
+    status::{Asked, Verdict},
 };
 
 /// An open request.
@@ -30,6 +32,8 @@ pub(super) struct Op {
     /// What was waited for a second time. Nothing is a third time: of several that end again and
     /// again there may be no moment at which all are ready.
     again: BTreeSet<String>,
+    /// What the window of a `run` held down.
+    back: BTreeSet<String>,
     /// When (logically) it was opened.
     since: u64,
 }
@@ -41,7 +45,7 @@ pub(super) enum Kind {
     Down { all: bool },
     Restart,
     Run { task: String },
-    Wait { until: Until },
+    Wait { until: Until, asked: Asked },
 }
 
 impl Op {
@@ -55,8 +59,15 @@ impl Op {
             results: BTreeMap::new(),
             untouched: BTreeMap::new(),
             again: BTreeSet::new(),
+            back: BTreeSet::new(),
             since: 0,
         }
+    }
+
+    /// Whether it is not about that one's being ready for good: a task whose need has started goes
+    /// ahead.
+    fn takes_start_for_ready(&self, name: &str) -> bool {
+        matches!(self.kind, Kind::Run { .. }) && !self.back.contains(name)
     }
 
     /// Whether it is a restart that still waits for this service.
@@ -122,6 +133,7 @@ impl Supervisor {
                 op.results.remove(name);
             }
             op.untouched.remove(name);
+            op.back.insert(name.clone());
         }
     }
 
@@ -152,9 +164,10 @@ impl Supervisor {
     }
 
     fn judge(&mut self, id: OpId, changed: &BTreeSet<Id>) {
+        self.follow_all(id);
         let Some(op) = self.ops.get(&id) else { return };
         let mut fates: Vec<(String, How)> = match &op.kind {
-            Kind::Wait { until } => self.fates_of_wait(op, *until),
+            Kind::Wait { until, asked } => self.fates_of_wait(op, *until, *asked),
             Kind::Up | Kind::Down { .. } | Kind::Restart | Kind::Run { .. } => {
                 let near = changed.iter().filter_map(|&id| self.nodes.get(id));
                 let near = near.filter(|node| op.pending.contains(&node.name));
@@ -167,6 +180,16 @@ impl Supervisor {
             op.conclude(&name, how);
         }
         self.judge_the_rest(id);
+    }
+
+    /// Who waits for all waits for what is asked for now, whatever was added or taken back since.
+    fn follow_all(&mut self, id: OpId) {
+        let all = Asked::AsPartOfAll;
+        let is_of_all = |op: &&mut Op| matches!(op.kind, Kind::Wait { until: Until::Ready | Until::Done, asked } if asked == all);
+        let Some(op) = self.ops.get_mut(&id).filter(is_of_all) else { return };
+        let wanted = self.order.iter().map(|&id| &self.nodes[id]).filter(|node| node.wanted);
+        op.order = wanted.map(|node| node.name.clone()).collect();
+        op.pending = op.order.iter().cloned().collect();
     }
 
     /// What was ready may have ended while the others were waited for: `up` is about a moment at
@@ -198,7 +221,8 @@ impl Supervisor {
         }
     }
 
-    /// Tasks that nobody turned out to need, once nothing else is open.
+    /// Tasks that nobody turned out to need, once nothing else is open. One that has never run is
+    /// no part of the answer; one whose last run failed has not become good by being left alone.
     fn judge_the_rest(&mut self, id: OpId) {
         let Some(op) = self.ops.get(&id) else { return };
         if !matches!(op.kind, Kind::Up | Kind::Restart | Kind::Run { .. }) {
@@ -214,7 +238,14 @@ impl Supervisor {
             && let Some(op) = self.ops.get_mut(&id)
         {
             for name in op.pending.clone() {
-                op.conclude(&name, How::Unchanged);
+                let node = self.graph.id(&name).map(|id| &self.nodes[id]);
+                match node.and_then(Node::as_task).map(|unit| end_of(&unit.run)) {
+                    Some(None) => _ = op.pending.remove(&name),
+                    Some(Some(failed @ How::Failed { .. })) if op.kind == Kind::Up => {
+                        op.conclude(&name, failed);
+                    }
+                    Some(Some(_)) | None => op.conclude(&name, How::Unchanged),
+                }
             }
         }
     }
@@ -248,11 +279,11 @@ impl Supervisor {
     }
 
     /// All at once: `wait` is about a moment at which everything holds.
-    fn fates_of_wait(&self, op: &Op, until: Until) -> Vec<(String, How)> {
+    fn fates_of_wait(&self, op: &Op, until: Until, asked: Asked) -> Vec<(String, How)> {
         let mut fates = Vec::new();
         for name in &op.order {
             let how = match self.graph.id(name) {
-                Some(id) => fate_of_wait(&self.nodes[id], until),
+                Some(id) => self.fate_of_wait(&self.nodes[id], until, asked),
                 None if until == Until::Down => Some(How::Stopped),
                 None => Some(How::Superseded),
             };
@@ -262,6 +293,32 @@ impl Supervisor {
             }
         }
         fates
+    }
+
+    fn fate_of_wait(&self, node: &Node, until: Until, asked: Asked) -> Option<How> {
+        match (until, &node.unit) {
+            (Until::Down, _) => match node.stuck() {
+                Some(processes) => Some(How::Stuck { processes: processes.to_vec() }),
+                None => (!node.is_live()).then_some(How::Stopped),
+            },
+            (Until::Ready | Until::Done, Unit::Service(unit)) => {
+                // One that is to be restarted is about to stop.
+                let proven = unit.life.is_proven() && node.standing.restart.is_none();
+                match self.service_state(node, unit).verdict(proven, asked) {
+                    Verdict::Holds | Verdict::Fails => end_of_start(unit),
+                    Verdict::Pending => blocked(node),
+                }
+            }
+            // A run that is still to come is the one that counts.
+            (Until::Ready | Until::Done, Unit::Task(unit)) if unit.is_asked() => blocked(node),
+            (Until::Ready | Until::Done, Unit::Task(unit)) => {
+                match self.task_state(node, unit).verdict(asked) {
+                    Verdict::Holds => end_of(&unit.run).or(Some(How::Unchanged)),
+                    Verdict::Fails => end_of(&unit.run),
+                    Verdict::Pending => blocked(node),
+                }
+            }
+        }
     }
 }
 
@@ -302,15 +359,13 @@ fn fate_of_start(op: &Op, node: &Node, unit: &ServiceUnit) -> Option<How> {
     if node.standing.restart.is_some() {
         return None;
     }
-    let after_ms = unit.life.ready_after_ms().unwrap_or(0);
     match &unit.life.phase {
-        Phase::Ready if !unit.life.is_surely_ready() => None,
+        // A task that needs it goes ahead at once; what its window held down is to come back.
+        Phase::Ready if !unit.life.is_proven() && !op.takes_start_for_ready(&node.name) => None,
         Phase::Ready if op.untouched.get(&node.name) == Some(&unit.life.generation) => {
             Some(How::Unchanged)
         }
-        Phase::Ready | Phase::Exited { was_ready: true } => Some(How::Ready { after_ms }),
-        Phase::Exited { was_ready: false } => failed(unit),
-        Phase::Failed { .. } => failed(unit),
+        Phase::Ready | Phase::Exited { .. } | Phase::Failed { .. } => end_of_start(unit),
         Phase::Idle => blocked(node),
         Phase::Starting(_)
         | Phase::Unhealthy { .. }
@@ -319,10 +374,27 @@ fn fate_of_start(op: &Op, node: &Node, unit: &ServiceUnit) -> Option<How> {
     }
 }
 
-/// What to say of a service that is down and will not come up by itself.
-fn failed(unit: &ServiceUnit) -> Option<How> {
+/// How the start of a service ended, if it is over.
+fn end_of_start(unit: &ServiceUnit) -> Option<How> {
+    let life = &unit.life;
+    match &life.phase {
+        Phase::Ready => Some(How::Ready { after_ms: life.ready_after_ms().unwrap_or(0) }),
+        Phase::Exited { .. } => Some(How::Ended { exit: life.exit }),
+        Phase::Failed { reason, port } => {
+            let (reason, exit) = (reason.clone(), exit_of_failure(unit));
+            Some(How::Failed { reason, exit, port: *port })
+        }
+        Phase::Idle
+        | Phase::Starting(_)
+        | Phase::Unhealthy { .. }
+        | Phase::Stopping(_)
+        | Phase::Backoff { .. } => None,
+    }
+}
+
+fn exit_of_failure(unit: &ServiceUnit) -> Option<Exit> {
     // The exit of an earlier start is no part of this story.
-    let exit = match &unit.life.ending {
+    match &unit.life.ending {
         Some(Ending::Exit(exit)) => Some(*exit),
         Some(Ending::OutOfMemory) => unit.life.exit,
         Some(
@@ -333,20 +405,7 @@ fn failed(unit: &ServiceUnit) -> Option<How> {
             | Ending::Busy { .. },
         )
         | None => None,
-    };
-    let end = || exit.map_or_else(|| "ended".to_owned(), |exit| exit.to_string());
-    let (reason, port) = match &unit.life.phase {
-        Phase::Failed { reason, port } => (reason.clone(), *port),
-        Phase::Exited { was_ready: true } => (end(), None),
-        Phase::Exited { was_ready: false } => (format!("{} before it was ready", end()), None),
-        Phase::Idle
-        | Phase::Starting(_)
-        | Phase::Ready
-        | Phase::Unhealthy { .. }
-        | Phase::Stopping(_)
-        | Phase::Backoff { .. } => return None,
-    };
-    Some(How::Failed { reason, exit, port })
+    }
 }
 
 fn blocked(node: &Node) -> Option<How> {
@@ -371,31 +430,6 @@ fn fate_of_run(op: &Op, node: &Node, unit: &TaskUnit) -> Option<How> {
         return if unit.run.is_live() { None } else { blocked(node) };
     }
     end_of(&unit.run)
-}
-
-fn fate_of_wait(node: &Node, until: Until) -> Option<How> {
-    match (until, &node.unit) {
-        (Until::Down, _) => match node.stuck() {
-            Some(processes) => Some(How::Stuck { processes: processes.to_vec() }),
-            None => (!node.is_live()).then_some(How::Stopped),
-        },
-        (Until::Ready | Until::Done, Unit::Service(unit)) => match &unit.life.phase {
-            Phase::Ready if node.standing.restart.is_none() && unit.life.is_surely_ready() => {
-                Some(How::Ready { after_ms: unit.life.ready_after_ms().unwrap_or(0) })
-            }
-            Phase::Failed { .. } | Phase::Exited { .. } => failed(unit),
-            Phase::Idle if node.wanted => blocked(node),
-            Phase::Idle
-            | Phase::Ready
-            | Phase::Starting(_)
-            | Phase::Unhealthy { .. }
-            | Phase::Stopping(_)
-            | Phase::Backoff { .. } => None,
-        },
-        // A run that is still to come is the one that counts.
-        (Until::Ready | Until::Done, Unit::Task(unit)) if unit.is_asked() => blocked(node),
-        (Until::Ready | Until::Done, Unit::Task(unit)) => end_of(&unit.run),
-    }
 }
 
 /// How a task's run ended, if it is over.

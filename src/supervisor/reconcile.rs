@@ -223,9 +223,6 @@ impl Supervisor {
                 if let Some(cause) = node.standing.restart.take() {
                     node.standing.because = cause;
                 }
-                if let Some(service) = node.as_service_mut() {
-                    service.life.again = true;
-                }
             }
             Move::Due(revision) => {
                 let due = self.next_moment();
@@ -264,6 +261,12 @@ impl Supervisor {
     }
 
     fn stop(&mut self, id: Id, cause: Cause, turn: &mut Turn) {
+        let node = &mut self.nodes[id];
+        if !node.wanted
+            && let Some(service) = node.as_service_mut()
+        {
+            service.life.begin_afresh();
+        }
         match &self.nodes[id].unit {
             Unit::Service(_) => self.drive(id, turn, |life, step| life.stop(cause, step)),
             Unit::Task(_) => self.drive_task(id, turn, |run, step| run.cancel(cause, step)),

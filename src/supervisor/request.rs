@@ -17,6 +17,7 @@ use crate::{
     lifecycle::Phase,
     model::Stack,
     plan::Action,
+    status::Asked,
 };
 
 impl Supervisor {
@@ -76,7 +77,8 @@ impl Supervisor {
         turn: &mut Turn,
     ) -> Result<Accepted, Refusal> {
         let named = self.targets_of_up(&stack, names)?;
-        self.refuse_held(&named, root)?;
+        let earlier = self.asked_before(&stack, names);
+        self.refuse_held(&[&*named, &*earlier].concat(), root)?;
         turn.effects.push(Effect::Save);
         let applied = self.take_on(stack);
         self.intent.revision += 1;
@@ -87,7 +89,8 @@ impl Supervisor {
         let before: Vec<bool> = self.nodes.iter().map(|node| node.wanted).collect();
         self.want();
         let (restarted, updated) = self.apply_edits(turn);
-        let named: BTreeSet<Id> = named.iter().filter_map(|name| self.graph.id(name)).collect();
+        let named = named.iter().chain(&earlier).filter_map(|name| self.graph.id(name));
+        let named: BTreeSet<Id> = named.collect();
         let mut targets = match root {
             Root::Whole => self.graph.closure(named.iter().copied()),
             Root::Bare => named.clone(),
@@ -120,6 +123,13 @@ impl Supervisor {
             return Ok(all.map(|service| service.name.clone()).collect());
         }
         resolve(stack, names)
+    }
+
+    /// What an earlier command asked for by name, and an `up` of everything is about, too.
+    fn asked_before(&self, stack: &Stack, names: &[String]) -> Vec<String> {
+        let roots = self.intent.roots.keys().filter(|_| names.is_empty());
+        let is_there = |name: &&String| stack.names().any(|other| other == name.as_str());
+        roots.filter(is_there).cloned().collect()
     }
 
     /// Whether one of these, or of what they need, is held down by a task's window.
@@ -313,15 +323,12 @@ impl Supervisor {
         until: Until,
         cause: &Cause,
     ) -> Result<Accepted, Refusal> {
-        let targets: BTreeSet<Id> = match (names, until) {
-            ([], Until::Down) => (0..self.nodes.len()).collect(),
-            ([], Until::Ready | Until::Done) => {
-                let all = self.stack.services.iter().filter(|service| service.autostart);
-                all.filter_map(|service| self.graph.id(&service.name)).collect()
-            }
-            (names, _) => self.resolve_here(names)?,
+        let (targets, asked): (BTreeSet<Id>, Asked) = match names {
+            // All that is wanted is worked out each time that something has changed.
+            [] => ((0..self.nodes.len()).collect(), Asked::AsPartOfAll),
+            names => (self.resolve_here(names)?, Asked::ByName),
         };
-        self.open(Op::new(op, Kind::Wait { until }, cause), &targets);
+        self.open(Op::new(op, Kind::Wait { until, asked }, cause), &targets);
         Ok(Accepted { targets, ..Accepted::default() })
     }
 }

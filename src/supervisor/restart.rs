@@ -14,6 +14,7 @@ use super::{
 use crate::{
     event::{Cause, Tick},
     graph::Id,
+    lifecycle::Phase,
     model::Stack,
 };
 
@@ -101,10 +102,13 @@ impl Supervisor {
         }
     }
 
-    /// Whether an open request restarts it already, by the same definition.
+    /// Whether an open request restarts it already, by the same definition. Not any more once it
+    /// is ready: that this is still to be proved is no reason to miss what has changed since.
     fn is_restarting(&self, id: Id) -> bool {
         let node = &self.nodes[id];
-        let same = node.as_service().is_some_and(|unit| unit.now == unit.next);
+        let same = node
+            .as_service()
+            .is_some_and(|unit| unit.now == unit.next && unit.life.phase != Phase::Ready);
         node.standing.restart.is_some()
             || (same && self.ops.values().any(|op| op.is_restarting(&node.name)))
     }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     event::Tick,
-    lifecycle::{Phase, RunPhase, StartStage, StopStage, Stopping, Then},
+    lifecycle::{Life, Phase, RunPhase, StartStage, StopStage, Stopping, Then},
     model::{Exit, TaskBody},
     status::{ServiceState, TaskState},
 };
@@ -18,6 +18,12 @@ pub struct ServiceView {
     pub name: String,
     /// Its state, as people see it.
     pub state: ServiceState,
+    /// Whether a check or a port tells that it is ready.
+    pub checked: bool,
+    /// Whether its being ready is to be believed.
+    pub proven: bool,
+    /// Whether it is part of all that was asked for.
+    pub wanted: bool,
     /// Why it is not ready.
     pub reason: Option<String>,
     /// Its main process.
@@ -28,10 +34,12 @@ pub struct ServiceView {
     pub since: Option<Tick>,
     /// Since when its process runs.
     pub started: Option<Tick>,
-    /// How often it was started again since `up`.
+    /// How often it was started again by itself.
     pub restarts: u64,
     /// How its last process ended.
     pub exit: Option<Exit>,
+    /// What went wrong beside it and ended nothing.
+    pub notices: Vec<String>,
 }
 
 /// What `status` needs of one task.
@@ -41,6 +49,8 @@ pub struct TaskView {
     pub name: String,
     /// Its state, as people see it.
     pub state: TaskState,
+    /// Whether it is part of all that was asked for.
+    pub wanted: bool,
     /// Why it is not done.
     pub reason: Option<String>,
     /// Since when it is in this state.
@@ -68,6 +78,9 @@ impl Supervisor {
         ServiceView {
             name: node.name.clone(),
             state: self.service_state(node, unit),
+            checked: life.is_checked(&unit.now),
+            proven: life.phase != Phase::Ready || life.is_proven(),
+            wanted: node.wanted,
             reason: self.service_reason(node, unit, now),
             pid: life.pid,
             generation: life.generation,
@@ -75,6 +88,7 @@ impl Supervisor {
             started: life.started,
             restarts: life.restarts,
             exit: life.exit,
+            notices: failed_hook(life).into_iter().collect(),
         }
     }
 
@@ -82,6 +96,7 @@ impl Supervisor {
         TaskView {
             name: node.name.clone(),
             state: self.task_state(node, unit),
+            wanted: node.wanted,
             reason: self.task_reason(node, unit, now),
             since: (unit.run.generation > 0).then_some(unit.run.since),
             exit: unit.run.exit,
@@ -135,10 +150,7 @@ impl Supervisor {
                 "{reason}; again in {}",
                 crate::model::time::elapsed(until.since(now))
             )),
-            Phase::Exited { was_ready: true } => unit.life.exit.map(|exit| exit.to_string()),
-            Phase::Exited { was_ready: false } => {
-                unit.life.exit.map(|exit| format!("{exit} before it was ready"))
-            }
+            Phase::Exited { .. } => unit.life.exit.map(|exit| exit.to_string()),
             Phase::Failed { reason, .. } => Some(reason.clone()),
         }
     }
@@ -159,6 +171,11 @@ impl Supervisor {
             RunPhase::Idle | RunPhase::Inputs | RunPhase::Spawn | RunPhase::Done { .. } => None,
         }
     }
+}
+
+/// The hook beside a service that has failed: `after-ready failed: exit 1`.
+pub(super) fn failed_hook(life: &Life) -> Option<String> {
+    life.failed_hook.as_ref().map(|(hook, how)| format!("{} failed: {how}", hook.key()))
 }
 
 fn waiting(node: &Node) -> Option<String> {

@@ -17,7 +17,7 @@ fn waiting(on: &[&str]) -> Event {
 }
 
 fn ready() -> Event {
-    Event::Ready { after_ms: 1, address: None, unhealthy_ms: None }
+    Event::Ready { after_ms: 1, checked: true, address: None, unhealthy_ms: None }
 }
 
 /// `db` (500 ms), `migrate` after it (300 ms), `api` after both and `cache`; `slow` beside them.
@@ -64,7 +64,8 @@ fn the_chain_that_took_longest_is_found_by_who_waited_for_whom() {
     assert_eq!(whats.len(), 5, "{whats:?}");
     assert_eq!(whats[2], (&What::Waiting { on: vec!["migrate".into()] }, 300));
     let db = start.row("db").expect("a row");
-    assert_eq!(db.parts[1].what, What::Checking { check: Some("tcp 5432".into()) });
+    let (check, answer) = (Some("tcp 5432".into()), Some("refused".into()));
+    assert_eq!(db.parts[1].what, What::Checking { check, answer, held: true });
     // Without a gap: each begins where the one before has ended.
     for row in &start.rows {
         assert!(row.parts.windows(2).all(|two| two[0].to_ms == two[1].from_ms), "{row:#?}");

@@ -8,7 +8,7 @@ use std::{
 use stackrun::{
     event::{Cause, Event, Tick},
     graph::{Edge, Graph},
-    model::{NeedUntil, Stack},
+    model::{NeedUntil, Service, Stack},
     status::{ServiceState, TaskState},
 };
 
@@ -59,7 +59,17 @@ pub(crate) struct Checker {
     stopped_for: BTreeMap<String, String>,
     /// What has come back from the latest window of a task.
     came_back: BTreeSet<(String, String)>,
+    /// When the process of each service that runs was started.
+    spawned: BTreeMap<String, Tick>,
     read: usize,
+}
+
+/// So long has what nothing checks to live before it may be told as ready.
+const TRIAL: Duration = Duration::from_millis(500);
+
+/// Whether nothing tells when a service is ready but that it has started.
+pub(crate) fn is_ready_by_being(service: &Service) -> bool {
+    service.ready.checks.is_empty() && service.ports.is_empty() && !service.is_external()
 }
 
 /// The number of a request, where one is the cause.
@@ -85,6 +95,7 @@ impl Checker {
             windows: BTreeMap::new(),
             stopped_for: BTreeMap::new(),
             came_back: BTreeSet::new(),
+            spawned: BTreeMap::new(),
             read: 0,
         }
     }
@@ -98,6 +109,7 @@ impl Checker {
             self.nothing_starts_for_what_was_called_off(seen);
             self.nothing_runs_inside_a_window(seen, world);
             self.what_was_up_comes_back_once(seen);
+            self.what_is_told_as_ready_has_lived(seen);
             self.fold(seen, stack);
         }
         self.read = world.seen.len();
@@ -178,6 +190,22 @@ impl Checker {
         }
     }
 
+    /// What nothing checks is told as ready once it has lived for a while, and never if it has not.
+    fn what_is_told_as_ready_has_lived(&mut self, seen: &Seen) {
+        match &seen.event {
+            Event::Spawned { .. } => _ = self.spawned.insert(seen.name.clone(), seen.at),
+            Event::Exited { .. } => _ = self.spawned.remove(&seen.name),
+            // Back from being unhealthy it may be before, and that is all that is told.
+            Event::Ready { checked: false, unhealthy_ms: None, .. } => {
+                // What runs elsewhere is not started.
+                let Some(spawned) = self.spawned.get(&seen.name) else { return };
+                let lived = seen.at.since(*spawned);
+                assert!(lived >= TRIAL, "{seen:?} after {lived:?}");
+            }
+            _ => {}
+        }
+    }
+
     /// Who says that a task holds it down is held by one that has not ended; and who was stopped
     /// for a window and is still wanted comes back once that is closed.
     pub(crate) fn windows_are_held_by_runs(&mut self, world: &World) {
@@ -252,7 +280,12 @@ impl Checker {
         for need in stack.needs(&seen.name) {
             let shown = self.shown(&need.name);
             let is_task = stack.task(&need.name).is_some();
+            // What nothing checks is ready by having started, and is told so later.
+            let by_being = stack.service(&need.name).is_some_and(is_ready_by_being);
             let holds = match need.until {
+                NeedUntil::Ready if by_being => {
+                    matches!(shown, Shown::Ready | Shown::Started)
+                }
                 NeedUntil::Ready => matches!(shown, Shown::Ready | Shown::Done),
                 NeedUntil::Started => {
                     matches!(shown, Shown::Ready | Shown::Done | Shown::Started | Shown::Unhealthy)

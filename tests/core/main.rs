@@ -9,5 +9,6 @@ mod scenarios;
 mod shapes;
 mod tasks;
 mod telling;
+mod unchecked;
 mod wishes;
 mod world;

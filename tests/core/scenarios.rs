@@ -226,7 +226,8 @@ fn nobody_waits_for_ever_for_what_ends_again_and_again() {
     unchecked.ready.checks.clear();
     let stack = stack(vec![unchecked, flaky("one"), flaky("other"), service("slow", &[])], vec![]);
     let mut world = World::new(stack.clone());
-    for (name, exits) in [("unchecked", SECOND / 10), ("one", SECOND / 5), ("other", SECOND / 4)] {
+    let exits = [("unchecked", SECOND * 6 / 10), ("one", SECOND / 5), ("other", SECOND / 4)];
+    for (name, exits) in exits {
         let exits = Some((exits, Exit::Code(1)));
         world.scripts.insert(name.into(), Script { exits, ..Script::default() });
     }
@@ -245,11 +246,12 @@ fn what_has_ended_once_is_believed_once_it_has_stayed_up_for_a_while() {
     let mut world = World::new(stack.clone());
     world.dice = Some(Box::new(|name, generation| Script {
         exits: (name == "flaky" && generation == 1).then_some((SECOND / 10, Exit::Code(1))),
-        ready: Some(SECOND / 2),
+        ready: Some(SECOND / 5),
         ..Script::default()
     }));
     let op = world.ask(up(&stack, &[]));
-    world.pass(SECOND);
+    // It ends, and is started again after about 200 ms.
+    world.pass(SECOND * 6 / 10);
     assert_eq!(world.state("flaky"), ServiceState::Ready);
     assert!(!world.settled.contains_key(&op), "it may end again");
     world.pass(SECOND);

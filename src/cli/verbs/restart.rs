@@ -11,7 +11,7 @@ use crate::{
         conversation::Ended,
         doing::Doing,
         error::Error,
-        names, outcome,
+        failure_advice, names, outcome,
         verbs::completions::{names_of_services, profile_names},
         when,
     },
@@ -84,6 +84,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
                 took,
                 context.err,
             ));
+            failure_advice::advise(context, &mut client, &outcome);
             busy::advise(context, &mut client, &stack, &outcome, (&args.names, false))?;
             Ok(status)
         }

@@ -21,9 +21,11 @@ use crate::{
     reporters::{
         Symbol,
         board::{Board, Goal, Phase},
-        headline, words,
+        headline,
+        summary::hint,
+        words,
     },
-    status::TaskState,
+    status::{Asked, Status, TaskState},
     supervisor::{Command, How, Outcome, Refusal},
 };
 
@@ -122,7 +124,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             }
             let row = reporter.board().row(&task.name);
             let told = row.is_some_and(|row| matches!(row.phase, Phase::Settled(_)));
-            let passed_on = passed_on(&task.name, &outcome, told, context);
+            let passed_on = passed_on(&task.name, &outcome, &before, told, context);
             Ok(if interrupt::count() > 0 { status::INTERRUPTED } else { passed_on })
         }
         Ended::Early(_) => {
@@ -133,20 +135,22 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     }
 }
 
-/// The exit status of the task itself.
-fn passed_on(task: &str, outcome: &Outcome, told: bool, context: &Context) -> u8 {
+/// The exit status of the task itself; `before` is how all was before the run.
+fn passed_on(task: &str, outcome: &Outcome, before: &Status, told: bool, context: &Context) -> u8 {
     let of_task = outcome.results.iter().find(|settled| settled.name == task);
     let (text, status) = match of_task.map(|settled| &settled.how) {
         Some(How::Ready { .. } | How::Unchanged | How::Skipped | How::Stopped) => {
-            let other = outcome.results.iter().find(|settled| {
-                matches!(settled.how, How::Failed { .. } | How::Stuck { .. } | How::Superseded)
-            });
             // What its window stopped must be ready again.
-            return match other {
+            let was_up = |name: &str| {
+                before.services.iter().any(|service| service.name == name && service.pid.is_some())
+            };
+            let mut others = outcome.results.iter().filter(|settled| was_up(&settled.name));
+            return match others.find(|settled| settled.how.is_bad(Asked::AsPartOfAll)) {
                 None => status::OK,
                 Some(other) => {
                     let text = format!("{task} is done, but {} is not ready again", other.name);
                     context.say(&headline(Symbol::Bad, &text, context.err));
+                    context.say(&hint(&format!("stackrun why {}", other.name), context.err));
                     status::FAILED
                 }
             };
@@ -160,7 +164,7 @@ fn passed_on(task: &str, outcome: &Outcome, told: bool, context: &Context) -> u8
         Some(How::Blocked { by }) => {
             (Some(format!("{task} was not run: it needs {by}")), status::OWN)
         }
-        Some(How::Superseded) | None => {
+        Some(How::Superseded | How::Ended { .. }) | None => {
             (Some(format!("{task} was ended by another command")), status::OWN)
         }
         Some(How::Stuck { processes }) => {

@@ -17,7 +17,9 @@ use crate::{
     keeper::Remains,
     model::Stack,
     reporters,
-    status::{PortStatus, ServiceState, ServiceStatus, Status, TaskState, TaskStatus},
+    status::{
+        Item, PortStatus, ServiceState, ServiceStatus, Status, TaskState, TaskStatus, Verdict,
+    },
 };
 
 const EXAMPLES: &str = "\
@@ -30,7 +32,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// Services, tasks or groups [default: all]
+    /// Services, tasks or groups [default: all; what `up` was not asked for is shown, and counts only by name]
     #[arg(add = ArgValueCandidates::new(stack_names))]
     names: Vec<String>,
     /// As data
@@ -148,28 +150,13 @@ fn look_once(args: &Args, context: &Context) -> Result<(Status, bool), Error> {
         shown.services.retain(|service| asked.contains(&service.name));
         shown.tasks.retain(|task| asked.contains(&task.name));
     }
-    let holds = shown.supervisor.is_some() && holds(&shown, !asked.is_empty());
+    let holds = |item: Item<'_>| item.verdict == Verdict::Holds;
+    let holds = match asked.as_slice() {
+        // Where nothing was asked for, nothing is running.
+        [] => shown.all().next().is_some() && shown.all().all(holds),
+        names => shown.supervisor.is_some() && shown.named(names).all(holds),
+    };
     Ok((shown, holds))
-}
-
-/// Whether everything is ready or done; what was not asked for may as well be idle.
-fn holds(status: &Status, by_name: bool) -> bool {
-    let services = status.services.iter().all(|service| match service.state {
-        ServiceState::Ready | ServiceState::Exited => true,
-        ServiceState::Idle => !by_name,
-        ServiceState::Waiting
-        | ServiceState::Starting
-        | ServiceState::Unhealthy
-        | ServiceState::Stopping
-        | ServiceState::Backoff
-        | ServiceState::Failed => false,
-    });
-    let tasks = status.tasks.iter().all(|task| match task.state {
-        TaskState::Done | TaskState::Skipped => true,
-        TaskState::Idle => !by_name,
-        TaskState::Waiting | TaskState::Running | TaskState::Failed => false,
-    });
-    services && tasks
 }
 
 /// The status of a stack of which nothing runs.
@@ -177,6 +164,9 @@ pub(in crate::cli) fn idle(stack: &Stack) -> Status {
     let services = stack.services.iter().map(|service| ServiceStatus {
         name: service.name.clone(),
         state: ServiceState::Idle,
+        checked: service.is_checked(),
+        proven: true,
+        wanted: false,
         reason: None,
         pid: None,
         generation: 0,
@@ -203,6 +193,7 @@ pub(in crate::cli) fn idle(stack: &Stack) -> Status {
     let tasks = stack.tasks.iter().map(|task| TaskStatus {
         name: task.name.clone(),
         state: TaskState::Idle,
+        wanted: false,
         reason: None,
         exit: None,
         since: None,

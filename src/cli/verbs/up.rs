@@ -11,7 +11,7 @@ use crate::{
         conversation::{Early, Ended},
         doing::Doing,
         error::{Error, status},
-        foreground, interrupt, names, outcome, programs,
+        failure_advice, foreground, interrupt, names, outcome, programs,
         verbs::{
             self,
             completions::{profile_names, stack_names},
@@ -136,6 +136,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
                 took,
                 context.err,
             ));
+            failure_advice::advise(context, &mut client, &outcome);
             let asked = (&*args.names, args.take_ports);
             busy::advise(context, &mut client, &stack, &outcome, asked)?;
             if context.live && stack.services.iter().any(|service| service.url_open) {

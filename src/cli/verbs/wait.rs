@@ -20,10 +20,11 @@ use crate::{
     control::{Client, Reply, Request},
     model::Stack,
     reporters::{
+        Symbol,
         board::{Board, Goal},
-        summary, words,
+        headline, summary, words,
     },
-    status::{ServiceState, TaskState},
+    status::{Asked, Item, Verdict},
     supervisor::{Command, Until},
 };
 
@@ -37,7 +38,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// Services, tasks or groups [default: all]
+    /// Services, tasks or groups [default: all that `up` was asked for]
     #[arg(add = ArgValueCandidates::new(stack_names))]
     names: Vec<String>,
     /// For what
@@ -82,8 +83,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let doing = Doing::new(Command::Wait { names: args.names.clone(), until }, args.timeout);
     match doing.carry_out(&mut client, &mut reporter) {
         Ok(Ended::Outcome { outcome, .. }) => {
-            let status = outcome::exit_status(&outcome)?;
-            context.say_all(&summary::unmet(&outcome, context.err));
+            let is_all = args.names.is_empty();
+            if is_all && outcome.results.is_empty() && outcome.refused.is_none() {
+                return args.nothing_asked_for(context);
+            }
+            let asked = if is_all { Asked::AsPartOfAll } else { Asked::ByName };
+            let status = outcome::exit_status_of(&outcome, asked)?;
+            context.say_all(&summary::unmet(&outcome, asked, context.err));
             Ok(status)
         }
         Ok(Ended::Early(early)) => Ok(early.say(context, &unmet(&mut client, args)?)),
@@ -98,36 +104,34 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     }
 }
 
-/// What does not hold yet: `api is starting`.
+/// What is not there yet, and why: `api is starting (GET /health: 503)`.
 fn unmet(client: &mut Client, args: &Args) -> Result<String, Error> {
+    let names = match args.names.as_slice() {
+        [] => Vec::new(),
+        names => names::resolve(&stack_of(client)?, names),
+    };
     let now = status_of(client)?;
-    let asked = asked(client, args)?;
-    let is_asked = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
-    let down = args.state == State::Down;
-    let services = now.services.iter().filter(|service| {
-        let up = matches!(service.state, ServiceState::Ready | ServiceState::Exited);
-        let is_idle = service.state == ServiceState::Idle;
-        if down { service.pid.is_some() } else { !(up || is_idle && asked.is_empty()) }
+    let asked: Vec<Item<'_>> = match (names.as_slice(), args.state) {
+        ([], State::Down) => now.every().collect(),
+        ([], State::Ready | State::Done) => now.all().collect(),
+        (names, _) => now.named(names).collect(),
+    };
+    let unmet = asked.iter().filter(|item| match args.state {
+        State::Down => item.runs,
+        State::Ready | State::Done => item.verdict != Verdict::Holds,
     });
-    let tasks = now.tasks.iter().filter(|task| {
-        let done = matches!(task.state, TaskState::Done | TaskState::Skipped);
-        let is_idle = task.state == TaskState::Idle;
-        if down { task.state == TaskState::Running } else { !(done || is_idle && asked.is_empty()) }
-    });
-    let services = services.map(|service| (&service.name, service.state.word()));
-    let all = services.chain(tasks.map(|task| (&task.name, task.state.word())));
-    let unmet: Vec<String> = all
-        .filter(|(name, _)| is_asked(name))
-        .map(|(name, state)| format!("{name} is {state}"))
-        .collect();
-    Ok(words::list(&unmet))
+    let unmet: Vec<String> = unmet.map(told).collect();
+    Ok(match unmet.as_slice() {
+        [] => "it came too late by a moment".to_owned(),
+        unmet => words::list(unmet),
+    })
 }
 
-fn asked(client: &mut Client, args: &Args) -> Result<Vec<String>, Error> {
-    if args.names.is_empty() {
-        return Ok(Vec::new());
+fn told(item: &Item<'_>) -> String {
+    match item.reason {
+        Some(reason) => format!("{} is {} ({reason})", item.name, item.state),
+        None => format!("{} is {}", item.name, item.state),
     }
-    Ok(names::resolve(&stack_of(client)?, &args.names))
 }
 
 fn stack_of(client: &mut Client) -> Result<Stack, Error> {
@@ -138,6 +142,19 @@ fn stack_of(client: &mut Client) -> Result<Stack, Error> {
 }
 
 impl Args {
+    /// There is a supervisor, and nothing that was asked for: `up` is still on its way, or all of
+    /// it was taken back.
+    fn nothing_asked_for(&self, context: &Context) -> Result<u8, Error> {
+        match self.state {
+            State::Down => Ok(status::OK),
+            State::Ready | State::Done => {
+                context.say(&headline(Symbol::Warn, "nothing was asked for", context.err));
+                context.say(&summary::hint("stackrun up", context.err));
+                Ok(status::NOT_RUNNING)
+            }
+        }
+    }
+
     /// Refuses to wait for a service to be done: it never is. In a group the tasks are meant.
     fn can_be(&self, stack: &Stack) -> Result<(), Error> {
         let mut names = self.names.iter().filter(|_| self.state == State::Done);

@@ -29,7 +29,11 @@ fn crash(printer: &mut LogPrinter) -> Vec<u8> {
     line(printer, &mut out, 10, "api", "listening on \u{1b}[36m8000\u{1b}[0m", true);
     printer.mark(
         &mut out,
-        &record(20, "api", Event::Ready { after_ms: 20, address: None, unhealthy_ms: None }),
+        &record(
+            20,
+            "api",
+            Event::Ready { after_ms: 20, checked: true, address: None, unhealthy_ms: None },
+        ),
     );
     line(printer, &mut out, 500, "postgres", "\u{1b}[2J\u{1b}[1;1Hcleared\u{7}", true);
     line(printer, &mut out, 900, "postgres", "10 %\r20 %\rdone\r", true);

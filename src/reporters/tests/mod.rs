@@ -100,17 +100,33 @@ fn shop_starts() -> Vec<Record> {
         record(4, "postgres", Event::Spawned { pid: 101, log: None }),
         record(5, "mailpit", Event::Spawned { pid: 102, log: None }),
         record(20, "postgres", checked("tcp 5432", "connection refused")),
-        record(30, "mailpit", Event::Ready { after_ms: 30, address: None, unhealthy_ms: None }),
-        record(900, "postgres", Event::Ready { after_ms: 900, address: None, unhealthy_ms: None }),
+        record(
+            30,
+            "mailpit",
+            Event::Ready { after_ms: 30, checked: true, address: None, unhealthy_ms: None },
+        ),
+        record(
+            900,
+            "postgres",
+            Event::Ready { after_ms: 900, checked: true, address: None, unhealthy_ms: None },
+        ),
         record(901, "migrate", Event::Running { pid: 103, log: None }),
         record(1500, "migrate", Event::Done { after_ms: 599 }),
         record(1501, "api", Event::Starting),
         record(1505, "api", Event::Spawned { pid: 104, log: None }),
         record(1700, "api", checked("GET /health", "503")),
-        record(2705, "api", Event::Ready { after_ms: 1204, address: None, unhealthy_ms: None }),
+        record(
+            2705,
+            "api",
+            Event::Ready { after_ms: 1204, checked: true, address: None, unhealthy_ms: None },
+        ),
         record(2706, "web", Event::Starting),
         record(2710, "web", Event::Spawned { pid: 105, log: None }),
-        record(3400, "web", Event::Ready { after_ms: 694, address: None, unhealthy_ms: None }),
+        record(
+            3400,
+            "web",
+            Event::Ready { after_ms: 694, checked: true, address: None, unhealthy_ms: None },
+        ),
     ]
 }
 
@@ -158,7 +174,7 @@ fn sixty() -> (Stack, Vec<Record>) {
         records.push(record(
             at,
             &name(number),
-            Event::Ready { after_ms: at as u64, address: None, unhealthy_ms: None },
+            Event::Ready { after_ms: at as u64, checked: true, address: None, unhealthy_ms: None },
         ));
     }
     for number in (0..60).filter(|number| number % 3 == 2) {
@@ -167,7 +183,7 @@ fn sixty() -> (Stack, Vec<Record>) {
         records.push(record(
             at + 900,
             &name(number),
-            Event::Ready { after_ms: 900, address: None, unhealthy_ms: None },
+            Event::Ready { after_ms: 900, checked: true, address: None, unhealthy_ms: None },
         ));
     }
     records.sort_by_key(|record| record.at);

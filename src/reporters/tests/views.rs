@@ -51,6 +51,9 @@ fn status() -> Status {
     let service = |name: &str, state, reason: Option<&str>| ServiceStatus {
         name: name.into(),
         state,
+        checked: true,
+        proven: true,
+        wanted: true,
         reason: reason.map(str::to_owned),
         pid: Some(4310),
         generation: 1,
@@ -83,6 +86,7 @@ fn status() -> Status {
         tasks: vec![TaskStatus {
             name: "migrate".into(),
             state: TaskState::Done,
+            wanted: true,
             reason: None,
             exit: Some(Exit::SUCCESS),
             since: Some(at(-60_000)),

@@ -1,0 +1,32 @@
+//! What to do about what has failed, where its end says so.
+
+use super::context::Context;
+use crate::{
+    control::{Client, Reply, Request},
+    reporters::summary::hint,
+    supervisor::{How, Outcome},
+};
+
+/// Says it, once for all that failed alike. Ports have their own advice: [`super::busy::advise`].
+pub(super) fn advise(context: &Context, client: &mut Client, outcome: &Outcome) {
+    let failed = outcome
+        .results
+        .iter()
+        .filter(|settled| matches!(settled.how, How::Failed { port: None, .. }));
+    let mut lines: Vec<String> = Vec::new();
+    for settled in failed {
+        // Who is stopped meanwhile needs no advice.
+        let Ok(Reply::Why { why }) = client.call(Request::Why { name: settled.name.clone() })
+        else {
+            continue;
+        };
+        let advice = why.links.last().map(|root| root.advice.iter()).into_iter().flatten();
+        let advice = advice.map(|advice| hint(advice, context.err));
+        for line in advice {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    context.say_all(&lines);
+}
