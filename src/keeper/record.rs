@@ -42,7 +42,11 @@ pub(super) struct Record {
     pub(super) mark: String,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) notify: Option<notify::Record>,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(
+        default,
+        skip_serializing_if = "is_default",
+        with = "crate::model::path_text::optional"
+    )]
     pub(super) cgroup: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) known: Vec<ProcId>,
