@@ -6,7 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     caller,
-    context::{Context, status_of},
+    context::{Context, places_of, status_of},
     conversation::Ended,
     doing::Doing,
     error::{Error, status},
@@ -60,7 +60,7 @@ pub(super) fn attach(
 /// The supervisor after one that went away: none if it was not just replaced.
 fn successor(stack: &Stack) -> Result<Option<Client>, Error> {
     std::thread::sleep(Duration::from_millis(500));
-    Ok(Client::connect(&stack.dir)?)
+    Ok(Client::connect(&places_of(stack)?)?)
 }
 
 fn stopped_by_others(context: &Context, stack: &Stack) -> Result<u8, Error> {
@@ -151,7 +151,7 @@ fn ended(record: &Record, exits: &mut BTreeMap<String, Exit>) -> Option<u8> {
 
 /// Asked on a connection of its own: the other one is in the middle of a stream.
 fn nothing_runs(stack: &Stack) -> Result<bool, Error> {
-    let Some(mut client) = Client::connect(&stack.dir)? else { return Ok(true) };
+    let Some(mut client) = Client::connect(&places_of(stack)?)? else { return Ok(true) };
     let status = match status_of(&mut client) {
         // On its way down: the other connection ends, too.
         Err(Error::Client(ClientError::Gone)) => return Ok(false),

@@ -71,7 +71,6 @@ pub mod optional {
     /// # Errors
     ///
     /// Those of the serializer.
-    #[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
     pub fn serialize<S: Serializer>(
         path: &Option<PathBuf>,
         serializer: S,
