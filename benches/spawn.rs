@@ -24,7 +24,6 @@ mod table;
 use std::{
     fmt::Write,
     fs,
-    os::unix::net::UnixStream,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -93,9 +92,9 @@ fn through_up(text: &str, services: usize) -> Took {
     let status = up.status().expect("`up` starts");
     let returned = start.elapsed();
     assert!(status.success(), "`up` → {status}");
-    let socket = UnixStream::connect(stack.places().socket()).expect("a control socket");
     // Not by its lock: to read /proc/locks takes a grace period of RCU after a new lock, 10 ms.
-    let keeper = stackrun::platform::peer_pid(&socket).expect("the keeper's pid");
+    let keeper =
+        stackrun::platform::Peer::of(stack.connect()).expect("the keeper").pid.expect("its number");
     let children = fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children"));
     let children: Vec<u32> = children
         .expect("the keeper's children")

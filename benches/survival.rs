@@ -19,7 +19,6 @@ use std::{
     fmt::Write as _,
     fs,
     io::{BufRead, BufReader, Write as _},
-    os::unix::net::UnixStream,
     thread,
     time::{Duration, Instant},
 };
@@ -67,7 +66,7 @@ fn time_away(stack: &Stack) -> Duration {
     supervisor.kill();
     let hello = r#"{"id":1,"request":{"request":"hello","protocol":1,"version":"x","pid":1}}"#;
     loop {
-        let mut stream = UnixStream::connect(stack.places().socket()).expect("the keeper has it");
+        let mut stream = stack.connect();
         let mut answer = String::new();
         let asked = writeln!(stream, "{hello}");
         // The one that is dying may have taken this connection.

@@ -18,6 +18,7 @@ pub struct Status {
     /// The stack's name.
     pub stack: String,
     /// Its file, as seen from its folder.
+    #[serde(with = "crate::model::path_text")]
     pub file: PathBuf,
     /// Its supervisor; none with nothing running.
     pub supervisor: Option<SupervisorStatus>,

@@ -1,30 +1,33 @@
 //! What every command begins with: the stack that is meant, and how to print.
 
 use std::{
+    cell::OnceCell,
     collections::BTreeSet,
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
 };
 
-use super::{args::Global, busy, caller, error::Error};
+use super::{
+    args::Global,
+    busy, caller,
+    error::Error,
+    running::{self, Running},
+    site::{self, FILE, Site},
+};
 use crate::{
     control::{Client, ClientError, Reply, Request},
     keeper::Remains,
     language::{self, Finding, Loaded, Look},
     model::Stack,
-    platform::Places,
+    platform::{Places, PlacesError},
     reporters::{
         Reporter, Symbol, Theme, board::Board, progress::Progress, terminal::line, theme::wrap,
     },
     status::Status,
 };
 
-/// The name of the stack file that is looked for.
-const FILE: &str = "stack.kdl";
 /// More problems than this are counted, not shown.
 const PROBLEMS: usize = 20;
-/// The folder beside it for what lasts.
-const STATE: &str = ".stackrun";
 
 /// What every command begins with.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub(super) struct Context {
     pub(super) err: Theme,
     /// Whether standard error can show live lines.
     pub(super) live: bool,
+    /// The running stack that `--stack` names, once it was looked for.
+    chosen: OnceCell<Running>,
 }
 
 impl Context {
@@ -48,45 +53,75 @@ impl Context {
         let out = Theme { color: color(io::stdout().is_terminal()), unicode };
         let err = Theme { color: color(io::stderr().is_terminal()), unicode };
         let live = io::stderr().is_terminal() && !dumb;
-        Self { global, out, err, live }
+        Self { global, out, err, live, chosen: OnceCell::new() }
     }
 
     /// The stack file: as named, else the nearest one upwards.
     pub(super) fn file(&self) -> Result<PathBuf, Error> {
-        let named = self.global.file.clone().or_else(|| caller::path_variable("STACKRUN_FILE"));
-        if let Some(named) = named {
+        if let Some(named) = self.named_file() {
             let file = if named.is_dir() { named.join(FILE) } else { named };
             let file = std::path::absolute(&file)
                 .map_err(|error| Error::Io { path: file.clone(), error })?;
             return if file.is_file() { Ok(file) } else { Err(Error::FileMissing(file)) };
         }
         if let Some(name) = &self.global.stack {
-            return super::running::find(name);
+            let stack = self.chosen(name)?;
+            let file = stack.places.folder.join(&stack.file);
+            return if file.is_file() { Ok(file) } else { Err(Error::FileMissing(file)) };
         }
-        let from = here()?;
-        let found = from.ancestors().map(|folder| folder.join(FILE)).find(|file| file.is_file());
-        found.ok_or(Error::NoFile { from })
+        match site::nearest()? {
+            Site::File(file) => Ok(file),
+            Site::Running(places) => Err(Error::FileMissing(places.folder.join(FILE))),
+            Site::Stopped { from, .. } | Site::Nothing { from } => Err(Error::NoFile { from }),
+        }
     }
 
-    /// The stack's folder, whether or not its file is still there.
-    pub(super) fn folder(&self) -> Result<PathBuf, Error> {
-        let file = match self.file() {
-            Ok(file) => file,
-            // The file was deleted, and what it described may still run.
-            Err(Error::FileMissing(file)) => file,
-            Err(Error::NoFile { from }) => {
-                let state = from.ancestors().find(|folder| folder.join(STATE).is_dir());
-                return state.map(Path::to_owned).ok_or(Error::NoFile { from });
+    fn named_file(&self) -> Option<PathBuf> {
+        self.global.file.clone().or_else(|| caller::path_variable("STACKRUN_FILE"))
+    }
+
+    /// The running stack of that name, which is looked for once.
+    fn chosen(&self, name: &str) -> Result<&Running, Error> {
+        match self.chosen.get() {
+            Some(stack) => Ok(stack),
+            None => {
+                let found = running::find(name)?;
+                Ok(self.chosen.get_or_init(|| found))
             }
-            Err(error) => return Err(error),
+        }
+    }
+
+    /// Where the stack is, whether or not its file, or its folder, is still there.
+    pub(super) fn places(&self) -> Result<Places, Error> {
+        let folder = match (self.named_file(), &self.global.stack) {
+            (None, Some(name)) => return Ok(self.chosen(name)?.places.clone()),
+            (None, None) => match site::nearest()? {
+                Site::Running(places) | Site::Stopped { places, .. } => return Ok(places),
+                Site::File(file) => file,
+                Site::Nothing { from } => return Err(Error::NoFile { from }),
+            },
+            (Some(_), _) => match self.file() {
+                Ok(file) => file,
+                // The file was deleted, and what it described may still run.
+                Err(Error::FileMissing(file)) => file,
+                Err(error) => return Err(error),
+            },
         };
-        let folder = file.parent().unwrap_or(Path::new("."));
-        folder.canonicalize().map_err(|error| Error::Io { path: folder.to_owned(), error })
+        let folder = folder.parent().unwrap_or(Path::new("."));
+        Places::of(folder).map_err(|error| match error {
+            PlacesError::Io { path, error } => Error::Io { path, error },
+            unsafe_place @ PlacesError::Unsafe { .. } => ClientError::from(unsafe_place).into(),
+        })
+    }
+
+    /// The stack's folder, by the name that it has now, or had last.
+    pub(super) fn folder(&self) -> Result<PathBuf, Error> {
+        Ok(self.places()?.folder)
     }
 
     /// What lasts of the stack.
     pub(super) fn state(&self) -> Result<PathBuf, Error> {
-        Ok(self.folder()?.join(STATE))
+        Ok(self.places()?.state)
     }
 
     /// Reads and checks the stack file.
@@ -132,23 +167,22 @@ impl Context {
 
     /// Connects to the stack's supervisor; `None`: nothing is running.
     pub(super) fn connect_if_running(&self) -> Result<Option<Client>, Error> {
-        Ok(Client::connect(&self.folder()?)?)
+        Ok(Client::connect(&self.places()?)?)
     }
 
     /// The same for the end of the stack: what a holder that was killed has left is ended, too.
     pub(super) fn connect_to_end(&self) -> Result<Option<Client>, Error> {
-        Ok(Client::connect_to_end(&self.folder()?)?)
+        Ok(Client::connect_to_end(&self.places()?)?)
     }
 
     /// The same for what changes the stack: an older version goes on as this one first.
     pub(super) fn connect_to_change(&self) -> Result<Option<Client>, Error> {
-        Ok(Client::connect_to_newest(&self.folder()?)?)
+        Ok(Client::connect_to_newest(&self.places()?)?)
     }
 
     /// What there is of a stack that nobody holds.
     pub(super) fn remains(&self) -> Remains {
-        let places = self.folder().ok().and_then(|folder| Places::of(&folder).ok());
-        places.map_or(Remains::Nothing, |places| Remains::of(&places))
+        self.places().map_or(Remains::Nothing, |places| Remains::of(&places))
     }
 
     /// The stack as the supervisor has it; with nothing running, as its file has it.
@@ -242,6 +276,11 @@ pub(super) fn write_out(bytes: &[u8]) -> Result<(), Error> {
     })
 }
 
+/// Where the stack is that was just read.
+pub(super) fn places_of(stack: &Stack) -> Result<Places, Error> {
+    Ok(Places::of(&stack.dir).map_err(ClientError::from)?)
+}
+
 /// Asks the supervisor for its status.
 pub(super) fn status_of(client: &mut Client) -> Result<Status, Error> {
     match client.call(Request::Status)? {
@@ -291,10 +330,6 @@ fn broken_line(text: &str) {
 /// out already.
 fn is_long(text: &str, columns: usize) -> bool {
     !text.contains('\n') && console::measure_text_width(text) > columns
-}
-
-fn here() -> Result<PathBuf, Error> {
-    std::env::current_dir().map_err(|error| Error::Io { path: ".".into(), error })
 }
 
 /// Whether the locale's characters go beyond ASCII. One that is not set says nothing: containers

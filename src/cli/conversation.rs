@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{caller, error::Error, interrupt};
 use crate::{
-    control::{Answer, Client, ClientError, Left, Reply, Request},
+    control::{Answer, Client, ClientError, Left, Obstacle, Reply, Request},
     event::Record,
     reporters::{Reporter, progress::TICK},
     supervisor::Outcome,
@@ -19,6 +19,8 @@ pub(super) trait Link {
     fn ask(&mut self, request: Request) -> Result<u64, ClientError>;
     /// The next answer; `None` when `timeout` ran out or a signal came first.
     fn next(&mut self, timeout: Duration) -> Result<Option<Answer>, ClientError>;
+    /// What keeps the stack from doing what it is asked for, if that can be told.
+    fn obstacle(&self) -> Option<Obstacle>;
 }
 
 impl Link for Client {
@@ -28,6 +30,48 @@ impl Link for Client {
 
     fn next(&mut self, timeout: Duration) -> Result<Option<Answer>, ClientError> {
         Self::next(self, Some(timeout))
+    }
+
+    fn obstacle(&self) -> Option<Obstacle> {
+        Self::obstacle(self)
+    }
+}
+
+/// Who stands still is looked for so often, while nothing happens.
+const LOOK: Duration = Duration::from_secs(1);
+/// One that has stood still for so long is told of,
+const TELL: Duration = Duration::from_secs(2);
+/// and waited for no longer than that: it is not for a command to hang.
+const GIVE_UP: Duration = Duration::from_secs(10);
+
+/// What keeps the stack from doing what it is asked for, over time.
+#[derive(Debug, Default)]
+struct Watch {
+    looked: Option<Instant>,
+    since: Option<Instant>,
+    told: bool,
+}
+
+impl Watch {
+    /// Looks, if nothing has happened for long enough; tells of an obstacle once.
+    fn look(&mut self, link: &impl Link, reporter: &mut Reporter) -> Result<(), Error> {
+        let now = caller::instant();
+        if now - *self.looked.get_or_insert(now) < LOOK {
+            return Ok(());
+        }
+        self.looked = Some(now);
+        let Some(obstacle) = link.obstacle() else {
+            *self = Self { looked: self.looked, ..Self::default() };
+            return Ok(());
+        };
+        let lasts = now - *self.since.get_or_insert(now);
+        if lasts >= GIVE_UP {
+            return Err(ClientError::from(obstacle).into());
+        }
+        if lasts >= TELL && !std::mem::replace(&mut self.told, true) {
+            reporter.warn(&obstacle.to_string(), &obstacle.advice());
+        }
+        Ok(())
     }
 }
 
@@ -76,6 +120,7 @@ pub(super) fn carry_out(
     interrupt::watch();
     let deadline = timeout.and_then(|timeout| caller::instant().checked_add(timeout));
     let mut late_since = None;
+    let mut watch = Watch::default();
     let id = link.ask(request)?;
     loop {
         if interrupt::take() {
@@ -94,7 +139,10 @@ pub(super) fn carry_out(
         }
         match link.next(left.map_or(TICK, |left| left.min(TICK)))? {
             None if late => return Ok(Ended::Early(Early::Timeout)),
-            None => reporter.tick(caller::now()),
+            None => {
+                watch.look(link, reporter)?;
+                reporter.tick(caller::now());
+            }
             Some(answer) if answer.id != id => {}
             Some(answer) => match answer.reply {
                 Reply::Record { record } => {
@@ -143,6 +191,10 @@ mod tests {
                     Ok(None)
                 }
             }
+        }
+
+        fn obstacle(&self) -> Option<Obstacle> {
+            None
         }
     }
 

@@ -218,12 +218,7 @@ impl Error {
             Self::Client(ClientError::Version { .. }) => {
                 "`stackrun upgrade` has this version take over; no service is restarted".into()
             }
-            Self::Client(ClientError::Held { keeper: Some(keeper) }) => {
-                format!("`kill -9 {keeper}` stops no service; the next command takes over from it")
-            }
-            Self::Client(ClientError::OtherUser { user }) => {
-                format!("be that user: `sudo -u {user} stackrun …`")
-            }
+            Self::Client(ClientError::Unreachable(obstacle)) => obstacle.advice(),
             Self::Client(ClientError::Launch(LaunchError::Refused(_))) => {
                 "nothing was started".into()
             }

@@ -9,7 +9,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     caller,
-    context::{Context, status_of},
+    context::{Context, places_of, status_of},
     conversation::Ended,
     doing::Doing,
     error::{Error, status},
@@ -63,7 +63,7 @@ pub(super) fn attach(
 /// The supervisor after one that went away: none if it was not just replaced.
 fn successor(stack: &Stack) -> Result<Option<Client>, Error> {
     std::thread::sleep(Duration::from_millis(500));
-    Ok(Client::connect(&stack.dir)?)
+    Ok(Client::connect(&places_of(stack)?)?)
 }
 
 fn stopped_by_others(context: &Context, stack: &Stack) -> Result<u8, Error> {
@@ -197,7 +197,7 @@ impl Seen<'_> {
     /// Takes in all that has been written down by now. Asked on a connection of its own: the other
     /// one is in the middle of a stream.
     fn catch_up(&mut self, stack: &Stack) -> Result<Option<Failure>, Error> {
-        let Some(mut client) = Client::connect(&stack.dir)? else { return Ok(None) };
+        let Some(mut client) = Client::connect(&places_of(stack)?)? else { return Ok(None) };
         let id = client.ask(Request::Events { since: self.next, follow: false })?;
         loop {
             match client.next(None) {
@@ -229,7 +229,9 @@ enum Remaining {
 
 /// Asked on a connection of its own, too.
 fn remaining(stack: &Stack) -> Result<Remaining, Error> {
-    let Some(mut client) = Client::connect(&stack.dir)? else { return Ok(Remaining::Nothing) };
+    let Some(mut client) = Client::connect(&places_of(stack)?)? else {
+        return Ok(Remaining::Nothing);
+    };
     let status = match status_of(&mut client) {
         // On its way down: the other connection ends, too.
         Err(Error::Client(ClientError::Gone)) => return Ok(Remaining::OnItsWay),

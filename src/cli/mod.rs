@@ -28,6 +28,7 @@ mod programs;
 mod roles;
 mod running;
 mod screen;
+mod site;
 mod verbs;
 mod version;
 mod when;

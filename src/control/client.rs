@@ -1,8 +1,9 @@
 //! The command line's end of the control socket: one blocking connection.
 
-use std::{io, path::Path, time::Duration};
+use std::{io, time::Duration};
 
 use super::{
+    obstacle::Obstacle,
     protocol::{Answer, Left, Reply, Request},
     wire::{Orphaned, Wire},
 };
@@ -15,6 +16,9 @@ use crate::{
 
 /// How many supervisors in a row may go away before they have answered a question.
 const SUCCESSORS: usize = 20;
+
+/// How long a question may go without an answer before it is looked whether there can be one.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Why the supervisor could not be talked to.
 #[derive(Debug, thiserror::Error)]
@@ -40,25 +44,18 @@ pub enum ClientError {
     /// It could not be started.
     #[error(transparent)]
     Launch(#[from] LaunchError),
-    /// Somebody holds the stack, and does not answer.
-    #[error("the stack is held by a keeper that does not answer{}", of_process(*.keeper))]
-    Held {
-        /// Who holds it, where the system tells.
-        keeper: Option<u32>,
-    },
-    /// Another user's keeper holds the stack.
-    #[error("the stack is held by user `{user}`, who alone controls it")]
-    OtherUser {
-        /// The user's name.
-        user: String,
-    },
+    /// The stack is held, and its supervisor cannot be reached.
+    #[error("{0}")]
+    Unreachable(Box<Obstacle>),
     /// It refused the request.
     #[error("{0}")]
     Refused(String),
 }
 
-fn of_process(pid: Option<u32>) -> String {
-    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+impl From<Obstacle> for ClientError {
+    fn from(obstacle: Obstacle) -> Self {
+        Self::Unreachable(Box::new(obstacle))
+    }
 }
 
 /// A connection to the supervisor of one stack.
@@ -82,13 +79,13 @@ struct Pending {
 }
 
 impl Client {
-    /// Connects to the supervisor of the stack in `dir`; `None` if nothing is running. Nobody is
+    /// Connects to the supervisor of a stack; `None` if nothing is running. Nobody is
     /// started, unless what runs has lost whoever held it.
     ///
     /// # Errors
     /// Anything but "nothing is running".
-    pub fn connect(dir: &Path) -> Result<Option<Self>, ClientError> {
-        Self::connect_if_used(dir, Orphaned::TakeOverTheLiving)
+    pub fn connect(places: &Places) -> Result<Option<Self>, ClientError> {
+        Self::connect_if_used(places, Orphaned::TakeOverTheLiving)
     }
 
     /// The same for the `down` of everything: what was wanted when its holder was killed is wanted
@@ -96,30 +93,28 @@ impl Client {
     ///
     /// # Errors
     /// Anything but "nothing is running".
-    pub fn connect_to_end(dir: &Path) -> Result<Option<Self>, ClientError> {
-        let client = Self::connect_if_used(dir, Orphaned::TakeOver)?;
+    pub fn connect_to_end(places: &Places) -> Result<Option<Self>, ClientError> {
+        let client = Self::connect_if_used(places, Orphaned::TakeOver)?;
         if client.is_none() {
-            Places::of(dir)?.tidy_runtime()?;
+            places.tidy_runtime()?;
         }
         Ok(client)
     }
 
-    fn connect_if_used(dir: &Path, orphaned: Orphaned) -> Result<Option<Self>, ClientError> {
-        let places = Places::of(dir)?;
+    fn connect_if_used(places: &Places, orphaned: Orphaned) -> Result<Option<Self>, ClientError> {
         // One that was just started by somebody else, who has not asked for anything yet.
-        let wire = Wire::connect(&places, orphaned)?.filter(|wire| wire.used);
-        Ok(wire.map(|wire| Self { places, wire, launches: false, pending: None }))
+        let wire = Wire::connect(places, orphaned)?.filter(|wire| wire.used);
+        Ok(wire.map(|wire| Self { places: places.clone(), wire, launches: false, pending: None }))
     }
 
-    /// Connects to the supervisor of the stack in `dir`, starting one if there is none, and going
+    /// Connects to the supervisor of a stack, starting one if there is none, and going
     /// on as this program if it is an older version.
     ///
     /// # Errors
     /// It could be neither reached nor started.
-    pub fn connect_or_launch(dir: &Path) -> Result<Self, ClientError> {
-        let places = Places::of(dir)?;
-        let wire = Wire::connect_or_launch(&places)?;
-        Ok(Self { places, wire, launches: true, pending: None })
+    pub fn connect_or_launch(places: &Places) -> Result<Self, ClientError> {
+        let wire = Wire::connect_or_launch(places)?;
+        Ok(Self { places: places.clone(), wire, launches: true, pending: None })
     }
 
     /// Connects for what changes the stack: an older version goes on as this program first.
@@ -127,21 +122,19 @@ impl Client {
     ///
     /// # Errors
     /// Anything but "nothing is running".
-    pub fn connect_to_newest(dir: &Path) -> Result<Option<Self>, ClientError> {
-        let places = Places::of(dir)?;
-        let wire = Wire::connect_to_newest(&places)?.filter(|wire| wire.used);
-        Ok(wire.map(|wire| Self { places, wire, launches: false, pending: None }))
+    pub fn connect_to_newest(places: &Places) -> Result<Option<Self>, ClientError> {
+        let wire = Wire::connect_to_newest(places)?.filter(|wire| wire.used);
+        Ok(wire.map(|wire| Self { places: places.clone(), wire, launches: false, pending: None }))
     }
 
-    /// Has this program go on in the place of whatever version holds the stack in `dir`, which
+    /// Has this program go on in the place of whatever version holds a stack, which
     /// restarts no service; `None` if nothing is running.
     ///
     /// # Errors
     /// It could not be reached, or could not go on as this program.
-    pub fn upgrade(dir: &Path) -> Result<Option<Self>, ClientError> {
-        let places = Places::of(dir)?;
-        let wire = Wire::upgrade(&places)?;
-        Ok(wire.map(|wire| Self { places, wire, launches: false, pending: None }))
+    pub fn upgrade(places: &Places) -> Result<Option<Self>, ClientError> {
+        let wire = Wire::upgrade(places)?;
+        Ok(wire.map(|wire| Self { places: places.clone(), wire, launches: false, pending: None }))
     }
 
     /// The supervisor's process.
@@ -267,15 +260,27 @@ impl Client {
 
     fn call_once(&mut self, request: Request) -> Result<Reply, ClientError> {
         let id = self.ask(request)?;
+        let mut stands_still = false;
         loop {
-            match self.next(None)? {
+            match self.next(Some(LOOK))? {
+                // The keeper is not asked.
+                None => match self.wire.keeper_pid.and_then(Obstacle::before_supervisor) {
+                    Some(obstacle) if stands_still => return Err(obstacle.into()),
+                    found => stands_still = found.is_some(),
+                },
                 Some(answer) if answer.id == id => match answer.reply {
                     Reply::Error { message } => return Err(ClientError::Refused(message)),
                     reply => return Ok(reply),
                 },
-                Some(_) | None => {}
+                Some(_) => {}
             }
         }
+    }
+
+    /// What keeps the stack from doing what it is asked for, if that can be told: a process that
+    /// stands still.
+    pub fn obstacle(&self) -> Option<Obstacle> {
+        self.wire.obstacle()
     }
 
     /// Waits until the keeper, and with it the last process of the stack, has ended.

@@ -44,6 +44,7 @@ pub enum Request {
     /// is how any version takes over from any other.
     Upgrade {
         /// The program: an absolute path.
+        #[serde(with = "crate::model::path_text")]
         program: PathBuf,
     },
     /// The stack now → `Status`.
@@ -177,6 +178,7 @@ pub enum Reply {
         /// The variables.
         env: BTreeMap<String, String>,
         /// The working directory.
+        #[serde(with = "crate::model::path_text")]
         dir: PathBuf,
         /// Whom it runs as, where not our own user.
         #[serde(default)]

@@ -9,19 +9,28 @@ use std::{
 
 use super::{
     client::ClientError,
+    obstacle::Obstacle,
     protocol::{Answer, Ask, PROTOCOL, Reply, Request},
 };
 use crate::{
     event::Tick,
     keeper::{self, Launched, Remains},
-    platform::{self, Places, Watched},
+    platform::{self, Places, Reached, Watched},
 };
 
 /// How long a supervisor may take to answer the handshake. It may be being restarted.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a keeper that is on its way up or down may keep a client waiting.
 const SETTLE: Duration = Duration::from_secs(10);
-/// The pause between two looks at one.
+/// How long anybody else may, who may be gone in a moment.
+const PASSING: Duration = Duration::from_secs(2);
+/// When it is looked up first what keeps a client waiting: most waits are over by then.
+const FIRST_LOOK: Duration = Duration::from_millis(300);
+/// The pause between two such looks.
+const NEXT_LOOK: Duration = Duration::from_millis(200);
+/// So many looks more are to find that somebody stands still: debuggers stop a process for moments.
+const SURE: u32 = 2;
+/// The pause between two looks whether somebody is there.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// One connection, as long as it lasts.
@@ -35,38 +44,84 @@ pub(super) struct Wire {
     pub(super) last_id: u64,
     pub(super) supervisor: u32,
     pub(super) keeper: Watched,
+    /// Its number, where it can be seen.
+    pub(super) keeper_pid: Option<u32>,
     pub(super) version: String,
     pub(super) used: bool,
 }
 
-/// What is found at a stack's socket.
+/// What is found where a stack's supervisor is to be reached.
 enum Found {
-    /// Somebody who may answer.
-    Somebody(UnixStream),
-    /// The socket of a keeper that was killed.
-    Dead,
+    /// Somebody who may answer, and the keeper, where it can be seen.
+    Somebody(UnixStream, Option<u32>),
+    /// The supervisor of a keeper that has died; nobody holds the stack.
+    Orphan,
     /// Nothing, and nobody holds the stack.
     Nobody,
-    /// Nothing, but somebody holds the stack: on the way up, or about to make its socket anew.
-    Held,
+    /// Nothing, but somebody holds the stack: on the way up or down, or out of reach. This other
+    /// user may listen in its name.
+    Held(Option<u32>),
 }
 
 impl Found {
     fn at(places: &Places) -> Result<Self, ClientError> {
-        match UnixStream::connect(places.socket()) {
-            Ok(stream) => Ok(Self::Somebody(stream)),
-            Err(error) => match error.kind() {
-                io::ErrorKind::ConnectionRefused => Ok(Self::Dead),
-                io::ErrorKind::NotFound => match platform::lock_folder(&places.folder)? {
-                    Some(_free) => Ok(Self::Nobody),
-                    None => match other_user(places) {
-                        Some(user) => Err(ClientError::OtherUser { user }),
-                        None => Ok(Self::Held),
-                    },
-                },
-                _ => Err(error.into()),
-            },
+        let control = places.control();
+        let found = match platform::reach(&control) {
+            Reached::Keeper(stream, peer) => return Ok(Self::Somebody(stream, peer.pid)),
+            found => found,
+        };
+        if let Some(_free) = places.lock()? {
+            let is_orphan = matches!(found, Reached::Orphan);
+            return Ok(if is_orphan { Self::Orphan } else { Self::Nobody });
         }
+        Ok(match platform::reach_anywhere(&control) {
+            Reached::Keeper(stream, peer) => Self::Somebody(stream, peer.pid),
+            Reached::Stranger(user) => Self::Held(Some(user)),
+            Reached::Orphan | Reached::Full | Reached::Nobody => Self::Held(None),
+        })
+    }
+}
+
+/// How long a command waits for others to come to their end, or their beginning.
+struct Patience<'a> {
+    places: &'a Places,
+    since: Tick,
+    /// When to look again what keeps us waiting.
+    look: Tick,
+}
+
+impl<'a> Patience<'a> {
+    fn new(places: &'a Places) -> Self {
+        let since = platform::now();
+        Self { places, since, look: since + FIRST_LOOK }
+    }
+
+    /// Waits a moment; fails once it is known that it is in vain, or after long enough. `listening`
+    /// is another user who listens in the stack's name.
+    fn wait(&mut self, listening: Option<u32>) -> Result<(), ClientError> {
+        let now = platform::now();
+        if now >= self.look {
+            let obstacle = Obstacle::behind_lock(self.places, listening);
+            let patience = match &obstacle {
+                // A keeper on its way up listens in the end.
+                Obstacle::Deaf { .. } => SETTLE,
+                obstacle if obstacle.may_pass() => PASSING,
+                _ => Duration::ZERO,
+            };
+            if now.since(self.since) >= patience {
+                return Err(obstacle.into());
+            }
+            self.look = now + NEXT_LOOK;
+        }
+        std::thread::sleep(PAUSE);
+        Ok(())
+    }
+
+    /// Gives the supervisor of a keeper that has died a moment to have another one started, which
+    /// it tells all that it knows; whether it may still do so.
+    fn wait_for_orphan(&self) -> bool {
+        std::thread::sleep(PAUSE);
+        platform::now().since(self.since) < PASSING
     }
 }
 
@@ -95,40 +150,33 @@ impl Wire {
         places: &Places,
         orphaned: Orphaned,
     ) -> Result<Option<Self>, ClientError> {
-        let deadline = platform::now() + SETTLE;
+        let mut patience = Patience::new(places);
         loop {
             match Found::at(places)? {
-                Found::Somebody(stream) => match Self::greet(stream) {
-                    // It died, or is on its way down: then its socket goes, too.
-                    Err(ClientError::Gone) => pause(places, deadline)?,
-                    // Whoever could answer is not there, or hangs.
-                    Err(ClientError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
-                        let keeper = platform::lock_holder(&places.folder);
-                        return Err(ClientError::Held { keeper });
-                    }
+                Found::Somebody(stream, keeper) => match Self::greet(stream, keeper) {
+                    // It died, or is on its way down.
+                    Err(ClientError::Gone) => patience.wait(None)?,
                     other => return other.map(Some),
                 },
-                Found::Dead if orphaned.is_taken_over(Remains::of(places)) => {
-                    launch(places, deadline)?;
+                Found::Orphan if patience.wait_for_orphan() => {}
+                Found::Orphan | Found::Nobody => {
+                    if !orphaned.is_taken_over(Remains::of(places)) {
+                        return Ok(None);
+                    }
+                    launch(places, &mut patience)?;
                 }
-                Found::Dead => match platform::lock_folder(&places.folder)? {
-                    Some(_free) => return Ok(None),
-                    // Somebody is on the way up.
-                    None => pause(places, deadline)?,
-                },
-                Found::Nobody => return Ok(None),
-                Found::Held => pause(places, deadline)?,
+                Found::Held(listening) => patience.wait(listening)?,
             }
         }
     }
 
     /// Connects, if need be to a supervisor that is started for it.
     pub(super) fn connect_or_launch(places: &Places) -> Result<Self, ClientError> {
-        let deadline = platform::now() + SETTLE;
+        let mut patience = Patience::new(places);
         loop {
             match Self::connect_to_newest(places)? {
                 Some(wire) => return Ok(wire),
-                None => launch(places, deadline)?,
+                None => launch(places, &mut patience)?,
             }
         }
     }
@@ -146,11 +194,11 @@ impl Wire {
     /// Has this program go on in the place of whoever holds the stack; `None` if nobody does.
     pub(super) fn upgrade(places: &Places) -> Result<Option<Self>, ClientError> {
         let program = platform::own_program_file()?;
-        let deadline = platform::now() + SETTLE;
+        let mut patience = Patience::new(places);
         loop {
             match Found::at(places)? {
-                Found::Somebody(stream) => {
-                    let mut old = Self::new(stream);
+                Found::Somebody(stream, keeper) => {
+                    let mut old = Self::new(stream, keeper);
                     let id = old.next_id();
                     old.send(id, Request::Upgrade { program })?;
                     return match old.first_answer() {
@@ -163,15 +211,20 @@ impl Wire {
                         Ok(_) => Err(ClientError::Gone),
                     };
                 }
+                Found::Orphan if patience.wait_for_orphan() => {}
                 // Who takes over is of this program, too.
-                Found::Dead if Remains::of(places) == Remains::Living => launch(places, deadline)?,
-                Found::Dead | Found::Nobody => return Ok(None),
-                Found::Held => pause(places, deadline)?,
+                Found::Orphan | Found::Nobody => {
+                    if Remains::of(places) != Remains::Living {
+                        return Ok(None);
+                    }
+                    launch(places, &mut patience)?;
+                }
+                Found::Held(listening) => patience.wait(listening)?,
             }
         }
     }
 
-    fn new(stream: UnixStream) -> Self {
+    fn new(stream: UnixStream, keeper: Option<u32>) -> Self {
         Self {
             stream,
             unread: Vec::new(),
@@ -179,14 +232,15 @@ impl Wire {
             scanned: 0,
             last_id: 0,
             supervisor: 0,
-            keeper: Watched::open(0),
+            keeper: keeper.map_or_else(Watched::nobody, Watched::open),
+            keeper_pid: keeper,
             version: String::new(),
             used: false,
         }
     }
 
-    fn greet(stream: UnixStream) -> Result<Self, ClientError> {
-        let mut wire = Self::new(stream);
+    fn greet(stream: UnixStream, keeper: Option<u32>) -> Result<Self, ClientError> {
+        let mut wire = Self::new(stream, keeper);
         let hello = Request::Hello {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -199,8 +253,12 @@ impl Wire {
                 if protocol != PROTOCOL {
                     return Err(ClientError::Version { version });
                 }
-                // The connection is alive, so the number still means the keeper.
-                wire.keeper = Watched::open(keeper);
+                // The connection is alive, so the number still means the keeper, unless it is of
+                // another namespace of processes.
+                if cfg!(not(target_os = "linux")) {
+                    wire.keeper = Watched::open(keeper);
+                    wire.keeper_pid = Some(keeper);
+                }
                 wire.supervisor = pid;
                 wire.version = version;
                 wire.used = used;
@@ -211,17 +269,27 @@ impl Wire {
         }
     }
 
+    /// The answer to a handshake. Who stands still is waited for no longer than it takes to be
+    /// sure.
     fn first_answer(&mut self) -> Result<Answer, ClientError> {
-        let deadline = platform::now() + HANDSHAKE;
-        loop {
-            let left = deadline.since(platform::now());
-            if left.is_zero() {
-                return Err(io::Error::from(io::ErrorKind::TimedOut).into());
-            }
-            if let Some(answer) = self.next(Some(left))? {
+        let since = platform::now();
+        let mut stands_still = 0;
+        while platform::now().since(since) < HANDSHAKE {
+            if let Some(answer) = self.next(Some(NEXT_LOOK))? {
                 return Ok(answer);
             }
+            match self.obstacle() {
+                Some(obstacle) if stands_still == SURE => return Err(obstacle.into()),
+                Some(_) => stands_still += 1,
+                None => stands_still = 0,
+            }
         }
+        Err(Obstacle::silence(self.keeper_pid).into())
+    }
+
+    /// What keeps the other side from answering, if it can be told.
+    pub(super) fn obstacle(&self) -> Option<Obstacle> {
+        Obstacle::before_keeper(self.keeper_pid?)
     }
 
     /// Hangs up; the keeper, to be waited for.
@@ -289,27 +357,11 @@ fn gone(error: io::Error) -> ClientError {
 }
 
 /// Starts a keeper, unless somebody holds the stack by now.
-fn launch(places: &Places, deadline: Tick) -> Result<(), ClientError> {
+fn launch(places: &Places, patience: &mut Patience<'_>) -> Result<(), ClientError> {
     match keeper::launch(places, &platform::own_program()?)? {
         Launched::Ready => Ok(()),
-        Launched::Held => pause(places, deadline),
+        Launched::Held => patience.wait(None),
     }
-}
-
-/// The user who holds the stack, if that is not us. The sockets of each are where nobody else
-/// may look.
-fn other_user(places: &Places) -> Option<String> {
-    let holder = platform::describe(platform::lock_holder(&places.folder)?)?;
-    Some(holder.user).filter(|user| *user != platform::user_name(platform::own_uid()))
-}
-
-/// Gives somebody else a moment, but not for ever.
-fn pause(places: &Places, deadline: Tick) -> Result<(), ClientError> {
-    if platform::now() >= deadline {
-        return Err(ClientError::Held { keeper: platform::lock_holder(&places.folder) });
-    }
-    std::thread::sleep(PAUSE);
-    Ok(())
 }
 
 /// Whether this program is a later version.

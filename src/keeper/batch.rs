@@ -220,7 +220,7 @@ impl Keeper {
         let Started { mut unit, outputs, terminal } = started;
         let at = unit.started;
         if let Some((key, master)) = terminal {
-            self.open_terminal(key, master, &self.places.terminal(&unit.id.name));
+            self.open_terminal(key, master, &unit.id.name);
         }
         for output in outputs {
             self.open_outputs.insert(output.key);

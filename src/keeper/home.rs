@@ -1,87 +1,85 @@
-//! The runtime folder: made anew when somebody has removed it, be it a tidy person or the
-//! machine's own broom. What is connected and what runs does not need it; who comes next does.
+//! The runtime folder: made anew when it is taken away, be it by a tidy person, the machine's own
+//! broom, or a logout that unmounts the place it was in. What runs and who connects does not need
+//! it; a keeper that takes over does.
 
-use std::{
-    io,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::net::UnixListener,
-    },
-    sync::{Arc, Mutex, PoisonError},
-};
-
-use rustix::fs::Mode;
+use std::os::fd::AsFd;
 
 use super::keep::{HOME, Keeper};
-use crate::platform::{FolderWatch, Places};
+use crate::platform::{FolderWatch, MountWatch, Poller, RuntimeFolder};
 
-/// The listening control socket, for this supervisor and the next ones.
-#[derive(Debug, Clone)]
-pub(super) struct Control(Arc<Mutex<Arc<OwnedFd>>>);
-
-impl Control {
-    pub(super) fn new(socket: OwnedFd) -> Self {
-        Self(Arc::new(Mutex::new(Arc::new(socket))))
-    }
-
-    /// The one in force.
-    pub(super) fn socket(&self) -> Arc<OwnedFd> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn replace(&self, socket: OwnedFd) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(socket);
-    }
+/// The runtime folder, and what tells that it may be gone.
+#[derive(Debug)]
+pub(super) struct Home {
+    folder: RuntimeFolder,
+    /// Where these cannot be had, one that vanishes is not made anew.
+    watch: Option<FolderWatch>,
+    mounts: Option<MountWatch>,
 }
 
-/// Whoever has the lock may put its socket in place of an old one.
-pub(super) fn listen(places: &Places) -> io::Result<OwnedFd> {
-    let path = places.socket();
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+impl Home {
+    pub(super) fn new(folder: RuntimeFolder) -> Self {
+        Self { folder, watch: None, mounts: None }
     }
-    let listener = UnixListener::bind(&path)?;
-    rustix::fs::chmod(&path, Mode::RUSR | Mode::WUSR)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener.into())
+
+    /// Has a poller tell when to look. A mount that is taken away while it is in use is told by
+    /// the table of mounts alone.
+    fn watch(&mut self, poller: &Poller) {
+        if let Some(watch) = self.watch.take() {
+            poller.remove(&watch);
+        }
+        let watch = FolderWatch::new(self.folder.path()).ok();
+        self.watch = watch.filter(|watch| poller.add(watch.as_fd(), HOME).is_ok());
+        if self.mounts.is_none() {
+            let mounts = MountWatch::new().ok();
+            self.mounts = mounts.filter(|mounts| poller.add_urgent(mounts, HOME).is_ok());
+        }
+    }
 }
 
 impl Keeper {
-    /// Watches the runtime folder. Where that cannot be had, a folder that vanishes is not made
-    /// anew, and the next command says who holds the stack.
+    /// Watches the runtime folder, which is the only one of this stack from now on.
     pub(super) fn watch_home(&mut self) {
-        if let Some(watch) = self.home.take() {
-            self.poller.remove(&watch);
-        }
-        let watch = FolderWatch::new(&self.places.runtime);
-        self.home = watch.ok().filter(|watch| self.poller.add(watch.as_fd(), HOME).is_ok());
+        self.home.folder.remove_others(self.places.id);
+        self.home.watch(&self.poller);
     }
 
-    /// Something in the runtime folder is gone: if it is the way in, makes everything anew.
+    /// Something in the runtime folder is gone, or something was mounted: if the folder or the
+    /// record in it is not there any more, makes it anew.
     pub(super) fn look_home(&mut self) {
-        if let Some(watch) = &self.home {
+        if let Some(watch) = &self.home.watch {
             watch.clear();
         }
-        if self.places.socket().exists() {
+        if self.home.folder.is_in_place() {
+            if !self.places.units().exists() {
+                self.rewrite_journal();
+            }
             return;
         }
-        let made = self.places.create_runtime().map_err(io::Error::other);
-        match made.and_then(|()| listen(&self.places)) {
-            Ok(socket) => {
-                self.estate.control.replace(socket);
-                self.watch_home();
+        let before = self.places.runtime.display().to_string();
+        match RuntimeFolder::make(self.places.id, &self.places.folder, None) {
+            Ok(folder) => {
+                folder.path().clone_into(&mut self.places.runtime);
+                self.home.folder = folder;
+                self.journal.move_to(self.places.units());
                 self.rewrite_journal();
-                // The next supervisor is given the new socket, and loses nothing.
-                self.hear_out();
-                self.hang_up();
-                let folder = self.places.runtime.display();
-                self.trouble(format!("{folder} had been removed; it was made anew"));
+                self.watch_home();
+                let now = self.places.runtime.display().to_string();
+                let place = if now == before { String::new() } else { format!(" as {now}") };
+                self.trouble(format!("{before} had been removed; it was made anew{place}"));
             }
-            Err(error) => {
-                let folder = self.places.runtime.display();
-                self.trouble(format!("{folder} was removed, and cannot be made anew: {error}"));
-            }
+            Err(error) => self.trouble_once(format!(
+                "{before} was removed, and cannot be made anew ({error}): everything goes on, but \
+                 if stackrun's keeper is killed now, nobody can take over from it"
+            )),
+        }
+    }
+
+    /// The stack's folder may have another name by now.
+    pub(super) fn note_name(&mut self) {
+        if self.places.moved().is_some() {
+            self.places.rename();
+            // Without it nobody but the keeper tells where the stack is.
+            let _full = self.home.folder.name(&self.places.folder);
         }
     }
 }

@@ -4,18 +4,20 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{self, Write},
+    io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{CWD, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use super::{
     protocol::{Paper, Papers, UnitId},
     record::Record,
 };
-use crate::platform::{self, ProcId};
+use crate::{
+    event::Tick,
+    platform::{self, Places, ProcId},
+};
 
 /// The journal is written anew once this many bytes have been added, or twice what it began with.
 const SLACK: usize = 1 << 20;
@@ -25,6 +27,8 @@ const SLACK: usize = 1 << 20;
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Line {
     Boot(String),
+    /// When it was begun: the latest of several counts.
+    Begun(Tick),
     Unit(Box<Record>),
     /// It runs, and nothing else of its record has changed.
     Started(UnitId, ProcId),
@@ -52,6 +56,11 @@ pub(super) struct Journal {
 impl Journal {
     pub(super) fn new(path: PathBuf) -> Self {
         Self { path, file: None, first: 0, added: 0, unwritten: Vec::new(), complained: false }
+    }
+
+    /// From now on it is there, once it is written anew.
+    pub(super) fn move_to(&mut self, path: PathBuf) {
+        *self = Self::new(path);
     }
 
     pub(super) fn add(&mut self, line: &Line) {
@@ -93,10 +102,7 @@ impl Journal {
 
     fn put(&self, bytes: &[u8]) -> io::Result<File> {
         let new = self.path.with_extension("new");
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(CWD, &new, flags | OFlags::NOFOLLOW, Mode::RUSR | Mode::WUSR);
-        let mut file = File::from(file?);
-        file.write_all(bytes)?;
+        let file = platform::write_private(&new, bytes)?;
         std::fs::rename(new, &self.path)?;
         Ok(file)
     }
@@ -116,12 +122,46 @@ pub(super) struct Told {
     pub(super) papers: Papers,
 }
 
+/// The journal that was begun last, of all that keepers of the stack have left in this boot.
+pub(super) fn newest(places: &Places) -> Option<PathBuf> {
+    let begun = |path: PathBuf| Some((begin(&path)?, path));
+    places.all_units().into_iter().filter_map(begun).max().map(|(_, path)| path)
+}
+
+/// When a journal was begun; `None` if it is of another boot.
+fn begin(journal: &Path) -> Option<Tick> {
+    let mut lines = BufReader::new(File::open(journal).ok()?).lines();
+    let mut next = || serde_json::from_str(&lines.next()?.ok()?).ok();
+    match (next()?, next()) {
+        (Line::Boot(boot), begun) if boot == platform::boot_id() => match begun {
+            Some(Line::Begun(at)) => Some(at),
+            Some(_) | None => Some(Tick::default()),
+        },
+        _ => None,
+    }
+}
+
+/// Reads the newest journal of a stack.
+///
+/// # Errors
+///
+/// `NotFound` if there is none; those of reading it.
+pub(super) fn read_newest(places: &Places) -> io::Result<Told> {
+    read(&newest(places).ok_or(io::ErrorKind::NotFound)?)
+}
+
+/// What a supervisor gave the keeper of a stack to keep, as that has written it down.
+pub fn kept(places: &Places, paper: Paper) -> Option<String> {
+    read_newest(places).ok()?.papers.remove(&paper)
+}
+
 /// Reads a journal; nothing if it is of another boot.
-pub(super) fn read(journal: &Path) -> io::Result<Told> {
+fn read(journal: &Path) -> io::Result<Told> {
     let mut told = Told::default();
     let mut this_boot = false;
     for line in std::fs::read(journal)?.split(|byte| *byte == b'\n') {
         match serde_json::from_slice(line) {
+            Ok(Line::Begun(_)) => {}
             Ok(Line::Boot(boot)) => this_boot = boot == platform::boot_id(),
             Ok(Line::Unit(record)) => drop(told.records.insert(record.unit.clone(), *record)),
             Ok(Line::Started(unit, main)) => {

@@ -19,6 +19,7 @@ use super::{
     batch::Batch,
     connection::Connection,
     finish::Finish,
+    home::Home,
     journal::Journal,
     logs::{Logs, Tell},
     look::Looks,
@@ -32,7 +33,7 @@ use super::{
 use crate::{
     event::Tick,
     model::Exit,
-    platform::{self, FolderWatch, Places, Poller, Process, Readiness, SignalPipe, Waker},
+    platform::{self, Places, Poller, Process, Readiness, SignalPipe, Waker},
 };
 
 /// The first token for processes; below are the fixed ones.
@@ -97,8 +98,7 @@ pub(super) struct Keeper {
     said: HashSet<String>,
     pub(super) finish: Option<Finish>,
     pub(super) journal: Journal,
-    /// Tells that the runtime folder is gone, where the system can.
-    pub(super) home: Option<FolderWatch>,
+    pub(super) home: Home,
     /// Outputs whose pipes somebody may still hold.
     pub(super) open_outputs: HashSet<u64>,
     /// The terminals of units, by the tokens of those who ask for them.
@@ -110,6 +110,7 @@ pub(super) struct Keeper {
 /// What a keeper is made of.
 pub(super) struct Parts {
     pub(super) places: Places,
+    pub(super) home: Home,
     pub(super) estate: Estate,
     pub(super) open_files: Option<(u64, u64)>,
     pub(super) waker: Arc<Waker>,
@@ -150,7 +151,7 @@ impl Keeper {
             said: HashSet::new(),
             finish: None,
             journal: Journal::new(parts.places.units()),
-            home: None,
+            home: parts.home,
             arrived: None,
             open_outputs: HashSet::new(),
             terminals: HashMap::new(),
@@ -362,6 +363,7 @@ impl Keeper {
 
     fn connect(&mut self, stream: UnixStream) {
         self.hang_up();
+        self.note_name();
         let Ok(line) = Connection::new(stream) else { return };
         if self.poller.add(&line, LINE).is_err() {
             return;

@@ -73,7 +73,7 @@ fn command(places: &Places, program: &Path) -> Command {
         .arg0("stackrun")
         .arg("keeper")
         .arg("--dir")
-        .arg(&places.folder)
+        .arg(places.to_hand_over())
         .current_dir("/")
         .env_remove(MARK);
     command

@@ -47,6 +47,7 @@ mod terminal;
 mod unit;
 mod upgrade;
 
+pub use journal::kept;
 pub use launch::{LaunchError, Launched, launch, launch_as, launch_with};
 pub use remains::Remains;
 pub use run::{KeeperError, run, run_with};

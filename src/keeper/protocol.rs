@@ -73,6 +73,7 @@ pub enum ToKeeper {
     /// In every version the same.
     Upgrade {
         /// The program: an absolute path.
+        #[serde(with = "crate::model::path_text")]
         program: PathBuf,
     },
     /// Keep this for the next supervisor, in the place of what was kept under this name.
@@ -100,6 +101,7 @@ pub struct SpawnSpec {
     /// Which unit.
     pub unit: UnitId,
     /// The program: an absolute path.
+    #[serde(with = "crate::model::path_text")]
     pub program: PathBuf,
     /// All arguments, `argv[0]` first.
     pub argv: Vec<String>,
@@ -110,8 +112,10 @@ pub struct SpawnSpec {
     #[serde(default, skip_serializing_if = "is_default")]
     pub unset: Vec<String>,
     /// The working directory.
+    #[serde(with = "crate::model::path_text")]
     pub dir: PathBuf,
     /// Where its output goes: the log's file; its index lies beside it.
+    #[serde(with = "crate::model::path_text")]
     pub log: PathBuf,
     /// How its output is kept.
     #[serde(default, skip_serializing_if = "is_default")]

@@ -42,7 +42,11 @@ pub(super) struct Record {
     pub(super) mark: String,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) notify: Option<notify::Record>,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(
+        default,
+        skip_serializing_if = "is_default",
+        with = "crate::model::path_text::optional"
+    )]
     pub(super) cgroup: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) known: Vec<ProcId>,
@@ -197,8 +201,9 @@ impl Keeper {
         let lasting = self.papers.iter().filter(|(paper, _)| paper.outlives_the_keeper());
         let papers = lasting.map(|(paper, text)| Line::Paper(*paper, text.clone()));
         let units = self.units.values().map(|unit| Line::Unit(Box::new(Record::of(unit))));
-        let first = std::iter::once(Line::Boot(platform::boot_id()));
-        if let Err(error) = self.journal.replace(first.chain(papers).chain(units)) {
+        let first = [Line::Boot(platform::boot_id()), Line::Begun(platform::now())];
+        let lines = first.into_iter().chain(papers).chain(units);
+        if let Err(error) = self.journal.replace(lines) {
             let folder = self.places.runtime.display();
             self.trouble(format!(
                 "cannot write to {folder} ({error}): everything goes on, but if stackrun's keeper \
@@ -211,7 +216,7 @@ impl Keeper {
     pub(super) fn take_over(&mut self) {
         let now = platform::now();
         let mut used = HashSet::new();
-        let told = journal::read(&self.places.units());
+        let told = journal::read_newest(&self.places);
         // Where there was nothing before, nobody has left anything.
         if told.is_ok() {
             self.look_for_abandoned(now);
@@ -256,7 +261,7 @@ impl Keeper {
         let Ok(Pty { master, .. }) = Pty::inherit(number, output.id) else { return };
         let Ok(pipe) = master.try_clone() else { return };
         self.open_outputs.insert(output.key);
-        self.open_terminal(output.key, master, &output.path);
+        self.open_terminal(output.key, master, &unit.id.name);
         self.logs.open(Output {
             key: output.key,
             pipe,

@@ -19,7 +19,7 @@ pub enum Remains {
 impl Remains {
     /// Looks, and touches nothing.
     pub fn of(places: &Places) -> Self {
-        let Ok(told) = journal::read(&places.units()) else { return Self::Nothing };
+        let Ok(told) = journal::read_newest(places) else { return Self::Nothing };
         if told.records.is_empty() && told.papers.is_empty() {
             return Self::Nothing;
         }

@@ -9,14 +9,15 @@ use std::{
 };
 
 use super::{
-    home::{Control, listen},
+    home::Home,
+    journal,
     keep::{Keeper, Parts},
     launch,
     protocol::Papers,
     starter::{Offer, keep_alive, run_supervisor},
     upgrade::{Estate, Resume},
 };
-use crate::platform::{self, FolderLock, Places, PlacesError, SignalPipe, Waker};
+use crate::platform::{self, FolderLock, Places, PlacesError, RuntimeFolder, SignalPipe, Waker};
 
 /// How many descriptors there is room for from the start: enough for a thousand services.
 const DESCRIPTORS: i32 = 4096;
@@ -82,12 +83,13 @@ fn run_as(
             return Err(error);
         }
     };
-    let Prepared { places, estate, open_files, papers } = prepared;
-    let control = estate.control.clone();
+    let Prepared { places, home, estate, open_files, papers } = prepared;
+    let control = Arc::clone(&estate.control);
     let (sender, lines) = channel();
     let finishing = Arc::new(AtomicBool::new(false));
     let begun = begin(|waker, signals| Parts {
         places: places.clone(),
+        home,
         estate,
         open_files,
         waker,
@@ -115,10 +117,10 @@ fn run_as(
     drop(answer);
     let of_thread = places.clone();
     let starter = std::thread::Builder::new().name("supervisor".to_owned());
-    let kept = move || keep_alive(|offer| one(&of_thread, &control.socket(), offer), &offer);
+    let kept = move || keep_alive(|offer| one(&of_thread, &control, offer), &offer);
     starter.spawn(kept).map_err(io("start a thread"))?;
     keeper.run().map_err(io("wait"))?;
-    places.remove_runtime();
+    RuntimeFolder::remove_all(places.id);
     Ok(())
 }
 
@@ -133,6 +135,7 @@ fn begin(parts: impl FnOnce(Arc<Waker>, SignalPipe) -> Parts) -> Result<Keeper, 
 /// What is to be had before it can be said to be ready.
 struct Prepared {
     places: Places,
+    home: Home,
     estate: Estate,
     open_files: Option<(u64, u64)>,
     papers: Papers,
@@ -140,13 +143,12 @@ struct Prepared {
 
 /// `None` if another keeper holds the stack.
 fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, KeeperError> {
-    let places = Places::of(dir)?;
-    let lock = match resume {
-        Some(resume) => platform::inherited(resume.lock).map(FolderLock::resume).map(Some),
-        None => platform::lock_folder(&places.folder),
-    };
-    let Some(lock) = lock.map_err(io("lock the stack's folder"))? else { return Ok(None) };
-    places.create_runtime()?;
+    let Some((mut places, lock)) = hold(dir, resume)? else { return Ok(None) };
+    // That of the keeper before: there are the names of pipes that are in use.
+    let newest = journal::newest(&places);
+    let newest = newest.as_deref().and_then(Path::parent);
+    let home = RuntimeFolder::make(places.id, &places.folder, newest)?;
+    home.path().clone_into(&mut places.runtime);
     match places.create_state() {
         // What runs already goes on, whatever has become of the folder.
         Err(error @ PlacesError::Unsafe { .. }) if resume.is_none() => return Err(error.into()),
@@ -158,17 +160,38 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
         Some(resume) => platform::inherited(resume.control),
         None => listen(&places),
     };
-    let control = Control::new(control.map_err(io("listen on the control socket"))?);
+    let control = control.map_err(io("listen on the control socket"))?;
     let open_files = platform::raise_open_files().ok();
     platform::make_room_for_descriptors(DESCRIPTORS);
     // Lost secrets are asked for when they are needed.
     let papers = resume.and_then(|resume| resume.papers().ok()).unwrap_or_default();
     Ok(Some(Prepared {
         places,
-        estate: Estate { lock: Arc::new(lock), control },
+        home: Home::new(home),
+        estate: Estate { lock: Arc::new(lock), control: Arc::new(control) },
         open_files,
         papers,
     }))
+}
+
+/// The stack's folder with its lock; `None` if another keeper has that. After an upgrade both are
+/// known by the descriptor alone: the folder may have been moved or removed.
+fn hold(dir: &Path, resume: Option<Resume>) -> Result<Option<(Places, FolderLock)>, KeeperError> {
+    let locking = "lock the stack's folder";
+    if let Some(resume) = resume {
+        let lock = platform::inherited(resume.lock).map_err(io(locking))?;
+        let places = Places::open_in(&lock).map_err(io("find the stack's folder"))?;
+        return Ok(Some((places, FolderLock::resume(lock))));
+    }
+    let places = Places::of(dir)?;
+    let lock = places.lock().map_err(io(locking))?;
+    Ok(lock.map(|lock| (places, lock)))
+}
+
+fn listen(places: &Places) -> io::Result<OwnedFd> {
+    let listener = places.control().listen()?;
+    listener.set_nonblocking(true)?;
+    Ok(listener.into())
 }
 
 /// Lets go of terminal, folder, descriptors and signals; returns what was stdout.

@@ -135,7 +135,7 @@ impl Start<'_> {
     fn terminal(&self, spec: &SpawnSpec) -> io::Result<Made> {
         let (pty, writer) = Pty::create(spec.user.as_ref())?;
         Ok(Made {
-            path: self.places.terminal(&spec.unit.name),
+            path: self.place("tty"),
             id: pty.id,
             reader: pty.master.try_clone()?,
             writer,
@@ -146,12 +146,11 @@ impl Start<'_> {
     }
 
     fn limited(&self, unit: &UnitId, limits: &CgroupLimits) -> Limited {
-        let stack = self.places.runtime_name();
-        Limited::make(&stack, unit, limits)
+        Limited::make(&self.places.id.to_string(), unit, limits)
     }
 
     fn notify(&self) -> io::Result<Notify> {
-        let stack = self.places.runtime_name();
+        let stack = self.places.id;
         Notify::bind(&format!("stackrun/{stack}/{:x}", self.stamp))
     }
 
@@ -170,7 +169,7 @@ impl Start<'_> {
 
     /// What tells its processes from all others, of other stacks and other starts too.
     fn mark(&self, unit: &UnitId) -> Vec<u8> {
-        let stack = self.places.runtime_name();
+        let stack = self.places.id;
         let UnitId { name, generation } = unit;
         format!("{MARK}={stack}:{:x}:{name}:{generation}", self.stamp).into_bytes()
     }

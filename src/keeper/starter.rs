@@ -73,10 +73,12 @@ pub(super) fn keep_alive(mut one: impl FnMut(&Offer) -> io::Result<()>, offer: &
 
 /// Runs this same program as the supervisor, to its end.
 pub(super) fn run_supervisor(places: &Places, control: &OwnedFd, offer: &Offer) -> io::Result<()> {
+    let mut places = places.clone();
+    places.rename();
     let (ours, theirs) = UnixStream::pair()?;
     let null = platform::null()?;
-    let stderr = stderr(places).unwrap_or(null.try_clone()?);
-    let folder = c_string(places.folder.clone().into())?;
+    let stderr = stderr(&places).unwrap_or(null.try_clone()?);
+    let folder = c_string(places.to_hand_over().into())?;
     let launch = Launch {
         program: &c_string(platform::own_program()?.into())?,
         argv: &[c"stackrun".into(), c"supervisor".into(), c"--dir".into(), folder],

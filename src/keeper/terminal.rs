@@ -10,11 +10,10 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::net::UnixListener,
     },
-    path::Path,
 };
 
 use super::keep::Keeper;
-use crate::platform::{self, own_uid, peer_uid};
+use crate::platform::{self, Endpoint, Peer};
 
 /// The terminal of a unit.
 #[derive(Debug)]
@@ -26,10 +25,9 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// Opens a terminal to those who connect to `path`.
-    fn open(key: u64, master: OwnedFd, path: &Path) -> io::Result<Self> {
-        let _there_was_none = std::fs::remove_file(path);
-        let socket = UnixListener::bind(path)?;
+    /// Opens a terminal to those who connect to `endpoint`.
+    fn open(key: u64, master: OwnedFd, endpoint: &Endpoint) -> io::Result<Self> {
+        let socket = endpoint.listen()?;
         socket.set_nonblocking(true)?;
         Ok(Self { key, master, socket })
     }
@@ -37,7 +35,7 @@ impl Terminal {
     /// Gives it to everybody who asks and may have it.
     fn hand_over(&self) {
         while let Ok((stream, _)) = self.socket.accept() {
-            if peer_uid(&stream).is_ok_and(|uid| uid == own_uid()) {
+            if Peer::of(&stream).is_ok_and(Peer::is_own) {
                 let _gone_already = platform::send_descriptor(&stream, self.master.as_fd());
             }
         }
@@ -45,10 +43,10 @@ impl Terminal {
 }
 
 impl Keeper {
-    /// Lets others use the terminal of an output.
-    pub(super) fn open_terminal(&mut self, key: u64, master: OwnedFd, path: &Path) {
+    /// Lets others use the terminal of an output of a service.
+    pub(super) fn open_terminal(&mut self, key: u64, master: OwnedFd, service: &str) {
         let token = self.next_token;
-        let opened = Terminal::open(key, master, path)
+        let opened = Terminal::open(key, master, &self.places.terminal(service))
             .and_then(|terminal| self.poller.add(&terminal.socket, token).map(|()| terminal));
         match opened {
             Ok(terminal) => {

@@ -83,8 +83,10 @@ pub(super) struct Unit {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct OutputPipe {
     pub(super) key: u64,
+    #[serde(with = "crate::model::path_text")]
     pub(super) path: PathBuf,
     pub(super) id: FileId,
+    #[serde(with = "crate::model::path_text")]
     pub(super) log: PathBuf,
     /// A terminal's number in this process.
     #[serde(default)]

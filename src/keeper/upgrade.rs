@@ -7,14 +7,13 @@ use std::{
     ffi::{CString, OsString},
     fs::File,
     io::{self, Seek},
-    os::fd::{AsRawFd, RawFd},
+    os::fd::{AsRawFd, OwnedFd, RawFd},
     path::Path,
     str::FromStr,
     sync::Arc,
 };
 
 use super::{
-    home::Control,
     keep::Keeper,
     protocol::{FromKeeper, Papers},
 };
@@ -51,7 +50,8 @@ impl FromStr for Resume {
 pub(super) struct Estate {
     /// Shared with the threads that start processes.
     pub(super) lock: Arc<FolderLock>,
-    pub(super) control: Control,
+    /// The listening control socket, for this supervisor and the next ones.
+    pub(super) control: Arc<OwnedFd>,
 }
 
 impl Resume {
@@ -79,7 +79,7 @@ impl Keeper {
 
     fn execute(&self, program: &Path) -> io::Result<std::convert::Infallible> {
         let lock = platform::inheritable(&*self.estate.lock)?;
-        let control = platform::inheritable(&*self.estate.control.socket())?;
+        let control = platform::inheritable(&*self.estate.control)?;
         let mut papers = self.papers.clone();
         papers.retain(|paper, _| !paper.outlives_the_keeper());
         let papers = serde_json::to_string(&papers)?;

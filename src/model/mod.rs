@@ -11,6 +11,7 @@ mod cron;
 mod exit;
 mod near;
 mod origin;
+pub mod path_text;
 mod policy;
 mod port;
 mod service;

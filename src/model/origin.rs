@@ -8,6 +8,8 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::path_text;
+
 /// Where a value was set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
@@ -28,10 +30,12 @@ pub(super) fn serialize<S: Serializer>(
     origins: &BTreeMap<String, Origin>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let mut written: Written<&str, &Path> = BTreeMap::new();
+    let mut by_file: Written<&str, &Path> = BTreeMap::new();
     for (key, Origin { file, line, via }) in origins {
-        written.entry(file).or_default().push((key, *line, via.as_deref()));
+        by_file.entry(file).or_default().push((key, *line, via.as_deref()));
     }
+    let written: Written<&str, String> =
+        by_file.into_iter().map(|(file, places)| (path_text::encode(file), places)).collect();
     written.serialize(serializer)
 }
 
@@ -39,8 +43,9 @@ pub(super) fn serialize<S: Serializer>(
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, Origin>, D::Error> {
-    let written = Written::<String, PathBuf>::deserialize(deserializer)?;
-    let of = |(file, places): (PathBuf, Vec<(String, usize, Option<String>)>)| {
+    let written = Written::<String, String>::deserialize(deserializer)?;
+    let of = |(file, places): (String, Vec<(String, usize, Option<String>)>)| {
+        let file = path_text::decode(&file).unwrap_or_default();
         let origin = move |(key, line, via)| (key, Origin { file: file.clone(), line, via });
         places.into_iter().map(origin)
     };

@@ -21,6 +21,7 @@ pub struct Service {
     /// Whether `up` without names starts it.
     pub autostart: bool,
     /// Working directory, absolute.
+    #[serde(with = "crate::model::path_text")]
     pub dir: PathBuf,
     /// What the file says of its environment, all layers merged, its ports' variables included.
     /// It lies over the caller's environment.

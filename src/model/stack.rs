@@ -13,8 +13,10 @@ pub struct Stack {
     /// The stack's name.
     pub name: String,
     /// The stack's folder: absolute, canonical.
+    #[serde(with = "crate::model::path_text")]
     pub dir: PathBuf,
     /// The stack file: absolute.
+    #[serde(with = "crate::model::path_text")]
     pub file: PathBuf,
     /// Profiles in force.
     pub profiles: Vec<String>,
@@ -117,6 +119,7 @@ pub enum NeedUntil {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// Absolute path.
+    #[serde(with = "crate::model::path_text")]
     pub path: PathBuf,
     /// A fingerprint of its bytes (64-bit FNV-1a, hexadecimal); empty for a missing optional file.
     pub fingerprint: String,

@@ -14,6 +14,7 @@ pub struct Task {
     /// What it runs.
     pub body: TaskBody,
     /// Working directory, absolute.
+    #[serde(with = "crate::model::path_text")]
     pub dir: PathBuf,
     /// What the file says of its environment, all layers merged.
     pub env: BTreeMap<String, EnvValue>,
@@ -94,6 +95,7 @@ pub struct Step {
     /// What it runs.
     pub command: StepCommand,
     /// Working directory, absolute.
+    #[serde(with = "crate::model::path_text")]
     pub dir: PathBuf,
     /// Environment over the task's.
     pub env: BTreeMap<String, EnvValue>,

@@ -94,6 +94,8 @@ impl Fifo {
 fn make(path: &Path) -> io::Result<()> {
     let mode = Mode::RUSR | Mode::WUSR;
     rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, mode, 0)?;
+    // Whatever the umask says.
+    rustix::fs::chmod(path, mode)?;
     Ok(())
 }
 

@@ -36,7 +36,7 @@ pub enum Holder {
 /// by its own process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
-    /// The stack: the name of its runtime folder.
+    /// The stack: its identity ([`super::StackId`]) as text.
     pub stack: String,
     /// The service or task.
     pub name: String,
@@ -67,7 +67,7 @@ impl Mark {
 
     /// The value of `STACKRUN_ID` for the checks that this process asks of a service.
     pub fn of_check(places: &Places, service: &str) -> String {
-        let stack = places.runtime_name();
+        let stack = places.id;
         let pid = std::process::id();
         let start = ProcId::of(pid).map_or(0, |id| id.start);
         format!("{stack}:{pid}-{start}:{service}:{CHECK}")
@@ -80,14 +80,14 @@ impl Mark {
         Some(ProcId { pid: pid.parse().ok()?, start: start.parse().ok()? })
     }
 
-    /// Whether it is of the stack that has this runtime folder.
+    /// Whether it is of this stack.
     pub fn is_of(&self, places: &Places) -> bool {
-        places.runtime_name() == self.stack
+        self.stack.parse() == Ok(places.id)
     }
 
     /// The folder of its stack, as long as that has a keeper.
     pub fn folder(&self) -> Option<PathBuf> {
-        Places::folder_of(&self.stack)
+        Places::of_stack(self.stack.parse().ok()?).map(|places| places.folder)
     }
 }
 

@@ -20,8 +20,11 @@ mod own;
 mod peer;
 mod places;
 mod pty;
+mod reach;
 mod reserve;
+mod runtime_folder;
 mod signals;
+mod stack_id;
 mod tree;
 mod types;
 mod users;
@@ -32,29 +35,32 @@ pub use clock::{boot_id, local_time, now, stamp, wall_clock, wall_nanos};
 pub use evict::end_tree;
 pub use fifo::{Fifo, FileId, Waker, endless_stdin, input_file};
 pub use holder::{Holder, Mark, in_the_way};
-pub use lock::{FolderLock, lock_folder, lock_holder};
+pub use lock::FolderLock;
 pub use notify::NotifySocket;
 pub use os::{
-    Cgroup, Cgroups, Description, Entry, FolderWatch, Poller, ProcId, Process, Readiness, Table,
-    ThreadId, all_listeners, await_thread_gone, become_subreaper, children, command_line,
-    descendants, describe, held_pipe, holders, keep_descriptors_from, listener_at, listeners,
-    lower_own_priority, make_room_for_descriptors, name_process, oom_killed, oom_kills,
-    oom_victims, own_thread, peek_bytes, predicament, raise_open_files, restore_open_files, spawn,
-    stats, transfer,
+    Cgroup, Cgroups, Description, Endpoint, Entry, FolderWatch, Found, MountWatch, Poller, ProcId,
+    Process, Readiness, Table, ThreadId, all_listeners, await_thread_gone, become_subreaper,
+    children, command_line, descendants, describe, held_pipe, holders, keep_descriptors_from,
+    listener_at, listeners, lock_holder, lower_own_priority, make_room_for_descriptors,
+    name_process, oom_killed, oom_kills, oom_victims, own_thread, peek_bytes, predicament,
+    raise_open_files, restore_open_files, shares_network, spawn, standstill, stats, transfer,
 };
 pub use own::{
     MARK, detach, environment, execute, inheritable, inherited, null, own_program,
     own_program_file, parent,
 };
-pub use peer::{peer_pid, peer_uid};
-pub use places::{Places, PlacesError, fnv1a, make_folders};
+pub use peer::Peer;
+pub use places::{Places, PlacesError, Whereabouts, fnv1a, make_folders};
 pub use pty::{Pty, keep_open, receive_descriptor, send_descriptor};
+pub use reach::{Reached, keeper_of, reach, reach_anywhere};
 pub use reserve::{Reserved, ephemeral_ports, reserve};
+pub use runtime_folder::{RuntimeFolder, write_private};
 pub use signals::{SignalPipe, kill_group, kill_process, reset_signals};
+pub use stack_id::StackId;
 pub use tree::{Family, Tree, members, relatives};
 pub use types::{
-    CgroupLimits, Controller, Launch, Listener, Moved, SpawnError, Spawned, Stage, TreeStats,
-    Victim,
+    CgroupLimits, Controller, Launch, Listener, Moved, SpawnError, Spawned, Stage, Standstill,
+    TreeStats, Victim,
 };
 pub use users::{Person, find_user, own_uid, user_name};
 pub use watched::Watched;

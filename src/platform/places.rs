@@ -1,37 +1,51 @@
 //! Where everything of a stack is.
 //!
-//! What lasts is in `.stackrun/` beside the stack file. What lives as long as the keeper, its
-//! socket and pipes, is in a folder chosen by user and stack alone, never by the environment: two
-//! shells must not make two keepers.
+//! A stack is its folder ([`StackId`]), which is held open by whoever has its [`Places`]: what it is
+//! called now is asked of the system. What lasts is in `.stackrun/` in it. What lives as long as
+//! the keeper is in a [`RuntimeFolder`].
 
 use std::{
-    borrow::Cow,
-    ffi::OsString,
     io,
-    os::unix::{ffi::OsStringExt, fs::DirBuilderExt},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::fs::DirBuilderExt,
+    },
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rustix::{
-    fs::{FileType, Mode, Stat},
+    fs::{FileType, Mode, OFlags, Stat},
     process::geteuid,
 };
 
-/// The longest path of a Unix socket, its final NUL left out (unix(7): 108; 104 elsewhere).
-const SOCKET_PATH_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
-
-/// How many races for the folder of all stacks may be lost before that is an error.
-const RACES: u32 = 1000;
+use super::{Endpoint, FolderLock, RuntimeFolder, StackId, lock::lock_open_folder};
 
 /// Every path of one stack.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Places {
-    /// The stack's folder, as the system knows it: absolute, without links.
+    /// The stack's folder, by the name that it had when it was looked at: absolute, without links.
     pub folder: PathBuf,
     /// What lasts: `.stackrun/` in it.
     pub state: PathBuf,
-    /// What lives as long as the keeper: `/run/user/UID/stackrun/HASH`, or the like.
+    /// Which stack it is.
+    pub id: StackId,
+    /// What lives as long as the keeper: `/run/user/UID/stackrun/ID`, or the like; as it was when
+    /// it was looked at, be it where one would be made.
     pub runtime: PathBuf,
+    /// The folder itself.
+    held: Arc<OwnedFd>,
+}
+
+/// Whether a folder is where its name says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// It is.
+    There,
+    /// It was removed.
+    Removed,
+    /// Its name leads elsewhere: something is mounted over it, or its file system was taken away.
+    Hidden,
 }
 
 /// A folder that cannot be used.
@@ -60,11 +74,95 @@ impl Places {
     ///
     /// # Errors
     ///
-    /// Those of resolving the folder.
+    /// Those of opening the folder.
     pub fn of(folder: &Path) -> Result<Self, PlacesError> {
-        let folder = folder.canonicalize().map_err(at(folder))?;
-        let runtime = Self::runtime_of(&folder);
-        Ok(Self { state: folder.join(".stackrun"), folder, runtime })
+        let held = open_folder(folder).map_err(at(folder))?;
+        let id = StackId::of(&held).map_err(at(folder))?;
+        let named = name_of(&held, id).map(|(name, _)| name);
+        // Where the system does not tell the name of what is open.
+        let named = named.or_else(|_| folder.canonicalize()).map_err(at(folder))?;
+        Ok(Self::named(named, id, held))
+    }
+
+    /// The places of the stack in an open folder, which may be removed by now.
+    ///
+    /// # Errors
+    ///
+    /// Those of fstat(2) and readlink(2).
+    fn held(held: OwnedFd) -> io::Result<Self> {
+        let id = StackId::of(&held)?;
+        let (folder, _) = name_of(&held, id)?;
+        Ok(Self::named(folder, id, held))
+    }
+
+    fn named(folder: PathBuf, id: StackId, held: OwnedFd) -> Self {
+        let runtime = RuntimeFolder::expected(id);
+        Self { state: folder.join(STATE), folder, id, runtime, held: Arc::new(held) }
+    }
+
+    /// The places of the stack in a folder that is open for another use.
+    ///
+    /// # Errors
+    ///
+    /// Those of openat(2), fstat(2) and readlink(2).
+    pub fn open_in(folder: impl AsFd) -> io::Result<Self> {
+        let flags = KNOWN_BY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Self::held(rustix::fs::openat(folder, c".", flags, Mode::empty())?)
+    }
+
+    /// The places of a stack that its keeper, this process, holds.
+    pub fn held_by(id: StackId, keeper: u32) -> Option<Self> {
+        let folder = super::os::open_files(keeper)
+            .find(|path| StackId::at(path).is_ok_and(|found| found == id))?;
+        Self::of(&folder).ok()
+    }
+
+    /// The places of a stack, as long as its folder can be found: through its keeper, or by the
+    /// name that a keeper has written down.
+    pub fn of_stack(id: StackId) -> Option<Self> {
+        let by_name = RuntimeFolder::folder_of(id)
+            .filter(|folder| StackId::at(folder).is_ok_and(|found| found == id));
+        match by_name {
+            Some(folder) => Self::of(&folder).ok(),
+            None => Self::held_by(id, super::keeper_of(id)?.pid?),
+        }
+    }
+
+    /// What the folder is called now, and whether that leads to it.
+    pub fn present_name(&self) -> (PathBuf, Whereabouts) {
+        name_of(&self.held, self.id).unwrap_or_else(|_| (self.folder.clone(), Whereabouts::Hidden))
+    }
+
+    /// The folder's new name, if it was moved.
+    pub fn moved(&self) -> Option<PathBuf> {
+        let (name, whereabouts) = self.present_name();
+        (whereabouts == Whereabouts::There && name != self.folder).then_some(name)
+    }
+
+    /// Takes note of the folder's present name.
+    pub fn rename(&mut self) {
+        self.folder = self.present_name().0;
+        self.state = self.folder.join(STATE);
+    }
+
+    /// A path to the folder for a process that is started now: its name, or, where that does not
+    /// lead to it, the way through this process, which must live until it has been used.
+    pub fn to_hand_over(&self) -> PathBuf {
+        match self.present_name() {
+            (name, Whereabouts::There) => name,
+            (name, Whereabouts::Removed | Whereabouts::Hidden) => {
+                super::os::through_this_process(&self.held).unwrap_or(name)
+            }
+        }
+    }
+
+    /// Takes the lock of the folder; `None` if somebody has it.
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2) and flock(2).
+    pub fn lock(&self) -> io::Result<Option<FolderLock>> {
+        lock_open_folder(&self.held)
     }
 
     /// A number for something of this stack: the same at every start, another one in a copy of
@@ -74,56 +172,29 @@ impl Places {
         fnv1a(&[folder, b"\0", what.as_bytes()].concat())
     }
 
-    /// The control socket.
-    pub fn socket(&self) -> PathBuf {
-        self.runtime.join("socket")
-    }
-
-    /// Whose runtime folder this is: the stack's folder.
-    pub fn whose(&self) -> PathBuf {
-        self.runtime.join("folder")
-    }
-
-    /// The folders of all stacks of this user that have, or had, a keeper since boot.
-    pub fn all() -> Vec<PathBuf> {
-        let base = base(geteuid().as_raw());
-        let folders = std::fs::read_dir(base).into_iter().flatten().flatten();
-        let named = folders.filter_map(|folder| std::fs::read(folder.path().join("folder")).ok());
-        let mut all: Vec<PathBuf> = named.map(|bytes| OsString::from_vec(bytes).into()).collect();
-        all.sort();
-        all
-    }
-
-    /// The runtime folder of the stack in a folder that may be gone by now.
-    pub fn runtime_of(folder: &Path) -> PathBuf {
-        let hash = fnv1a(folder.as_os_str().as_encoded_bytes());
-        base(geteuid().as_raw()).join(format!("{hash:016x}"))
-    }
-
-    /// The name of the runtime folder, by which the processes of a stack tell whose they are.
-    pub fn runtime_name(&self) -> Cow<'_, str> {
-        self.runtime.file_name().unwrap_or_default().to_string_lossy()
-    }
-
-    /// The folder of the stack that has this runtime folder's name, as long as it has a keeper.
-    pub fn folder_of(runtime: &str) -> Option<PathBuf> {
-        let whose = base(geteuid().as_raw()).join(runtime).join("folder");
-        std::fs::read(whose).ok().map(|bytes| OsString::from_vec(bytes).into())
-    }
-
-    /// The named pipe of an output.
-    pub fn fifo(&self, name: &str) -> PathBuf {
-        self.runtime.join(name)
+    /// Where its supervisor is to be reached.
+    pub fn control(&self) -> Endpoint {
+        Endpoint::control(self.id, &self.runtime)
     }
 
     /// Where the terminal of a service is to be had.
-    pub fn terminal(&self, name: &str) -> PathBuf {
-        self.runtime.join(format!("{:016x}.tty", fnv1a(name.as_bytes())))
+    pub fn terminal(&self, service: &str) -> Endpoint {
+        Endpoint::terminal(self.id, &self.runtime, service)
+    }
+
+    /// Something in the runtime folder: the named pipe of an output.
+    pub fn fifo(&self, name: &str) -> PathBuf {
+        self.runtime.join(name)
     }
 
     /// The keeper's own record of what it holds, for one that takes over.
     pub fn units(&self) -> PathBuf {
         self.runtime.join("units")
+    }
+
+    /// Every such record that keepers of this stack have left in any place.
+    pub fn all_units(&self) -> Vec<PathBuf> {
+        RuntimeFolder::all_of(self.id).iter().map(|folder| folder.join("units")).collect()
     }
 
     /// Where the logs are.
@@ -180,115 +251,81 @@ impl Places {
         Ok(())
     }
 
-    /// Makes the runtime folder: ours, no link, closed to everybody else.
-    ///
-    /// # Errors
-    ///
-    /// Those of making folders; [`PlacesError::Unsafe`] if one is there that is not ours alone.
-    pub fn create_runtime(&self) -> Result<(), PlacesError> {
-        // The last keeper of another stack may remove the folder of all stacks just before ours
-        // is in it. Once ours is, nobody can.
-        for _ in 0..RACES {
-            match self.try_create_runtime() {
-                Err(PlacesError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => {}
-                made => return made,
-            }
-        }
-        self.try_create_runtime()
-    }
-
-    fn try_create_runtime(&self) -> Result<(), PlacesError> {
-        for folder in self.runtime.parent().into_iter().chain([&*self.runtime]) {
-            match rustix::fs::mkdir(folder, Mode::RWXU) {
-                Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-                Err(error) => return Err(at(folder)(error.into())),
-            }
-            check_private(folder)?;
-        }
-        let socket = self.socket();
-        if socket.as_os_str().len() > SOCKET_PATH_MAX {
-            return Err(PlacesError::Unsafe { path: socket, why: "is too long for a socket" });
-        }
-        let whose = self.whose();
-        std::fs::write(&whose, self.folder.as_os_str().as_encoded_bytes()).map_err(at(&whose))?;
-        Ok(())
-    }
-
-    /// Removes a runtime folder that nobody uses, which a keeper that was killed has left.
+    /// Removes what keepers that were killed have left of the stack, unless somebody holds it.
     ///
     /// # Errors
     ///
     /// Those of taking the lock.
     pub fn tidy_runtime(&self) -> io::Result<()> {
-        if self.runtime.exists()
-            && let Some(_nobody_else) = super::lock_folder(&self.folder)?
+        if !RuntimeFolder::all_of(self.id).is_empty()
+            && let Some(_nobody_else) = self.lock()?
         {
-            self.remove_runtime();
+            RuntimeFolder::remove_all(self.id);
         }
         Ok(())
     }
+}
 
-    /// Removes the runtime folder with what is in it.
-    pub fn remove_runtime(&self) {
-        let _gone_already = std::fs::remove_dir_all(&self.runtime);
-        if let Some(parent) = self.runtime.parent() {
-            let _used_by_others = std::fs::remove_dir(parent);
-        }
+/// The folder itself.
+impl AsFd for Places {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.held.as_fd()
     }
 }
 
-/// `/run/user/UID/stackrun`; where nobody logs in, as in a container, `/dev/shm/stackrun-UID`, which
-/// is in memory too: a start must not wait for a disk that stalls; else `/tmp/stackrun-UID`.
-fn base(uid: u32) -> PathBuf {
-    let run = PathBuf::from(format!("/run/user/{uid}"));
-    if folder(&run).is_some_and(|stat| stat.st_uid == uid) {
-        return run.join("stackrun");
+/// The name of the folder for what lasts.
+const STATE: &str = ".stackrun";
+
+/// How a folder is opened that is not to be read.
+#[cfg(target_os = "linux")]
+const KNOWN_BY: OFlags = OFlags::PATH;
+#[cfg(not(target_os = "linux"))]
+const KNOWN_BY: OFlags = OFlags::RDONLY;
+
+/// Opens a folder to know it by.
+pub(super) fn open_folder(folder: &Path) -> io::Result<OwnedFd> {
+    let flags = KNOWN_BY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(folder, flags, Mode::empty())?)
+}
+
+/// What an open folder is called now; what it was called last, if it has no name any more.
+fn name_of(held: &OwnedFd, id: StackId) -> io::Result<(PathBuf, Whereabouts)> {
+    let told = super::os::name_of_open(held)?;
+    if StackId::at(&told).is_ok_and(|found| found == id) {
+        return Ok((told, Whereabouts::There));
     }
-    let memory = Path::new("/dev/shm");
-    let parent = if is_everybodys(memory) { memory } else { Path::new("/tmp") };
-    parent.join(format!("stackrun-{uid}"))
+    Ok(match super::os::without_removed(&told) {
+        Some(name) => (name, Whereabouts::Removed),
+        None => (told, Whereabouts::Hidden),
+    })
 }
 
-/// Whether everybody may make something in a folder, and nobody may remove what is another's.
-fn is_everybodys(path: &Path) -> bool {
-    let writable = || rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
-    folder(path).is_some_and(|stat| stat.st_uid == 0 && stat.st_mode & 0o7777 == 0o1777)
-        && writable()
-}
-
-/// A folder's, if it is one, and no link.
-fn folder(path: &Path) -> Option<Stat> {
-    let stat = rustix::fs::lstat(path).ok()?;
-    (FileType::from_raw_mode(stat.st_mode) == FileType::Directory).then_some(stat)
-}
-
-/// Makes a folder and those above it, which nobody else may write to, whatever the umask says.
+/// Makes a folder in that for what lasts, and those between them, which nobody else may write to,
+/// whatever the umask says. The stack's own folder is not made: it may have been moved, or removed
+/// for good.
 ///
 /// # Errors
 ///
 /// Those of mkdir(2); none if it is there.
 pub fn make_folders(folder: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)
-}
-
-/// A folder that nobody else may look into.
-fn check_private(folder: &Path) -> Result<(), PlacesError> {
-    let stat = rustix::fs::lstat(folder).map_err(|error| at(folder)(error.into()))?;
-    check_own(folder, &stat, false)?;
-    if Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO) {
-        let why = "is open to other users (`chmod 700` mends that)";
-        return Err(PlacesError::Unsafe { path: folder.to_owned(), why });
+    let depth = folder.iter().rev().position(|name| name == STATE);
+    let own: Vec<&Path> = folder.ancestors().take(depth.map_or(1, |depth| depth + 1)).collect();
+    for folder in own.into_iter().rev() {
+        match std::fs::DirBuilder::new().mode(0o755).create(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
     }
     Ok(())
 }
 
 /// Whether users other than its owner may write to a folder.
-fn is_open_to_writers(stat: &Stat) -> bool {
+pub(super) fn is_open_to_writers(stat: &Stat) -> bool {
     Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH)
 }
 
 /// A folder that nobody else may have made, or, unless it lies in a `shared` one, may write to.
-fn check_own(folder: &Path, stat: &Stat, shared: bool) -> Result<(), PlacesError> {
+pub(super) fn check_own(folder: &Path, stat: &Stat, shared: bool) -> Result<(), PlacesError> {
     let refuse = |why| Err(PlacesError::Unsafe { path: folder.to_owned(), why });
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => {}
@@ -304,7 +341,7 @@ fn check_own(folder: &Path, stat: &Stat, shared: bool) -> Result<(), PlacesError
     Ok(())
 }
 
-fn at(path: &Path) -> impl Fn(io::Error) -> PlacesError {
+pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> PlacesError {
     let path = path.to_owned();
     move |error| PlacesError::Io { path: path.clone(), error }
 }
@@ -324,43 +361,6 @@ mod tests {
     fn the_hash_is_fnv1a() {
         assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
-    }
-
-    #[test]
-    fn stacks_that_come_and_go_are_in_nobodys_way() {
-        let dir = tempfile::tempdir().unwrap();
-        let stack = |name: &str| Places {
-            folder: dir.path().to_owned(),
-            state: dir.path().join(".stackrun"),
-            runtime: dir.path().join("all").join(name),
-        };
-        std::thread::scope(|scope| {
-            for name in ["a", "b", "c"] {
-                let places = stack(name);
-                scope.spawn(move || {
-                    for _ in 0..1000 {
-                        places.create_runtime().unwrap();
-                        places.remove_runtime();
-                    }
-                });
-            }
-        });
-    }
-
-    #[test]
-    fn a_folder_open_to_others_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        let set = |mode| {
-            std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(mode)).unwrap();
-        };
-        set(0o700);
-        assert!(check_private(dir.path()).is_ok());
-        set(0o720);
-        assert!(matches!(check_private(dir.path()), Err(PlacesError::Unsafe { .. })));
-        let link = dir.path().join("link");
-        std::os::unix::fs::symlink("/", &link).unwrap();
-        assert!(matches!(check_private(&link), Err(PlacesError::Unsafe { .. })));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::{
     io,
     net::IpAddr,
     os::fd::{BorrowedFd, RawFd},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -49,6 +50,23 @@ pub struct TreeStats {
     pub cpu: Duration,
     /// How many there are.
     pub processes: usize,
+}
+
+/// Why a process does nothing at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standstill {
+    /// A signal has stopped it (SIGSTOP, signal(7)).
+    Stopped,
+    /// A debugger has stopped it (ptrace(2)).
+    Traced {
+        /// The debugger.
+        by: u32,
+    },
+    /// Its cgroup was frozen.
+    Frozen {
+        /// The folder of the group.
+        group: PathBuf,
+    },
 }
 
 /// What to start, decided to the last byte.

@@ -16,6 +16,11 @@ impl Watched {
         Self(ProcId::of(pid).and_then(Process::open))
     }
 
+    /// One that is not known, or has ended: not waited for.
+    pub fn nobody() -> Self {
+        Self(None)
+    }
+
     /// A descriptor that is readable once it has ended (pidfd_open(2)); `None` if it has already.
     ///
     /// # Errors

@@ -113,6 +113,12 @@ impl Reporter {
         }
     }
 
+    /// Says what stands in the way, and what to do about it.
+    pub fn warn(&self, text: &str, advice: &str) {
+        let warning = headline(Symbol::Warn, text, self.theme);
+        self.print(&[warning, super::summary::hint(advice, self.theme)]);
+    }
+
     /// Takes everything that moves away; what was printed stays.
     pub fn finish(&mut self) {
         // What comes now is printed as it is.

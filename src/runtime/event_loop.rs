@@ -70,7 +70,7 @@ fn replace_keeper(places: &Places, keeper: u32, papers: &Papers) -> io::Result<(
 
 async fn supervise(dir: &Path) -> io::Result<()> {
     let keeper = platform::inherited(handle::CONNECTION)?;
-    let keeper_pid = platform::peer_pid(&keeper)?;
+    let keeper_pid = platform::Peer::of(&keeper)?.pid.unwrap_or_else(platform::parent);
     let listener = platform::inherited(handle::CONTROL)?;
     let places = Places::of(dir).map_err(io::Error::other)?;
     let (news_sender, mut news) = mpsc::unbounded_channel();

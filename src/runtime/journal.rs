@@ -47,6 +47,7 @@ pub(super) enum Entry {
     /// A file is being written that is to be renamed into place.
     Aside {
         /// Which.
+        #[serde(with = "crate::model::path_text")]
         path: PathBuf,
     },
     /// A step ended.

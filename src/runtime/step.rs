@@ -43,6 +43,7 @@ pub(super) struct Work {
     /// Ends of a step that are no failure, besides status 0.
     pub(super) succeeds_with: Vec<ExitPattern>,
     /// Where to write down what happens; a hook of a service has no journal.
+    #[serde(with = "crate::model::path_text::optional", default)]
     pub(super) journal: Option<PathBuf>,
     pub(super) generation: u64,
     pub(super) on_failure: bool,
@@ -54,9 +55,12 @@ pub(super) struct Step {
     name: String,
     /// Programs and their arguments, each one's output the next one's input.
     pipe: Vec<Member>,
+    #[serde(with = "crate::model::path_text")]
     dir: PathBuf,
     env: BTreeMap<String, String>,
+    #[serde(with = "crate::model::path_text::optional", default)]
     stdin: Option<PathBuf>,
+    #[serde(with = "crate::model::path_text::optional", default)]
     stdout: Option<PathBuf>,
 }
 
@@ -64,6 +68,7 @@ pub(super) struct Step {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Member {
     /// Where it is; none if it was not there before the first step (which may make it).
+    #[serde(with = "crate::model::path_text::optional", default)]
     program: Option<PathBuf>,
     argv: Vec<String>,
 }

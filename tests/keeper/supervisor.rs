@@ -17,7 +17,7 @@ use stackrun::{
         protocol::{FromKeeper, Paper, Papers, ToKeeper, UnitReport},
     },
     model::{Exit, Signal},
-    platform::{Entry, Places, ProcId, Process},
+    platform::{Entry, Places, ProcId, Process, Reached, reach},
 };
 
 use tempfile::TempDir;
@@ -96,10 +96,11 @@ pub(crate) fn a_signal_to_the_keeper_asks_for_an_orderly_end() {
 
 pub(crate) fn nothing_is_left_behind() {
     let mut world = World::new();
-    assert!(world.places.socket().exists());
+    let places = Places::of(world.dir.path()).unwrap();
+    assert!(places.runtime.exists());
     world.run("a", "trap '' TERM HUP INT; sleep 1000");
     assert_eq!(world.finish(), (vec![], true));
-    let (keeper, runtime) = (world.keeper, world.places.runtime.clone());
+    let (keeper, runtime) = (world.keeper, places.runtime);
     assert!(lives(keeper), "it waits for the supervisor to hang up");
     world.hang_up();
     until("the keeper's end", || !lives(keeper));
@@ -252,7 +253,7 @@ struct Client {
 
 impl Client {
     fn connect(places: &Places) -> Self {
-        let stream = UnixStream::connect(places.socket()).unwrap();
+        let Reached::Keeper(stream, _) = reach(&places.control()) else { panic!("no keeper") };
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let stream = BufReader::new(stream);
         let mut client = Self { stream, supervisor: 0, units: Vec::new(), papers: Papers::new() };

@@ -1,15 +1,12 @@
 //! What earlier runs of any stack have left: processes whose keeper is gone, runtime folders of
 //! stacks that are not there any more. Nothing here is wrong with *this* stack: warnings.
 
-use std::{
-    collections::BTreeMap,
-    os::unix::net::UnixStream,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
 
 use super::Finding;
 use crate::{
-    platform::{self, Mark, Places},
+    cli::site::FILE,
+    platform::{self, Entry, Mark, Places, RuntimeFolder, StackId, Table},
     reporters::words,
 };
 
@@ -17,45 +14,68 @@ const TOPIC: &str = "leftovers";
 
 /// Everything that is left of any of this user's stacks.
 pub(in crate::cli) fn all() -> Vec<Finding> {
-    let mut findings = processes();
-    findings.extend(folders());
+    let stray = stray();
+    let mut findings: Vec<Finding> =
+        stray.iter().map(|(stack, processes)| of_stack(*stack, processes)).collect();
+    findings.extend(folders(&stray));
     if findings.is_empty() {
         findings.push(Finding::good(TOPIC, "nothing is left of earlier runs"));
     }
     findings
 }
 
+/// Names and numbers of the processes of each stack that nobody holds.
+type Stray = BTreeMap<StackId, Vec<(String, u32)>>;
+
 /// Processes with a mark whose stack nobody holds.
-fn processes() -> Vec<Finding> {
-    let Ok(table) = platform::Table::read() else { return Vec::new() };
-    let own = platform::own_uid();
-    let mut stray: BTreeMap<String, Vec<(String, u32)>> = BTreeMap::new();
+fn stray() -> Stray {
+    let Ok(table) = Table::read() else { return Stray::new() };
+    let own = platform::user_name(platform::own_uid());
+    let is_ours = |pid| platform::describe(pid).is_some_and(|process| process.user == own);
+    let mut held = BTreeMap::new();
+    let mut stray = Stray::new();
     for entry in table.entries().iter().filter(|entry| !entry.is_dead()) {
         let pid = entry.id.pid;
-        let is_ours =
-            platform::describe(pid).is_some_and(|process| process.user == platform::user_name(own));
-        let Some(mark) = Mark::of(entry).filter(|_| is_ours) else { continue };
-        if !mark.folder().is_some_and(|folder| is_held(&folder)) {
-            stray.entry(mark.stack).or_default().push((mark.name, pid));
+        let Some(mark) = Mark::of(entry).filter(|_| is_ours(pid)) else { continue };
+        let Ok(stack) = mark.stack.parse() else { continue };
+        let held = *held.entry(stack).or_insert_with(|| is_held(stack));
+        if !held && !has_keeper_above(&table, entry) {
+            stray.entry(stack).or_default().push((mark.name, pid));
         }
     }
-    stray.into_iter().map(|(stack, processes)| of_stack(&stack, &processes)).collect()
+    stray
 }
 
-fn of_stack(stack: &str, processes: &[(String, u32)]) -> Finding {
+/// Whether somebody holds a stack, be it out of reach.
+fn is_held(stack: StackId) -> bool {
+    platform::keeper_of(stack).is_some()
+        || Places::of_stack(stack).is_some_and(|places| matches!(places.lock(), Ok(None) | Err(_)))
+}
+
+/// Whether a process comes from a keeper that lives, which may be in another network namespace.
+fn has_keeper_above(table: &Table, entry: &Entry) -> bool {
+    let parent = |entry: &&Entry| table.get(entry.parent);
+    let mut above = std::iter::successors(table.get(entry.parent), parent);
+    above.any(|entry| {
+        let line = platform::command_line(entry.id.pid);
+        line.is_some_and(|line| line.starts_with("stackrun keeper "))
+    })
+}
+
+fn of_stack(stack: StackId, processes: &[(String, u32)]) -> Finding {
     let mut names: Vec<String> = processes.iter().map(|(name, _)| name.clone()).collect();
     names.dedup();
     let count = words::count(processes.len(), "process");
     let pids: Vec<String> = processes.iter().map(|(_, pid)| pid.to_string()).collect();
     let shown = format!("{count} of {} (pid {})", words::list(&names), words::list(&pids));
-    match Places::folder_of(stack) {
-        // Its socket is there still: the next command takes over.
-        Some(folder) => Finding::warning(
+    match Places::of_stack(stack) {
+        // The next command takes over.
+        Some(Places { folder, .. }) => Finding::warning(
             TOPIC,
             format!("{shown} in {}: nobody looks after them", folder.display()),
             format!(
                 "stackrun --file {} down (or up: it takes them over)",
-                file_of(&folder).display()
+                folder.join(FILE).display()
             ),
         ),
         None => Finding::warning(
@@ -67,28 +87,19 @@ fn of_stack(stack: &str, processes: &[(String, u32)]) -> Finding {
 }
 
 /// Runtime folders that no keeper uses and no process is left of.
-fn folders() -> Vec<Finding> {
-    let stale = Places::all().into_iter().filter_map(|folder| {
-        let runtime = match Places::of(&folder) {
-            Ok(places) if is_held(&folder) || answers(&places) => return None,
-            Ok(places) => places.runtime,
-            // The stack's folder was deleted.
-            Err(_) => Places::runtime_of(&folder),
-        };
-        let text = format!("{} of {}: no process is left", runtime.display(), folder.display());
-        Some(Finding::warning(TOPIC, text, format!("rm -r {}", runtime.display())))
+fn folders(stray: &Stray) -> Vec<Finding> {
+    let stale = RuntimeFolder::stacks().into_iter();
+    let stale = stale.filter(|stack| !stray.contains_key(stack) && !is_held(*stack));
+    let findings = stale.flat_map(|stack| {
+        let of = RuntimeFolder::folder_of(stack).map_or_else(
+            || "a stack that is gone".to_owned(),
+            |folder| folder.display().to_string(),
+        );
+        RuntimeFolder::all_of(stack).into_iter().map(move |runtime| {
+            let runtime = runtime.display();
+            let text = format!("{runtime} of {of}: no process is left");
+            Finding::warning(TOPIC, text, format!("rm -r {runtime}"))
+        })
     });
-    stale.collect()
-}
-
-fn is_held(folder: &Path) -> bool {
-    platform::lock_holder(folder).is_some()
-}
-
-fn answers(places: &Places) -> bool {
-    UnixStream::connect(places.socket()).is_ok()
-}
-
-fn file_of(folder: &Path) -> PathBuf {
-    folder.join("stack.kdl")
+    findings.collect()
 }

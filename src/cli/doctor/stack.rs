@@ -130,13 +130,16 @@ pub(in crate::cli) fn ports(stack: &Stack, context: &Context) -> Result<Vec<Find
 /// Whether the supervisor answers, and is of this version.
 pub(in crate::cli) fn supervisor(context: &Context) -> Finding {
     const TOPIC: &str = "supervisor";
-    let Ok(folder) = context.folder() else {
+    let Ok(places) = context.places() else {
         return Finding::good(TOPIC, "nothing is running here");
     };
     let mend = "stackrun down, then stackrun up";
-    match Client::connect(&folder) {
+    match Client::connect(&places) {
         Ok(None) => Finding::good(TOPIC, "nothing is running here"),
         Ok(Some(mut client)) => match status_of(&mut client) {
+            Ok(_) if let Some(obstacle) = client.obstacle() => {
+                Finding::bad(TOPIC, obstacle.to_string(), obstacle.advice())
+            }
             Ok(_) if client.version() != env!("CARGO_PKG_VERSION") => {
                 let text = format!("the stack is run by stackrun {}", client.version());
                 Finding::warning(TOPIC, text, "stackrun upgrade")

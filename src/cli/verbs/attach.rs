@@ -1,10 +1,6 @@
 //! `attach`: the terminal of a service.
 
-use std::{
-    io::IsTerminal,
-    os::{fd::OwnedFd, unix::net::UnixStream},
-    time::Duration,
-};
+use std::{io::IsTerminal, os::fd::OwnedFd, time::Duration};
 
 use clap_complete::engine::ArgValueCandidates;
 use rustix::{
@@ -25,7 +21,7 @@ use crate::{
     },
     logs::{Follower, Lines, Log},
     model::Stack,
-    platform::{Places, receive_descriptor},
+    platform::{self, Places, Reached, receive_descriptor},
 };
 
 const EXAMPLES: &str = "\
@@ -55,8 +51,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut client = context.connect()?;
     let stack = context.known_stack(Some(&mut client))?;
     names::check(&stack, std::slice::from_ref(name))?;
-    let terminal = terminal_of(&stack, name)?;
-    let log = Log::new(&stack.dir.join(".stackrun").join("logs"), name);
+    let places = context.places()?;
+    let terminal = terminal_of(&stack, &places, name)?;
+    let log = Log::new(&places.logs(), name);
     context.say(&format!("attached to {name}: Ctrl-] leaves it"));
     let mut follower = Follower::from_last_line(&log);
     let mut screen = Screen::default();
@@ -91,14 +88,20 @@ enum How {
     Ended,
 }
 
-fn terminal_of(stack: &Stack, name: &str) -> Result<OwnedFd, Error> {
+fn terminal_of(stack: &Stack, places: &Places, name: &str) -> Result<OwnedFd, Error> {
     let service = stack.services.iter().find(|service| service.name == name);
     if service.is_none_or(|service| !service.tty) {
         let text = format!("`{name}` has no terminal: `tty #true` in its service gives it one");
         return Err(Error::Argument(text));
     }
-    let places = Places::of(&stack.dir).map_err(|error| Error::Other(error.to_string()))?;
-    let asked = UnixStream::connect(places.terminal(name)).and_then(|socket| {
+    let endpoint = places.terminal(name);
+    let asked = match platform::reach_anywhere(&endpoint) {
+        Reached::Keeper(socket, _) => Ok(socket),
+        Reached::Orphan | Reached::Full | Reached::Stranger(_) | Reached::Nobody => {
+            Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused))
+        }
+    };
+    let asked = asked.and_then(|socket| {
         socket.set_read_timeout(Some(Duration::from_secs(5)))?;
         receive_descriptor(&socket)
     });

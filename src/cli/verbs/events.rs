@@ -61,7 +61,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
 
 /// Shows all records, and goes on with the next supervisor where one ends, until the stack is down.
 fn follow(context: &Context, show: impl Fn(&Record) -> Result<(), Error>) -> Result<u8, Error> {
-    let folder = context.folder()?;
+    let places = context.places()?;
     let mut client = context.connect()?;
     interrupt::watch();
     let mut from = 0;
@@ -77,7 +77,7 @@ fn follow(context: &Context, show: impl Fn(&Record) -> Result<(), Error>) -> Res
             }
             Ok((id, _)) => Ok(id),
             Err(ClientError::Gone) => {
-                let Some(next) = reconnect(&folder)? else {
+                let Some(next) = reconnect(&places)? else {
                     context.say("the stack is down");
                     return Ok(status::OK);
                 };

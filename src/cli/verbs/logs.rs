@@ -19,6 +19,7 @@ use crate::{
     },
     control::{Client, ClientError},
     logs::{Finder, Item, Log, Marks, Place, Select, select},
+    platform::Places,
     reporters::logs::{LogPrinter, Style},
 };
 
@@ -150,14 +151,14 @@ fn marks(args: &Args, context: &Context, owners: &[String]) -> Result<Option<Mar
 }
 
 fn follow(context: &Context, following: &mut Following, client: Client) -> Result<u8, Error> {
-    let folder = context.folder()?;
+    let places = context.places()?;
     let mut client = client;
     interrupt::watch();
     while interrupt::count() == 0 {
         let came = following.print_new()?;
         match client.next(Some(following.pause(came))) {
             Ok(_) => {}
-            Err(ClientError::Gone) => match reconnect(&folder)? {
+            Err(ClientError::Gone) => match reconnect(&places)? {
                 Some(next) => client = next,
                 None => {
                     following.print_new()?;
@@ -174,9 +175,9 @@ fn follow(context: &Context, following: &mut Following, client: Client) -> Resul
 }
 
 /// Its supervisor may just be being replaced.
-pub(super) fn reconnect(folder: &std::path::Path) -> Result<Option<Client>, Error> {
+pub(super) fn reconnect(places: &Places) -> Result<Option<Client>, Error> {
     for _ in 0..20 {
-        if let Some(client) = Client::connect(folder)? {
+        if let Some(client) = Client::connect(places)? {
             return Ok(Some(client));
         }
         std::thread::sleep(std::time::Duration::from_millis(100));

@@ -5,9 +5,9 @@ use crate::{
         caller,
         context::Context,
         error::{Error, status},
-        running::{self, Running},
+        running::{self, Running, State},
     },
-    reporters::{Tone, theme::pad, words},
+    reporters::{Tone, summary, theme::pad, words},
 };
 
 const EXAMPLES: &str = "\
@@ -44,7 +44,10 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             [
                 context.out.paint(Tone::Strong, &stack.name),
                 context.out.paint(stack.state.tone(), stack.state.word()),
-                format!("{} of {} ready", stack.ready, stack.services),
+                match stack.state {
+                    State::NotAnswering => String::new(),
+                    _ => format!("{} of {} ready", stack.ready, stack.services),
+                },
                 since.unwrap_or_default(),
             ]
         })
@@ -57,7 +60,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     for (row, stack) in rows.iter().zip(&running) {
         let cells: Vec<String> =
             row.iter().zip(widths).map(|(cell, width)| pad(cell, width)).collect();
-        text.push_str(&format!("{}  {}\n", cells.join("  "), stack.folder.display()));
+        text.push_str(&format!("{}  {}\n", cells.join("  "), stack.places.folder.display()));
+        for notice in &stack.notices {
+            text.push_str(&format!("  {}\n", notice.text));
+            if let Some(advice) = &notice.advice {
+                text.push_str(&format!("{}\n", summary::hint(advice, context.out)));
+            }
+        }
     }
     context.print(&text)?;
     Ok(status::OK)

@@ -7,7 +7,7 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         busy, caller,
-        context::{Context, status_of},
+        context::{Context, places_of, status_of},
         conversation::Ended,
         doing::Doing,
         error::Error,
@@ -55,7 +55,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let stack = context.load_as_in_force(&args.profiles)?.stack;
     names::check(&stack, &args.names)?;
     let began = caller::now();
-    let mut client = Client::connect_or_launch(&stack.dir)?;
+    let mut client = Client::connect_or_launch(&places_of(&stack)?)?;
     let before = status_of(&mut client)?;
     let mut board = Board::of_stack(&stack, Goal::Up);
     board.add_undeclared(&before);

@@ -10,7 +10,7 @@ use output::Output;
 use crate::{
     cli::{
         ask, caller,
-        context::{Context, status_of},
+        context::{Context, places_of, status_of},
         conversation::{Ended, OnInterrupt, carry_out},
         error::{Error, status},
         interrupt, names, programs,
@@ -75,7 +75,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         return Ok(status);
     }
     let began = caller::now();
-    let mut client = Client::connect_or_launch(&stack.dir)?;
+    let mut client = Client::connect_or_launch(&places_of(&stack)?)?;
     let before = status_of(&mut client)?;
     let mut board = Board::of_stack(&stack, Goal::Up);
     board.add_undeclared(&before);
@@ -111,7 +111,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let ended = match ended {
         Err(Error::Client(_)) => {
             let mut lost = Lost::new(&task.name, request(true), &before, &mut output);
-            lost.rejoin(&stack.dir, &mut reporter)
+            lost.rejoin(&places_of(&stack)?, &mut reporter)
         }
         ended => ended,
     };

@@ -13,10 +13,10 @@ use crate::{
         verbs::completions::stack_names,
         when,
     },
-    control::ClientError,
+    control::{Client, ClientError, Obstacle},
     keeper::Remains,
     model::Stack,
-    reporters,
+    reporters::{self, Symbol, headline, summary},
     status::{
         Item, PortStatus, ServiceState, ServiceStatus, Status, TaskState, TaskStatus, Verdict,
     },
@@ -55,8 +55,10 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
 
 /// Shows it once; with `rows` as much as a terminal has room for, what is not well first.
 fn once(args: &Args, context: &Context, rows: Option<usize>) -> Result<u8, Error> {
-    let (mut shown, holds) = look(args, context)?;
+    let Seen { status: mut shown, holds, obstacle } = look(args, context)?;
     if args.json {
+        // What is shown is text, whatever the file is called.
+        shown.file = shown.file.to_string_lossy().into_owned().into();
         let json = serde_json::to_string_pretty(&shown)
             .map_err(|error| Error::Other(error.to_string()))?;
         context.print(&format!("{json}\n"))?;
@@ -66,6 +68,10 @@ fn once(args: &Args, context: &Context, rows: Option<usize>) -> Result<u8, Error
         }
         let table = reporters::table::show(&shown, caller::now(), context.columns(), context.out);
         context.print(&rows.map_or_else(|| table.clone(), |rows| cut(&table, rows)))?;
+        if let Some(obstacle) = obstacle {
+            context.say(&headline(Symbol::Warn, &obstacle.to_string(), context.err));
+            context.say(&summary::hint(&obstacle.advice(), context.err));
+        }
         if shown.supervisor.is_none() {
             context.say(match context.remains() {
                 Remains::Nothing => "nothing is running: `stackrun up` starts it",
@@ -116,8 +122,16 @@ fn watch(args: &Args, context: &Context, every: Duration) -> Result<u8, Error> {
     }
 }
 
-/// The status of what was asked for, and whether all of it is ready or done.
-fn look(args: &Args, context: &Context) -> Result<(Status, bool), Error> {
+/// The status of what was asked for.
+struct Seen {
+    status: Status,
+    /// Whether all of it is ready or done.
+    holds: bool,
+    /// What keeps the stack from going on.
+    obstacle: Option<Obstacle>,
+}
+
+fn look(args: &Args, context: &Context) -> Result<Seen, Error> {
     match look_once(args, context) {
         // It was on its way down: the next look says so.
         Err(Error::Client(ClientError::Gone)) => look_once(args, context),
@@ -125,7 +139,7 @@ fn look(args: &Args, context: &Context) -> Result<(Status, bool), Error> {
     }
 }
 
-fn look_once(args: &Args, context: &Context) -> Result<(Status, bool), Error> {
+fn look_once(args: &Args, context: &Context) -> Result<Seen, Error> {
     let mut client = context.connect_if_running()?;
     let (mut shown, stack) = match &mut client {
         Some(client) => {
@@ -156,7 +170,8 @@ fn look_once(args: &Args, context: &Context) -> Result<(Status, bool), Error> {
         [] => shown.all().next().is_some() && shown.all().all(holds),
         names => shown.supervisor.is_some() && shown.named(names).all(holds),
     };
-    Ok((shown, holds))
+    let obstacle = client.as_ref().and_then(Client::obstacle);
+    Ok(Seen { status: shown, holds, obstacle })
 }
 
 /// The status of a stack of which nothing runs.

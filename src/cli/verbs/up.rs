@@ -7,7 +7,7 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         ask, browser, busy, caller,
-        context::{Context, ask_running, status_of, unexpected},
+        context::{Context, ask_running, places_of, status_of, unexpected},
         conversation::{Early, Ended},
         doing::Doing,
         error::{Error, status},
@@ -113,7 +113,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         // From here on Ctrl-C is an orderly stop.
         interrupt::watch();
     }
-    let mut client = Client::connect_or_launch(&stack.dir)?;
+    let mut client = Client::connect_or_launch(&places_of(&stack)?)?;
     let before = status_of(&mut client)?;
     let mut board = Board::of_stack(&stack, Goal::Up);
     board.add_undeclared(&before);
@@ -180,7 +180,7 @@ fn command(args: &Args, stack: &Stack) -> Command {
 /// What would be done. With nothing running a supervisor of one moment says so: it is pure.
 fn plan(args: &Args, stack: &Stack) -> Result<Plan, Error> {
     let command = command(args, stack);
-    match Client::connect(&stack.dir)? {
+    match Client::connect(&places_of(stack)?)? {
         Some(mut client) => match client.call(Request::Plan { command })? {
             Reply::Plan { plan } => Ok(plan),
             Reply::Outcome { outcome: Outcome { refused: Some(refusal), .. }, .. } => {

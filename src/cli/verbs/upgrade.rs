@@ -19,7 +19,7 @@ Examples:
 pub(in crate::cli) struct Args {}
 
 pub(in crate::cli) fn run(_: &Args, context: &Context) -> Result<u8, Error> {
-    let client = Client::upgrade(&context.folder()?)?;
+    let client = Client::upgrade(&context.places()?)?;
     let mut client = client.ok_or(Error::NotRunning { stack: None })?;
     let stack = status_of(&mut client)?.stack;
     let text = format!("{stack} is held by {} now; nothing was restarted", client.version());

@@ -131,6 +131,18 @@ impl Cgroups {
 }
 
 impl Cgroup {
+    /// The group, this process's own or one above it, that was frozen with all that is in it.
+    pub(super) fn frozen_above(pid: u32) -> Option<PathBuf> {
+        let mount = Mount::find()?;
+        let own = mount.group_of(&pid.to_string())?;
+        let mut groups = own.ancestors().take_while(|folder| folder.starts_with(&mount.point));
+        let is_frozen = |group: &&Path| {
+            let asked = fs::read_to_string(group.join("cgroup.freeze"));
+            asked.is_ok_and(|asked| asked.trim() == "1")
+        };
+        groups.find(is_frozen).map(Path::to_owned)
+    }
+
     /// The one that was made earlier.
     pub fn resume(folder: PathBuf) -> Self {
         Self { folder }
@@ -218,9 +230,14 @@ impl Mount {
         })
     }
 
-    /// The group that this process is in (`0::/path`).
+    /// The group that this process is in.
     fn own_group(&self) -> Option<PathBuf> {
-        let text = fs::read_to_string("/proc/self/cgroup").ok()?;
+        self.group_of("self")
+    }
+
+    /// The group that a process is in (`0::/path`).
+    fn group_of(&self, process: &str) -> Option<PathBuf> {
+        let text = fs::read_to_string(format!("/proc/{process}/cgroup")).ok()?;
         let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
         let below = Path::new(path).strip_prefix(&self.root).ok()?;
         let folder = self.point.join(below);

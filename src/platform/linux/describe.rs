@@ -56,7 +56,8 @@ pub fn predicament(entry: &Entry) -> String {
     format!("{pid} {command} (state {}{})", entry.state, tracer.unwrap_or_default())
 }
 
-fn tracer(pid: u32) -> Option<u32> {
+/// Who traces a process (ptrace(2)).
+pub(super) fn tracer(pid: u32) -> Option<u32> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("TracerPid:"))?;
     line.trim().parse().ok().filter(|&tracer| tracer != 0)

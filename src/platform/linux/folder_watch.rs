@@ -1,4 +1,5 @@
-//! Being told that something in a folder, or the folder itself, is gone (inotify(7)).
+//! Being told that something in a folder, or the folder itself, is gone (inotify(7)), or that what
+//! is mounted has changed: of a mount that is taken away whole inotify(7) says nothing.
 
 use std::{
     io,
@@ -6,7 +7,10 @@ use std::{
     path::Path,
 };
 
-use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
+use rustix::fs::{
+    Mode, OFlags,
+    inotify::{CreateFlags, WatchFlags, add_watch, init},
+};
 
 /// Readable once something has gone.
 #[derive(Debug)]
@@ -37,5 +41,31 @@ impl FolderWatch {
 impl AsFd for FolderWatch {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
+    }
+}
+
+/// Urgent, in the sense of poll(2), once something was mounted or unmounted since the last time
+/// that anybody waited for it (proc_pid_mounts(5)).
+#[derive(Debug)]
+pub struct MountWatch {
+    table: OwnedFd,
+}
+
+impl MountWatch {
+    /// Watches what is mounted in this process's namespace.
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2).
+    pub fn new() -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let table = rustix::fs::open("/proc/self/mountinfo", flags, Mode::empty())?;
+        Ok(Self { table })
+    }
+}
+
+impl AsFd for MountWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.table.as_fd()
     }
 }

@@ -3,13 +3,18 @@
 mod cgroup;
 mod describe;
 mod diag;
+mod endpoint;
 mod folder_watch;
+mod identity;
+mod locks;
 mod oom;
+mod open_files;
 mod poller;
 mod ports;
 mod process;
 mod setup;
 mod spawn;
+mod standstill;
 mod stats;
 mod table;
 mod threads;
@@ -17,7 +22,9 @@ mod transfer;
 
 pub use cgroup::{Cgroup, Cgroups};
 pub use describe::{Description, command_line, describe, predicament};
-pub use folder_watch::FolderWatch;
+pub use endpoint::{Endpoint, Found};
+pub use folder_watch::{FolderWatch, MountWatch};
+pub use locks::lock_holder;
 pub use oom::{oom_killed, oom_kills, oom_victims};
 pub use poller::{Poller, Readiness};
 pub use ports::{all_listeners, holders, listener_at, listeners};
@@ -27,7 +34,13 @@ pub use setup::{
     make_room_for_descriptors, name_process, raise_open_files, restore_open_files,
 };
 pub use spawn::spawn;
+pub use standstill::{shares_network, standstill};
 pub use stats::stats;
 pub use table::{Entry, Table, held_pipe};
 pub use threads::{ThreadId, await_thread_gone, own_thread};
 pub use transfer::{peek_bytes, transfer};
+
+pub(super) use identity::birth_time;
+pub(super) use open_files::{
+    chmod_open, name_of_open, open_files, through_this_process, without_removed,
+};

@@ -51,6 +51,16 @@ impl Poller {
         Ok(())
     }
 
+    /// Adds a descriptor of which only what is urgent matters; it is told as readable.
+    ///
+    /// # Errors
+    ///
+    /// Those of epoll_ctl(2).
+    pub fn add_urgent(&self, source: impl AsFd, token: u64) -> io::Result<()> {
+        epoll::add(&self.descriptor, source, EventData::new_u64(token), EventFlags::PRI)?;
+        Ok(())
+    }
+
     /// Says whether a descriptor is also to be written to.
     ///
     /// # Errors
@@ -91,7 +101,7 @@ impl Poller {
             let ended = EventFlags::HUP | EventFlags::ERR;
             Readiness {
                 token: event.data.u64(),
-                readable: flags.intersects(EventFlags::IN | ended),
+                readable: flags.intersects(EventFlags::IN | EventFlags::PRI | ended),
                 writable: flags.intersects(EventFlags::OUT | ended),
             }
         }));

@@ -31,3 +31,26 @@ impl AsFd for FolderWatch {
         self.descriptor.as_fd()
     }
 }
+
+/// Never made.
+#[derive(Debug)]
+pub struct MountWatch {
+    descriptor: OwnedFd,
+}
+
+impl MountWatch {
+    /// Watches what is mounted.
+    ///
+    /// # Errors
+    ///
+    /// Always: nobody tells.
+    pub fn new() -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+impl AsFd for MountWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}

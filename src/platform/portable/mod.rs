@@ -3,7 +3,9 @@
 //! alone leaves.
 
 mod cgroup;
+mod endpoint;
 mod folder_watch;
+mod open_files;
 mod people;
 mod poller;
 mod ports;
@@ -15,9 +17,11 @@ mod threads;
 mod transfer;
 
 pub use cgroup::{Cgroup, Cgroups};
-pub use folder_watch::FolderWatch;
+pub use endpoint::{Endpoint, Found};
+pub use folder_watch::{FolderWatch, MountWatch};
 pub use people::{
-    Description, command_line, describe, oom_killed, oom_kills, oom_victims, predicament, stats,
+    Description, command_line, describe, lock_holder, oom_killed, oom_kills, oom_victims,
+    predicament, shares_network, standstill, stats,
 };
 pub use poller::{Poller, Readiness};
 pub use ports::{all_listeners, holders, listener_at, listeners};
@@ -30,6 +34,10 @@ pub use spawn::spawn;
 pub use table::{Entry, Table, held_pipe};
 pub use threads::{ThreadId, await_thread_gone, own_thread};
 pub use transfer::{peek_bytes, transfer};
+
+pub(super) use open_files::{
+    birth_time, chmod_open, name_of_open, open_files, through_this_process, without_removed,
+};
 
 /// What a program says on its stdout.
 fn output(program: &str, arguments: &[&str]) -> std::io::Result<String> {

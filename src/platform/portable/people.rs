@@ -84,3 +84,18 @@ pub fn oom_killed(_: u32) -> Option<bool> {
 pub fn oom_victims() -> Option<Vec<Victim>> {
     None
 }
+
+/// Who holds the lock of a folder is not told here.
+pub fn lock_holder(_folder: impl std::os::fd::AsFd) -> Option<u32> {
+    None
+}
+
+/// Why a process stands still; `None` if it does not, or is gone.
+pub fn standstill(pid: u32) -> Option<crate::platform::Standstill> {
+    (Entry::read(pid)?.state == 'T').then_some(crate::platform::Standstill::Stopped)
+}
+
+/// There is but one network.
+pub fn shares_network(_pid: u32) -> bool {
+    true
+}

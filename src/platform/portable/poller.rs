@@ -50,6 +50,17 @@ impl Poller {
         Ok(())
     }
 
+    /// Adds a descriptor of which only what is urgent matters.
+    ///
+    /// # Errors
+    ///
+    /// None.
+    pub fn add_urgent(&self, source: impl AsFd, token: u64) -> io::Result<()> {
+        let descriptor = source.as_fd().as_raw_fd();
+        self.sources.borrow_mut().push((descriptor, token, PollFlags::PRI));
+        Ok(())
+    }
+
     /// Says whether a descriptor is also to be written to.
     ///
     /// # Errors

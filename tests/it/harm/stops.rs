@@ -1,11 +1,12 @@
 //! Stops that hang, fail or come twice; checks that hang; ends that are exact.
 
 use std::{
-    os::unix::net::UnixListener,
+    os::fd::AsRawFd,
     time::{Duration, Instant},
 };
 
 use serde_json::json;
+use stackrun::platform::RuntimeFolder;
 
 use crate::support::{Process, Stack, eventually};
 
@@ -177,20 +178,22 @@ fn exit_statuses_and_signals_are_exact() {
 }
 
 #[test]
-fn a_socket_that_nobody_listens_at_holds_up_nobody() {
+fn a_runtime_folder_that_nobody_uses_holds_up_nobody() {
     for line in ["status", "down", "up"] {
         // Who waits for an answer does so every time; a machine is not busy every time.
-        let mut took = (0..3).map(|_| at_a_dead_socket(line));
+        let mut took = (0..3).map(|_| at_an_old_folder(line));
         assert!(took.any(|took| took.as_secs() < 10), "{line} is held up");
     }
 }
 
-/// How long it takes where a socket is, and nobody who listens.
-fn at_a_dead_socket(line: &str) -> Duration {
+/// How long it takes where a keeper has left its folder, and a name that nobody listens at.
+fn at_an_old_folder(line: &str) -> Duration {
     let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
     let places = stack.places();
-    places.create_runtime().expect("the runtime folder");
-    drop(UnixListener::bind(places.socket()).expect("a socket"));
+    RuntimeFolder::make(places.id, &places.folder, None).expect("the runtime folder");
+    let listener = places.control().listen().expect("a socket");
+    // SAFETY: a system call on a number.
+    assert_eq!(unsafe { libc::shutdown(listener.as_raw_fd(), libc::SHUT_RDWR) }, 0);
     let began = Instant::now();
     let ran = stack.run(line);
     let took = began.elapsed();

@@ -5,7 +5,7 @@ use std::{
     ffi::OsStr,
     fs,
     io::{self, Write},
-    os::unix::process::CommandExt,
+    os::unix::{net::UnixStream, process::CommandExt},
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -19,7 +19,7 @@ use std::{
 use ignore::WalkBuilder;
 use regex::{Captures, Regex};
 use serde_json::Value;
-use stackrun::platform::Places;
+use stackrun::platform::{Places, Reached};
 use tempfile::TempDir;
 
 use super::{
@@ -309,10 +309,19 @@ impl Stack {
         Places::of(self.folder()).expect("its places")
     }
 
+    /// A connection to the supervisor.
+    #[track_caller]
+    pub(crate) fn connect(&self) -> UnixStream {
+        match stackrun::platform::reach(&self.places().control()) {
+            Reached::Keeper(stream, _) => stream,
+            other => panic!("nobody listens: {other:?}"),
+        }
+    }
+
     /// The keeper, as the lock on the stack's folder tells: without asking anybody, which would
     /// start one.
     pub(crate) fn keeper_by_lock(&self) -> Option<u32> {
-        stackrun::platform::lock_holder(self.folder())
+        stackrun::platform::lock_holder(self.places())
     }
 
     /// Every process that was started for this stack and still lives.

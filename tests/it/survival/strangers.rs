@@ -3,7 +3,6 @@
 use std::{
     fs,
     io::{Read, Write},
-    os::fd::AsRawFd,
     os::unix::{
         fs::{MetadataExt, PermissionsExt, symlink},
         net::UnixStream,
@@ -13,8 +12,6 @@ use std::{
     thread,
     time::Duration,
 };
-
-use rustix::fs::{Mode, OFlags};
 
 use crate::support::{Running, Stack, root_for};
 
@@ -62,23 +59,18 @@ fn as_root_a_connection_of_another_user_is_dropped_unheard() {
     stack.up();
     let pid = stack.pid("a");
     let places = stack.places();
-    let socket = places.socket();
-    let data = fs::metadata(&socket).expect("the socket");
-    assert_eq!(data.mode() & 0o777, 0o600);
     for folder in [&*places.runtime, places.runtime.parent().expect("a folder")] {
         let data = fs::symlink_metadata(folder).expect("a folder");
         assert_eq!((data.is_dir(), data.mode() & 0o777), (true, 0o700));
     }
-    // As if the folders were open to all: a descriptor leads past them.
-    set_mode(&socket, 0o666);
-    let by_descriptor = rustix::fs::open(&socket, OFlags::PATH, Mode::empty()).expect("the socket");
-    let path = format!("/proc/self/fd/{}", by_descriptor.as_raw_fd());
+    // The name is nobody's secret.
+    let address = stack.connect().peer_addr().expect("its name");
     // The user of this thread alone changes: the C library would change that of all.
     let stranger = thread::spawn(move || {
         // SAFETY: a system call on numbers.
         let changed = unsafe { libc::syscall(libc::SYS_setresuid, -1, NOBODY, -1) };
         assert_eq!(changed, 0);
-        let mut stream = UnixStream::connect(path).expect("the socket");
+        let mut stream = UnixStream::connect_addr(&address).expect("the socket");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
         let hello = r#"{"id":1,"request":{"hello":{"protocol":1,"version":"x","pid":1}}}"#;
         let _dropped = writeln!(stream, "{hello}");
@@ -91,23 +83,35 @@ fn as_root_a_connection_of_another_user_is_dropped_unheard() {
 }
 
 #[test]
-fn a_runtime_folder_that_others_may_have_made_is_refused() {
+fn a_runtime_folder_that_others_may_have_made_is_not_used() {
     // As long as this one is up, nobody removes the folder that all stacks have in common.
     let beside = Stack::new(ONE);
     beside.up();
     let stack = Stack::new(ONE);
-    let places = stack.places();
-    fs::create_dir(&places.runtime).expect("a folder");
-    set_mode(&places.runtime, 0o750);
-    stack.run("up").exits(1).says("is open to other users").says("chmod 700");
-    fs::remove_dir(&places.runtime).expect("it is empty: nothing was made in it");
+    let usual = stack.places().runtime;
+    fs::create_dir(&usual).expect("a folder");
+    set_mode(&usual, 0o770);
+    stack.up();
+    assert_ne!(stack.places().runtime, usual);
+    stack.down();
+    assert_eq!(fs::read_dir(&usual).expect("a folder").count(), 0, "nothing was made in it");
+    fs::remove_dir(&usual).expect("it is empty");
     let elsewhere = stack.path("elsewhere");
     fs::create_dir(&elsewhere).expect("a folder");
-    symlink(&elsewhere, &places.runtime).expect("a link");
-    stack.run("up").exits(1).says("is a link");
-    assert_eq!(fs::read_dir(&elsewhere).expect("a folder").count(), 0);
-    fs::remove_file(&places.runtime).expect("the link");
+    symlink(&elsewhere, &usual).expect("a link");
     stack.up();
+    assert_eq!(fs::read_dir(&elsewhere).expect("a folder").count(), 0);
+    stack.down();
+    fs::remove_file(&usual).expect("the link");
+    // One that is ours is closed to others, and opened to us.
+    for mode in [0o755, 0o000] {
+        fs::create_dir(&usual).expect("a folder");
+        set_mode(&usual, mode);
+        stack.up();
+        assert_eq!(stack.places().runtime, usual);
+        assert_eq!(fs::metadata(&usual).expect("a folder").mode() & 0o777, 0o700);
+        stack.down();
+    }
 }
 
 #[test]

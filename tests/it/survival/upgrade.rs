@@ -110,7 +110,7 @@ fn any_other_version_can_ask_for_the_upgrade() {
     stack.up();
     let before = pids(&stack);
     let supervisor = stack.supervisor();
-    let mut stream = UnixStream::connect(stack.places().socket()).expect("the socket");
+    let mut stream = stack.connect();
     let hello = r#"{"id":1,"request":{"hello":{"protocol":4711,"version":"47.11.0","pid":1}}}"#;
     writeln!(stream, "{hello}").expect("it listens");
     let mut reader = BufReader::new(stream.try_clone().expect("a descriptor"));
@@ -137,8 +137,7 @@ fn any_other_version_can_ask_for_the_upgrade() {
 fn up_against_an_older_version_asks_for_the_upgrade() {
     let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
     let places = stack.places();
-    places.create_runtime().expect("the runtime folder");
-    let listener = UnixListener::bind(places.socket()).expect("its socket");
+    let listener = places.control().listen().expect("its socket");
     let old = thread::spawn(move || {
         let answer = r#"{"id":1,"reply":{"hello":{"protocol":0,"version":"0.0.1","pid":1,"keeper":1,"used":true}}}"#;
         for stream in listener.incoming() {
@@ -149,7 +148,6 @@ fn up_against_an_older_version_asks_for_the_upgrade() {
             let Ok(asked) = serde_json::from_str::<Value>(&line) else { continue };
             if let Some(asked) = asked["request"].get("upgrade") {
                 // The newer one goes on from here.
-                places.remove_runtime();
                 return asked["program"].as_str().expect("a path").to_owned();
             }
             assert!(asked["request"].get("hello").is_some(), "{asked}");

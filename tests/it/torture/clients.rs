@@ -18,7 +18,7 @@ const STACK: &str = r#"
 "#;
 
 fn connect(stack: &Stack) -> UnixStream {
-    let stream = UnixStream::connect(stack.places().socket()).expect("the socket");
+    let stream = stack.connect();
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
     stream
 }

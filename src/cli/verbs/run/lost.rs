@@ -1,7 +1,7 @@
 //! A run whose supervisor was killed: it goes on, and the next supervisor knows of it. Where that
 //! one has nothing left to do, and is gone, too, the ledger tells how the run ended.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use super::Output;
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     control::{Client, Reply, Request},
     event::{Cause, Event, Record},
     model::Exit,
+    platform::Places,
     reporters::Reporter,
     status::{ServiceState, ServiceStatus, Status},
     supervisor::{Command, How, Outcome, Settled, Until},
@@ -72,9 +73,13 @@ impl<'a> Lost<'a> {
     }
 
     /// Waits for the run's end, and for what its window held down.
-    pub(super) fn rejoin(&mut self, dir: &Path, reporter: &mut Reporter) -> Result<Ended, Error> {
+    pub(super) fn rejoin(
+        &mut self,
+        places: &Places,
+        reporter: &mut Reporter,
+    ) -> Result<Ended, Error> {
         for _ in 0..REJOINS {
-            let ended = match Client::connect_or_launch(dir) {
+            let ended = match Client::connect_or_launch(places) {
                 Ok(mut client) => self.follow(&mut client, reporter),
                 Err(error) => Err(error.into()),
             };

@@ -1,0 +1,90 @@
+//! The stack that a command in some folder means, where no other is named: the nearest upwards.
+
+use std::path::{Path, PathBuf};
+
+use super::{context::status_of, error::Error};
+use crate::{
+    control::Client,
+    platform::{self, Places, Reached, Whereabouts},
+};
+
+/// The name of the stack file that is looked for.
+pub(super) const FILE: &str = "stack.kdl";
+
+/// So far up is looked from a folder that has no name any more.
+const DEEPEST: usize = 100;
+
+/// What was found.
+#[derive(Debug)]
+pub(super) enum Site {
+    /// A stack file.
+    File(PathBuf),
+    /// A stack that runs, and whose file is gone, or its folder.
+    Running(Places),
+    /// What lasts of a stack that had a file.
+    Stopped { from: PathBuf, places: Places },
+    /// Nothing.
+    Nothing { from: PathBuf },
+}
+
+/// Looks from the present folder upwards.
+pub(super) fn nearest() -> Result<Site, Error> {
+    let from = match std::env::current_dir() {
+        Ok(from) => from,
+        Err(error) => {
+            let removed = above_removed();
+            return removed.map(Site::Running).ok_or(Error::Io { path: ".".into(), error });
+        }
+    };
+    for folder in from.ancestors() {
+        let file = folder.join(FILE);
+        if file.is_file() {
+            return Ok(Site::File(file));
+        }
+        if let Some(places) = Places::of(folder).ok().filter(runs_without_file) {
+            return Ok(Site::Running(places));
+        }
+    }
+    let mut places = from.ancestors().filter_map(|folder| Places::of(folder).ok());
+    let stopped = places.find(|places| places.state.is_dir());
+    Ok(match stopped {
+        Some(places) => Site::Stopped { from, places },
+        None => Site::Nothing { from },
+    })
+}
+
+/// Whether a stack runs in a folder that has no stack file of the usual name, and its own is gone,
+/// whatever that is called: otherwise it is meant only where it is named.
+fn runs_without_file(places: &Places) -> bool {
+    if !is_held(places) {
+        return false;
+    }
+    match Client::connect(places) {
+        Ok(Some(mut client)) => {
+            status_of(&mut client).is_ok_and(|status| !places.folder.join(status.file).is_file())
+        }
+        Ok(None) => false,
+        // The command itself finds the same, and says so.
+        Err(_) => true,
+    }
+}
+
+fn is_held(places: &Places) -> bool {
+    matches!(platform::reach(&places.control()), Reached::Keeper(..) | Reached::Full)
+}
+
+/// The running stack in a folder that was removed, in which this process still is, or above it.
+fn above_removed() -> Option<Places> {
+    let mut folder = PathBuf::from(".");
+    for _ in 0..DEEPEST {
+        let places = Places::of(&folder).ok()?;
+        if is_held(&places) {
+            return Some(places);
+        }
+        if places.folder == Path::new("/") || places.present_name().1 == Whereabouts::There {
+            return None;
+        }
+        folder.push("..");
+    }
+    None
+}
