@@ -102,6 +102,7 @@ pub(super) enum Verb {
     Events(events::Args),
     Timeline(timeline::Args),
     Show(show::Args),
+    Env(env::Args),
     Signal(signal::Args),
     Ports(ports::Args),
     Ls(ls::Args),

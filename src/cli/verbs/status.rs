@@ -15,8 +15,8 @@ use crate::{
     },
     control::ClientError,
     keeper::Remains,
-    model::Stack,
-    reporters,
+    model::{Stack, Text},
+    reporters, secrets,
     status::{PortStatus, ServiceState, ServiceStatus, Status, TaskState, TaskStatus},
 };
 
@@ -57,7 +57,7 @@ fn once(args: &Args, context: &Context, rows: Option<usize>) -> Result<u8, Error
     if args.json {
         let json = serde_json::to_string_pretty(&shown)
             .map_err(|error| Error::Other(error.to_string()))?;
-        context.print(&format!("{json}\n"))?;
+        context.print_json(&format!("{json}\n"))?;
     } else {
         if rows.is_some_and(|rows| shown.services.len() + shown.tasks.len() + 2 > rows) {
             shown.services.sort_by_key(|service| is_settled(service.state));
@@ -174,6 +174,14 @@ fn holds(status: &Status, by_name: bool) -> bool {
 
 /// The status of a stack of which nothing runs.
 pub(in crate::cli) fn idle(stack: &Stack) -> Status {
+    // As the status of a stack that runs is: before anything is cut to fit.
+    let masker = secrets::masker();
+    let masked = |text: &Text| masker.text(&text.to_string()).into_owned();
+    let masked_url = |url: &str| {
+        let mut url = url.to_owned();
+        masker.hide_in_url(&mut url);
+        url
+    };
     let services = stack.services.iter().map(|service| ServiceStatus {
         name: service.name.clone(),
         state: ServiceState::Idle,
@@ -196,8 +204,8 @@ pub(in crate::cli) fn idle(stack: &Stack) -> Status {
         memory_bytes: 0,
         cpu_percent: 0.0,
         needs: service.needs.iter().map(|need| need.name.clone()).collect(),
-        url: service.url.as_ref().and_then(|url| url.as_literal()).map(str::to_owned),
-        describe: service.describe.as_ref().map(ToString::to_string),
+        url: service.url.as_ref().and_then(|url| url.as_literal()).map(masked_url),
+        describe: service.describe.as_ref().map(masked),
         notices: Vec::new(),
     });
     let tasks = stack.tasks.iter().map(|task| TaskStatus {
@@ -208,7 +216,7 @@ pub(in crate::cli) fn idle(stack: &Stack) -> Status {
         since: None,
         next: None,
         needs: task.needs.iter().map(|need| need.name.clone()).collect(),
-        describe: task.describe.as_ref().map(ToString::to_string),
+        describe: task.describe.as_ref().map(masked),
     });
     Status {
         format: 1,
