@@ -21,7 +21,9 @@
 //!
 //! Each module imports only from those above it (a test holds this):
 //!
+//! - [`printable`]: what may go to a terminal.
 //! - [`model`]: plain data, what a stack is.
+//! - [`secrets`]: the values of a stack that are not for everybody's eyes, kept out of all words.
 //! - [`language`]: text → `Stack`, with every problem at its place.
 //! - [`import`]: a first stack file, from what other tools have been told.
 //! - [`graph`]: closure, order, cycles (petgraph).
@@ -48,8 +50,10 @@ pub mod logs;
 pub mod model;
 pub mod plan;
 pub mod platform;
+pub mod printable;
 pub mod reporters;
 pub mod runtime;
+pub mod secrets;
 pub mod status;
 pub mod supervisor;
 pub mod timeline;

@@ -72,11 +72,15 @@ pub struct Change {
 impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (key, from, to) = (&self.key, &self.from, &self.to);
+        // What is not for people is empty, or the same on both sides, and named alone.
+        let hidden = |text: &Option<String>| text.as_ref().is_some_and(String::is_empty);
+        let by_name = hidden(from) || hidden(to);
         match (from, to) {
-            (Some(from), Some(to)) if from == to => write!(f, "{key} changed"),
-            // Not for people: named alone.
+            (Some(from), Some(to)) if from == to || by_name => write!(f, "{key} changed"),
             (Some(from), Some(to)) => write!(f, "{key} changed: {from} → {to}"),
+            (None, Some(_)) if by_name => write!(f, "{key} added"),
             (None, Some(to)) => write!(f, "{key} added: {to}"),
+            (Some(_), None) if by_name => write!(f, "{key} removed"),
             (Some(from), None) => write!(f, "{key} removed: {from}"),
             (None, None) => write!(f, "{key} changed"),
         }

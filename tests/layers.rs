@@ -9,8 +9,10 @@ use std::{
 
 /// What each layer may import, in the order of `lib.rs`: everything comes from above.
 const LAYERS: &[(&str, &str)] = &[
+    ("printable", ""),
     ("model", ""),
-    ("language", "model"),
+    ("secrets", "model"),
+    ("language", "printable model secrets"),
     ("import", "language"),
     ("graph", "model"),
     ("event", "model"),
@@ -23,18 +25,23 @@ const LAYERS: &[(&str, &str)] = &[
     ("logs", "model event platform"),
     ("keeper", "model event platform logs"),
     ("control", "model event status plan supervisor platform keeper"),
-    ("runtime", "model graph event status plan lifecycle supervisor platform logs keeper control"),
-    ("reporters", "model event status timeline plan supervisor"),
+    (
+        "runtime",
+        "printable model secrets language graph event status plan lifecycle supervisor platform logs keeper \
+         control",
+    ),
+    ("reporters", "printable model secrets event status timeline plan supervisor"),
     ("cli", EVERYTHING),
 ];
 
 /// The command line is the only place that composes.
-const EVERYTHING: &str = "model language import graph event status timeline plan lifecycle supervisor platform \
+const EVERYTHING: &str = "printable model secrets language import graph event status timeline plan lifecycle supervisor platform \
                           logs keeper control runtime reporters";
 
 /// Crates that belong to some layers alone.
 const CRATES: &[(&str, &str)] = &[
     ("kdl", "language"),
+    ("aho_corasick", "secrets"),
     ("saphyr", "import"),
     ("petgraph", "graph language"),
     ("indicatif", "reporters"),

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCandidates;
 
 use super::verbs::{
-    attach, boot, check, completions, doctor, down, events, exec, explain, fmt, graph, help,
+    attach, boot, check, completions, doctor, down, env, events, exec, explain, fmt, graph, help,
     import, init, logs, ls, ports, restart, run, schema, show, signal, status, timeline, up,
     upgrade, wait, why,
 };
@@ -102,6 +102,7 @@ pub(super) enum Verb {
     Events(events::Args),
     Timeline(timeline::Args),
     Show(show::Args),
+    Env(env::Args),
     Signal(signal::Args),
     Ports(ports::Args),
     Ls(ls::Args),

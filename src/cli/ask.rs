@@ -3,7 +3,10 @@
 use std::io::{IsTerminal, Write};
 
 use super::{context::columns_of, error::Error};
-use crate::reporters::theme::fit;
+use crate::reporters::{
+    terminal::{masked, printed},
+    theme::fit,
+};
 
 /// Whether there is somebody to ask.
 pub(super) fn can_ask() -> bool {
@@ -29,8 +32,10 @@ pub(super) fn line(question: &str) -> Result<String, Error> {
     }
     let mut terminal = console::Term::stderr();
     let columns = columns_of(&terminal);
+    // Before it is broken into lines: half a secret is not found any more.
+    let question = masked(question);
     let question = question.lines().flat_map(|line| fit(line, columns)).collect::<Vec<_>>();
-    let question = question.join("\n");
+    let question = printed(&question.join("\n"));
     let answer = write!(terminal, "{question} ").and_then(|()| terminal.read_line());
     let answer = answer.map_err(|error| Error::Io { path: "terminal".into(), error })?;
     Ok(answer.trim().to_owned())

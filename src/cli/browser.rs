@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use super::caller;
 use crate::{
-    model::Stack,
+    model::{Stack, Values},
     platform,
     status::Status,
     supervisor::{How, Outcome},
@@ -16,11 +16,38 @@ pub(super) fn open(stack: &Stack, outcome: &Outcome, status: &Status) {
     let Some(program) = program() else { return };
     let ready = outcome.results.iter().filter(|settled| matches!(settled.how, How::Ready { .. }));
     for settled in ready {
-        let wanted = stack.service(&settled.name).is_some_and(|service| service.url_open);
-        let shown = status.services.iter().find(|service| service.name == settled.name);
-        if let Some(url) = shown.and_then(|service| service.url.as_ref()).filter(|_| wanted) {
-            start(&program, url);
+        let service = stack.service(&settled.name).filter(|service| service.url_open);
+        // The status has it without passwords.
+        if let Some(url) = service.and_then(|service| service.url.as_ref()) {
+            start(&program, &url.render(&AsRunning { stack, status }));
         }
+    }
+}
+
+/// The ports as they were found at the starts.
+struct AsRunning<'a> {
+    stack: &'a Stack,
+    status: &'a Status,
+}
+
+impl Values for AsRunning<'_> {
+    fn port(&self, service: &str, port: Option<&str>) -> Option<u16> {
+        let declared = &self.stack.service(service)?.ports;
+        let place = match port {
+            None => 0,
+            Some(name) => declared.iter().position(|port| port.name.as_deref() == Some(name))?,
+        };
+        let running = self.status.services.iter().find(|status| status.name == service)?;
+        running.ports.get(place).map(|port| port.port)
+    }
+
+    fn now(&self) -> String {
+        // A word of tasks alone.
+        String::new()
+    }
+
+    fn replica(&self) -> u32 {
+        1
     }
 }
 

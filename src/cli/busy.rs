@@ -13,6 +13,7 @@ use crate::{
     control::Client,
     model::{Busy, Port, Stack},
     platform::{self, Holder},
+    printable,
     reporters::summary::hint,
     status::Status,
     supervisor::{How, Outcome},
@@ -44,6 +45,7 @@ pub(super) fn ask_about(
                 continue;
             }
             let text = format!("{} wants port {port}, {}.", service.name, holding.text());
+            let text = printable::line(&text).into_owned();
             match answer(&text, &holding)? {
                 Answer::Stop => stop(port, &holding)?,
                 Answer::Next => {

@@ -20,9 +20,15 @@ use crate::{
     language::{self, Finding, Loaded, Look},
     model::Stack,
     platform::{Places, PlacesError},
+    printable,
     reporters::{
-        Reporter, Symbol, Theme, board::Board, progress::Progress, terminal::line, theme::wrap,
+        Reporter, Symbol, Theme,
+        board::Board,
+        progress::Progress,
+        terminal::{line, masked, printed},
+        theme::wrap,
     },
+    secrets,
     status::Status,
 };
 
@@ -138,7 +144,13 @@ impl Context {
         let file = self.file()?;
         let profiles = profiles.to_vec();
         let options = language::Options { env: caller::environment(), profiles, giving_way };
-        language::load(&file, &options).map_err(Error::Problems)
+        let loaded = language::load(&file, &options);
+        // Before there is a word about it, or about what is wrong with it.
+        match &loaded {
+            Ok(loaded) => secrets::learn(&loaded.stack),
+            Err(_) => secrets::learn(&language::sketch(&file, &options)),
+        }
+        loaded.map_err(Error::Problems)
     }
 
     /// Reads and checks the stack file with the profiles that were asked for, else with those in
@@ -189,20 +201,41 @@ impl Context {
     pub(super) fn known_stack(&self, client: Option<&mut Client>) -> Result<Stack, Error> {
         match client {
             Some(client) => match client.call(Request::Stack)? {
-                Reply::Stack { stack } => Ok(*stack),
+                Reply::Stack { stack } => {
+                    secrets::learn(&stack);
+                    Ok(*stack)
+                }
                 other => Err(unexpected(&other)),
             },
             None => Ok(self.load(&[])?.stack),
         }
     }
 
-    /// Writes to standard output.
+    /// Writes words to standard output, without secrets.
     pub(super) fn print(&self, text: &str) -> Result<(), Error> {
-        write_out(text.as_bytes())
+        write_out(printed(text).as_bytes())
     }
 
-    /// Writes a message to standard error, unless it was asked to be quiet. A terminal's lines are
-    /// broken between words.
+    /// Writes JSON to standard output, without secrets; names, states, ports and paths in it stay.
+    pub(super) fn print_json(&self, json: &str) -> Result<(), Error> {
+        let masker = secrets::masker();
+        if masker.find(json).is_empty() {
+            return self.print_with_secrets(json);
+        }
+        let Ok(mut value) = serde_json::from_str(json) else { return self.print(json) };
+        masker.hide_in_json(&mut value);
+        let of_one_line = !json.trim_end().contains('\n');
+        let json = if of_one_line { format!("{value}\n") } else { format!("{value:#}\n") };
+        self.print_with_secrets(&json)
+    }
+
+    /// Writes what was asked for with its secrets to standard output.
+    pub(super) fn print_with_secrets(&self, text: &str) -> Result<(), Error> {
+        write_out(printable::finish(text).as_bytes())
+    }
+
+    /// Writes a message of one line to standard error, unless it was asked to be quiet. A
+    /// terminal's lines are broken between words.
     pub(super) fn say(&self, text: &str) {
         if self.global.quiet {
             return;
@@ -215,6 +248,13 @@ impl Context {
         lines.iter().for_each(|line| self.say(line));
     }
 
+    /// Writes the problems of a stack file to standard error, unless it was asked to be quiet.
+    pub(super) fn say_problems(&self, problems: &[Finding]) {
+        if !self.global.quiet {
+            self.problems(problems).iter().for_each(|text| line(text));
+        }
+    }
+
     /// Writes what went wrong and what to do about it to standard error.
     pub(super) fn complain(&self, error: &Error) {
         match error {
@@ -224,8 +264,11 @@ impl Context {
             }
             _ => {}
         }
-        for text in error.texts() {
-            format!("{} {text}", self.err.symbol(Symbol::Bad)).lines().for_each(broken_line);
+        for lines in error.texts() {
+            let mut lead = format!("{} ", self.err.symbol(Symbol::Bad));
+            for text in lines {
+                broken_line(&format!("{}{text}", std::mem::take(&mut lead)));
+            }
         }
         if let Some(hint) = error.hint() {
             broken_line(&crate::reporters::summary::hint(&hint, self.err));
@@ -243,7 +286,7 @@ impl Context {
     }
 
     /// The problems of a stack file, drawn with their places.
-    pub(super) fn problems(&self, problems: &[Finding]) -> Vec<String> {
+    fn problems(&self, problems: &[Finding]) -> Vec<String> {
         let width = columns_of(&console::Term::stderr()).unwrap_or(100);
         let (color, unicode) = (self.err.color, self.err.unicode);
         let look = Look { width: width.clamp(24, 120), color, unicode };
@@ -267,7 +310,8 @@ pub(super) fn columns_of(terminal: &console::Term) -> Option<usize> {
     terminal.size_checked().map(|(_, columns)| columns.into())
 }
 
-/// Writes bytes to standard output.
+/// Writes bytes to standard output as they are: a program's own output, which was asked for. Words
+/// go through [`Context::print`].
 pub(super) fn write_out(bytes: &[u8]) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| match error.kind() {
@@ -311,9 +355,12 @@ pub(super) fn unexpected(reply: &Reply) -> Error {
     }
 }
 
-/// Writes a message to standard error. A terminal's lines are broken between words, and what
-/// follows stands below the words of the first.
+/// Writes a message of one line to standard error. A terminal's lines are broken between words, and
+/// what follows stands below the words of the first.
 fn broken_line(text: &str) {
+    // Before it is broken: half a secret is not found any more.
+    let text = masked(text);
+    let text = &*text;
     let columns = columns_of(&console::Term::stderr());
     let Some(columns) = columns.filter(|columns| is_long(text, *columns)) else {
         return line(text);

@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use super::programs::Missing;
 use crate::{
     control::ClientError, keeper::LaunchError, language::Finding, reporters::words::count,
     supervisor::Refusal,
@@ -73,7 +74,7 @@ pub(super) enum Error {
         mend: String,
     },
     /// Programs that the services need are not there.
-    MissingPrograms(Vec<super::programs::Missing>),
+    MissingPrograms(Vec<Missing>),
     /// A port that is to be had is held by someone else.
     PortHeld(String),
     /// Nothing is running.
@@ -163,11 +164,12 @@ impl Error {
         }
     }
 
-    /// What went wrong: mostly one thing, each with a mark of its own where it is shown.
-    pub(super) fn texts(&self) -> Vec<String> {
+    /// What went wrong: mostly one thing, each with a mark of its own where it is shown, in one or
+    /// more lines.
+    pub(super) fn texts(&self) -> Vec<Vec<String>> {
         match self {
-            Self::MissingPrograms(missing) => missing.iter().map(ToString::to_string).collect(),
-            other => vec![other.to_string()],
+            Self::MissingPrograms(missing) => missing.iter().map(Missing::lines).collect(),
+            other => vec![vec![other.to_string()]],
         }
     }
 
@@ -275,7 +277,10 @@ impl std::fmt::Display for Error {
             | Self::Usage { text: message, .. }
             | Self::PortHeld(message)
             | Self::Other(message) => f.write_str(message),
-            Self::MissingPrograms(_) => f.write_str(&self.texts().join("\n")),
+            Self::MissingPrograms(missing) => {
+                let texts: Vec<String> = missing.iter().map(ToString::to_string).collect();
+                f.write_str(&texts.join("\n"))
+            }
             Self::NotRunning { stack: Some(stack) } => write!(f, "{stack} is not running"),
             Self::NotRunning { stack: None } => f.write_str("nothing is running here"),
             Self::Client(error) => error.fmt(f),

@@ -12,12 +12,18 @@ use super::{
     context::Context,
     error::{Error, status},
 };
-use crate::model::nearest;
+use crate::{model::nearest, reporters::terminal::line};
 
 /// Says what is wrong with it; help and the version, which clap takes for errors too, are printed
 /// as they are.
 pub(super) fn complain(error: &clap::Error) -> ExitCode {
-    let Some(wrong) = wrong(error) else { error.exit() };
+    let Some(wrong) = wrong(error) else {
+        if !error.use_stderr() {
+            error.exit();
+        }
+        line(error.render().to_string().trim_end());
+        return ExitCode::from(status::WRONG);
+    };
     let global = Global {
         file: None,
         file_before_verb: None,

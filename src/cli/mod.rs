@@ -73,6 +73,7 @@ pub fn main() -> ExitCode {
         Verb::Events(args) => verbs::events::run(args, &context),
         Verb::Signal(args) => verbs::signal::run(args, &context),
         Verb::Show(args) => verbs::show::run(args, &context),
+        Verb::Env(args) => verbs::env::run(args, &context),
         Verb::Ports(args) => verbs::ports::run(args, &context),
         Verb::Boot(args) => verbs::boot::run(args, &context),
         Verb::Ls(args) => verbs::ls::run(args, &context),

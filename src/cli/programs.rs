@@ -66,31 +66,37 @@ pub(super) struct Found {
     pub(super) untold: Vec<Untold>,
 }
 
+impl Missing {
+    /// What is missing, and in a second line how to get it.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let hint = self.hint.as_ref().map(|hint| format!("  to get it: {hint}"));
+        [Some(self.what()), hint].into_iter().flatten().collect()
+    }
+
+    /// What is missing.
+    pub(super) fn what(&self) -> String {
+        let Self { owner, program, .. } = self;
+        let what = match &self.searched {
+            Searched::Path(path) => format!("there is no program `{program}` in PATH ({path})"),
+            Searched::Nothing(place) => format!("there is no program {}", place.display()),
+            Searched::NotExecutable(place) => format!("{} is not executable", place.display()),
+            Searched::Version { found, wanted, place } => {
+                format!("{program} is {found}, {wanted} is wanted ({})", place.display())
+            }
+        };
+        let similar = self.similar.as_ref().map(|similar| format!("; did you mean `{similar}`?"));
+        format!("{owner}: {what}{}", similar.unwrap_or_default())
+    }
+
+    /// How to get it.
+    pub(super) fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+}
+
 impl std::fmt::Display for Missing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { owner, program, .. } = self;
-        match &self.searched {
-            Searched::Path(path) => {
-                write!(f, "{owner}: there is no program `{program}` in PATH ({path})")?;
-            }
-            Searched::Nothing(place) => {
-                write!(f, "{owner}: there is no program {}", place.display())?;
-            }
-            Searched::NotExecutable(place) => {
-                write!(f, "{owner}: {} is not executable", place.display())?;
-            }
-            Searched::Version { found, wanted, place } => {
-                let place = place.display();
-                write!(f, "{owner}: {program} is {found}, {wanted} is wanted ({place})")?;
-            }
-        }
-        if let Some(similar) = &self.similar {
-            write!(f, "; did you mean `{similar}`?")?;
-        }
-        match &self.hint {
-            Some(hint) => write!(f, "\n  to get it: {hint}"),
-            None => Ok(()),
-        }
+        f.write_str(&self.lines().join("\n"))
     }
 }
 

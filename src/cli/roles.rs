@@ -2,13 +2,14 @@
 //! their own: that of the verbs takes longer to make than some of them take to start.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::Parser;
 
-use crate::{keeper, platform, runtime};
+use crate::{keeper, platform, reporters::terminal::printed, runtime};
 
 #[derive(Debug, Parser)]
 enum Role {
@@ -60,8 +61,24 @@ fn keeper(dir: &Path, resume: Option<keeper::Resume>, papers: bool) -> ExitCode 
 /// The one that decides.
 fn supervisor(dir: &Path) -> ExitCode {
     // What it has to say when it is in trouble goes to a file of the keeper's.
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    tracing_subscriber::fmt().with_writer(|| WithoutSecrets).with_ansi(false).init();
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     runtime::run(dir)
+}
+
+/// Standard error for whole messages, which secrets are masked in.
+struct WithoutSecrets;
+
+impl io::Write for WithoutSecrets {
+    fn write(&mut self, message: &[u8]) -> io::Result<usize> {
+        let text = printed(&String::from_utf8_lossy(message));
+        io::stderr().lock().write_all(text.as_bytes())?;
+        Ok(message.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
+    }
 }
 
 /// The steps of a task, one after the other.

@@ -100,7 +100,7 @@ pub enum Request {
         /// The number of that request.
         ask: u64,
     },
-    /// The stack last applied, secrets masked → `Stack`.
+    /// The stack last applied, secrets and all → `Stack`.
     Stack,
     /// The environment that a service would be started with → `Environment`.
     Environment {

@@ -379,7 +379,7 @@ fn escape(out: &mut String, letter: char) {
 fn is_refused(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{feff}')
-        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A string of several lines, as KDL indents it.
@@ -389,10 +389,7 @@ fn lines(text: &str, depth: usize) -> String {
     for line in text.trim_end().lines() {
         if !line.trim().is_empty() {
             out.push_str(&indent);
-            line.chars().for_each(|letter| match letter {
-                '\t' => out.push('\t'),
-                letter => escape(&mut out, letter),
-            });
+            line.chars().for_each(|letter| escape(&mut out, letter));
         }
         out.push('\n');
     }

@@ -45,7 +45,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<Variable>, BadLine> {
             _ => key,
         };
         if !is_key(key) {
-            return Err(bad(format!("`{key}` is no name of a variable")));
+            // Not shown: it may as well be a line of a key.
+            return Err(bad("what stands before the `=` is not a valid variable name".to_owned()));
         }
         let lead = value.len() - value.trim_start().len();
         let start = end - value.len() + lead;

@@ -1,10 +1,21 @@
 //! Problems drawn for people: the message, the lines that it is about and where they stand, what
 //! is to be said of which characters, the mend. As few lines as will do, in any width.
 
-use std::fmt;
+use std::{fmt, ops::Range, sync::Arc};
 
-use console::{Style, measure_text_width};
+use console::measure_text_width;
 use miette::{Diagnostic, LabeledSpan, ReportHandler, Severity};
+
+use crate::{
+    printable::{self, is_control, styled},
+    secrets::{self, MASK, Masker},
+};
+
+/// Parameters of SGR (ECMA-48, 8.3.117).
+const BOLD: &str = "1";
+const FAINT: &str = "2";
+const RED: &str = "31";
+const YELLOW: &str = "33";
 
 /// How far up a line is looked for that says what a line belongs to.
 const FAR: usize = 500;
@@ -27,15 +38,15 @@ impl ReportHandler for Look {
 }
 
 impl Look {
-    /// A problem in lines, each with a newline.
+    /// A problem in lines, each with a newline, and without the secrets that are known.
     pub fn draw(self, problem: &dyn Diagnostic) -> String {
         let set = if self.unicode { &UNICODE } else { &ASCII };
         let sources = sources(problem);
         let rows = rows(&sources);
         let gutter = rows.iter().map(|row| row.number.to_string().len()).max().unwrap_or(1);
-        let tone = Style::new().force_styling(self.color);
-        let tone = if is_warning(problem) { tone.yellow() } else { tone.red() };
-        let mut drawing = Drawing { set, look: self, gutter, tone, out: String::new() };
+        let tone = if is_warning(problem) { YELLOW } else { RED };
+        let masker = secrets::masker();
+        let mut drawing = Drawing { set, look: self, masker, gutter, tone, out: String::new() };
         drawing.headline(problem);
         drawing.places(problem, &rows);
         if let Some(help) = problem.help() {
@@ -200,15 +211,26 @@ fn margin(above: &str, below: usize) -> Option<(usize, &str)> {
 struct Drawing {
     set: &'static Set,
     look: Look,
+    masker: Arc<Masker>,
     /// How wide the numbers of lines are.
     gutter: usize,
-    tone: Style,
+    /// The colour of this problem.
+    tone: &'static str,
     out: String,
 }
 
 impl Drawing {
+    fn paint(&self, sgr: &str, text: &str) -> String {
+        if self.look.color { styled(&[sgr], text) } else { text.to_owned() }
+    }
+
     fn faint(&self, text: &str) -> String {
-        Style::new().force_styling(self.look.color).dim().apply_to(text).to_string()
+        self.paint(FAINT, text)
+    }
+
+    /// Words of the problem, in a line and without secrets.
+    fn words(&self, text: &str) -> String {
+        printable::line(&self.masker.text(text)).into_owned()
     }
 
     fn line(&mut self, text: &str) {
@@ -218,11 +240,11 @@ impl Drawing {
 
     fn headline(&mut self, problem: &dyn Diagnostic) {
         let symbol = if is_warning(problem) { self.set.warning } else { self.set.error };
-        let symbol = self.tone.apply_to(symbol).to_string();
-        let bold = Style::new().force_styling(self.look.color).bold();
-        for (at, line) in wrap(&problem.to_string(), self.look.width - 2).iter().enumerate() {
+        let symbol = self.paint(self.tone, symbol);
+        let message = self.words(&problem.to_string());
+        for (at, line) in wrap(&message, self.look.width - 2).iter().enumerate() {
             let lead = if at == 0 { symbol.as_str() } else { " " };
-            self.line(&format!("{lead} {}", bold.apply_to(line)));
+            self.line(&format!("{lead} {}", self.paint(BOLD, line)));
         }
     }
 
@@ -236,7 +258,7 @@ impl Drawing {
         let mut last: Option<&Row<'_>> = None;
         for row in rows {
             if last.is_none_or(|last| !std::ptr::eq(last.file, row.file)) {
-                let place = &row.file.place;
+                let place = printable::line(&row.file.place);
                 let code = match (last, problem.code()) {
                     (None, Some(code)) => self.faint(&format!("  {code}")),
                     _ => String::new(),
@@ -252,7 +274,7 @@ impl Drawing {
 
     fn row(&mut self, row: &Row<'_>) {
         let room = self.look.width.saturating_sub(self.gutter + 3);
-        let cells = cells(row.text);
+        let cells = cells(row.text, &self.masker.find(row.text));
         let column =
             |byte: usize| cells.iter().take_while(|cell| cell.byte < byte).map(|c| c.width).sum();
         let whole: usize = cells.iter().map(|cell| cell.width).sum();
@@ -274,15 +296,16 @@ impl Drawing {
 
     fn mark(&mut self, mark: &Mark<'_>, start: usize, end: usize, room: usize) {
         let stroke = if mark.own { self.set.strong } else { self.set.weak };
-        let stroke = self.tone.apply_to(stroke.repeat(end - start)).to_string();
+        let stroke = self.paint(self.tone, &stroke.repeat(end - start));
         let lead = " ".repeat(start);
-        let label = |text: &str| self.tone.apply_to(text).to_string();
-        if end + 1 + measure_text_width(mark.label) <= room {
-            let text = format!("{lead}{stroke} {}", label(mark.label));
+        let label = |text: &str| self.paint(self.tone, text);
+        let words = self.words(mark.label);
+        if end + 1 + measure_text_width(&words) <= room {
+            let text = format!("{lead}{stroke} {}", label(&words));
             return self.beside(self.set.side, &text);
         }
         // No room behind it: below it, as far to the left as need be.
-        let lines = wrap(mark.label, room.saturating_sub(start).max(room.min(24)));
+        let lines = wrap(&words, room.saturating_sub(start).max(room.min(24)));
         let widest = lines.iter().map(|line| measure_text_width(line)).max().unwrap_or(0);
         let below = " ".repeat(start.min(room.saturating_sub(widest)));
         let lines: Vec<String> =
@@ -292,6 +315,7 @@ impl Drawing {
     }
 
     fn help(&mut self, help: &str) {
+        let help = &self.words(help);
         let lead = self.gutter + 2 + measure_text_width(self.set.end);
         for (at, line) in wrap(help, self.look.width.saturating_sub(lead)).iter().enumerate() {
             match at {
@@ -309,14 +333,17 @@ struct Cell {
     width: usize,
 }
 
-/// The characters of a line: a tab is four spaces, what cannot be seen is a `·`.
-fn cells(line: &str) -> Vec<Cell> {
+/// The characters of a line: a tab is four spaces, what cannot be seen is a `·`, and a secret is a
+/// mask that stands where it begins.
+fn cells(line: &str, secrets: &[Range<usize>]) -> Vec<Cell> {
     let cell = |(byte, char): (usize, char)| {
-        let shown = match char {
-            '\t' => "    ".to_owned(),
-            '\u{feff}' => String::new(),
-            char if char.is_control() => "·".to_owned(),
-            char => char.to_string(),
+        let secret = secrets.iter().find(|secret| secret.contains(&byte));
+        let shown = match (secret, char) {
+            (Some(secret), _) if secret.start == byte => MASK.to_owned(),
+            (Some(_), _) | (None, '\u{feff}') => String::new(),
+            (None, '\t') => "    ".to_owned(),
+            (None, char) if is_control(char) => "·".to_owned(),
+            (None, char) => char.to_string(),
         };
         Cell { byte, width: measure_text_width(&shown), shown }
     };
@@ -374,13 +401,24 @@ mod tests {
 
     #[test]
     fn a_long_line_is_seen_around_its_mark() {
-        let shown = |text: &str, skip, room| window(&cells(text), skip, room, "…");
+        let shown = |text: &str, skip, room| window(&cells(text, &[]), skip, room, "…");
         assert_eq!(shown("abcdef", 0, 6), "abcdef");
         assert_eq!(shown("abcdefgh", 0, 6), "abcde…");
         assert_eq!(shown("abcdefghij", 2, 6), "…defg…");
         assert_eq!(shown("abcdefghij", 4, 6), "…fghij");
         assert_eq!(shown("\ta\u{7}日", 0, 20), "    a·日");
         assert_eq!(shown("ab日c", 2, 4), "… c");
+    }
+
+    #[test]
+    fn a_secret_is_a_mask_in_its_place() {
+        let line = "TOKEN \"hunter2\" secrt=#true";
+        let secret = line.find("hunter2").map(|start| start..start + "hunter2".len());
+        let cells = cells(line, secret.as_slice());
+        assert_eq!(window(&cells, 0, 80, "…"), "TOKEN \"•••\" secrt=#true");
+        let before: usize =
+            cells.iter().take_while(|cell| cell.byte < 16).map(|cell| cell.width).sum();
+        assert_eq!(before, 12, "what follows is marked where it stands");
     }
 
     #[test]

@@ -127,6 +127,27 @@ pub fn syntax_problems(file: &Path, text: &str) -> Vec<Finding> {
     report::findings(problems, &sources).0
 }
 
+/// The stack as far as the file can be read, whatever is wrong with it: for what is to be kept out
+/// of the words about that.
+pub fn sketch(file: &Path, options: &Options) -> Stack {
+    let mut problems = Problems::default();
+    let read::Read { sources, decls, .. } = read::read(&source::canonical(file), &mut problems);
+    let layered = layers::merge(decls, &options.profiles, &mut problems);
+    build::build(&layered, &sources, options, &mut problems).stack
+}
+
+/// The fingerprint of a file as it is now, as [`crate::model::Source`] has it.
+pub fn fingerprint_of(file: &Path) -> String {
+    std::fs::read(file).map(|bytes| source::fingerprint(&bytes)).unwrap_or_default()
+}
+
+/// The variables of an env file as they are now; none if it cannot be read.
+pub fn variables_of(env_file: &Path) -> BTreeMap<String, String> {
+    let text = std::fs::read(env_file).unwrap_or_default();
+    let variables = dotenv::parse(&String::from_utf8_lossy(&text)).unwrap_or_default();
+    variables.into_iter().map(|variable| (variable.key, variable.value)).collect()
+}
+
 /// Reads and checks a stack file and everything it includes.
 ///
 /// # Errors

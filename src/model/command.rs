@@ -1,5 +1,7 @@
 //! What to run.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::Text;
@@ -27,6 +29,16 @@ pub struct EnvValue {
     /// Masked wherever it would be shown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
+    /// The env file that it was read from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+}
+
+impl EnvValue {
+    /// A value that the stack file gives, and that is no secret.
+    pub fn open(value: impl Into<Text>) -> Self {
+        Self { value: Some(value.into()), secret: false, file: None }
+    }
 }
 
 /// Commands around the life of a service, each run in its folder and environment.

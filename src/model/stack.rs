@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Origin, Service, Task};
+use super::{EnvValue, Origin, Service, Task};
 
 /// Everything that one stack file (and what it includes) declares. Services, tasks and groups
 /// stand in the order of the file and share one namespace.
@@ -32,6 +32,10 @@ pub struct Stack {
     pub origins: BTreeMap<String, Origin>,
     /// Every file that was read, for telling that one has changed since.
     pub sources: Vec<Source>,
+    /// The secret variables of all env files: `{{env.KEY}}` sees those, too, that an `env` node
+    /// has laid another value over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from_files: Vec<(String, EnvValue)>,
 }
 
 impl Stack {

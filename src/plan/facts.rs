@@ -195,7 +195,7 @@ fn show_command(command: &Command) -> String {
 fn note_env(facts: &mut Facts, env: &BTreeMap<String, EnvValue>, restarts: bool) {
     for (key, value) in env {
         let shown = match &value.value {
-            Some(_) if value.secret => "***".to_owned(),
+            Some(_) if value.secret => String::new(),
             Some(text) => format!("\"{text}\""),
             None => "#null".to_owned(),
         };

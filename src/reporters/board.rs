@@ -11,7 +11,8 @@ pub use super::phase::{End, Move, Phase};
 use super::steps::{StepState, Steps};
 use crate::{
     event::{Event, Record},
-    model::{Exit, Signal, Stack},
+    model::{Exit, Signal, Stack, Text},
+    secrets,
     status::{ServiceState, Status},
 };
 
@@ -119,14 +120,20 @@ pub struct Board {
 impl Board {
     /// A board of a stack that is about to be applied.
     pub fn of_stack(stack: &Stack, goal: Goal) -> Self {
+        // Before anything is cut to fit.
+        let masker = secrets::masker();
+        let masked = |text: &Text| masker.text(&text.to_string()).into_owned();
         let services = stack.services.iter().map(|service| Row {
-            address: super::address::of_service(service),
+            address: super::address::of_service(service).map(|mut address| {
+                masker.hide_in_url(&mut address);
+                address
+            }),
             checked: service.is_checked(),
-            describe: service.describe.as_ref().map(ToString::to_string),
+            describe: service.describe.as_ref().map(masked),
             ..Row::new(&service.name, Kind::Service)
         });
         let tasks = stack.tasks.iter().map(|task| Row {
-            describe: task.describe.as_ref().map(ToString::to_string),
+            describe: task.describe.as_ref().map(masked),
             steps: Steps::of(task),
             ..Row::new(&task.name, Kind::Task)
         });

@@ -16,7 +16,8 @@ pub fn show(record: &Record, zone: &TimeZone, theme: Theme) -> String {
     let text = theme.plain_words(&text).into_owned();
     let text = tone.map_or(text.clone(), |tone| theme.paint(tone, text));
     let name = record.name.as_deref().map(|name| format!("{} ", theme.paint(Tone::Strong, name)));
-    let cause = theme.paint(Tone::Faint, format!("({})", cause_of(&record.cause)));
+    let cause = cause_of(&record.cause);
+    let cause = theme.paint(Tone::Faint, format!("({})", theme.plain_words(&cause)));
     format!("{time}  {}{text}  {cause}", name.unwrap_or_default())
 }
 

@@ -12,7 +12,10 @@ use super::{
     theme::{Symbol, Theme, Tone, pad},
     words,
 };
-use crate::event::{Event, Record};
+use crate::{
+    event::{Event, Record},
+    printable,
+};
 
 /// Names are not cut to less than that.
 const NARROWEST: usize = 8;
@@ -119,8 +122,8 @@ impl LogPrinter {
     /// With what matches this made visible, where there are colours.
     #[must_use]
     pub fn highlighting(mut self, highlight: Option<Regex>) -> Self {
-        let painted = self.theme.paint(Tone::Found, "\0");
-        let (before, behind) = painted.split_once('\0').unwrap_or_default();
+        let painted = self.paint(Tone::Found, "x");
+        let (before, behind) = painted.split_once('x').unwrap_or_default();
         self.highlight = highlight.filter(|_| self.theme.color).map(|regex| {
             let (before, behind) = (before.to_owned(), behind.to_owned());
             Highlight { regex, before, behind }
@@ -149,9 +152,7 @@ impl LogPrinter {
             Style::Json => {
                 let line = String::from_utf8_lossy(text);
                 let object = Object { name, at, line, continued: !begins, partial: !ends };
-                // Writing to memory does not fail.
-                let _written = serde_json::to_writer(&mut *out, &object);
-                out.push(b'\n');
+                self.json(out, &object);
                 return;
             }
             Style::Prefixed { .. } => {
@@ -173,7 +174,7 @@ impl LogPrinter {
     pub fn gap(&mut self, out: &mut Vec<u8>) {
         if self.begun && self.style != Style::Json {
             self.end_line(out);
-            out.extend(self.theme.paint(Tone::Faint, "--").into_bytes());
+            out.extend(self.paint(Tone::Faint, "--").into_bytes());
             out.push(b'\n');
         }
     }
@@ -194,9 +195,7 @@ impl LogPrinter {
     /// Adds what happened to a service between its lines. Raw bytes have nothing between them.
     pub fn mark(&mut self, out: &mut Vec<u8>, mark: &Record) {
         if self.style == Style::Json {
-            let json = serde_json::to_string(mark).unwrap_or_default();
-            out.extend(json.into_bytes());
-            out.push(b'\n');
+            self.json(out, mark);
         } else {
             let (text, tone) = text_of(mark);
             let name = mark.name.as_deref().unwrap_or_default();
@@ -211,7 +210,7 @@ impl LogPrinter {
             let json = serde_json::json!({
                 "name": name, "at": at, "spared_lines": lines, "spared_files": files
             });
-            out.extend(format!("{json}\n").into_bytes());
+            self.json(out, &json);
             return;
         }
         let count = |count: u64, noun| words::count(usize::try_from(count).unwrap_or(0), noun);
@@ -233,8 +232,21 @@ impl LogPrinter {
         self.before(out, name, at);
         let text = self.theme.plain_words(text);
         let text = format!("{} {text}", self.theme.bare(Symbol::Rule));
-        out.extend(self.theme.paint(tone, text).into_bytes());
+        out.extend(self.paint(tone, &text).into_bytes());
         out.push(b'\n');
+    }
+
+    /// Adds an object of JSON in a line.
+    fn json(&self, out: &mut Vec<u8>, object: &impl serde::Serialize) {
+        // Plain data with names as keys can always be written.
+        let json = serde_json::to_string(object).unwrap_or_default();
+        out.extend_from_slice(printable::finish(&json).as_bytes());
+        out.push(b'\n');
+    }
+
+    /// Words of our own, ready for a terminal.
+    fn paint(&self, tone: Tone, text: &str) -> String {
+        printable::finish(&self.theme.paint(tone, text)).into_owned()
     }
 
     /// Time and name, as far as they are wanted.
@@ -242,7 +254,7 @@ impl LogPrinter {
         let Style::Prefixed { names, times } = self.style else { return };
         if times {
             if self.shown.as_ref().is_none_or(|(known, _)| *known != at) {
-                self.shown = Some((at, self.theme.paint(Tone::Faint, self.time(at)) + " "));
+                self.shown = Some((at, self.paint(Tone::Faint, &self.time(at)) + " "));
             }
             out.extend_from_slice(self.shown.as_ref().map_or(b"", |(_, text)| text.as_bytes()));
         }
@@ -262,6 +274,7 @@ impl LogPrinter {
             let shown = pad(&self.cut(name), self.width);
             let shown = self.theme.paint(Tone::Name(color), shown);
             let prefix = format!("{shown} {} ", self.theme.symbol(Symbol::Bar));
+            let prefix = printable::finish(&prefix).into_owned();
             self.prefixes.insert(name.to_owned(), prefix);
         }
         self.prefixes.get(name).map_or("", String::as_str)
@@ -295,6 +308,7 @@ impl LogPrinter {
         // What was overwritten on a terminal is not shown.
         let text = text.rsplit('\r').next().unwrap_or(text);
         let readable = structured::readable(text, self.theme);
+        let readable = readable.map(|readable| printable::finish(&readable).into_owned());
         let bare = || match &readable {
             Some(readable) => console::strip_ansi_codes(readable),
             None => tame(text, false),

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{
     board::Board,
-    terminal::NoEcho,
+    terminal::{NoEcho, printed},
     theme::Theme,
     view::{self, Frame, Size},
     words,
@@ -66,7 +66,7 @@ impl Progress {
         if wide && self.size.is_none() {
             self.suspended(|| lines.iter().for_each(|line| super::terminal::line(line)));
         } else {
-            self.bar.println(lines.join("\n"));
+            self.bar.println(printed(&lines.join("\n")));
         }
     }
 
@@ -85,7 +85,7 @@ impl Progress {
             began: self.began,
             step: usize::try_from(step).unwrap_or_default(),
         };
-        self.bar.set_message(view::live(board, &frame).join("\n"));
+        self.bar.set_message(printed(&view::live(board, &frame).join("\n")));
     }
 
     /// Takes the live lines away.

@@ -8,7 +8,7 @@ use super::{
     theme::{Symbol, Theme, Tone},
     view,
 };
-use crate::event::Record;
+use crate::{event::Record, printable};
 
 /// A view of one [`Board`], fed with records.
 #[derive(Debug)]
@@ -100,13 +100,15 @@ impl Reporter {
         }
     }
 
-    /// Prints lines that stay, above whatever moves.
+    /// Prints lines that stay, above whatever moves. What others wrote begins no line of its own.
     pub fn print(&self, lines: &[String]) {
         if lines.is_empty() {
             return;
         }
+        let lines: Vec<String> =
+            lines.iter().map(|line| printable::line(line).into_owned()).collect();
         match &self.view {
-            View::Bars(progress) => progress.print(lines),
+            View::Bars(progress) => progress.print(&lines),
             View::Lines | View::Ends | View::Quiet => {
                 lines.iter().for_each(|line| super::terminal::line(line));
             }

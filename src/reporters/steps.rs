@@ -7,7 +7,10 @@ use super::{
     view::Frame,
     words,
 };
-use crate::model::{Task, TaskBody};
+use crate::{
+    model::{Task, TaskBody},
+    printable, secrets,
+};
 
 /// One step of a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +60,8 @@ impl Steps {
                 steps
                     .iter()
                     .map(|step| StepRow {
-                        name: step.name.clone(),
+                        // As the records have it.
+                        name: secrets::masker().text(&step.name).into_owned(),
                         on_failure: false,
                         state: StepState::Waiting,
                     })
@@ -134,7 +138,8 @@ impl Steps {
     }
 
     fn name_width(&self) -> usize {
-        let widths = self.0.iter().map(|step| console::measure_text_width(&step.name));
+        let names = self.0.iter().map(|step| printable::line(&step.name));
+        let widths = names.map(|name| console::measure_text_width(&name));
         widths.max().unwrap_or(0).min(24)
     }
 }
@@ -172,7 +177,7 @@ impl StepRow {
         let undo = if self.on_failure { "on-failure" } else { "" };
         let text = [undo, &text].into_iter().filter(|text| !text.is_empty());
         let text = text.collect::<Vec<_>>().join(": ");
-        let name = pad(&theme.fit(&self.name, width), width);
+        let name = pad(&theme.fit(&printable::line(&self.name), width), width);
         let start = format!("{symbol} {name}  {}", pad_left(&time, 6));
         if text.is_empty() {
             return vec![start.trim_end().to_owned()];

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     model::Exit,
+    printable,
     status::{PortStatus, ServiceState, ServiceStatus, Status, TaskState, TaskStatus},
 };
 
@@ -39,9 +40,11 @@ const NAME: usize = 12;
 pub fn show(status: &Status, now: Timestamp, columns: Option<usize>, theme: Theme) -> String {
     let rows = status.services.iter().map(|service| service_row(service, theme));
     let tasks = status.tasks.iter().map(|task| task_row(task, now, theme));
-    let rows: Vec<[String; 9]> = rows.chain(tasks).collect();
+    let cell = |cell: String| printable::line(&cell).into_owned();
+    let rows: Vec<[String; 9]> = rows.chain(tasks).map(|row| row.map(cell)).collect();
     let mut text = String::new();
     for notice in &status.notices {
+        let notice = printable::line(notice);
         text.push_str(&format!("{} {notice}\n", theme.symbol(Symbol::Warn)));
     }
     if rows.is_empty() {

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::printable::{self, is_control};
+
 /// Whether all of it is printable ASCII, or tabs.
 pub(super) fn is_plain(text: &[u8]) -> bool {
     // Without a way out of the loop: the compiler looks at many bytes at once.
@@ -10,9 +12,9 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
 }
 
 /// The text with its colours, if those are wanted, and without any other control sequence;
-/// control characters are shown as `^G`.
+/// control characters, and those that turn the direction of writing, are made visible.
 pub(super) fn tame(text: &str, colors: bool) -> Cow<'_, str> {
-    if !text.contains(|letter: char| letter.is_control() && letter != '\t') {
+    if !text.contains(|letter: char| is_control(letter) && letter != '\t') {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len());
@@ -30,26 +32,16 @@ pub(super) fn tame(text: &str, colors: bool) -> Cow<'_, str> {
                 continue;
             }
         }
-        show(letter, &mut shown);
+        match letter {
+            '\t' => shown.push(letter),
+            letter => printable::show(letter, &mut shown),
+        }
         rest = &rest[letter.len_utf8()..];
     }
     if colored {
         shown.push_str("\u{1b}[0m");
     }
     Cow::Owned(shown)
-}
-
-fn show(letter: char, shown: &mut String) {
-    match letter {
-        '\t' => shown.push(letter),
-        '\0'..='\u{1f}' | '\u{7f}' => {
-            shown.push('^');
-            // Caret notation: the letter that is pressed with Ctrl.
-            shown.push(char::from(u8::try_from(letter).unwrap_or_default() ^ 0x40));
-        }
-        letter if letter.is_control() => shown.extend(letter.escape_unicode()),
-        letter => shown.push(letter),
-    }
 }
 
 /// How long the control sequence at the beginning is (ECMA-48), and whether it sets colours; 0 if
@@ -112,13 +104,13 @@ mod tests {
             ("\u{9b}31mx\u{9b}2J", "\u{9b}31mx\u{1b}[0m", "x"),
             (
                 "ding\u{7} \u{8}\u{b}\u{c}\u{7f}\ttab",
-                "ding^G ^H^K^L^?\ttab",
-                "ding^G ^H^K^L^?\ttab",
+                "ding^G ^H^K^L\\u007f\ttab",
+                "ding^G ^H^K^L\\u007f\ttab",
             ),
             ("\u{1b}[31", "^[[31", "^[[31"),
             ("\u{1b}]no end", "^[]no end", "^[]no end"),
             ("\u{1b}[>4;1m\u{1b}[1 q!", "!", "!"),
-            ("\u{85}é\u{1b}é", "\\u{85}é^[é", "\\u{85}é^[é"),
+            ("\u{85}é\u{1b}é\u{202e}", "\\u0085é^[é\\u202e", "\\u0085é^[é\\u202e"),
         ] {
             assert_eq!(tame(wild, true), colored, "{wild:?}");
             assert_eq!(tame(wild, false), plain, "{wild:?}");

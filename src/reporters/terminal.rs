@@ -1,12 +1,33 @@
-//! Standard error, and the terminal's own echo, which is kept out of the live lines.
+//! The way out to a terminal, and the terminal's own echo, which is kept out of the live lines.
+//!
+//! What is printed, be it to standard output or to standard error, passes [`printed`]: it is made of
+//! what others wrote, too. Only a program's own output, shown to who asked for that, does not.
 
-use std::io::{IsTerminal, Write, stderr, stdin};
+use std::{
+    borrow::Cow,
+    io::{IsTerminal, Write, stderr, stdin},
+};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 
-/// Writes a line to standard error. Whoever reads it may have gone (`stackrun up 2>&1 | head`): then
-/// nobody misses it, and what was asked for goes on.
+use crate::{printable, secrets};
+
+/// The text as it is printed: without secrets, and without any control character but a newline and
+/// our own colours.
+pub fn printed(text: &str) -> String {
+    printable::finish(&masked(text)).into_owned()
+}
+
+/// The text without secrets: what is to be cut or broken into lines later.
+pub fn masked(text: &str) -> Cow<'_, str> {
+    let masker = secrets::masker();
+    printable::map_words(text, |words| masker.text(words))
+}
+
+/// Writes a text and a newline to standard error. Whoever reads it may have gone (`stackrun up 2>&1
+/// | head`): then nobody misses it, and what was asked for goes on.
 pub fn line(text: &str) {
+    let text = printed(text);
     let _nobody_reads_it = stderr().lock().write_all(format!("{text}\n").as_bytes());
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use console::Style;
+use crate::printable;
 
 /// How a stream is written to: with or without colour, with symbols or with ASCII alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,25 +68,28 @@ impl Theme {
 
     /// The text in its colour.
     pub fn paint(self, tone: Tone, text: impl AsRef<str>) -> String {
-        let style = Style::new().force_styling(self.color);
-        let style = match tone {
-            Tone::Good => style.green(),
-            Tone::Bad => style.red(),
-            Tone::Warn => style.yellow(),
-            Tone::Busy => style.cyan(),
-            Tone::Faint => style.dim(),
-            Tone::Strong => style.bold(),
-            Tone::Found => style.red().bold(),
+        if !self.color {
+            return text.as_ref().to_owned();
+        }
+        // Parameters of SGR (ECMA-48, 8.3.117).
+        let sgr: &[&str] = match tone {
+            Tone::Good => &["32"],
+            Tone::Bad => &["31"],
+            Tone::Warn => &["33"],
+            Tone::Busy => &["36"],
+            Tone::Faint => &["2"],
+            Tone::Strong => &["1"],
+            Tone::Found => &["31", "1"],
             Tone::Name(index) => match index % 6 {
-                0 => style.cyan(),
-                1 => style.yellow(),
-                2 => style.green(),
-                3 => style.magenta(),
-                4 => style.blue(),
-                _ => style.bright().cyan(),
+                0 => &["36"],
+                1 => &["33"],
+                2 => &["32"],
+                3 => &["35"],
+                4 => &["34"],
+                _ => &["96"],
             },
         };
-        style.apply_to(text.as_ref()).to_string()
+        printable::styled(sgr, text.as_ref())
     }
 
     /// The symbol, coloured.
@@ -141,10 +144,11 @@ impl Theme {
         }
     }
 
-    /// The text, its symbols replaced where only ASCII can be shown.
+    /// The text as a part of a line, its symbols replaced where only ASCII can be shown.
     pub fn plain_words<'a>(self, text: &'a str) -> Cow<'a, str> {
+        let text = printable::line(text);
         match self.unicode || text.is_ascii() {
-            true => text.into(),
+            true => text,
             false => text.replace('→', "->").replace('…', "...").into(),
         }
     }

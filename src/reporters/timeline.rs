@@ -111,7 +111,8 @@ fn title(start: &Start, before: Before<'_>, zone: &TimeZone, theme: Theme) -> St
     let before = before
         .total_ms(start)
         .map(|ms| format!(", {} (before: {})", change(start.took_ms, ms), words::millis(ms)));
-    let head = theme.paint(Tone::Strong, format!("{}: {took}", start.command));
+    let command = theme.plain_words(&start.command);
+    let head = theme.paint(Tone::Strong, format!("{command}: {took}"));
     let rest = format!("{}  {when}", before.unwrap_or_default());
     format!("{head}{}\n", theme.paint(Tone::Faint, rest))
 }

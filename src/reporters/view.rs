@@ -7,6 +7,7 @@ use super::{
     theme::{Symbol, Theme, Tone, pad, pad_left, wrap},
     words,
 };
+use crate::printable;
 
 /// The widest column of what they do.
 const TEXT: usize = 60;
@@ -136,6 +137,7 @@ fn total(board: &Board, hidden: usize, frame: &Frame) -> String {
 /// terminal: the live lines below would be drawn over from a wrong row.
 pub fn notice(text: &str, columns: Option<usize>, theme: Theme) -> Vec<String> {
     let symbol = theme.symbol(Symbol::Warn);
+    let text = &printable::line(text);
     let Some(columns) = columns else { return vec![format!("{symbol} {text}")] };
     let parts = wrap(text, columns.saturating_sub(2)).into_iter().enumerate();
     parts
@@ -193,7 +195,7 @@ pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) ->
     }
     lines.extend(end.evidence().iter().map(|line| {
         let line = console::strip_ansi_codes(line);
-        format!("  {} {}", theme.symbol(Symbol::Bar), line.trim_end().replace('\t', "    "))
+        format!("  {} {}", theme.symbol(Symbol::Bar), printable::line(line.trim_end()))
     }));
     match columns {
         Some(columns) => lines.iter().map(|line| theme.fit(line, columns).into_owned()).collect(),
@@ -204,10 +206,10 @@ pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) ->
 /// Where to find what is ready, and what it is, as `status` has it.
 fn about(row: &Row, end: &End, theme: Theme) -> String {
     let ready = matches!(end, End::Ready { .. });
-    let address = row.address.as_deref().filter(|_| ready);
+    let address = row.address.as_deref().filter(|_| ready).map(printable::line);
     // Who runs a task by its name knows what it is.
     let done = matches!(end, End::Done { .. }) && !row.expanded;
-    let describe = row.describe.as_deref().filter(|_| ready || done);
+    let describe = row.describe.as_deref().filter(|_| ready || done).map(printable::line);
     let describe = describe.map(|describe| theme.paint(Tone::Faint, describe));
     let address = address.map(|address| theme.paint(Tone::Busy, address));
     match (address, describe) {

@@ -1,7 +1,10 @@
 //! Why something is not ready: the chain from what was asked about to its root.
 
 use super::theme::{NARROWEST, Symbol, Theme, Tone, wrap};
-use crate::supervisor::{Why, WhyLink};
+use crate::{
+    printable,
+    supervisor::{Why, WhyLink},
+};
 
 /// The chain; `place` says where in the file a setting stands. Lines that are wider than `columns`
 /// are broken between words.
@@ -87,13 +90,14 @@ fn link_lines(
     }));
     if let Some(setting) = &link.setting {
         let place = place(setting).map(|place| format!(" ({place})")).unwrap_or_default();
-        let words = theme.paint(Tone::Faint, format!("set by {setting}{place}"));
+        let words = format!("set by {setting}{place}");
+        let words = theme.paint(Tone::Faint, printable::line(&words));
         lines.push(Line::new("  ", "    ", words));
     }
     // What to do is said once, where the cause is.
     if is_root {
         let hints = link.advice.iter().chain(&link.next);
-        let hints = hints.map(|words| super::summary::hint(words, theme));
+        let hints = hints.map(|words| super::summary::hint(&printable::line(words), theme));
         lines.extend(hints.map(|hint| Line::new("  ", "    ", hint.trim_start())));
     }
     lines

@@ -15,7 +15,7 @@ use crate::{
     lifecycle::{self, Hook, PortsAnswer},
     logs::files,
     model::{Service, Signal, StopTo, WatchThen},
-    platform,
+    platform, secrets,
     status::ServiceState,
     supervisor::{Command, Effect, Input, OpId, Outcome},
 };
@@ -246,6 +246,12 @@ impl World {
     fn start_alive(&mut self, name: &str, generation: u64) {
         let Some(service) = self.service(name).cloned() else { return };
         let Some(alive) = service.alive.clone() else { return };
+        // What cannot be asked says nothing of the service.
+        if let Err(lost) = self.launcher().all_known(&(&alive, &service.env)) {
+            let text = format!("its `alive` is not asked: {lost}");
+            let event = Event::Notice { text };
+            return self.publish(Some(name), Some(generation), event, Cause::Supervisor);
+        }
         let unit = self.units.get(&main_unit(name, generation));
         let probe = super::declared::alive(&self.launcher(), &service, &alive, generation, unit);
         self.prober.start(probe);
@@ -273,8 +279,7 @@ impl World {
                 *log = self.log_of(&main_unit(name, generation));
             }
             Event::Ready { address, .. } => {
-                let found = self.service(name).and_then(|service| self.address(service));
-                *address = found.map(|found| self.desk.conceal(found));
+                *address = self.service(name).and_then(|service| self.address(service));
             }
             _ => {}
         }
@@ -312,10 +317,15 @@ impl World {
             let log = self.places.log(&unit.name.replace(':', "."));
             Some(excerpt::last_lines(&log, place)).filter(|lines| !lines.is_empty())
         });
-        lines.unwrap_or_default().into_iter().map(|line| self.desk.conceal(line)).collect()
+        // Before they are cut to fit somewhere: half a secret is not found any more.
+        let masker = secrets::masker();
+        let mut lines = lines.unwrap_or_default();
+        lines.iter_mut().for_each(|line| masker.hide(line));
+        lines
     }
 
     fn save(&mut self) {
+        self.know_secrets();
         self.watch();
         self.watch_memory();
         self.adopt_schedules();

@@ -7,12 +7,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{oneshot::Oneshot, ports::PortTable, secrets, step};
+use serde::Serialize;
+
+use super::{oneshot::Oneshot, ports::PortTable, step};
 use crate::{
     keeper::protocol::{SpawnSpec, UnitId},
     lifecycle::Hook,
     model::{Check, Command, EnvValue, LogPolicy, Service, Task, TaskBody, Text, Values},
     platform::{self, CgroupLimits, MARK, Mark, Person, Places},
+    secrets,
 };
 
 /// Everything that commands are filled in with.
@@ -29,6 +32,8 @@ pub(super) struct Launcher<'a> {
     /// `{{now}}`, where it is not simply the present time: one value in the whole run of a task.
     pub(super) stamp: Option<&'a str>,
     pub(super) programs: &'a Programs,
+    /// Whether there may be secrets whose values are lost.
+    pub(super) any_lost: bool,
 }
 
 /// Where programs were found in this turn of the loop, by name, PATH and folder: a thousand
@@ -59,6 +64,7 @@ pub(super) struct Resolved {
 impl Launcher<'_> {
     /// A service's main process.
     pub(super) fn service(&self, service: &Service, unit: UnitId) -> Result<SpawnSpec, String> {
+        self.all_known(service)?;
         let command = service.command.as_ref().ok_or("it has nothing to run")?;
         let mut env = self.environment(&service.env)?;
         let user = person_of(service, &mut env)?;
@@ -86,6 +92,7 @@ impl Launcher<'_> {
         args: &[String],
         unit: UnitId,
     ) -> Result<SpawnSpec, String> {
+        self.all_known(task)?;
         let env = self.environment(&task.env)?;
         let mut spec = match &task.body {
             TaskBody::Command(command) => {
@@ -101,6 +108,7 @@ impl Launcher<'_> {
 
     /// The `on-failure` of a task. Its output follows that of the run, which has ended.
     pub(super) fn on_failure(&self, task: &Task, unit: UnitId) -> Result<SpawnSpec, String> {
+        self.all_known(task)?;
         let env = self.environment(&task.env)?;
         let mut spec = self.steps(task, &task.on_failure, true, unit, env)?;
         spec.log = self.places.log(&task.name);
@@ -123,8 +131,9 @@ impl Launcher<'_> {
             journal: Some(self.places.journal(&task.name)),
             generation: unit.generation,
             on_failure,
+            secrets: Vec::new(),
         };
-        Ok(self.helper(unit, &work, env, &task.dir))
+        Ok(self.helper(unit, work, env, &task.dir))
     }
 
     /// A hook of a service: its commands one after the other.
@@ -135,6 +144,9 @@ impl Launcher<'_> {
         unit: UnitId,
     ) -> Result<Option<SpawnSpec>, String> {
         let commands = hook.commands(service);
+        if !commands.is_empty() {
+            self.all_known(service)?;
+        }
         let mut env = self.environment(&service.env)?;
         let user = person_of(service, &mut env)?;
         let resolve = |command| self.resolve(command, &env, &service.dir, &[]);
@@ -150,7 +162,7 @@ impl Launcher<'_> {
                 };
                 let steps = resolved.into_iter().enumerate().map(plain).collect();
                 let work = step::Work { steps, ..step::Work::default() };
-                self.helper(unit, &work, env.clone(), &service.dir)
+                self.helper(unit, work, env.clone(), &service.dir)
             }
         };
         // A file of its own: two writers would overwrite each other's lines.
@@ -178,12 +190,19 @@ impl Launcher<'_> {
         Ok(Oneshot { program: resolved.program, args, env, dir, user, label })
     }
 
+    /// Refuses to fill in what a supervisor before knew and was killed with.
+    pub(super) fn all_known(&self, definition: &impl Serialize) -> Result<(), String> {
+        let lost = self.any_lost.then(|| secrets::unknown_in(definition)).flatten();
+        lost.map_or(Ok(()), |lost| Err(lost.to_string()))
+    }
+
     /// The caller's environment with what the file says laid over it.
     pub(super) fn environment(
         &self,
         declared: &BTreeMap<String, EnvValue>,
     ) -> Result<BTreeMap<String, String>, String> {
-        self.laid_over(self.caller.clone(), declared)
+        self.all_known(declared)?;
+        Ok(self.laid_over(self.caller.clone(), declared))
     }
 
     /// An environment with what the file says laid over it.
@@ -191,20 +210,14 @@ impl Launcher<'_> {
         &self,
         mut env: BTreeMap<String, String>,
         declared: &BTreeMap<String, EnvValue>,
-    ) -> Result<BTreeMap<String, String>, String> {
+    ) -> BTreeMap<String, String> {
         for (key, value) in declared {
             match value.value.as_ref().map(|text| text.render(self)) {
-                Some(text) if value.secret && text == secrets::MASK => {
-                    return Err(format!(
-                        "its secret {key} is not known any more: it was never written down, and \
-                         who knew it was killed; `stackrun up` brings it"
-                    ));
-                }
                 Some(text) => env.insert(key.clone(), text),
                 None => env.remove(key),
             };
         }
-        Ok(env)
+        env
     }
 
     /// Fills in a command and finds its program.
@@ -244,10 +257,11 @@ impl Launcher<'_> {
     fn helper(
         &self,
         unit: UnitId,
-        work: &step::Work,
+        mut work: step::Work,
         env: BTreeMap<String, String>,
         dir: &Path,
     ) -> SpawnSpec {
+        work.secrets = secrets::masker().values().map(str::to_owned).collect();
         let resolved = Resolved {
             program: self.own_program.to_owned(),
             argv: vec!["stackrun".into(), "step".into()],

@@ -13,9 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::words::Words as _;
 use crate::{
     event::{Cause, Event, Record},
-    platform,
+    platform, secrets,
 };
 
 /// How many records are kept in memory at most.
@@ -60,7 +61,7 @@ impl Ledger {
         ledger
     }
 
-    /// Adds a record, and gives it back as it is stored. It is written with [`Ledger::flush`].
+    /// Adds a record, and gives it back as it is stored: without secrets. It is written with [`Ledger::flush`].
     pub(super) fn append(
         &mut self,
         name: Option<&str>,
@@ -69,7 +70,7 @@ impl Ledger {
         cause: Cause,
     ) -> Record {
         self.last_seq += 1;
-        let record = Record {
+        let mut record = Record {
             seq: self.last_seq,
             at: platform::wall_clock(),
             tick: platform::now(),
@@ -78,6 +79,7 @@ impl Ledger {
             generation,
             cause,
         };
+        record.mask(&secrets::masker());
         // Records are plain data with names as keys; such a thing can always be written.
         if let Ok(json) = serde_json::to_string(&record) {
             let checksum = platform::fnv1a(json.as_bytes());

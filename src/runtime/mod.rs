@@ -15,7 +15,8 @@
 //!   liveness; [`prober`], [`agenda`]: when they are asked;
 //! - [`ports`], [`claim`], [`cleanup`], [`data`], [`tasks`], [`excerpt`]: what is looked at around
 //!   a start;
-//! - [`ledger`], [`papers`], [`secrets`], [`files`]: what is kept, and where;
+//! - [`ledger`], [`papers`], [`files`]: what is kept, and where;
+//! - [`words`]: what leaves in words, and without secrets;
 //! - [`watch`], [`memory`], [`schedule`]: what restarts a service or runs a task by itself;
 //! - [`view`]: what `status` shows.
 
@@ -46,7 +47,6 @@ mod prober;
 mod redirect;
 mod requests;
 mod schedule;
-mod secrets;
 pub mod step;
 mod takeover;
 mod tasks;
@@ -54,6 +54,7 @@ mod text;
 mod tls;
 mod view;
 mod watch;
+mod words;
 mod world;
 
 pub use event_loop::run;

@@ -2,26 +2,28 @@
 //! and, apart from both, what is secret in them. The first two are in the keeper's journal, the
 //! secrets in its memory alone.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{
-    secrets::{self, Secrets},
-    world::World,
-};
+use super::world::World;
 use crate::{
     keeper::protocol::{Paper, Papers, ToKeeper},
+    language,
     model::Stack,
     platform,
+    secrets::{self, Masker, Sealed, Sealer, Source, unseal},
     supervisor::NoteNews,
 };
 
 /// The version of the paper that holds the stack.
-const FORMAT: u32 = 2;
-/// What stands in everything that holds a secret.
-const SECRET: &str = r#""secret":true"#;
+const FORMAT: u32 = 3;
+/// What stands in every definition that has a value which is not to be written down.
+const HIDDEN: [&str; 2] = [r#""secret":true"#, r#""file":"#];
 
 /// A note to which more than this has been added is written anew, in bytes, if that is more than
 /// it was at first.
@@ -37,10 +39,15 @@ pub(super) struct Desk {
     stack_is_new: bool,
     /// The checksum of the stack that is kept: another `up` of the same file is not news.
     stack: Option<u64>,
-    secrets_of_stack: Secrets,
-    secrets_of_note: Secrets,
+    sealer: Sealer,
+    sealed_in_stack: Sealed,
+    sealed_in_note: Sealed,
     /// Both, as they are kept.
     secrets: String,
+    /// There may be secrets whose values are lost.
+    pub(super) any_lost: bool,
+    /// The env files whose values were lost and read again, and that have changed meanwhile.
+    pub(super) read_again: BTreeSet<PathBuf>,
 }
 
 /// The stack last applied, and the environment of who applied it.
@@ -65,6 +72,7 @@ impl Desk {
     /// A stack was applied.
     pub(super) fn applied(&mut self) {
         self.stack_is_new = true;
+        self.read_again.clear();
     }
 
     /// Takes the papers of the supervisor before; `None` if there is no stack among them.
@@ -72,39 +80,35 @@ impl Desk {
         let text = |paper| papers.get(&paper).map_or("", String::as_str);
         let Some(stack) = papers.get(&Paper::Stack) else { return Ok(None) };
         self.stack = Some(platform::fnv1a(stack.as_bytes()));
-        let secrets: Secrets = serde_json::from_str(text(Paper::Secrets)).unwrap_or_default();
-        let Applied { stack, mut env, .. } = if stack.contains(SECRET) {
-            let mut stack: Value = serde_json::from_str(stack)?;
-            secrets::put_back(&mut stack, "stack", &secrets);
-            serde_json::from_value(stack)?
-        } else {
-            serde_json::from_str(stack)?
+        let mut applied: Value = serde_json::from_str(stack)?;
+        let note = text(Paper::Note);
+        let mut placeholders = secrets::unknown(&applied);
+        // What cannot be understood is told when it is put back.
+        let _ = map_lines(note, secrets::is_sealed, |json| {
+            placeholders.extend(secrets::unknown(json));
+        });
+        let known: Sealed = serde_json::from_str(text(Paper::Secrets)).unwrap_or_default();
+        let (known, files) = complete(known, placeholders);
+        self.sealer = Sealer::resume(&known);
+        unseal(&mut applied, &known);
+        let note = map_lines(note, secrets::is_sealed, |json| unseal(json, &known));
+        self.any_lost = !secrets::unknown(&applied).is_empty()
+            || note.as_ref().is_ok_and(|note| secrets::is_sealed(note));
+        drop_lost(&mut applied);
+        (self.sealed_in_stack, self.sealed_in_note) = (known.clone(), known);
+        let Applied { stack, env, .. } = serde_json::from_value(applied)?;
+        let is_other = |file: &PathBuf| {
+            let source = stack.sources.iter().find(|source| source.path == *file);
+            source.is_none_or(|source| source.fingerprint != language::fingerprint_of(file))
         };
-        for (place, secret) in &secrets {
-            if let (Some(key), Some(text)) = (place.strip_prefix("env/"), secret.as_str()) {
-                env.insert(key.to_owned(), text.to_owned());
-            }
-        }
-        let note = with_secrets(text(Paper::Note), &secrets);
-        (self.secrets_of_note, self.secrets_of_stack) =
-            secrets.into_iter().partition(|(place, _)| place.starts_with("note/"));
+        self.read_again = files.into_iter().filter(is_other).collect();
         Ok(Some(Left { stack, env, note }))
     }
 
-    /// A line that somebody wrote, without the secrets that are in it.
-    pub(super) fn conceal(&self, mut line: String) -> String {
-        for secret in self.secrets_of_stack.values().filter_map(secrets::literal) {
-            if line.contains(secret) {
-                line = line.replace(secret, secrets::MASK);
-            }
-        }
-        line
-    }
-
     fn paper_of_secrets(&mut self) -> Option<ToKeeper> {
-        let mut secrets = self.secrets_of_stack.clone();
-        secrets.extend(self.secrets_of_note.clone());
-        let text = serde_json::to_string(&secrets).unwrap_or_default();
+        let mut sealed = self.sealed_in_stack.clone();
+        sealed.extend(self.sealed_in_note.clone());
+        let text = serde_json::to_string(&sealed).unwrap_or_default();
         if text == self.secrets {
             return None;
         }
@@ -118,26 +122,47 @@ impl Desk {
         stack: Stack,
         env: &BTreeMap<String, String>,
     ) -> serde_json::Result<String> {
+        let masker = secrets::masker();
         let applied = Applied { format: FORMAT, stack, env: env.clone() };
         let whole = serde_json::to_string(&applied)?;
-        let mut secrets = Secrets::new();
-        let mut text = None;
-        if whole.contains(SECRET) {
-            let mut value = serde_json::to_value(applied)?;
-            secrets::take(&mut value, "stack", &mut secrets);
-            // A secret that came from the caller's environment is one there, too.
-            let known: Vec<String> =
-                secrets.values().filter_map(secrets::literal).map(str::to_owned).collect();
-            for (key, text) in env.iter().filter(|(_, text)| known.contains(text)) {
-                secrets.insert(format!("env/{key}"), Value::String(text.clone()));
-                if let Some(env) = value.get_mut("env").and_then(Value::as_object_mut) {
-                    env.remove(key);
-                }
-            }
-            text = Some(value.to_string());
+        self.sealed_in_stack.clear();
+        if !has_secrets(&whole, &masker) {
+            return Ok(whole);
         }
-        self.secrets_of_stack = secrets;
-        Ok(text.unwrap_or(whole))
+        let mut json = serde_json::to_value(applied)?;
+        if let Some(stack) = json.get_mut("stack") {
+            self.sealer.seal(stack, &masker, &mut self.sealed_in_stack);
+        }
+        // A secret that came from the caller's environment is one there, too.
+        let env = json.get_mut("env").and_then(Value::as_object_mut).into_iter().flatten();
+        for (_, value) in env {
+            if let Value::String(text) = value {
+                self.sealer.seal_variable(text, &masker, &mut self.sealed_in_stack);
+            }
+        }
+        Ok(json.to_string())
+    }
+}
+
+/// The values of placeholders: those that are known, and those that their env files still have;
+/// and the files that were read for that.
+fn complete(mut known: Sealed, placeholders: Vec<(String, Source)>) -> (Sealed, BTreeSet<PathBuf>) {
+    let mut files: BTreeMap<PathBuf, BTreeMap<String, String>> = BTreeMap::new();
+    for (placeholder, Source { key, file }) in placeholders {
+        let Some(file) = file.filter(|_| !known.contains_key(&placeholder)) else { continue };
+        let variables = files.entry(file).or_insert_with_key(|file| language::variables_of(file));
+        if let Some(value) = variables.get(&key) {
+            known.insert(placeholder, value.clone());
+        }
+    }
+    (known, files.into_keys().collect())
+}
+
+/// Leaves out the variables of the caller's environment whose values are lost: better none than
+/// one that says something else.
+fn drop_lost(applied: &mut Value) {
+    if let Some(env) = applied.get_mut("env").and_then(Value::as_object_mut) {
+        env.retain(|_, value| secrets::unknown(value).is_empty());
     }
 }
 
@@ -160,10 +185,10 @@ impl World {
         if self.lost || !self.used {
             return Papers::new();
         }
-        self.desk = Desk::default();
+        let Desk { any_lost, read_again, .. } = std::mem::take(&mut self.desk);
+        self.desk = Desk { any_lost, read_again, ..Desk::default() };
         let stack = self.paper_of_stack();
-        let note = self.core.note();
-        let text = without_secrets(note, &mut self.desk.secrets_of_note);
+        let text = self.desk.seal_note(self.core.note());
         let note = Some(ToKeeper::Keep { paper: Paper::Note, text });
         let all = [self.desk.paper_of_secrets(), stack, note].into_iter().flatten();
         let papers = all.filter_map(|message| match message {
@@ -189,50 +214,73 @@ impl World {
             NoteNews::Lines(lines) => {
                 self.desk.added += lines.len();
                 if self.desk.added <= self.desk.note.max(SLACK) {
-                    let text = without_secrets(lines, &mut self.desk.secrets_of_note);
+                    let text = self.desk.seal_note(lines);
                     return Some(ToKeeper::KeepAlso { paper, text });
                 }
                 self.core.note()
             }
         };
         (self.desk.note, self.desk.added) = (whole.len(), 0);
-        self.desk.secrets_of_note.clear();
-        let text = without_secrets(whole, &mut self.desk.secrets_of_note);
+        self.desk.sealed_in_note.clear();
+        let text = self.desk.seal_note(whole);
         Some(ToKeeper::Keep { paper, text })
     }
 }
 
-/// Lines of a note without the secrets in them.
-fn without_secrets(lines: String, secrets: &mut Secrets) -> String {
-    // Seldom is there any: a definition is in a note only where the stack has another one.
-    if !lines.contains(SECRET) {
-        return lines;
+impl Desk {
+    /// Lines of a note without the secrets in them.
+    fn seal_note(&mut self, lines: String) -> String {
+        let masker = secrets::masker();
+        // Seldom is there any: a definition is in a note only where the stack has another one.
+        if !has_secrets(&lines, &masker) {
+            return lines;
+        }
+        let Self { sealer, sealed_in_note, .. } = self;
+        let sealed = map_lines(
+            &lines,
+            |line| has_secrets(line, &masker),
+            |json| {
+                sealer.seal(json, &masker, sealed_in_note);
+                mask_sentences(json, &masker);
+            },
+        );
+        // It is JSON: the core has just made it.
+        sealed.unwrap_or_default()
     }
-    map_secret_lines(&lines, |place, value| secrets::take(value, place, secrets))
-        .unwrap_or_default()
 }
 
-fn with_secrets(lines: &str, secrets: &Secrets) -> serde_json::Result<String> {
-    map_secret_lines(lines, |place, value| secrets::put_back(value, place, secrets))
-}
-
-/// Changes each line that has a secret in it; its place is that of what the line is about.
-fn map_secret_lines(
+/// Changes the lines of a note that are meant.
+fn map_lines(
     lines: &str,
-    mut change: impl FnMut(&str, &mut Value),
+    is_meant: impl Fn(&str) -> bool,
+    mut change: impl FnMut(&mut Value),
 ) -> serde_json::Result<String> {
     let mut changed = String::with_capacity(lines.len());
     for line in lines.lines() {
-        if line.contains(SECRET) {
-            let mut value: Value = serde_json::from_str(line)?;
-            let name = value.get("name").and_then(Value::as_str).unwrap_or_default();
-            let place = format!("note/{name}");
-            change(&place, &mut value);
-            changed.push_str(&value.to_string());
+        if is_meant(line) {
+            let mut json: Value = serde_json::from_str(line)?;
+            change(&mut json);
+            changed.push_str(&json.to_string());
         } else {
             changed.push_str(line);
         }
         changed.push('\n');
     }
     Ok(changed)
+}
+
+/// Whether there is anything to take out of this JSON.
+fn has_secrets(json: &str, masker: &Masker) -> bool {
+    HIDDEN.iter().any(|hidden| json.contains(hidden)) || !masker.find(json).is_empty()
+}
+
+/// Masks what sentences say: why it failed, what it said last. Names and words of settings are one
+/// word each, and stay.
+fn mask_sentences(json: &mut Value, masker: &Masker) {
+    match json {
+        Value::String(text) if text.contains(' ') => masker.hide(text),
+        Value::Array(elements) => elements.iter_mut().for_each(|one| mask_sentences(one, masker)),
+        Value::Object(members) => members.values_mut().for_each(|one| mask_sentences(one, masker)),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    secrets,
+    words::Words as _,
     world::{World, main_unit},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     event::{Cause, Event, Record},
     keeper::protocol::ToKeeper,
     model::{Signal, Stack},
-    platform,
+    platform, secrets,
     supervisor::{Command, Input, OpId, Outcome},
 };
 
@@ -71,7 +71,9 @@ impl Clients {
         }
     }
 
-    fn reply(&self, connection: ConnectionId, id: u64, reply: Reply) {
+    /// Answers, in words without secrets.
+    fn reply(&self, connection: ConnectionId, id: u64, mut reply: Reply) {
+        reply.mask(&secrets::masker());
         if let Some(client) = self.connections.get(&connection) {
             // A client that is gone, or too slow, is told nothing.
             let _ = client.outbox.send(Answer { id, reply });
@@ -245,8 +247,12 @@ impl World {
         cause: Cause,
     ) {
         let id = self.next_op();
-        if let Some(stack) = stack_of(&command).filter(|_| self.lost) {
-            self.take_on(stack);
+        if let Some(stack) = stack_of(&command) {
+            // Before there is a word about it.
+            secrets::learn(stack);
+            if self.lost {
+                self.take_on(stack);
+            }
         }
         // What would be refused must not change the environment or the ports either.
         if let Some(refusal) = self.core.refusal(&command, platform::now()) {
@@ -298,22 +304,21 @@ impl World {
         let now = platform::now();
         match request {
             Request::Status => Ok(Reply::Status { status: self.status() }),
-            Request::Plan { command } => match self.core.plan(&command, now) {
-                Ok(plan) => Ok(Reply::Plan { plan }),
-                Err(refusal) => {
-                    let outcome = Outcome { refused: Some(refusal), ..Outcome::default() };
-                    Ok(Reply::Outcome { outcome, left: None })
+            Request::Plan { command } => {
+                stack_of(&command).into_iter().for_each(secrets::learn);
+                match self.core.plan(&command, now) {
+                    Ok(plan) => Ok(Reply::Plan { plan }),
+                    Err(refusal) => {
+                        let outcome = Outcome { refused: Some(refusal), ..Outcome::default() };
+                        Ok(Reply::Outcome { outcome, left: None })
+                    }
                 }
-            },
+            }
             Request::Why { name } => {
                 let why = self.core.why(&name, now).ok_or_else(|| self.unknown(&name))?;
                 Ok(Reply::Why { why: self.with_log_lines(why) })
             }
-            Request::Stack => {
-                let stack =
-                    secrets::masked(self.core.stack()).map_err(|error| error.to_string())?;
-                Ok(Reply::Stack { stack: Box::new(stack) })
-            }
+            Request::Stack => Ok(Reply::Stack { stack: Box::new(self.core.stack().clone()) }),
             Request::Environment { name } => self.environment(&name),
             Request::Hello { .. }
             | Request::Upgrade { .. }

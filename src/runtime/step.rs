@@ -28,6 +28,8 @@ use super::{
 use crate::{
     model::{self, Exit, ExitPattern, StepCommand},
     platform::{self, SignalPipe},
+    printable,
+    secrets::Masker,
 };
 
 /// Statuses of a step that could not be run at all, as `env` and `timeout` have them.
@@ -47,6 +49,8 @@ pub(super) struct Work {
     pub(super) journal: Option<PathBuf>,
     pub(super) generation: u64,
     pub(super) on_failure: bool,
+    /// What is masked in what it says and writes down itself.
+    pub(super) secrets: Vec<String>,
 }
 
 /// One step, with everything filled in.
@@ -104,7 +108,7 @@ impl Step {
         step: &model::Step,
         task_env: &BTreeMap<String, String>,
     ) -> Result<Self, String> {
-        let env = launcher.laid_over(task_env.clone(), &step.env)?;
+        let env = launcher.laid_over(task_env.clone(), &step.env);
         let commands = match &step.command {
             StepCommand::Command(command) => std::slice::from_ref(command),
             StepCommand::Pipe(commands) => commands.as_slice(),
@@ -256,29 +260,31 @@ impl Work {
 
     /// Runs the steps; an `Err` is the exit status to end with.
     fn run(&self, signals: &SignalPipe, journal: &mut Writer) -> Result<(), u8> {
+        let masker = Masker::of_values(self.secrets.iter().map(String::as_str));
         let told = self.steps.len() > 1 || self.on_failure;
         for step in &self.steps {
             if let Some(signal) = signals.take().first() {
                 return Err(128 + u8::try_from(*signal).unwrap_or(0));
             }
+            let name = masker.text(&step.name).into_owned();
             if told {
                 let of = if self.on_failure { " (on-failure)" } else { "" };
-                eprintln!("── {}{of}", step.name);
+                say(&format!("── {name}{of}"));
             }
-            journal.write(Entry::Began { step: step.name.clone() });
+            journal.write(Entry::Began { step: name.clone() });
             let began = platform::now();
             let result = step.run(&self.succeeds_with, journal);
             let took = platform::now().since(began);
             let (exit, failed) = match result {
                 Ok(()) => (Exit::SUCCESS, None),
-                Err(Failure { exit, text }) => (exit, Some(text)),
+                Err(Failure { exit, text }) => (exit, Some(masker.text(&text).into_owned())),
             };
             if let Some(text) = &failed {
-                eprintln!("── {} failed: {text}", step.name);
+                say(&format!("── {name} failed: {text}"));
             }
             let stop = failed.is_some();
-            let (step, after_ms) = (step.name.clone(), millis(took));
-            journal.write(Entry::Ended { step, exit, after_ms, failed });
+            let after_ms = millis(took);
+            journal.write(Entry::Ended { step: name, exit, after_ms, failed });
             if stop {
                 return Err(u8::try_from(exit.shell_status()).unwrap_or(1).max(1));
             }
@@ -286,6 +292,11 @@ impl Work {
         // The last step went well although it was asked to end: then all is done.
         Ok(())
     }
+}
+
+/// Says something among the output of the steps: `run` passes that on to a terminal as it is.
+fn say(text: &str) {
+    eprintln!("{}", printable::finish(&printable::line(text)));
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -304,7 +315,7 @@ pub fn run() -> ExitCode {
     let (work, signals) = match (work, signals) {
         (Ok(work), Ok(signals)) => (work, signals),
         (Err(error), _) | (_, Err(error)) => {
-            eprintln!("stackrun step: this is run by stackrun itself: {error}");
+            say(&format!("stackrun step: this is run by stackrun itself: {error}"));
             return ExitCode::from(2);
         }
     };

@@ -98,6 +98,7 @@ impl World {
             }
         };
         self.core = core;
+        self.know_secrets();
         self.caller = left.env;
         self.used = true;
         self.watch();
@@ -127,6 +128,7 @@ impl World {
     pub(super) fn take_on(&mut self, stack: &Stack) {
         self.lost = false;
         self.core = found_core(stack.clone(), self.units.keys().map(|unit| (unit, true)));
+        self.know_secrets();
         self.desk.applied();
         let units = self.units.iter();
         let units: Vec<_> = units.map(|(unit, known)| (unit.clone(), known.owner.main)).collect();

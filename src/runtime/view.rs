@@ -144,9 +144,7 @@ impl World {
             memory_bytes: tree.memory_bytes,
             cpu_percent,
             needs: names(self.core.stack().needs(&view.name)),
-            url: service
-                .and_then(|service| self.url(service, |number| on_ipv6.contains(&number)))
-                .map(|url| self.desk.conceal(url)),
+            url: service.and_then(|service| self.url(service, |number| on_ipv6.contains(&number))),
             describe: service
                 .and_then(|service| service.describe.as_ref())
                 .map(|text| launcher.render(text)),
@@ -247,6 +245,27 @@ impl World {
         notices
     }
 
+    /// The env files of a service or task that were read again after the values were lost, and are
+    /// others than at the `up` that they count from.
+    fn read_again(&self, name: &str) -> Vec<String> {
+        let env = match (self.service(name), self.task(name)) {
+            (Some(service), _) => &service.env,
+            (None, Some(task)) => &task.env,
+            (None, None) => return Vec::new(),
+        };
+        let files: BTreeSet<&Path> =
+            env.values().filter_map(|value| value.file.as_deref()).collect();
+        let changed = files.into_iter().filter(|file| self.desk.read_again.contains(*file));
+        let told = changed.map(|file| {
+            let file = self.shown(file).display().to_string();
+            format!(
+                "{file} has changed since `up`, and was read again when stackrun itself was killed: \
+                 starts since then take the new values"
+            )
+        });
+        told.collect()
+    }
+
     /// Adds the last lines of the log to the links that speak of an end.
     pub(super) fn with_log_lines(&self, mut why: Why) -> Why {
         let services = self.core.services(platform::now());
@@ -255,6 +274,7 @@ impl World {
             if let Some(started) = view.and_then(|view| view.started) {
                 link.evidence.extend(self.watches.paused(&link.name, started));
             }
+            link.evidence.extend(self.read_again(&link.name));
         }
         let is_well = |link: &&mut crate::supervisor::WhyLink| {
             matches!(&*link.state, "ready" | "done" | "skipped")

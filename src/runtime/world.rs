@@ -32,6 +32,7 @@ use crate::{
     lifecycle::Hook,
     model::{Exit, Service, Stack, Task},
     platform::{self, Places},
+    secrets::{self, Secrets},
     supervisor::{OpId, ServiceView, Supervisor},
 };
 
@@ -193,6 +194,19 @@ impl World {
         self.clients.tell(&record);
     }
 
+    /// From now on the secrets of the stack, and of what still runs by an earlier one, are masked.
+    pub(super) fn know_secrets(&self) {
+        let now = platform::now();
+        let mut secrets = Secrets::of(self.core.stack());
+        let services = self.core.services(now).into_iter();
+        let tasks = self.core.tasks(now).into_iter();
+        services
+            .filter_map(|view| self.core.service(&view.name))
+            .for_each(|one| secrets.add_service(one));
+        tasks.filter_map(|view| self.core.task(&view.name)).for_each(|one| secrets.add_task(one));
+        secrets::know(secrets);
+    }
+
     /// What fills in commands now.
     pub(super) fn launcher(&self) -> Launcher<'_> {
         Launcher {
@@ -203,6 +217,7 @@ impl World {
             at: platform::wall_clock(),
             stamp: None,
             programs: &self.programs,
+            any_lost: self.desk.any_lost,
         }
     }
 

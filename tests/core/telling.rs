@@ -24,10 +24,7 @@ fn a_note_with_its_changes_is_as_good_as_a_new_one() {
 fn a_plan_says_what_up_would_do_and_why() {
     let world = ready_world(&shop());
     let mut edited = shop();
-    edited.services[1].env.insert(
-        "LEVEL".into(),
-        stackrun::model::EnvValue { value: Some("debug".into()), secret: false },
-    );
+    edited.services[1].env.insert("LEVEL".into(), stackrun::model::EnvValue::open("debug"));
     edited.services[1].restart.tries = 9;
     edited.services.remove(2);
     edited.services.push(service("docs", &["postgres"]));

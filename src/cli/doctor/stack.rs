@@ -66,12 +66,8 @@ pub(in crate::cli) fn programs(stack: &Stack) -> Vec<Finding> {
         return std::iter::once(Finding::good("programs", text)).chain(untold).collect();
     }
     let bad = |missing: &programs::Missing| {
-        let text = missing.to_string();
-        let (text, mend) = match text.split_once("\n  to get it: ") {
-            Some((text, hint)) => (text.to_owned(), hint.to_owned()),
-            None => (text, "install it, or mend PATH".to_owned()),
-        };
-        Finding::bad("programs", text, mend)
+        let mend = missing.hint().unwrap_or("install it, or mend PATH");
+        Finding::bad("programs", missing.what(), mend.to_owned())
     };
     missing.iter().map(bad).chain(untold).collect()
 }

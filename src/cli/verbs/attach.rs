@@ -74,7 +74,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         How::Interrupted => ("goes on", status::INTERRUPTED),
         How::Ended => ("has ended", status::OK),
     };
-    context.say(&format!("\n{name} {how}"));
+    // What the program showed last may have no end of line.
+    context.say("");
+    context.say(&format!("{name} {how}"));
     Ok(status)
 }
 

@@ -17,7 +17,7 @@ use crate::{
         when,
     },
     event::{Cause, Event},
-    platform,
+    platform, printable,
     reporters::{
         Symbol,
         board::{Board, Goal},
@@ -105,7 +105,7 @@ fn show(json: bool, context: &Context) -> Result<u8, Error> {
     let exit = if known.is_some() { status::OK } else { status::NOT_RUNNING };
     if json {
         let json = serde_json::json!({ "format": 1, "enabled": known.is_some(), "by": known });
-        context.print(&format!("{json:#}\n"))?;
+        context.print_json(&format!("{json:#}\n"))?;
         return Ok(exit);
     }
     let Some(known) = known else {
@@ -115,9 +115,11 @@ fn show(json: bool, context: &Context) -> Result<u8, Error> {
     };
     let every = known.every.map(|every| format!(", looks in: {every}")).unwrap_or_default();
     let text = format!("enabled, by {} ({}){every}", known.by, known.place);
+    let text = printable::line(&text).into_owned();
     context.print(&format!("{}\n", headline(Symbol::Good, &text, context.out)))?;
     if let Some(program) = known.program.filter(gone) {
         let text = format!("it starts {}, which is not there any more", program.display());
+        let text = printable::line(&text).into_owned();
         context.print(&format!("{}\n", headline(Symbol::Bad, &text, context.out)))?;
         context.print(&format!("{}\n", summary::hint("stackrun boot enable", context.out)))?;
     }

@@ -9,6 +9,7 @@ use crate::{
         verbs::completions::profile_names,
     },
     language::Finding,
+    printable,
     reporters::{Symbol, headline, words},
 };
 
@@ -41,11 +42,11 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         let data: Vec<_> = problems.iter().map(Finding::data).collect();
         let ok = exit == status::OK;
         let json = serde_json::json!({ "format": 1, "file": file, "ok": ok, "problems": data });
-        context.print(&format!("{json:#}\n"))?;
+        context.print_json(&format!("{json:#}\n"))?;
         return Ok(exit);
     }
     let Some(stack) = loaded else { return Err(Error::Problems(problems)) };
-    context.say_all(&context.problems(&problems));
+    context.say_problems(&problems);
     let mut facts = vec![words::count(stack.services.len(), "service")];
     if !stack.tasks.is_empty() {
         facts.push(words::count(stack.tasks.len(), "task"));
@@ -56,7 +57,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     if context.global.quiet {
         return Ok(exit);
     }
-    let text = format!("{} is fine: {}", stack.name, facts.join(", "));
+    let text = format!("{} is fine: {}", printable::line(&stack.name), facts.join(", "));
     context.print(&format!("{}\n", headline(Symbol::Good, &text, context.out)))?;
     Ok(exit)
 }

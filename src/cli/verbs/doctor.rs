@@ -8,6 +8,7 @@ use crate::{
         doctor::{Finding, State, leftovers, stack, system},
         error::{Error, status},
     },
+    printable,
     reporters::summary,
 };
 
@@ -42,14 +43,15 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let exit = if is_well { status::OK } else { status::FAILED };
     if args.json {
         let json = serde_json::json!({ "format": 1, "ok": is_well, "findings": findings });
-        context.print(&format!("{json:#}\n"))?;
+        context.print_json(&format!("{json:#}\n"))?;
         return Ok(exit);
     }
     let mut text = String::new();
     for finding in &findings {
         let symbol = context.out.symbol(finding.state.symbol());
-        text.push_str(&format!("{symbol} {}\n", finding.text));
+        text.push_str(&format!("{symbol} {}\n", printable::line(&finding.text)));
         if let Some(mend) = &finding.mend {
+            let mend = &printable::line(mend);
             text.push_str(&format!("{}\n", summary::hint(mend, context.out)));
         }
     }

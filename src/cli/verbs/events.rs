@@ -44,13 +44,12 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         if since.is_some_and(|since: Timestamp| record.at < since) {
             return Ok(());
         }
-        let line = match args.json {
-            true => {
-                serde_json::to_string(record).map_err(|error| Error::Other(error.to_string()))?
-            }
-            false => reporters::events::show(record, &zone, context.out),
-        };
-        context.print(&format!("{line}\n"))
+        if args.json {
+            let json = serde_json::to_string(record);
+            let json = json.map_err(|error| Error::Other(error.to_string()))?;
+            return context.print_json(&format!("{json}\n"));
+        }
+        context.print(&format!("{}\n", reporters::events::show(record, &zone, context.out)))
     };
     if !args.follow {
         records(context)?.iter().try_for_each(show)?;

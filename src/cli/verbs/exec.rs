@@ -45,7 +45,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let Place { env, dir, user } = place(&args.service, context)?;
+    let (_, Place { env, dir, user }) = place(&args.service, context)?;
     if let Some(user) = user.as_ref().filter(|user| user.uid != own_uid() && own_uid() != 0) {
         return Err(Error::Other(format!(
             "`{}` runs as user `{}`, whom only root can become",
@@ -72,8 +72,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
 }
 
 /// Where a service or task runs.
-struct Place {
-    env: BTreeMap<String, String>,
+pub(in crate::cli) struct Place {
+    /// Its environment.
+    pub(in crate::cli) env: BTreeMap<String, String>,
     dir: PathBuf,
     /// As whom, where not as our own user.
     user: Option<Person>,
@@ -96,19 +97,20 @@ fn replace(
     command.exec()
 }
 
-/// Where a service or task runs, or would run.
-fn place(name: &str, context: &Context) -> Result<Place, Error> {
+/// Where a service or task runs, or would run, and the stack that it is of.
+pub(in crate::cli) fn place(name: &str, context: &Context) -> Result<(Stack, Place), Error> {
     if let Some(mut client) = context.connect_if_running()? {
         let stack = context.known_stack(Some(&mut client))?;
         names::check(&stack, &[name.to_owned()])?;
         return match client.call(Request::Environment { name: name.to_owned() })? {
-            Reply::Environment { env, dir, user } => Ok(Place { env, dir, user }),
+            Reply::Environment { env, dir, user } => Ok((stack, Place { env, dir, user })),
             other => Err(unexpected(&other)),
         };
     }
     let stack = context.load(&[])?.stack;
     names::check(&stack, &[name.to_owned()])?;
-    from_file(&stack, name)
+    let place = from_file(&stack, name)?;
+    Ok((stack, place))
 }
 
 /// As the file has it, with nothing running.

@@ -7,7 +7,7 @@ use crate::{
         context::Context,
         error::{Error, status},
     },
-    language,
+    language, printable,
     reporters::{Symbol, headline, words},
 };
 
@@ -47,7 +47,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         let lines = language::unformatted(&before);
         for line in lines.iter().take(LINES) {
             let text = before.lines().nth(line - 1).unwrap_or_default().trim();
-            context.print(&format!("{}\n", format!("{name}:{line}: {text}").trim_end()))?;
+            let text = format!("{name}:{line}: {text}");
+            context.print(&format!("{}\n", printable::line(text.trim_end())))?;
         }
         let more = match lines.len().saturating_sub(LINES) {
             0 => String::new(),

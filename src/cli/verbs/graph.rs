@@ -45,12 +45,11 @@ enum Format {
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let stack = context.load(&args.profiles)?.stack;
-    let text = match args.format {
-        Format::Text => graph::text(&stack, context.out),
-        Format::Dot => graph::dot(&stack),
-        Format::Mermaid => graph::mermaid(&stack),
-        Format::Json => format!("{:#}\n", graph::json(&stack)),
-    };
-    context.print(&text)?;
+    match args.format {
+        Format::Text => context.print(&graph::text(&stack, context.out))?,
+        Format::Dot => context.print(&graph::dot(&stack))?,
+        Format::Mermaid => context.print(&graph::mermaid(&stack))?,
+        Format::Json => context.print_json(&format!("{:#}\n", graph::json(&stack)))?,
+    }
     Ok(status::OK)
 }

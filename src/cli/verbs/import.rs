@@ -65,7 +65,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             "carried": carried.collect::<Vec<_>>(),
             "notes": report.sorted(),
         });
-        context.print(&format!("{json:#}\n"))?;
+        context.print_json(&format!("{json:#}\n"))?;
         return Ok(status::OK);
     }
     tell(context, &args.source, &report);

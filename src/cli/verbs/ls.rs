@@ -7,6 +7,7 @@ use crate::{
         error::{Error, status},
         running::{self, Running, State},
     },
+    printable,
     reporters::{Tone, summary, theme::pad, words},
 };
 
@@ -29,7 +30,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     if args.json {
         let stacks: Vec<_> = running.iter().map(Running::json).collect();
         let json = serde_json::json!({ "format": 1, "stacks": stacks });
-        context.print(&format!("{json:#}\n"))?;
+        context.print_json(&format!("{json:#}\n"))?;
         return Ok(status::OK);
     }
     if running.is_empty() {
@@ -42,7 +43,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         .map(|stack| {
             let since = stack.since.map(|since| words::duration(words::between(since, now)));
             [
-                context.out.paint(Tone::Strong, &stack.name),
+                context.out.paint(Tone::Strong, printable::line(&stack.name)),
                 context.out.paint(stack.state.tone(), stack.state.word()),
                 match stack.state {
                     State::NotAnswering => String::new(),
@@ -60,7 +61,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     for (row, stack) in rows.iter().zip(&running) {
         let cells: Vec<String> =
             row.iter().zip(widths).map(|(cell, width)| pad(cell, width)).collect();
-        text.push_str(&format!("{}  {}\n", cells.join("  "), stack.places.folder.display()));
+        let folder = stack.places.folder.to_string_lossy();
+        text.push_str(&format!("{}  {}\n", cells.join("  "), printable::line(&folder)));
         for notice in &stack.notices {
             text.push_str(&format!("  {}\n", notice.text));
             if let Some(advice) = &notice.advice {

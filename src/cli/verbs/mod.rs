@@ -6,6 +6,7 @@ pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod doctor;
 pub(super) mod down;
+pub(super) mod env;
 pub(super) mod events;
 pub(super) mod exec;
 pub(super) mod explain;

@@ -14,8 +14,10 @@ use crate::{
     },
     model::{Port, Stack},
     platform::{self, Holder},
+    printable,
     reporters::{
         Symbol, Tone, headline,
+        terminal::masked,
         theme::{NARROWEST, fit, pad},
     },
     status::Status,
@@ -58,7 +60,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let rows = rows(&status, &stack, &folder)?;
     if args.json {
         let ports: Vec<Value> = rows.iter().map(Row::json).collect();
-        context.print(&format!("{:#}\n", json!({ "format": 1, "ports": ports })))?;
+        context.print_json(&format!("{:#}\n", json!({ "format": 1, "ports": ports })))?;
         return Ok(status::OK);
     }
     let width = rows.iter().map(|row| row.service.chars().count()).max().unwrap_or(0);
@@ -71,8 +73,10 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             "ours" => Tone::Good,
             _ => Tone::Bad,
         };
+        // Before it is broken into lines: half a secret is not found any more.
         let text = row.holding.text();
-        let holder = fit(&text, room);
+        let text = masked(&text);
+        let holder = fit(&printable::line(&text), room);
         let holder = holder.iter().map(|part| context.out.paint(tone, part));
         let holder = holder.collect::<Vec<_>>().join(&format!("\n{}", " ".repeat(indent)));
         format!("{}  {}  {holder}\n", pad(&port, NUMBER), pad(row.service, width))
@@ -169,7 +173,7 @@ fn end(args: &Args, port: u16, holding: &Holding, text: &str) -> Result<Result<(
     let Some(process) = holding.holder.own_process() else {
         return Ok(Err("it belongs to somebody else and is left alone".into()));
     };
-    if !args.yes && !ask::yes(&format!("{text}. Stop it?"))? {
+    if !args.yes && !ask::yes(&format!("{}. Stop it?", printable::line(text)))? {
         return Ok(Err("left alone".into()));
     }
     let mark = match (&holding.holder, holding.ours) {

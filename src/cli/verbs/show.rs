@@ -15,6 +15,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   stackrun show api                every value and where it was set; secrets are masked
+  stackrun show api --secrets      their values, too
   stackrun show api --profile dev  as it would be with that profile
   stackrun show api --json         as data
 
@@ -31,6 +32,9 @@ pub(in crate::cli) struct Args {
     /// A profile of the stack file to lay over it; may repeat
     #[arg(long = "profile", value_name = "NAME", add = ArgValueCandidates::new(profile_names))]
     profiles: Vec<String>,
+    /// With the values of secrets
+    #[arg(long)]
+    secrets: bool,
     /// As data
     #[arg(long)]
     json: bool,
@@ -43,11 +47,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         context.load(&args.profiles)?.stack
     };
     names::check(&stack, std::slice::from_ref(&args.name))?;
+    let look = (context.columns(), args.secrets);
     let text = match args.json {
-        true => reporters::show::json(&stack, &args.name),
-        false => reporters::show::show(&stack, &args.name, context.columns(), context.out),
+        true => reporters::show::json(&stack, &args.name, args.secrets),
+        false => reporters::show::show(&stack, &args.name, look, context.out),
     };
-    // There is nothing that has a known name and is none of them.
-    context.print(&text.unwrap_or_default())?;
+    // There is nothing that has a known name and is none of them. What is secret in it is masked,
+    // and what is shown whatever it is stays.
+    context.print_with_secrets(&text.unwrap_or_default())?;
     Ok(status::OK)
 }

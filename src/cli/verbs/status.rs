@@ -15,8 +15,9 @@ use crate::{
     },
     control::{Client, ClientError, Obstacle},
     keeper::Remains,
-    model::Stack,
+    model::{Stack, Text},
     reporters::{self, Symbol, headline, summary},
+    secrets,
     status::{
         Item, PortStatus, ServiceState, ServiceStatus, Status, TaskState, TaskStatus, Verdict,
     },
@@ -61,7 +62,7 @@ fn once(args: &Args, context: &Context, rows: Option<usize>) -> Result<u8, Error
         shown.file = shown.file.to_string_lossy().into_owned().into();
         let json = serde_json::to_string_pretty(&shown)
             .map_err(|error| Error::Other(error.to_string()))?;
-        context.print(&format!("{json}\n"))?;
+        context.print_json(&format!("{json}\n"))?;
     } else {
         if rows.is_some_and(|rows| shown.services.len() + shown.tasks.len() + 2 > rows) {
             shown.services.sort_by_key(|service| is_settled(service.state));
@@ -176,6 +177,14 @@ fn look_once(args: &Args, context: &Context) -> Result<Seen, Error> {
 
 /// The status of a stack of which nothing runs.
 pub(in crate::cli) fn idle(stack: &Stack) -> Status {
+    // As the status of a stack that runs is: before anything is cut to fit.
+    let masker = secrets::masker();
+    let masked = |text: &Text| masker.text(&text.to_string()).into_owned();
+    let masked_url = |url: &str| {
+        let mut url = url.to_owned();
+        masker.hide_in_url(&mut url);
+        url
+    };
     let services = stack.services.iter().map(|service| ServiceStatus {
         name: service.name.clone(),
         state: ServiceState::Idle,
@@ -201,8 +210,8 @@ pub(in crate::cli) fn idle(stack: &Stack) -> Status {
         memory_bytes: 0,
         cpu_percent: 0.0,
         needs: service.needs.iter().map(|need| need.name.clone()).collect(),
-        url: service.url.as_ref().and_then(|url| url.as_literal()).map(str::to_owned),
-        describe: service.describe.as_ref().map(ToString::to_string),
+        url: service.url.as_ref().and_then(|url| url.as_literal()).map(masked_url),
+        describe: service.describe.as_ref().map(masked),
         notices: Vec::new(),
     });
     let tasks = stack.tasks.iter().map(|task| TaskStatus {
@@ -214,7 +223,7 @@ pub(in crate::cli) fn idle(stack: &Stack) -> Status {
         since: None,
         next: None,
         needs: task.needs.iter().map(|need| need.name.clone()).collect(),
-        describe: task.describe.as_ref().map(ToString::to_string),
+        describe: task.describe.as_ref().map(masked),
     });
     Status {
         format: 1,

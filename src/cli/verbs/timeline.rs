@@ -47,7 +47,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         return Ok(status::NOT_RUNNING);
     };
     if args.json {
-        context.print(&format!("{:#}\n", json(start, before)?))?;
+        context.print_json(&format!("{:#}\n", json(start, before)?))?;
         return Ok(status::OK);
     }
     let look = (context.columns(), context.global.verbose > 0);

@@ -49,7 +49,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     if args.json {
         let json =
             serde_json::to_string_pretty(&why).map_err(|error| Error::Other(error.to_string()))?;
-        context.print(&format!("{json}\n"))?;
+        context.print_json(&format!("{json}\n"))?;
     } else {
         let place = |setting: &str| place_of(&stack, setting);
         let chain = reporters::why::show(&why, context.out, context.columns(), place);

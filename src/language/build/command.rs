@@ -2,7 +2,12 @@
 
 use crate::{
     language::{
-        decl::Decl, problem::CommandProblem, source::Spanned, values::Scope, words::WordErrorKind,
+        decl::Decl,
+        problem::{CommandProblem, Warning},
+        source::Spanned,
+        template::{self, Piece},
+        values::Scope,
+        words::WordErrorKind,
     },
     model::Command,
 };
@@ -15,6 +20,7 @@ pub(super) fn commands(node: &Decl) -> impl Iterator<Item = &Decl> {
 /// A `run` or `shell` node; `None` if something is wrong with it (a problem was noted).
 pub(super) fn command(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<Command> {
     let texts: Vec<Spanned<&str>> = node.texts().collect();
+    texts.iter().for_each(|text| warn_of_secrets(*text, node.name.value == "shell", scope));
     if node.name.value == "shell" {
         let script = scope.text(*texts.first()?);
         let with = node.prop_text("with").and_then(|with| scope.fixed(with));
@@ -31,6 +37,32 @@ pub(super) fn command(node: &Decl, scope: &mut Scope<'_, '_>) -> Option<Command>
         several => several.iter().map(|text| scope.text(*text)).collect(),
     };
     (!words.is_empty()).then_some(Command::Run(words))
+}
+
+/// Warns of variables that read like secrets: whoever lists processes reads what is filled in here.
+fn warn_of_secrets(text: Spanned<&str>, shell: bool, scope: &mut Scope<'_, '_>) {
+    // Of braces that are not closed is told elsewhere.
+    for piece in template::pieces(text.value).unwrap_or_default() {
+        let Piece::Value(range) = piece else { continue };
+        let Some(variable) = text.value[range.clone()].strip_prefix("env.") else { continue };
+        let key = variable.split_once(":-").map_or(variable, |(key, _)| key).trim_end();
+        if reads_like_a_secret(key) {
+            let at = scope.world.sources.inside(text.span, range);
+            scope.problems.add(Warning::SecretInCommand { key: key.to_owned(), shell, at });
+        }
+    }
+}
+
+/// Whether the name of a variable is one of those that are given to secrets.
+fn reads_like_a_secret(key: &str) -> bool {
+    let key = key.to_ascii_uppercase();
+    let anywhere = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL", "APIKEY"];
+    let words = ["KEY", "PASS", "PW", "PWD", "PAT", "AUTH"];
+    let mut parts = key.split(['_', '-', '.']);
+    let is_public = parts.clone().any(|part| part == "PUBLIC") || matches!(&*key, "PWD" | "OLDPWD");
+    !is_public
+        && (anywhere.iter().any(|word| key.contains(word))
+            || parts.any(|part| words.contains(&part)))
 }
 
 /// All commands of a node's braces: a hook's, a pipe's.
@@ -59,4 +91,23 @@ pub(super) fn exactly_one<'d>(
         scope.problems.add(CommandProblem::NoCommand { of: name.clone(), what });
     }
     bodies.first().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets() {
+        for secret in
+            ["API_KEY", "PGPASSWORD", "token", "STRIPE_SECRET", "AWS_SECRET_ACCESS_KEY", "DB_PASS"]
+        {
+            assert!(reads_like_a_secret(secret), "{secret}");
+        }
+        for open in
+            ["PATH", "PWD", "KEYBOARD", "MONKEY", "PUBLIC_KEY", "NEXT_PUBLIC_API_KEY", "AUTHOR"]
+        {
+            assert!(!reads_like_a_secret(open), "{open}");
+        }
+    }
 }

@@ -26,6 +26,19 @@ pub(super) struct EnvFile {
     pub(super) source: Source,
     /// What is in it.
     pub(super) variables: Vec<Variable>,
+    /// Whether its values are masked wherever they would be shown.
+    secret: bool,
+}
+
+impl EnvFile {
+    /// Its variables as they are laid over others.
+    pub(super) fn values(&self) -> impl Iterator<Item = (&str, EnvValue)> {
+        self.variables.iter().map(|variable| {
+            let value = Some(Text::literal(&variable.value));
+            let file = Some(self.source.path.clone());
+            (variable.key.as_str(), EnvValue { value, secret: self.secret, file })
+        })
+    }
 }
 
 /// Reads the env files that `decls` name, relative to `base` (the file's own folder without one).
@@ -40,7 +53,9 @@ pub(super) fn files<'d>(
             let base = base.unwrap_or_else(|| scope.file_dir(text.span)).to_path_buf();
             let Some(name) = scope.fixed(text) else { continue };
             let path = path::absolute(&base, &name);
-            files.extend(file(path, text, decl.prop_is("optional"), scope.problems));
+            let secret = decl.prop("secret").is_none() || decl.prop_is("secret");
+            let read = file(path, text, decl.prop_is("optional"), scope.problems);
+            files.extend(read.map(|(source, variables)| EnvFile { source, variables, secret }));
         }
     }
     files
@@ -51,7 +66,7 @@ fn file(
     text: Spanned<&str>,
     optional: bool,
     problems: &mut Problems,
-) -> Option<EnvFile> {
+) -> Option<(Source, Vec<Variable>)> {
     let at = text.span;
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
@@ -60,7 +75,7 @@ fn file(
                 problems.add(FileProblem::NotThere { what: "env file", path: path.clone(), at });
             }
             let source = Source { path, fingerprint: String::new() };
-            return Some(EnvFile { source, variables: Vec::new() });
+            return Some((source, Vec::new()));
         }
         Err(error) => {
             let reason = without_number(&error);
@@ -71,7 +86,7 @@ fn file(
     match dotenv::parse(&String::from_utf8_lossy(&bytes)) {
         Ok(variables) => {
             let source = Source { path, fingerprint: source::fingerprint(&bytes) };
-            Some(EnvFile { source, variables })
+            Some((source, variables))
         }
         Err(bad) => {
             let (line, reason) = (bad.line, bad.reason);
@@ -89,9 +104,8 @@ pub(super) fn variables(files: &[EnvFile]) -> BTreeMap<String, String> {
 
 /// Lays the variables of files over `env`.
 pub(super) fn lay_files(env: &mut BTreeMap<String, EnvValue>, files: &[EnvFile]) {
-    for (key, value) in variables(files) {
-        env.insert(key, EnvValue { value: Some(Text::literal(value)), secret: false });
-    }
+    let values = files.iter().flat_map(EnvFile::values);
+    env.extend(values.map(|(key, value)| (key.to_owned(), value)));
 }
 
 /// Lays an `env` node over `env`.
@@ -109,7 +123,7 @@ pub(super) fn lay_node(
             _ => continue,
         };
         let secret = variable.prop_is("secret");
-        env.insert(variable.name.value.clone(), EnvValue { value, secret });
+        env.insert(variable.name.value.clone(), EnvValue { value, secret, file: None });
     }
 }
 
@@ -130,7 +144,7 @@ pub(super) fn lay_ports(
                 port: name.map(str::to_owned),
             }]),
         };
-        env.insert(key, EnvValue { value: Some(value), secret: false });
+        env.insert(key, EnvValue::open(value));
     };
     if let Some(first) = ports.first() {
         set("PORT".to_owned(), first, None);

@@ -66,6 +66,7 @@ pub(super) fn build(
         giving_way: &options.giving_way,
         files: Vec::new(),
         read: sources.read.clone(),
+        from_files: Vec::new(),
         edges: Vec::new(),
         uses: Vec::new(),
         places: BTreeMap::new(),
@@ -75,6 +76,7 @@ pub(super) fn build(
     stack.file = file;
     stack.profiles.clone_from(&options.profiles);
     stack.sources = builder.read;
+    stack.from_files = builder.from_files;
     Built { stack, edges: builder.edges, uses: builder.uses, places: builder.places }
 }
 
@@ -87,6 +89,8 @@ struct Builder<'a> {
     files: Vec<EnvFile>,
     /// Every file that was read.
     read: Vec<Source>,
+    /// The secret variables of all env files.
+    from_files: Vec<(String, EnvValue)>,
     edges: Vec<Edge>,
     uses: Vec<Use>,
     places: BTreeMap<String, Vec<Span>>,
@@ -163,6 +167,12 @@ impl Builder<'_> {
         for file in files {
             if !self.read.contains(&file.source) {
                 self.read.push(file.source.clone());
+            }
+            let secrets = file.values().filter(|(_, value)| value.secret);
+            for (key, value) in secrets.map(|(key, value)| (key.to_owned(), value)) {
+                if !self.from_files.iter().any(|known| known.0 == key && known.1 == value) {
+                    self.from_files.push((key, value));
+                }
             }
         }
     }

@@ -20,6 +20,8 @@ pub(in crate::language) enum Warning {
     AfterInVain { name: String, after: String, at: Span, path: Vec<Edge> },
     /// A port under 1024.
     LowPort { number: u16, at: Span },
+    /// A variable that reads like a secret, filled into a command.
+    SecretInCommand { key: String, shell: bool, at: Span },
 }
 
 impl Warning {
@@ -41,6 +43,16 @@ impl Warning {
                 Description::new("low-port", format!("port {number} is privileged"))
                     .at(*at, "under 1024: for root only on most systems")
                     .help(format!("take one from 1024 on, say {}", u32::from(*number) + 8000))
+            }
+            Self::SecretInCommand { key, shell, at } => {
+                let message = format!("the value of `{key}` becomes part of a command line");
+                let instead = match shell {
+                    true => format!("`${key}`, which the shell reads from its environment"),
+                    false => format!("have the program read `{key}` from its environment"),
+                };
+                Description::new("secret-in-command", message)
+                    .at(*at, "every user of this machine can read it there")
+                    .help(instead)
             }
             Self::AfterInVain { name, after, at, path } => {
                 let message = format!("`{name}` cannot start after `{after}`, which needs it");

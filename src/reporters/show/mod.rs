@@ -4,7 +4,10 @@ mod settings;
 mod texts;
 
 use super::theme::{Theme, Tone, pad};
-use crate::model::{Origin, Stack};
+use crate::{
+    model::{Origin, Stack},
+    printable, secrets,
+};
 
 /// A value of several words is shown in a column of at most this width.
 const WIDEST: usize = 48;
@@ -15,6 +18,8 @@ struct Setting {
     value: String,
     /// The keys by one of which its place is known; the first that is counts.
     origins: Vec<String>,
+    /// Whether it is a secret variable.
+    secret: bool,
 }
 
 impl Setting {
@@ -37,27 +42,41 @@ fn file_of(origin: &Origin, stack: &Stack) -> String {
     file.display().to_string()
 }
 
-fn settings(stack: &Stack, name: &str) -> Option<(&'static str, Vec<Setting>)> {
-    match (stack.service(name), stack.task(name)) {
-        (Some(service), _) => Some(("service", settings::of_service(service))),
-        (None, Some(task)) => Some(("task", settings::of_task(task))),
-        (None, None) => Some(("group", settings::of_group(stack.group(name)?))),
+/// All settings; masked, unless secrets are to be shown.
+fn settings(stack: &Stack, name: &str, secrets: bool) -> Option<(&'static str, Vec<Setting>)> {
+    let (kind, mut settings) = match (stack.service(name), stack.task(name)) {
+        (Some(service), _) => ("service", settings::of_service(service)),
+        (None, Some(task)) => ("task", settings::of_task(task)),
+        (None, None) => ("group", settings::of_group(stack.group(name)?)),
+    };
+    if !secrets {
+        let masker = secrets::masker();
+        settings.iter_mut().for_each(|setting| setting.mask(&masker));
     }
+    Some((kind, settings))
 }
 
 /// The definition; `None` for a name that is neither service nor task nor group. Within `columns` the place
 /// of a value that is too long for one line stands below it.
-pub fn show(stack: &Stack, name: &str, columns: Option<usize>, theme: Theme) -> Option<String> {
-    let (kind, settings) = settings(stack, name)?;
+pub fn show(
+    stack: &Stack,
+    name: &str,
+    (columns, secrets): (Option<usize>, bool),
+    theme: Theme,
+) -> Option<String> {
+    let (kind, mut settings) = settings(stack, name, secrets)?;
+    for setting in &mut settings {
+        setting.key = printable::line(&setting.key).into_owned();
+        setting.value = theme.plain_words(&setting.value).into_owned();
+    }
     let width = settings.iter().map(|setting| setting.key.chars().count()).max().unwrap_or(0);
     let values = settings.iter().map(|setting| console::measure_text_width(&setting.value));
     let value_width = values.filter(|width| *width <= WIDEST).max().unwrap_or(0);
     let mut text = format!("{kind} {}\n", theme.paint(Tone::Strong, name));
     for setting in &settings {
-        let place = setting.place(stack, name);
-        let value = theme.plain_words(&setting.value);
+        let place = printable::line(&setting.place(stack, name)).into_owned();
         let key = pad(&setting.key, width);
-        let value = pad(&value, value_width);
+        let value = pad(&setting.value, value_width);
         let whole = 6 + width + console::measure_text_width(&value) + place.chars().count();
         let apart = match columns {
             Some(columns) if whole > columns => format!("\n{}", " ".repeat(width + 4)),
@@ -76,8 +95,8 @@ fn trimmed<'v>(value: &'v str, apart: &str) -> &'v str {
 
 /// The definition as data: `{"settings": [{"key": …, "value": …, "from": …}]}`; `file`, `line` and
 /// `via` are what `from` is made of, and null for a default.
-pub fn json(stack: &Stack, name: &str) -> Option<String> {
-    let (kind, settings) = settings(stack, name)?;
+pub fn json(stack: &Stack, name: &str, secrets: bool) -> Option<String> {
+    let (kind, settings) = settings(stack, name, secrets)?;
     let setting = |setting: &Setting| {
         let origin = setting.origin(stack, name);
         serde_json::json!({

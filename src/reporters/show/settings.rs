@@ -9,12 +9,12 @@ use crate::{
         Service, Step, Stop, StopTo, Task, TaskBody, Text, Tool, Watch,
     },
     reporters::words,
+    secrets::{MASK, Masker},
 };
 
-/// What stands in the place of a secret.
-const MASK: &str = "•••";
-/// A secret that is shorter is no secret, and would mask half of what is shown.
-const SHORTEST: usize = 4;
+/// Settings that are shown whatever is filled in: programs and people look for them there.
+const SHOWN: [&str; 9] =
+    ["name", "dir", "port", "cleanup", "watch", "inputs", "outputs", "keep", "members"];
 
 pub(super) fn of_service(service: &Service) -> Vec<Setting> {
     let mut all = Settings::default();
@@ -62,7 +62,7 @@ pub(super) fn of_service(service: &Service) -> Vec<Setting> {
     if service.url.is_some() {
         all.add("url.open", texts::flag(service.url_open));
     }
-    all.masked(&[&service.env])
+    all.0
 }
 
 pub(super) fn of_task(task: &Task) -> Vec<Setting> {
@@ -94,12 +94,7 @@ pub(super) fn of_task(task: &Task) -> Vec<Setting> {
     all.log(&task.log);
     all.tools(&task.tools);
     all.text("describe", task.describe.as_ref());
-    let mut environments = vec![&task.env];
-    if let TaskBody::Steps(steps) = &task.body {
-        environments.extend(steps.iter().map(|step| &step.env));
-    }
-    environments.extend(task.on_failure.iter().map(|step| &step.env));
-    all.masked(&environments)
+    all.0
 }
 
 pub(super) fn of_group(group: &Group) -> Vec<Setting> {
@@ -123,7 +118,7 @@ impl Settings {
         let mut lines = value.trim().lines();
         let first = lines.next().unwrap_or_default().to_owned();
         let value = if lines.next().is_some() { format!("{first} …") } else { first };
-        self.0.push(Setting { key, value, origins });
+        self.0.push(Setting { key, value, origins, secret: false });
     }
 
     fn optional(&mut self, key: &str, value: Option<impl Display>) {
@@ -175,7 +170,7 @@ impl Settings {
                 }
             }
             for (variable, value) in &step.env {
-                self.add_of(format!("{name}.env.{variable}"), &shown(value), origins.clone());
+                self.variable(format!("{name}.env.{variable}"), value, origins.clone());
             }
         }
     }
@@ -192,7 +187,18 @@ impl Settings {
 
     fn env(&mut self, env: &BTreeMap<String, EnvValue>) {
         for (key, value) in env {
-            self.add(&format!("env.{key}"), shown(value));
+            let key = format!("env.{key}");
+            self.variable(key.clone(), value, vec![key]);
+        }
+    }
+
+    fn variable(&mut self, key: String, value: &EnvValue, origins: Vec<String>) {
+        match &value.value {
+            None => self.add_of(key, &"#null", origins),
+            Some(text) => {
+                self.add_of(key, text, origins);
+                self.0.last_mut().expect("it was just added").secret = value.secret;
+            }
         }
     }
 
@@ -274,25 +280,16 @@ impl Settings {
     fn tools(&mut self, tools: &[Tool]) {
         self.repeated("tool", tools.iter().map(texts::tool));
     }
-
-    /// All of them, secrets masked wherever they turn up.
-    fn masked(mut self, environments: &[&BTreeMap<String, EnvValue>]) -> Vec<Setting> {
-        let values = environments.iter().flat_map(|env| env.values()).filter(|value| value.secret);
-        let secrets = values.filter_map(|value| value.value.as_ref()?.as_literal());
-        for secret in secrets.filter(|secret| secret.len() >= SHORTEST) {
-            for setting in &mut self.0 {
-                setting.value = setting.value.replace(secret, MASK);
-            }
-        }
-        self.0
-    }
 }
 
-/// The value of a variable, as it may be shown.
-fn shown(value: &EnvValue) -> String {
-    match (&value.value, value.secret) {
-        (None, _) => "#null".to_owned(),
-        (Some(_), true) => MASK.to_owned(),
-        (Some(text), false) => text.to_string(),
+impl Setting {
+    /// Masks what is secret in it.
+    pub(super) fn mask(&mut self, masker: &Masker) {
+        match self.key.as_str() {
+            _ if self.secret => self.value = MASK.to_owned(),
+            "url" => masker.hide_in_url(&mut self.value),
+            key if SHOWN.contains(&key) || key.ends_with(".stdin") || key.ends_with(".stdout") => {}
+            _ => masker.hide(&mut self.value),
+        }
     }
 }
