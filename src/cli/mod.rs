@@ -18,6 +18,8 @@ mod error;
 mod first_file;
 mod following;
 mod foreground;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod grammar;
 mod holding;
 mod interrupt;

@@ -171,7 +171,7 @@ impl Wire {
         }
     }
 
-    fn new(stream: UnixStream) -> Self {
+    pub(super) fn new(stream: UnixStream) -> Self {
         Self {
             stream,
             unread: Vec::new(),
