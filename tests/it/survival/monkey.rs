@@ -36,7 +36,7 @@ const LINES: [&str; 12] = [
     "ls",
     "run seed",
     "logs -n 3 api",
-    "events -n 3",
+    "events",
 ];
 
 #[test]
