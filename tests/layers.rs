@@ -1,5 +1,5 @@
-//! Holds the architecture: which layer may import which, how long a file may get, and that every
-//! example is run and every scenario is part of the suite.
+//! Holds the architecture: which layer may import which, how long a file may get, that every
+//! example is run, every scenario is part of the suite, and every promise has one.
 
 use std::{
     collections::BTreeSet,
@@ -123,6 +123,25 @@ fn every_file_of_scenarios_is_part_of_the_suite() {
             assert!(main.contains(&format!("mod {name};")), "{name} is not in main.rs");
         }
     }
+}
+
+#[test]
+fn every_promise_names_a_scenario_that_there_is() {
+    let text = fs::read_to_string(root("docs/guarantees.md")).expect("the guarantees");
+    let promises = text.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
+    let mut named = 0;
+    for promise in promises {
+        let scenarios = promise.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        for name in scenarios.split('`').filter(|name| name.contains("::")) {
+            let (suite, path) = name.split_once(": ").unwrap_or(("it", name));
+            let (module, function) = path.rsplit_once("::").expect("a module and a function");
+            let file = root("tests").join(suite).join(module.replace("::", "/") + ".rs");
+            let text = fs::read_to_string(&file).unwrap_or_default();
+            assert!(text.contains(&format!("fn {function}()")), "there is no `{name}`");
+            named += 1;
+        }
+    }
+    assert!(named > 20, "{named} scenarios are named");
 }
 
 #[test]

@@ -130,6 +130,48 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// The command lines in a text: in backticks, and those of blocks (after a `$ ` or not), up to
+    /// whatever the shell does with them. Not those with something left out.
+    fn command_lines(text: &str) -> Vec<Vec<&str>> {
+        let spans = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+        let blocks = text.split("```").skip(1).step_by(2).flat_map(str::lines);
+        let lines = spans.chain(blocks.map(|line| line.trim_start_matches("$ ").trim_start()));
+        let of_ours = lines.filter(|line| line.starts_with("stackrun ") && !line.contains('…'));
+        let ends = [" |", ";", " &&", " #", " >", "("];
+        let cut = of_ours.map(|line| {
+            let end = ends.iter().filter_map(|end| line.find(end)).min();
+            line[..end.unwrap_or(line.len())].split_whitespace().collect()
+        });
+        cut.collect()
+    }
+
+    #[test]
+    fn every_command_line_of_the_documents_is_one() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let of = |folder: &str| {
+            let entries = std::fs::read_dir(root.join(folder)).expect("a folder").flatten();
+            entries.map(|entry| entry.path())
+        };
+        let mut files = vec![root.join("README.md"), root.join("SECURITY.md")];
+        files.extend(of("docs"));
+        files.extend(of("examples").map(|example| example.join("README.md")));
+        let mut found = 0;
+        for file in files.iter().filter(|file| file.extension().is_some_and(|end| end == "md")) {
+            let text = std::fs::read_to_string(file).expect("a document");
+            for line in command_lines(&text) {
+                if let Err(error) = Cli::try_parse_from(&line) {
+                    let shown = [
+                        clap::error::ErrorKind::DisplayHelp,
+                        clap::error::ErrorKind::DisplayVersion,
+                    ];
+                    assert!(shown.contains(&error.kind()), "{}: {error}", file.display());
+                }
+                found += 1;
+            }
+        }
+        assert!(found > 50, "{found} command lines");
+    }
+
     #[test]
     fn the_stack_file_may_stand_anywhere() {
         let file = |words: &[&str]| {

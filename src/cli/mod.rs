@@ -19,6 +19,8 @@ mod failure_advice;
 mod first_file;
 mod following;
 mod foreground;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod grammar;
 mod holding;
 mod interrupt;

@@ -1,6 +1,8 @@
 //! The control socket: what clients and supervisor say to each other, and both ends of it.
 
 pub mod client;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod obstacle;
 pub mod protocol;
 pub mod server;

@@ -80,7 +80,7 @@ pub async fn serve(listener: UnixListener, incoming: mpsc::Sender<Incoming>) {
 }
 
 /// Serves one client, which may take no longer than `patience` to read an answer.
-async fn connection(
+pub(super) async fn connection(
     id: ConnectionId,
     stream: UnixStream,
     incoming: mpsc::Sender<Incoming>,

@@ -224,7 +224,7 @@ impl Wire {
         }
     }
 
-    fn new(stream: UnixStream, keeper: Option<u32>) -> Self {
+    pub(super) fn new(stream: UnixStream, keeper: Option<u32>) -> Self {
         Self {
             stream,
             unread: Vec::new(),

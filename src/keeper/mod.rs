@@ -25,6 +25,8 @@ mod abandoned;
 mod batch;
 mod connection;
 mod finish;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod handle;
 mod home;
 mod journal;

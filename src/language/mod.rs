@@ -20,6 +20,8 @@ mod dotenv;
 mod draw;
 mod explain;
 mod fmt;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod layers;
 mod name;
 mod plain;

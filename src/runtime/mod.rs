@@ -30,6 +30,8 @@ mod effects;
 mod event_loop;
 mod excerpt;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod globs;
 mod http;
 mod journal;

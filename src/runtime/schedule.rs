@@ -101,7 +101,7 @@ fn local_now() -> Zoned {
 }
 
 /// The first time after `now` that a schedule names.
-fn after(cron: &Cron, now: &Zoned) -> Option<Timestamp> {
+pub(super) fn after(cron: &Cron, now: &Zoned) -> Option<Timestamp> {
     let last = now.year().saturating_add(YEARS);
     let mut at = now.datetime().with().second(0).subsec_nanosecond(0).build().ok()?;
     at = at.checked_add(1.minute()).ok()?;

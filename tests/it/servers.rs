@@ -156,10 +156,13 @@ fn nginx_serves_reloads_and_takes_all_its_workers_along() {
         "#,
     );
     let port = stack.port(0);
+    // Without folders of its own it wants those of the system, which only root may make.
+    let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let temporary = kinds.map(|kind| format!("{kind}_temp_path {kind};")).join(" ");
     let configure = |answer: &str| {
         let text = format!(
             "worker_processes 2; pid nginx.pid; error_log stderr; events {{}}\n\
-             http {{ access_log off; server {{ listen 127.0.0.1:{port}; \
+             http {{ access_log off; {temporary} server {{ listen 127.0.0.1:{port}; \
              location / {{ return 200 '{answer}'; }} }} }}\n"
         );
         stack.put("nginx.conf", &text);

@@ -1,6 +1,7 @@
 //! The services live on: without the terminal, without the command, without the supervisor.
 
 mod clock;
+mod monkey;
 mod secrets;
 mod strangers;
 mod takeover;

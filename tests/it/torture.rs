@@ -17,7 +17,7 @@ use std::env;
 use crate::support::Stack;
 
 /// How many rounds.
-fn rounds(default: u64) -> u64 {
+pub(crate) fn rounds(default: u64) -> u64 {
     let told = env::var("STACKRUN_ROUNDS").ok();
     told.map_or(default, |rounds| rounds.parse().expect("STACKRUN_ROUNDS is a number"))
 }
@@ -32,10 +32,10 @@ fn nothing_was_forgotten(stack: &Stack) {
 
 /// Chance that can be had again (xorshift64*).
 #[derive(Debug)]
-struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let told = env::var("STACKRUN_SEED").ok();
         let seed = told.map_or_else(
             || u64::from(std::process::id()),
@@ -46,14 +46,14 @@ impl Chance {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
     }
 
-    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[usize::try_from(self.below(choices.len() as u64)).expect("an index")]
     }
 }

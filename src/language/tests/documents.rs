@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{load_in, options};
+use super::{folder, load_in, options};
 use crate::language::fmt;
 
 fn root() -> &'static Path {
@@ -21,9 +21,10 @@ fn below(dir: &Path, end: &str) -> Vec<PathBuf> {
     paths.flat_map(walk).collect()
 }
 
-/// A block is a whole file, or nodes of a service.
+/// A block is a whole file, or the nodes of a service.
 #[test]
-fn every_block_of_the_documents_parses() {
+fn every_block_of_the_documents_is_right() {
+    let mut blocks = 0;
     let mut files = vec![root().join("README.md")];
     files.extend(below(&root().join("docs"), ".md"));
     files.extend(below(&root().join("examples"), ".md"));
@@ -32,9 +33,22 @@ fn every_block_of_the_documents_parses() {
         for block in text.split("```kdl\n").skip(1) {
             let block = block.split("```").next().unwrap_or_default();
             let parsed = block.parse::<kdl::KdlDocument>();
-            assert!(parsed.is_ok(), "{}:\n{block}", file.display());
+            let parsed = parsed.unwrap_or_else(|_| panic!("{}:\n{block}", file.display()));
+            let whole = ["stack", "service", "task", "env", "include"];
+            let is_whole = parsed.nodes().iter().any(|node| whole.contains(&node.name().value()));
+            let text = if is_whole {
+                block.to_owned()
+            } else {
+                format!("service \"shown\" {{\n    run \"true\"\n{block}}}\n")
+            };
+            let dir = folder(&[("stack.kdl", &text)]);
+            if let Err(reports) = load_in(dir.path(), &options()) {
+                panic!("{}: {reports:?}\n{block}", file.display());
+            }
+            blocks += 1;
         }
     }
+    assert!(blocks > 0, "the README shows a stack file");
 }
 
 #[test]

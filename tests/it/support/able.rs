@@ -18,6 +18,17 @@ pub(crate) fn may_mount() -> bool {
     }
 }
 
+/// Whether this is root, who may make a world of mounts and processes of its own (namespaces(7)).
+#[must_use]
+pub(crate) fn may_make_worlds() -> bool {
+    root_for("it makes a world of its own") && {
+        let mut world = Command::new("unshare");
+        let made =
+            world.args(["--mount", "--pid", "--fork", "--mount-proc", "--", "true"]).output();
+        made.is_ok_and(|made| made.status.success()) || note("root may not make a world here")
+    }
+}
+
 /// Whether this is root, who may make namespaces of clocks (time_namespaces(7)).
 #[must_use]
 pub(crate) fn may_make_clocks() -> bool {

@@ -38,11 +38,11 @@ impl Process {
         Some(Self { pid, command, start })
     }
 
-    /// Every process that has `cookie` in its environment or works below `folder`.
-    pub(crate) fn of(cookie: &str, folder: &Path) -> Vec<Self> {
+    /// Every process of a user that has `cookie` in its environment or works below `folder`.
+    pub(crate) fn of(cookie: &str, folder: &Path, user: u32) -> Vec<Self> {
         let entries = fs::read_dir("/proc").expect("/proc");
         let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter(|pid| *pid != std::process::id() && belongs(*pid, cookie, folder))
+        pids.filter(|pid| *pid != std::process::id() && belongs(*pid, cookie, folder, user))
             .filter_map(Self::get)
             .collect()
     }
@@ -85,12 +85,13 @@ pub(crate) fn alive(pid: u32) -> bool {
     Process::get(pid).is_some()
 }
 
-fn belongs(pid: u32, cookie: &str, folder: &Path) -> bool {
+fn belongs(pid: u32, cookie: &str, folder: &Path, user: u32) -> bool {
     let proc = PathBuf::from(format!("/proc/{pid}"));
-    // Another user's processes cannot be read, and are none of ours.
-    let ours = proc.metadata().is_ok_and(|data| data.uid() == rustix::process::geteuid().as_raw());
-    ours && (has_cookie(&proc, cookie)
-        || fs::read_link(proc.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder)))
+    // Other users' processes are none of the stack's.
+    let theirs = proc.metadata().is_ok_and(|data| data.uid() == user);
+    theirs
+        && (has_cookie(&proc, cookie)
+            || fs::read_link(proc.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder)))
 }
 
 fn has_cookie(proc: &Path, cookie: &str) -> bool {

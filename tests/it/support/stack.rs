@@ -46,6 +46,8 @@ pub(crate) struct Stack {
     declared: Vec<u16>,
     /// In the environment of every command, and so of everything that is started by one.
     cookie: String,
+    /// Whose it is, where not our own: root tests as an ordinary user, too.
+    user: Option<u32>,
 }
 
 impl Stack {
@@ -53,6 +55,17 @@ impl Stack {
     pub(crate) fn new(text: &str) -> Self {
         let stack = Self::empty();
         stack.write(text);
+        stack
+    }
+
+    /// The same of another user, who types all its commands.
+    pub(crate) fn of_user(user: u32, text: &str) -> Self {
+        let mut stack = Self::empty();
+        stack.user = Some(user);
+        stack.write(text);
+        for path in [stack.folder(), &stack.path("stack.kdl")] {
+            std::os::unix::fs::chown(path, Some(user), Some(user)).expect("another owner");
+        }
         stack
     }
 
@@ -116,7 +129,7 @@ impl Stack {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = tempfile::Builder::new().prefix("sr-").tempdir_in("/tmp").expect("a folder");
         let cookie = format!("STACKRUN_TEST={}-{number}", std::process::id());
-        Self { folder, ports: Default::default(), declared: Vec::new(), cookie }
+        Self { folder, ports: Default::default(), declared: Vec::new(), cookie, user: None }
     }
 
     /// The stack's folder.
@@ -190,6 +203,9 @@ impl Stack {
         command.env("PATH", path);
         command.env("LANG", "C.UTF-8").env("TERM", "xterm-256color");
         command.envs(self.cookie.split_once('='));
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         // Whoever runs the suite in the background ignores Ctrl-C, and what is ignored is inherited.
         // SAFETY: it neither allocates nor locks.
         unsafe {
@@ -326,7 +342,8 @@ impl Stack {
 
     /// Every process that was started for this stack and still lives.
     pub(crate) fn left(&self) -> Vec<Process> {
-        Process::of(&self.cookie, self.folder())
+        let own = rustix::process::geteuid().as_raw();
+        Process::of(&self.cookie, self.folder(), self.user.unwrap_or(own))
     }
 
     /// The same, once what is about to end has ended.

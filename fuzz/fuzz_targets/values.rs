@@ -1,0 +1,20 @@
+//! Times, sizes, versions, schedules, statuses and addresses as they are typed.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use stackrun::{cli, language, model, runtime};
+
+fuzz_target!(|text: &str| {
+    language::fuzzing::values(text);
+    cli::fuzzing::moment(text);
+    let (version, wanted) = text.split_once('\n').unwrap_or((text, text));
+    cli::fuzzing::version(version, wanted);
+    runtime::fuzzing::url(text);
+    if let Ok(statuses) = text.parse::<model::StatusSet>() {
+        assert_eq!(statuses.to_string().parse(), Ok(statuses), "it is worded as it may be read");
+    }
+    if let Ok(cron) = text.parse::<model::Cron>() {
+        runtime::fuzzing::next_times(&cron);
+    }
+});
