@@ -59,6 +59,8 @@ fn keeper(dir: &Path, resume: Option<keeper::Resume>, papers: bool) -> ExitCode 
 
 /// The one that decides.
 fn supervisor(dir: &Path) -> ExitCode {
+    platform::raise_limits();
+    platform::survive_signals();
     // What it has to say when it is in trouble goes to a file of the keeper's.
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     runtime::run(dir)
@@ -66,5 +68,6 @@ fn supervisor(dir: &Path) -> ExitCode {
 
 /// The steps of a task, one after the other.
 fn step() -> ExitCode {
+    platform::survive_signals();
     runtime::step::run()
 }

@@ -21,6 +21,9 @@ use crate::platform::{self, FolderLock, Places, PlacesError, SignalPipe, Waker};
 /// How many descriptors there is room for from the start: enough for a thousand services.
 const DESCRIPTORS: i32 = 4096;
 
+/// With fewer it could not stop what it has started.
+const FEWEST_DESCRIPTORS: u64 = 64;
+
 /// What keeps a keeper from its work.
 #[derive(Debug, thiserror::Error)]
 pub enum KeeperError {
@@ -35,6 +38,9 @@ pub enum KeeperError {
         /// What it said.
         error: io::Error,
     },
+    /// So few files may be open that not even a small stack could be held.
+    #[error("only {0} files may be open, and it needs {FEWEST_DESCRIPTORS}: raise `ulimit -n`")]
+    FewDescriptors(u64),
 }
 
 /// Holds the stack in `dir` until it is finished: the hidden `keeper` command.
@@ -82,14 +88,13 @@ fn run_as(
             return Err(error);
         }
     };
-    let Prepared { places, estate, open_files, papers } = prepared;
+    let Prepared { places, estate, papers } = prepared;
     let control = estate.control.clone();
     let (sender, lines) = channel();
     let finishing = Arc::new(AtomicBool::new(false));
     let begun = begin(|waker, signals| Parts {
         places: places.clone(),
         estate,
-        open_files,
         waker,
         signals,
         lines,
@@ -134,12 +139,17 @@ fn begin(parts: impl FnOnce(Arc<Waker>, SignalPipe) -> Parts) -> Result<Keeper, 
 struct Prepared {
     places: Places,
     estate: Estate,
-    open_files: Option<(u64, u64)>,
     papers: Papers,
 }
 
 /// `None` if another keeper holds the stack.
 fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, KeeperError> {
+    platform::raise_limits();
+    let descriptors = platform::open_files_limit();
+    // What runs already is held as well as can be.
+    if descriptors < FEWEST_DESCRIPTORS && resume.is_none() {
+        return Err(KeeperError::FewDescriptors(descriptors));
+    }
     let places = Places::of(dir)?;
     let lock = match resume {
         Some(resume) => platform::inherited(resume.lock).map(FolderLock::resume).map(Some),
@@ -159,16 +169,10 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
         None => listen(&places),
     };
     let control = Control::new(control.map_err(io("listen on the control socket"))?);
-    let open_files = platform::raise_open_files().ok();
     platform::make_room_for_descriptors(DESCRIPTORS);
     // Lost secrets are asked for when they are needed.
     let papers = resume.and_then(|resume| resume.papers().ok()).unwrap_or_default();
-    Ok(Some(Prepared {
-        places,
-        estate: Estate { lock: Arc::new(lock), control },
-        open_files,
-        papers,
-    }))
+    Ok(Some(Prepared { places, estate: Estate { lock: Arc::new(lock), control }, papers }))
 }
 
 /// Lets go of terminal, folder, descriptors and signals; returns what was stdout.
@@ -183,6 +187,7 @@ fn leave_everything() -> io::Result<File> {
     let _leader = rustix::process::setsid();
     rustix::process::chdir("/")?;
     platform::reset_signals();
+    platform::survive_signals();
     Ok(answer.into())
 }
 

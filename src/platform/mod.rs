@@ -8,6 +8,7 @@ mod clock;
 mod evict;
 mod fifo;
 mod holder;
+mod limits;
 mod lock;
 mod notify;
 #[cfg(target_os = "linux")]
@@ -32,6 +33,7 @@ pub use clock::{boot_id, local_time, now, stamp, wall_clock, wall_nanos};
 pub use evict::end_tree;
 pub use fifo::{Fifo, FileId, Waker, endless_stdin, input_file};
 pub use holder::{Holder, Mark, in_the_way};
+pub use limits::{open_files_limit, raise_limits, restore_limits, with_callers_limits};
 pub use lock::{FolderLock, lock_folder, lock_holder};
 pub use notify::NotifySocket;
 pub use os::{
@@ -39,8 +41,7 @@ pub use os::{
     ThreadId, all_listeners, await_thread_gone, become_subreaper, children, command_line,
     descendants, describe, held_pipe, holders, keep_descriptors_from, listener_at, listeners,
     lower_own_priority, make_room_for_descriptors, name_process, oom_killed, oom_kills,
-    oom_victims, own_thread, peek_bytes, predicament, raise_open_files, restore_open_files, spawn,
-    stats, transfer,
+    oom_victims, own_thread, peek_bytes, predicament, spawn, stats, transfer,
 };
 pub use own::{
     MARK, detach, environment, execute, inheritable, inherited, null, own_program,
@@ -50,7 +51,7 @@ pub use peer::{peer_pid, peer_uid};
 pub use places::{Places, PlacesError, fnv1a, make_folders};
 pub use pty::{Pty, keep_open, receive_descriptor, send_descriptor};
 pub use reserve::{Reserved, ephemeral_ports, reserve};
-pub use signals::{SignalPipe, kill_group, kill_process, reset_signals};
+pub use signals::{SignalPipe, kill_group, kill_process, reset_signals, survive_signals};
 pub use tree::{Family, Tree, members, relatives};
 pub use types::{
     CgroupLimits, Controller, Launch, Listener, Moved, SpawnError, Spawned, Stage, TreeStats,
