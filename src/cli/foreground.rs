@@ -107,8 +107,19 @@ pub(super) fn follow(
             }
             Err(error) => return Err(error.into()),
         };
-        let Reply::Record { record } = answer.reply else { continue };
-        if answer.id != events || record.at < began {
+        if answer.id != events {
+            continue;
+        }
+        let record = match answer.reply {
+            Reply::Record { record } => record,
+            // What was left out is in the ledger.
+            Reply::Skipped { .. } => {
+                events = client.ask(Request::Events { since, follow: true })?;
+                continue;
+            }
+            _ => continue,
+        };
+        if record.at < began {
             continue;
         }
         since = record.seq + 1;

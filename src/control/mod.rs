@@ -1,6 +1,7 @@
 //! The control socket: what clients and supervisor say to each other, and both ends of it.
 
 pub mod client;
+mod outbox;
 pub mod protocol;
 pub mod server;
 mod wire;

@@ -39,9 +39,10 @@ pub use notify::NotifySocket;
 pub use os::{
     Cgroup, Cgroups, Description, Entry, FolderWatch, Poller, ProcId, Process, Readiness, Table,
     ThreadId, all_listeners, await_thread_gone, become_subreaper, children, command_line,
-    descendants, describe, held_pipe, holders, keep_descriptors_from, listener_at, listeners,
-    lower_own_priority, make_room_for_descriptors, name_process, oom_killed, oom_kills,
-    oom_victims, own_thread, peek_bytes, predicament, spawn, stats, transfer,
+    descendants, describe, give_back_memory, held_pipe, holders, keep_descriptors_from,
+    listener_at, listeners, lower_own_priority, make_room_for_descriptors, name_process,
+    oom_killed, oom_kills, oom_victims, own_thread, peek_bytes, predicament, spawn, stats,
+    transfer,
 };
 pub use own::{
     MARK, detach, environment, execute, inheritable, inherited, null, own_program,

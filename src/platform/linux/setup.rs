@@ -54,6 +54,16 @@ pub fn name_process(name: &CStr) {
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
+/// Gives memory that is free back to the system, as far as the C library knows how to
+/// (malloc_trim(3)): what was freed among what is still used stays with the process otherwise.
+pub fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it may be called at any time, from any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// From now on the calling thread, and no other, runs when nobody else wants to
 /// (setpriority(2) as Linux has it).
 pub fn lower_own_priority() {

@@ -43,3 +43,6 @@ pub fn name_process(_name: &CStr) {}
 
 /// A thread has no priority of its own here.
 pub fn lower_own_priority() {}
+
+/// The C library gives memory back by itself, or does not.
+pub fn give_back_memory() {}
