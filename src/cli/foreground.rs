@@ -110,6 +110,10 @@ pub(super) fn follow(
                     ask_at = Some(caller::instant());
                 }
             }
+            // What was left out is in the ledger.
+            Ok(Some(Answer { id, reply: Reply::Skipped { .. } })) if id == events => {
+                events = client.ask(Request::Events { since: seen.next, follow: true })?;
+            }
             Ok(_) => {}
             Err(ClientError::Gone) => {
                 let Some(next) = successor(stack)? else {

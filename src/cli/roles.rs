@@ -60,6 +60,8 @@ fn keeper(dir: &Path, resume: Option<keeper::Resume>, papers: bool) -> ExitCode 
 
 /// The one that decides.
 fn supervisor(dir: &Path) -> ExitCode {
+    platform::raise_limits();
+    platform::survive_signals();
     // What it has to say when it is in trouble goes to a file of the keeper's.
     tracing_subscriber::fmt().with_writer(|| WithoutSecrets).with_ansi(false).init();
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
@@ -83,5 +85,6 @@ impl io::Write for WithoutSecrets {
 
 /// The steps of a task, one after the other.
 fn step() -> ExitCode {
+    platform::survive_signals();
     runtime::step::run()
 }

@@ -2,13 +2,13 @@
 
 #![expect(clippy::disallowed_methods, reason = "the connection is a task of its own")]
 
-use std::{cell::LazyCell, io::Write, net::Shutdown, os::unix::net, time::Duration};
+use std::{cell::LazyCell, io::Write, net::Shutdown, os::unix::net};
 
 use tokio::{io::AsyncWriteExt, net::UnixStream, runtime::Runtime, sync::mpsc};
 
 use super::{
     protocol::{Answer, Ask},
-    server::{self, Incoming},
+    server::{self, Incoming, Shared},
     wire::Wire,
 };
 
@@ -27,7 +27,7 @@ pub fn requests(bytes: &[u8]) -> Vec<Ask> {
 async fn heard(bytes: &[u8]) -> Vec<Ask> {
     let (mut ours, theirs) = UnixStream::pair().expect("a pair of sockets");
     let (sender, mut incoming) = mpsc::channel(64);
-    tokio::spawn(server::connection(1, theirs, sender, Duration::from_secs(1)));
+    tokio::spawn(server::connection(1, theirs, Shared::new(sender)));
     let sending = async {
         // It may have been hung up on.
         let _sent = ours.write_all(bytes).await;
@@ -38,7 +38,7 @@ async fn heard(bytes: &[u8]) -> Vec<Ask> {
         while let Some(incoming) = incoming.recv().await {
             match incoming {
                 Incoming::Opened(_, opened) => outbox = Some(opened),
-                Incoming::Asked(_, ask) => asked.push(*ask),
+                Incoming::Asked(_, message) => asked.push(message.ask),
                 Incoming::Closed(_) => break,
             }
         }

@@ -4,6 +4,7 @@ pub mod client;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod obstacle;
+mod outbox;
 pub mod protocol;
 pub mod server;
 mod wire;

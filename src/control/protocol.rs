@@ -14,8 +14,13 @@ use crate::{
 /// The version of this protocol.
 pub const PROTOCOL: u32 = 2;
 
-/// The longest message, in bytes.
-pub const MAX_MESSAGE: usize = 64 << 20;
+/// The longest message of a client, in bytes.
+pub const MAX_MESSAGE: usize = 32 << 20;
+
+/// What is said of one that is longer.
+pub(super) fn too_long(limit: usize) -> String {
+    format!("a message to the supervisor may be {} KiB long at most", limit >> 10)
+}
 
 /// From a client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

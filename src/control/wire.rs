@@ -10,7 +10,7 @@ use std::{
 use super::{
     client::ClientError,
     obstacle::Obstacle,
-    protocol::{Answer, Ask, PROTOCOL, Reply, Request},
+    protocol::{Answer, Ask, MAX_MESSAGE, PROTOCOL, Reply, Request, too_long},
 };
 use crate::{
     event::Tick,
@@ -305,6 +305,9 @@ impl Wire {
     pub(super) fn send(&mut self, id: u64, request: Request) -> Result<(), ClientError> {
         let mut bytes = serde_json::to_vec(&Ask { id, request })?;
         bytes.push(b'\n');
+        if bytes.len() > MAX_MESSAGE {
+            return Err(ClientError::Refused(too_long(MAX_MESSAGE)));
+        }
         self.stream.write_all(&bytes).map_err(gone)
     }
 

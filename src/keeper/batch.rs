@@ -105,8 +105,7 @@ impl Keeper {
     /// Makes the starts of the batch.
     pub(super) fn start_wanted(&mut self) {
         let Batch { wanted, .. } = mem::take(&mut self.batch);
-        let open_files = self.open_files;
-        let heritage = Heritage { lock: Arc::clone(&self.estate.lock), open_files };
+        let heritage = Heritage { lock: Arc::clone(&self.estate.lock) };
         match wanted.as_slice() {
             [] => {}
             [one] => {

@@ -56,8 +56,6 @@ type Rotated = BTreeMap<OsString, Vec<u64>>;
 pub(super) struct Keeper {
     pub(super) places: Places,
     pub(super) estate: Estate,
-    /// The limit of open files for children.
-    pub(super) open_files: Option<(u64, u64)>,
     pub(super) poller: Poller,
     pub(super) logs: Logs,
     pub(super) waker: Arc<Waker>,
@@ -112,7 +110,6 @@ pub(super) struct Parts {
     pub(super) places: Places,
     pub(super) home: Home,
     pub(super) estate: Estate,
-    pub(super) open_files: Option<(u64, u64)>,
     pub(super) waker: Arc<Waker>,
     pub(super) signals: SignalPipe,
     pub(super) lines: Receiver<UnixStream>,
@@ -127,7 +124,6 @@ impl Keeper {
         Ok(Self {
             poller,
             logs: Logs::start(Arc::clone(&parts.waker))?,
-            open_files: parts.open_files,
             waker: parts.waker,
             signals: parts.signals,
             lines: parts.lines,

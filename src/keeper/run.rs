@@ -22,6 +22,9 @@ use crate::platform::{self, FolderLock, Places, PlacesError, RuntimeFolder, Sign
 /// How many descriptors there is room for from the start: enough for a thousand services.
 const DESCRIPTORS: i32 = 4096;
 
+/// With fewer it could not stop what it has started.
+const FEWEST_DESCRIPTORS: u64 = 64;
+
 /// What keeps a keeper from its work.
 #[derive(Debug, thiserror::Error)]
 pub enum KeeperError {
@@ -36,6 +39,9 @@ pub enum KeeperError {
         /// What it said.
         error: io::Error,
     },
+    /// So few files may be open that not even a small stack could be held.
+    #[error("only {0} files may be open, and it needs {FEWEST_DESCRIPTORS}: raise `ulimit -n`")]
+    FewDescriptors(u64),
 }
 
 /// Holds the stack in `dir` until it is finished: the hidden `keeper` command.
@@ -83,7 +89,7 @@ fn run_as(
             return Err(error);
         }
     };
-    let Prepared { places, home, estate, open_files, papers } = prepared;
+    let Prepared { places, home, estate, papers } = prepared;
     let control = Arc::clone(&estate.control);
     let (sender, lines) = channel();
     let finishing = Arc::new(AtomicBool::new(false));
@@ -91,7 +97,6 @@ fn run_as(
         places: places.clone(),
         home,
         estate,
-        open_files,
         waker,
         signals,
         lines,
@@ -137,12 +142,17 @@ struct Prepared {
     places: Places,
     home: Home,
     estate: Estate,
-    open_files: Option<(u64, u64)>,
     papers: Papers,
 }
 
 /// `None` if another keeper holds the stack.
 fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, KeeperError> {
+    platform::raise_limits();
+    let descriptors = platform::open_files_limit();
+    // What runs already is held as well as can be.
+    if descriptors < FEWEST_DESCRIPTORS && resume.is_none() {
+        return Err(KeeperError::FewDescriptors(descriptors));
+    }
     let Some((mut places, lock)) = hold(dir, resume)? else { return Ok(None) };
     // That of the keeper before: there are the names of pipes that are in use.
     let newest = journal::newest(&places);
@@ -161,7 +171,6 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
         None => listen(&places),
     };
     let control = control.map_err(io("listen on the control socket"))?;
-    let open_files = platform::raise_open_files().ok();
     platform::make_room_for_descriptors(DESCRIPTORS);
     // Lost secrets are asked for when they are needed.
     let papers = resume.and_then(|resume| resume.papers().ok()).unwrap_or_default();
@@ -169,7 +178,6 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
         places,
         home: Home::new(home),
         estate: Estate { lock: Arc::new(lock), control: Arc::new(control) },
-        open_files,
         papers,
     }))
 }
@@ -206,6 +214,7 @@ fn leave_everything() -> io::Result<File> {
     let _leader = rustix::process::setsid();
     rustix::process::chdir("/")?;
     platform::reset_signals();
+    platform::survive_signals();
     Ok(answer.into())
 }
 

@@ -49,8 +49,6 @@ pub(super) struct Start<'a> {
 pub(super) struct Heritage {
     /// Held by a start, too, until it executes its program: who takes over from us waits for that.
     pub(super) lock: Arc<FolderLock>,
-    /// The limit of open files as it was before the keeper raised its own.
-    pub(super) open_files: Option<(u64, u64)>,
 }
 
 /// What the environments of all starts have in common, as the system wants it, by name.
@@ -215,7 +213,7 @@ impl Prepared<'_> {
             dir: Some(&texts.dir),
             fds: &fds,
             held: Some(heritage.lock.as_fd()),
-            open_files: spec.open_files.map(|limit| (limit, limit)).or(heritage.open_files),
+            open_files: spec.open_files,
             terminal: spec.tty,
             cgroup: entrance.as_ref().map(AsFd::as_fd),
             user: spec.user.as_ref(),

@@ -67,11 +67,9 @@ impl Keeper {
     /// Goes on as `program`; returns only if that fails.
     pub(super) fn upgrade(&mut self, program: &Path) {
         self.send();
-        if let Some(limits) = self.open_files {
-            let _only_lowered = platform::restore_open_files(limits);
-        }
+        let _only_lowered = platform::restore_limits();
         let Err(error) = self.execute(program);
-        let _as_before = platform::raise_open_files();
+        platform::raise_limits();
         let _as_before = self.keep_terminals(false);
         let error = format!("cannot go on as {}: {error}", program.display());
         self.tell(FromKeeper::UpgradeFailed { error });

@@ -12,7 +12,7 @@ use std::{
 
 use rustix::fs::{Mode, OFlags};
 
-use super::keep_descriptors_from;
+use super::{keep_descriptors_from, limits::restore_limits};
 
 /// The mark of a process that belongs to a unit, in its environment.
 pub const MARK: &str = "STACKRUN_ID";
@@ -103,14 +103,16 @@ pub fn inheritable(descriptor: impl AsFd) -> io::Result<OwnedFd> {
     })?)
 }
 
-/// Has a command run apart from us: in a session of its own, and without any descriptor of ours
-/// but the first three, so that no pipe of our caller is kept open by it.
+/// Has a command run apart from us: in a session of its own, with the limits that our caller gave
+/// us, and without any descriptor of ours but the first three, so that no pipe of our caller is
+/// kept open by it.
 pub fn detach(command: &mut std::process::Command) {
     use std::os::unix::process::CommandExt;
     let apart = || {
         rustix::process::setsid()?;
+        restore_limits()?;
         keep_descriptors_from(3)
     };
-    // SAFETY: two system calls, which neither allocate nor lock.
+    // SAFETY: system calls alone, which neither allocate nor lock.
     unsafe { command.pre_exec(apart) };
 }

@@ -84,10 +84,52 @@ pub fn reset_signals() {
     let _cannot_fail = set_disposition(libc::SIGPIPE, libc::SIG_IGN);
 }
 
+/// Signals that keep their default action in a process that goes on at all others: faults of its
+/// own, what it is ended or stopped by on purpose, and what has no effect anyway.
+const DEFAULT_ACTION: [i32; 16] = [
+    libc::SIGQUIT,
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGABRT,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGKILL,
+    libc::SIGSEGV,
+    libc::SIGSYS,
+    libc::SIGPIPE,
+    libc::SIGTERM,
+    libc::SIGCHLD,
+    libc::SIGCONT,
+    libc::SIGSTOP,
+    libc::SIGURG,
+    libc::SIGWINCH,
+];
+
+extern "C" fn go_on(_: libc::c_int) {}
+
+/// Has this process go on at every signal that would end or stop it without meaning anything to
+/// it: those of a limit (a write then fails with EFBIG, setrlimit(2)), of a terminal, of timers,
+/// and those that are free to use. They are caught rather than ignored, so that whatever is
+/// executed from here on, by whichever library, gets their default action.
+pub fn survive_signals() {
+    for signal in (1..=last_signal()).filter(|signal| !DEFAULT_ACTION.contains(signal)) {
+        let _some_belong_to_the_c_library =
+            set_disposition(signal, go_on as *const () as libc::sighandler_t);
+    }
+}
+
+/// The greatest number of a signal, those of real time included (signal(7)).
+fn last_signal() -> i32 {
+    #[cfg(target_os = "linux")]
+    return libc::SIGRTMAX();
+    #[cfg(not(target_os = "linux"))]
+    return 31;
+}
+
 /// Gives every signal its default disposition and unblocks all: for a program about to be
 /// executed. It neither allocates nor locks.
 pub(super) fn reset_all() {
-    for signal in 1..32 {
+    for signal in 1..=last_signal() {
         let _fixed_ones_refuse = set_disposition(signal, libc::SIG_DFL);
     }
     // SAFETY: an empty set is made before it is used.

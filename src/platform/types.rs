@@ -84,8 +84,8 @@ pub struct Launch<'a> {
     pub fds: &'a [(BorrowedFd<'a>, RawFd)],
     /// What it holds, without getting it, until it executes its program.
     pub held: Option<BorrowedFd<'a>>,
-    /// Soft and hard RLIMIT_NOFILE.
-    pub open_files: Option<(u64, u64)>,
+    /// How many files it may open, soft and hard, where that is not the caller's limit.
+    pub open_files: Option<u64>,
     /// Whether descriptor 0 becomes the terminal of its session.
     pub terminal: bool,
     /// The `cgroup.procs` of the cgroup that it is to run in.

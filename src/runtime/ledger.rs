@@ -9,8 +9,9 @@ use std::{
     collections::VecDeque,
     fmt::Write as _,
     fs::{File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Take, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::words::Words as _;
@@ -19,8 +20,10 @@ use crate::{
     platform, secrets,
 };
 
-/// How many records are kept in memory at most.
+/// How many records are kept in memory at most, …
 const IN_MEMORY: usize = 4_000;
+/// … and how many bytes of them.
+const MEMORY: usize = 2 << 20;
 /// At this length the file is set aside as `ledger.1`, in bytes.
 const MAX_LENGTH: u64 = 16 << 20;
 /// How much of the file's end is read for who asks for the past, in bytes.
@@ -35,8 +38,10 @@ pub(super) struct Ledger {
     file: Option<File>,
     length: u64,
     last_seq: u64,
-    /// Those of this supervisor.
-    records: VecDeque<Record>,
+    /// The last ones of this supervisor, as JSON.
+    records: VecDeque<Arc<str>>,
+    /// How many bytes they take.
+    memory: usize,
     /// Lines of this turn.
     unwritten: String,
     /// Whether the file could not be written, so that it is said once.
@@ -52,6 +57,7 @@ impl Ledger {
             length: 0,
             last_seq: last_seq(path),
             records: VecDeque::new(),
+            memory: 0,
             unwritten: String::new(),
             trouble: None,
         };
@@ -61,14 +67,15 @@ impl Ledger {
         ledger
     }
 
-    /// Adds a record, and gives it back as it is stored: without secrets. It is written with [`Ledger::flush`].
+    /// Adds a record, and gives it back as JSON, as it is stored: without secrets. It is written
+    /// with [`Ledger::flush`].
     pub(super) fn append(
         &mut self,
         name: Option<&str>,
         generation: Option<u64>,
         event: Event,
         cause: Cause,
-    ) -> Record {
+    ) -> Arc<str> {
         self.last_seq += 1;
         let mut record = Record {
             seq: self.last_seq,
@@ -81,27 +88,35 @@ impl Ledger {
         };
         record.mask(&secrets::masker());
         // Records are plain data with names as keys; such a thing can always be written.
-        if let Ok(json) = serde_json::to_string(&record) {
-            let checksum = platform::fnv1a(json.as_bytes());
-            // Writing to a string cannot fail.
-            let _ = writeln!(self.unwritten, "{checksum:016x} {json}");
-        }
-        if self.records.len() == IN_MEMORY {
-            self.records.pop_front();
-        }
-        self.records.push_back(record.clone());
-        record
+        let json: Arc<str> = serde_json::to_string(&record).unwrap_or_default().into();
+        let checksum = platform::fnv1a(json.as_bytes());
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.unwritten, "{checksum:016x} {json}");
+        self.keep(Arc::clone(&json));
+        json
     }
 
-    /// The latest records from `seq` on.
-    pub(super) fn since(&self, seq: u64) -> Vec<Record> {
-        let first = self.records.front().map_or(self.last_seq + 1, |record| record.seq);
-        let before = if seq < first { read_end(&self.path, TAIL) } else { Vec::new() };
-        let mut records: Vec<Record> =
-            before.into_iter().filter(|record| (seq..first).contains(&record.seq)).collect();
-        let start = self.records.partition_point(|record| record.seq < seq);
-        records.extend(self.records.range(start..).cloned());
-        records
+    fn keep(&mut self, json: Arc<str>) {
+        self.memory += json.len();
+        self.records.push_back(json);
+        while self.records.len() > IN_MEMORY || self.memory > MEMORY && self.records.len() > 1 {
+            self.memory -= self.records.pop_front().map_or(0, |oldest| oldest.len());
+        }
+    }
+
+    /// The latest records from `seq` on, as JSON; those that are not in memory are read one by
+    /// one, whatever becomes of the file meanwhile.
+    pub(super) fn since(&self, seq: u64) -> impl Iterator<Item = Arc<str>> + Send + use<> {
+        let first = self.last_seq + 1 - self.records.len() as u64;
+        let past = (seq < first).then(|| Lines::end_of(&self.path, TAIL).ok()).flatten();
+        let past = past.into_iter().flatten().filter_map(|line| {
+            let seq = parse(&line)?.seq;
+            Some((seq, json_of(&line)?.into()))
+        });
+        let past = past.filter(move |(at, _)| (seq..first).contains(at)).map(|(_, json)| json);
+        let start = usize::try_from(seq.saturating_sub(first)).unwrap_or(usize::MAX);
+        let present: Vec<Arc<str>> = self.records.iter().skip(start).cloned().collect();
+        past.chain(present)
     }
 
     /// Writes what was added in this turn, before anybody hears of it.
@@ -168,26 +183,43 @@ fn last_seq(path: &Path) -> u64 {
 
 /// The records in the last so many bytes of a file.
 fn read_end(path: &Path, length: u64) -> Vec<Record> {
-    let read = || {
+    let lines = Lines::end_of(path, length).into_iter().flatten();
+    lines.filter_map(|line| parse(&line)).collect()
+}
+
+/// The lines in the last so many bytes that a file had when it was opened.
+struct Lines(BufReader<Take<File>>);
+
+impl Lines {
+    fn end_of(path: &Path, length: u64) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let start = file.metadata()?.len().saturating_sub(length);
         file.seek(SeekFrom::Start(start))?;
-        let mut bytes = Vec::new();
-        file.take(length).read_to_end(&mut bytes)?;
-        io::Result::Ok(bytes)
-    };
-    let bytes = read().unwrap_or_default();
-    bytes.split(|byte| *byte == b'\n').filter_map(parse).collect()
+        Ok(Self(BufReader::new(file.take(length))))
+    }
 }
 
-fn parse(line: &[u8]) -> Option<Record> {
+impl Iterator for Lines {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let mut line = Vec::new();
+        let length = self.0.read_until(b'\n', &mut line).unwrap_or(0);
+        line.pop_if(|last| *last == b'\n');
+        (length > 0).then_some(line)
+    }
+}
+
+/// The JSON of a line that fits its checksum.
+fn json_of(line: &[u8]) -> Option<&str> {
     let line = std::str::from_utf8(line).ok()?;
     let (checksum, json) = line.split_once(' ')?;
     let expected = u64::from_str_radix(checksum, 16).ok()?;
-    if platform::fnv1a(json.as_bytes()) != expected {
-        return None;
-    }
-    serde_json::from_str(json).ok()
+    (platform::fnv1a(json.as_bytes()) == expected).then_some(json)
+}
+
+fn parse(line: &[u8]) -> Option<Record> {
+    serde_json::from_str(json_of(line)?).ok()
 }
 
 #[cfg(test)]
@@ -197,7 +229,11 @@ mod tests {
     fn append(ledger: &mut Ledger) -> Record {
         let record = ledger.append(Some("api"), Some(1), Event::Starting, Cause::Exit);
         ledger.flush();
-        record
+        serde_json::from_str(&record).unwrap()
+    }
+
+    fn since(ledger: &Ledger, seq: u64) -> Vec<Record> {
+        ledger.since(seq).map(|json| serde_json::from_str(&json).unwrap()).collect()
     }
 
     #[test]
@@ -207,10 +243,10 @@ mod tests {
         let mut ledger = Ledger::open(&path);
         let written = [append(&mut ledger), append(&mut ledger)];
         let mut again = Ledger::open(&path);
-        assert_eq!(again.since(0), written);
-        assert_eq!(again.since(2).len(), 1);
+        assert_eq!(since(&again, 0), written);
+        assert_eq!(since(&again, 2).len(), 1);
         assert_eq!(append(&mut again).seq, 3);
-        let all: Vec<u64> = again.since(1).iter().map(|record| record.seq).collect();
+        let all: Vec<u64> = since(&again, 1).iter().map(|record| record.seq).collect();
         assert_eq!(all, [1, 2, 3], "of both, each once");
         // Set aside just before the end.
         std::fs::rename(&path, path.with_extension("1")).unwrap();
@@ -229,9 +265,9 @@ mod tests {
         for length in first as usize..whole.len() - 1 {
             std::fs::write(&path, &whole[..length]).unwrap();
             let mut torn = Ledger::open(&path);
-            assert_eq!(torn.since(0).len(), 1, "cut at {length}");
+            assert_eq!(since(&torn, 0).len(), 1, "cut at {length}");
             assert_eq!(append(&mut torn).seq, 2);
-            assert_eq!(Ledger::open(&path).since(0).len(), 2, "cut at {length}");
+            assert_eq!(since(&Ledger::open(&path), 0).len(), 2, "cut at {length}");
         }
     }
 
@@ -247,7 +283,7 @@ mod tests {
             spoilt[at] ^= 0x55;
             std::fs::write(&path, &spoilt).unwrap();
             let line = whole[..at].iter().filter(|byte| **byte == b'\n').count();
-            let kept: Vec<Record> = Ledger::open(&path).since(0);
+            let kept: Vec<Record> = since(&Ledger::open(&path), 0);
             // Without its end a line takes the next one with it.
             let lost = if whole[at] == b'\n' { line..line + 2 } else { line..line + 1 };
             let expected = (0..3).filter(|number| !lost.contains(number));
@@ -260,7 +296,29 @@ mod tests {
     fn a_ledger_that_cannot_be_written_still_serves_from_memory() {
         let mut ledger = Ledger::open(Path::new("/proc/no/such/ledger"));
         append(&mut ledger);
-        assert_eq!(ledger.since(0).len(), 1);
+        assert_eq!(since(&ledger, 0).len(), 1);
         assert!(ledger.trouble.is_some());
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_rest_is_read_from_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(&folder.path().join("ledger"));
+        let reason = "x".repeat(1000);
+        for _ in 0..2 * IN_MEMORY {
+            let event = Event::Skipped { reason: reason.clone() };
+            ledger.append(None, None, event, Cause::Exit);
+        }
+        ledger.flush();
+        assert!(ledger.memory <= MEMORY && ledger.records.len() < IN_MEMORY);
+        let past = ledger.since(0);
+        // Records that come while it is read are not part of it.
+        append(&mut ledger);
+        let seqs: Vec<u64> =
+            past.map(|json| serde_json::from_str::<Record>(&json).unwrap().seq).collect();
+        let last = 2 * IN_MEMORY as u64;
+        assert!(seqs.is_sorted() && seqs.last() == Some(&last), "in order, up to then");
+        assert_eq!(seqs.len() as u64, last - seqs[0] + 1, "none is missing, none is doubled");
+        assert!(seqs.len() > ledger.records.len(), "more than is in memory");
     }
 }

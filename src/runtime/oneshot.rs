@@ -76,6 +76,7 @@ impl Oneshot {
                 let user = self.user.clone();
                 move |command| {
                     command.process_group(0);
+                    platform::with_callers_limits(command);
                     user.clone().into_iter().for_each(|user| user.runs(command));
                     Ok(())
                 }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
+    sync::Arc,
 };
 
 use super::{
@@ -14,12 +15,15 @@ use crate::{
         protocol::{Answer, Ask, Left, PROTOCOL, Reply, Request},
         server::{ConnectionId, Incoming, Outbox},
     },
-    event::{Cause, Event, Record},
+    event::{Cause, Event},
     keeper::protocol::ToKeeper,
     model::{Signal, Stack},
     platform, secrets,
     supervisor::{Command, Input, OpId, Outcome},
 };
+
+/// How much of a command line is kept, in bytes.
+const MAX_LINE: usize = 1024;
 
 /// Who is connected and what each of them waits for.
 #[derive(Debug, Default)]
@@ -55,19 +59,15 @@ struct Op {
 
 impl Clients {
     /// Sends a record to everybody who follows.
-    pub(super) fn tell(&mut self, record: &Record) {
+    pub(super) fn tell(&self, record: &Arc<str>) {
         let followers = self.ops.values().filter(|op| op.follow).filter_map(|op| op.client);
         let streams = self.connections.iter();
         let streams = streams.filter_map(|(id, connection)| Some((*id, connection.follows?)));
-        let mut lost = Vec::new();
         for (connection, id) in followers.chain(streams) {
-            let Some(client) = self.connections.get(&connection) else { continue };
-            if !client.outbox.send(Answer { id, reply: Reply::Record { record: record.clone() } }) {
-                lost.push(connection);
+            if let Some(client) = self.connections.get(&connection) {
+                // That one is gone is told by its connection.
+                let _ = client.outbox.record(id, record);
             }
-        }
-        for connection in lost {
-            self.connections.remove(&connection);
         }
     }
 
@@ -76,7 +76,7 @@ impl Clients {
         reply.mask(&secrets::masker());
         if let Some(client) = self.connections.get(&connection) {
             // A client that is gone, or too slow, is told nothing.
-            let _ = client.outbox.send(Answer { id, reply });
+            let _ = client.outbox.send(&Answer { id, reply });
         }
     }
 
@@ -125,7 +125,7 @@ impl World {
                 let connection = Connection { outbox, pid: None, follows: None, foreground: false };
                 self.clients.connections.insert(id, connection);
             }
-            Incoming::Asked(id, ask) => self.asked(id, *ask),
+            Incoming::Asked(id, message) => self.asked(id, message.ask),
             Incoming::Closed(id) => self.closed(id),
         }
     }
@@ -182,7 +182,7 @@ impl World {
             // connection closes with this process, and whoever asks starts a stack anew.
             Request::Do { .. } if self.finishing => {}
             Request::Do { command, line, env, follow, foreground, take_ports } => {
-                let cause = Cause::Command { command: line, pid };
+                let cause = Cause::Command { command: short(line), pid };
                 client.foreground |= foreground;
                 let op = Op {
                     client: Some((connection, id)),
@@ -199,7 +199,7 @@ impl World {
                 self.clients.reply(connection, id, Reply::Ok);
             }
             Request::Signal { name, signal, tree, line } => {
-                let cause = Cause::Command { command: line, pid };
+                let cause = Cause::Command { command: short(line), pid };
                 let reply = self.signal(&name, &signal, tree, cause);
                 let reply = reply.unwrap_or_else(|message| Reply::Error { message });
                 self.clients.reply(connection, id, reply);
@@ -278,13 +278,10 @@ impl World {
     }
 
     fn events(&mut self, connection: ConnectionId, id: u64, since: u64, follow: bool) {
-        for record in self.ledger.since(since) {
-            self.clients.reply(connection, id, Reply::Record { record });
-        }
+        let Some(client) = self.clients.connections.get_mut(&connection) else { return };
+        client.outbox.past(id, Box::new(self.ledger.since(since)));
         if follow {
-            if let Some(client) = self.clients.connections.get_mut(&connection) {
-                client.follows = Some(id);
-            }
+            client.follows = Some(id);
         } else {
             self.clients.reply(connection, id, Reply::End);
         }
@@ -392,6 +389,15 @@ impl World {
             let _ = tokio::time::timeout(patience, connection.outbox.drained()).await;
         }
     }
+}
+
+/// A command line as every record of what it does has it.
+fn short(mut line: String) -> String {
+    if line.len() > MAX_LINE {
+        line.truncate(line.floor_char_boundary(MAX_LINE));
+        line.push('…');
+    }
+    line
 }
 
 /// The stack as whoever asks has read it.

@@ -14,6 +14,7 @@ mod support;
 mod alive;
 mod at_once;
 mod boot;
+mod caller;
 mod commands;
 mod doctor;
 mod down;

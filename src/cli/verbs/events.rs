@@ -13,7 +13,7 @@ use crate::{
     },
     control::{Client, ClientError, Reply, Request, protocol::Answer},
     event::Record,
-    reporters::{self, progress::TICK},
+    reporters::{self, progress::TICK, words::count},
 };
 
 const EXAMPLES: &str = "\
@@ -70,9 +70,17 @@ fn follow(context: &Context, show: impl Fn(&Record) -> Result<(), Error>) -> Res
         let answer = asked.and_then(|id| Ok((id, client.next(Some(TICK))?)));
         asked = match answer {
             Ok((id, Some(Answer { id: of, reply: Reply::Record { record } }))) if of == id => {
+                let missing = usize::try_from(record.seq.saturating_sub(from)).unwrap_or(0);
+                if from > 0 && missing > 0 {
+                    context.say(&format!("({} left out here)", count(missing, "change")));
+                }
                 show(&record)?;
                 from = record.seq + 1;
                 Ok(id)
+            }
+            // What was left out because we were slow is in the ledger, as far as that goes back.
+            Ok((id, Some(Answer { id: of, reply: Reply::Skipped { .. } }))) if of == id => {
+                ask(&mut client, from)
             }
             Ok((id, _)) => Ok(id),
             Err(ClientError::Gone) => {

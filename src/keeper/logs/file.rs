@@ -174,7 +174,9 @@ impl LogFile {
             (self.said, self.said_at) = (true, now);
             let path = self.path.display();
             let until = match error.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "there is room",
+                io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::FileTooLarge => "there is room",
                 _ => "it can be written",
             };
             self.unsaid = Some(format!("{path}: {error}; output is let go until {until}"));

@@ -30,8 +30,8 @@ pub use poller::{Poller, Readiness};
 pub use ports::{all_listeners, holders, listener_at, listeners};
 pub use process::{ProcId, Process, descendants};
 pub use setup::{
-    become_subreaper, children, keep_descriptors_from, lower_own_priority,
-    make_room_for_descriptors, name_process, raise_open_files, restore_open_files,
+    become_subreaper, children, give_back_memory, keep_descriptors_from, lower_own_priority,
+    make_room_for_descriptors, name_process,
 };
 pub use spawn::spawn;
 pub use standstill::{shares_network, standstill};

@@ -2,7 +2,7 @@
 
 use std::{ffi::CStr, io, os::fd::RawFd};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit};
 
 /// Orphans among our descendants become our children (prctl(2), PR_SET_CHILD_SUBREAPER).
 ///
@@ -34,17 +34,6 @@ pub fn keep_descriptors_from(first: RawFd) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Raises the soft limit of open files to the hard one; returns what both were (getrlimit(2)).
-///
-/// # Errors
-///
-/// Those of setrlimit(2).
-pub fn raise_open_files() -> io::Result<(u64, u64)> {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
-    Ok((current.unwrap_or(libc::RLIM_INFINITY), maximum.unwrap_or(libc::RLIM_INFINITY)))
-}
-
 /// Makes room for so many descriptors at once, as far as the limit allows.
 ///
 /// The kernel doubles the table when it is full, and if other threads share it, whoever opened the
@@ -65,15 +54,14 @@ pub fn name_process(name: &CStr) {
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
-/// Puts the soft limit of open files back.
-///
-/// # Errors
-///
-/// Those of setrlimit(2).
-pub fn restore_open_files((soft, hard): (u64, u64)) -> io::Result<()> {
-    let limit = |value| (value != libc::RLIM_INFINITY).then_some(value);
-    setrlimit(Resource::Nofile, Rlimit { current: limit(soft), maximum: limit(hard) })?;
-    Ok(())
+/// Gives memory that is free back to the system, as far as the C library knows how to
+/// (malloc_trim(3)): what was freed among what is still used stays with the process otherwise.
+pub fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it may be called at any time, from any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// From now on the calling thread, and no other, runs when nobody else wants to

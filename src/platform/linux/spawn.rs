@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::process::Process;
-use crate::platform::{Launch, Person, SpawnError, Spawned, Stage, children, signals};
+use crate::platform::{Launch, Person, SpawnError, Spawned, Stage, children, limits, signals};
 
 /// Enough for a handful of system calls.
 const STACK: usize = 64 * 1024;
@@ -151,11 +151,11 @@ unsafe fn prepare_and_execute(child: &mut Child<'_>) -> Stage {
         if child.launch.terminal && libc::ioctl(0, libc::TIOCSCTTY, 0) < 0 {
             return Stage::Session;
         }
-        if let Some((soft, hard)) = child.launch.open_files {
-            let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
-            if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) < 0 {
-                return Stage::Limits;
-            }
+        let open_files = || child.launch.open_files.map_or(Ok(()), limits::set_open_files);
+        if let Err(error) = limits::restore_limits().and_then(|()| open_files()) {
+            // The system calls of this library leave no account there.
+            *libc::__errno_location() = error.raw_os_error().unwrap_or(libc::EINVAL);
+            return Stage::Limits;
         }
         if let Some(cgroup) = child.launch.cgroup
             && libc::write(cgroup.as_raw_fd(), c"0".as_ptr().cast(), 1) < 0

@@ -2,8 +2,6 @@
 
 use std::{ffi::CStr, io, os::fd::RawFd};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use super::{Table, spawn};
 
 /// There are no subreapers here: orphans go to the first process of the system.
@@ -37,35 +35,14 @@ pub fn keep_descriptors_from(first: RawFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Raises the soft limit of open files; returns what both were.
-///
-/// # Errors
-///
-/// Those of setrlimit(2).
-pub fn raise_open_files() -> io::Result<(u64, u64)> {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    // Some systems refuse more than this (setrlimit(2), OPEN_MAX).
-    let most = maximum.unwrap_or(u64::MAX).min(10240);
-    setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum })?;
-    Ok((current.unwrap_or(libc::RLIM_INFINITY), maximum.unwrap_or(libc::RLIM_INFINITY)))
-}
-
 /// Nobody waits for room here.
 pub fn make_room_for_descriptors(_count: RawFd) {}
 
 /// It is called as its file is.
 pub fn name_process(_name: &CStr) {}
 
-/// Puts the soft limit of open files back.
-///
-/// # Errors
-///
-/// Those of setrlimit(2).
-pub fn restore_open_files((soft, hard): (u64, u64)) -> io::Result<()> {
-    let limit = |value| (value != libc::RLIM_INFINITY).then_some(value);
-    setrlimit(Resource::Nofile, Rlimit { current: limit(soft), maximum: limit(hard) })?;
-    Ok(())
-}
-
 /// A thread has no priority of its own here.
 pub fn lower_own_priority() {}
+
+/// The C library gives memory back by itself, or does not.
+pub fn give_back_memory() {}

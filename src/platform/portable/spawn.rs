@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::process::{ProcId, Process};
-use crate::platform::{Launch, Person, SpawnError, Spawned, Stage, signals};
+use crate::platform::{Launch, Person, SpawnError, Spawned, Stage, limits, signals};
 
 /// Which thread has started which process.
 static STARTED: Mutex<Vec<(u32, ThreadId)>> = Mutex::new(Vec::new());
@@ -52,9 +52,10 @@ pub fn spawn(launch: &Launch<'_>) -> Result<Spawned, SpawnError> {
     let others: Vec<(RawFd, RawFd)> =
         others.map(|(ours, theirs)| (ours.as_raw_fd(), *theirs)).collect();
     let owned_dir = dir.map(Path::to_owned);
-    let (limits, user) = (launch.open_files, launch.user.cloned());
+    let (open_files, user) = (launch.open_files, launch.user.cloned());
     let terminal = launch.terminal;
-    let prepare = move || prepare(&others, terminal, limits, user.as_ref(), owned_dir.as_deref());
+    let prepare =
+        move || prepare(&others, terminal, open_files, user.as_ref(), owned_dir.as_deref());
     // SAFETY: system calls alone.
     unsafe { command.pre_exec(prepare) };
     let child = command.spawn().map_err(|error| {
@@ -72,7 +73,7 @@ pub fn spawn(launch: &Launch<'_>) -> Result<Spawned, SpawnError> {
 fn prepare(
     fds: &[(RawFd, RawFd)],
     terminal: bool,
-    limits: Option<(u64, u64)>,
+    open_files: Option<u64>,
     user: Option<&Person>,
     dir: Option<&Path>,
 ) -> io::Result<()> {
@@ -81,6 +82,8 @@ fn prepare(
         _ => Ok(()),
     };
     rustix::process::setsid()?;
+    limits::restore_limits()?;
+    open_files.map_or(Ok(()), limits::set_open_files)?;
     // SAFETY: system calls with numbers, and with places on this stack.
     unsafe {
         for &(ours, theirs) in fds {
@@ -92,10 +95,6 @@ fn prepare(
         }
         if terminal {
             done(libc::ioctl(0, libc::TIOCSCTTY.into(), 0))?;
-        }
-        if let Some((soft, hard)) = limits {
-            let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
-            done(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit))?;
         }
         if let Some(Person { uid, gid, groups, .. }) = user {
             let count = libc::c_int::try_from(groups.len()).map_err(io::Error::other)?;

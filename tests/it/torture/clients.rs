@@ -1,13 +1,15 @@
 //! Clients that are many, rude, silent or slow.
 
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     os::unix::net::UnixStream,
     thread,
     time::Duration,
 };
 
-use crate::support::{Stack, eventually};
+use rustix::process::Signal;
+
+use crate::support::{Stack, anonymous_kib, eventually};
 
 use super::{Chance, rounds};
 
@@ -129,4 +131,132 @@ fn two_hundred_silent_connections_are_in_nobodys_way() {
     };
     eventually("their descriptors to be closed", || descriptors() < 60);
     thread::yield_now();
+}
+
+/// A client that has said hello, and follows all records.
+fn follower(stack: &Stack) -> UnixStream {
+    let mut stream = connect(stack);
+    let hello = r#"{"id":1,"request":{"hello":{"protocol":2,"version":"x","pid":1}}}"#;
+    writeln!(stream, "{hello}").expect("it listens");
+    writeln!(stream, r#"{{"id":2,"request":{{"events":{{"since":0,"follow":true}}}}}}"#)
+        .expect("it listens");
+    stream
+}
+
+/// Makes that many records.
+fn storm(stack: &Stack, records: usize) {
+    let mut stream = connect(stack);
+    let hello = r#"{"id":1,"request":{"hello":{"protocol":2,"version":"x","pid":1}}}"#;
+    writeln!(stream, "{hello}").expect("it listens");
+    let ask = format!(
+        r#"{{"id":2,"request":{{"signal":{{"name":"db","signal":"SIGCONT","tree":false,"line":"{}"}}}}}}"#,
+        "x".repeat(400)
+    );
+    let mut answers = BufReader::new(stream.try_clone().expect("a copy"));
+    let mut line = String::new();
+    for _ in 0..records {
+        writeln!(stream, "{ask}").expect("it listens");
+        line.clear();
+        answers.read_line(&mut line).expect("an answer");
+    }
+}
+
+#[test]
+fn a_hundred_who_follow_and_read_nothing_cost_a_bounded_amount_of_memory() {
+    const RECORDS: usize = 12_000;
+    let stack = Stack::new(STACK);
+    stack.up();
+    storm(&stack, 100);
+    let supervisor = stack.supervisor();
+    let before = anonymous_kib(supervisor.pid);
+    let mut silent: Vec<UnixStream> = (0..100).map(|_| follower(&stack)).collect();
+    // What each of them would have to read is more than 6 MB.
+    storm(&stack, RECORDS);
+    let during = anonymous_kib(supervisor.pid);
+    assert!(during < before + (40 << 10), "{before} KiB, then {during} KiB");
+    // One that begins to read after all gets all of it, or is told how much it does not get.
+    let late = silent.pop().expect("a client");
+    let mut last = 0;
+    let (mut records, mut left_out) = (0, 0);
+    let mut lines = BufReader::new(&late).lines();
+    while records + left_out < RECORDS {
+        let line = lines.next().expect("it is not hung up on").expect("a line");
+        let answer: serde_json::Value = serde_json::from_str(&line).expect("an answer");
+        let reply = &answer["reply"];
+        if let Some(count) = reply["skipped"]["records"].as_u64() {
+            left_out += usize::try_from(count).expect("a number");
+            last += count;
+        } else if let Some(seq) = reply["record"]["record"]["seq"].as_u64() {
+            assert_eq!(seq, last + 1, "in order, none is missing");
+            last = seq;
+            records += 1;
+        }
+    }
+    assert!(left_out > 0, "so many would not have been kept for it");
+    drop(lines);
+    drop((silent, late));
+    eventually("the memory to be given back", || {
+        anonymous_kib(supervisor.pid) < before + (8 << 10)
+    });
+    assert_eq!(stack.supervisor().pid, supervisor.pid);
+}
+
+#[test]
+fn messages_without_an_end_cost_a_bounded_amount_of_memory() {
+    let stack = Stack::new(STACK);
+    stack.up();
+    let supervisor = stack.supervisor();
+    let before = anonymous_kib(supervisor.pid);
+    let rude: Vec<_> = (0..30)
+        .map(|_| {
+            let mut stream = follower(&stack);
+            thread::spawn(move || {
+                let some = vec![b'x'; 1 << 20];
+                // Until it is hung up on, or 60 MB.
+                let sent = (0..60).take_while(|_| stream.write_all(&some).is_ok()).count();
+                (stream, sent)
+            })
+        })
+        .collect();
+    let mut most = 0;
+    while !rude.iter().all(thread::JoinHandle::is_finished) {
+        most = most.max(anonymous_kib(supervisor.pid));
+        // Others are served meanwhile.
+        stack.run("status").exits(0);
+    }
+    assert!(most < before + (120 << 10), "{before} KiB, then {most} KiB");
+    for rude in rude {
+        let (mut stream, sent) = rude.join().expect("it ends");
+        assert!(sent < 60 || hung_up(&mut stream));
+    }
+    eventually("the memory to be given back", || {
+        anonymous_kib(supervisor.pid) < before + (8 << 10)
+    });
+    assert_eq!(stack.supervisor().pid, supervisor.pid, "it never noticed");
+    stack.run("restart web").exits(0);
+}
+
+#[test]
+fn a_follower_that_was_stopped_misses_nothing() {
+    let stack = Stack::new(STACK);
+    stack.up();
+    let mut follower = stack.start("events -f --json");
+    eventually("it to follow", || follower.out().contains("\"ready\""));
+    follower.signal(Signal::STOP);
+    // More than is kept for it, less than the end of the ledger that is read.
+    storm(&stack, 4000);
+    follower.signal(Signal::CONT);
+    let last = stack.run("events --json").exits(0).out.lines().count();
+    eventually("it to have caught up", || follower.out().lines().count() >= last);
+    let seqs: Vec<u64> = follower
+        .out()
+        .lines()
+        .map(|line| {
+            let record: serde_json::Value = serde_json::from_str(line).expect("a record");
+            record["seq"].as_u64().expect("a number")
+        })
+        .collect();
+    assert!(seqs.windows(2).all(|pair| pair[1] == pair[0] + 1), "each, once, in order");
+    follower.signal(Signal::INT);
+    let _ = follower.ends();
 }
