@@ -56,10 +56,17 @@ pub enum Incoming {
 /// A message that came.
 #[derive(Debug)]
 pub struct Message {
-    /// What it says.
-    pub ask: Ask,
+    ask: Ask,
     /// The turn of a large one, until somebody has taken it.
     turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Message {
+    /// What it says; the next large one may come.
+    pub fn into_ask(self) -> Ask {
+        drop(self.turn);
+        self.ask
+    }
 }
 
 /// What all connections share.
@@ -231,7 +238,7 @@ mod tests {
         let mut asks = Vec::new();
         loop {
             match incoming.recv().await {
-                Some(Incoming::Asked(7, message)) => asks.push(message.ask),
+                Some(Incoming::Asked(7, message)) => asks.push(message.into_ask()),
                 Some(Incoming::Closed(7)) => break,
                 other => panic!("{other:?}"),
             }

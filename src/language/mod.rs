@@ -11,6 +11,7 @@
 //! Every stage goes on with what is right and adds what is wrong to one list, so that all
 //! problems are told together.
 
+mod bounded;
 mod build;
 mod check;
 mod copies;

@@ -62,6 +62,93 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
+/// The tokens that say something: without comments, joins of lines, and what `/-` takes out. An
+/// `Err` is the byte at which something stands that is no KDL by itself.
+pub(super) fn significant(tokens: &[Token]) -> Result<Vec<&Token>, usize> {
+    let mut kept = Vec::with_capacity(tokens.len());
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        match token.kind {
+            Kind::BlockComment | Kind::Continuation => at += 1,
+            Kind::UnclosedComment | Kind::UnclosedString => return Err(token.range.start),
+            Kind::Slashdash => at = slashed(tokens, at, kept.last().copied())?,
+            _ => {
+                kept.push(token);
+                at += 1;
+            }
+        }
+    }
+    Ok(kept)
+}
+
+/// Where what the `/-` at `at` takes out ends: a block, a node, a value or a property.
+fn slashed(tokens: &[Token], at: usize, before: Option<&Token>) -> Result<usize, usize> {
+    let is_space = |kind: Kind| {
+        matches!(kind, Kind::Newline | Kind::LineComment | Kind::BlockComment | Kind::Continuation)
+    };
+    let skip_space = |mut at: usize| {
+        while tokens.get(at).is_some_and(|token| is_space(token.kind)) {
+            at += 1;
+        }
+        at
+    };
+    let begins_node = before.is_none_or(|before| {
+        matches!(
+            before.kind,
+            Kind::Newline | Kind::LineComment | Kind::Semicolon | Kind::Open | Kind::Close
+        )
+    });
+    let nothing = tokens[at].range.start;
+    let first = skip_space(at + 1);
+    match tokens.get(first).ok_or(nothing)?.kind {
+        Kind::Open => end_of(tokens, first, |token, depth| depth == 1 && token == Kind::Close)
+            .map(|end| end + 1)
+            .ok_or(tokens[first].range.start),
+        Kind::Word | Kind::Quoted | Kind::Raw if begins_node => {
+            let ends = |token, depth| {
+                let end = matches!(
+                    token,
+                    Kind::Newline | Kind::LineComment | Kind::Semicolon | Kind::Close
+                );
+                depth == 0 && end
+            };
+            let end = end_of(tokens, first, ends).unwrap_or(tokens.len());
+            // A `;` that ends what is not there would end nothing.
+            let semicolon = tokens.get(end).is_some_and(|end| end.kind == Kind::Semicolon);
+            Ok(end + usize::from(semicolon))
+        }
+        Kind::Word | Kind::Quoted | Kind::Raw => {
+            let in_line = |mut at: usize| {
+                let joins = |kind| matches!(kind, Kind::BlockComment | Kind::Continuation);
+                while tokens.get(at).is_some_and(|token| joins(token.kind)) {
+                    at += 1;
+                }
+                at
+            };
+            let equals = in_line(first + 1);
+            let is_property = tokens.get(equals).is_some_and(|token| token.kind == Kind::Equals);
+            Ok(if is_property { in_line(equals + 1) + 1 } else { first + 1 })
+        }
+        _ => Err(nothing),
+    }
+}
+
+/// The first token from `from` on at which it ends, by its kind and the depth of braces there.
+fn end_of(tokens: &[Token], from: usize, ends: impl Fn(Kind, usize) -> bool) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, token) in tokens.iter().enumerate().skip(from) {
+        if ends(token.kind, depth) {
+            return Some(at);
+        }
+        match token.kind {
+            Kind::Open => depth += 1,
+            Kind::Close => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
+}
+
 struct Scanner<'a> {
     text: &'a str,
     at: usize,
@@ -91,9 +178,7 @@ impl Scanner<'_> {
             Some('=') => Kind::Equals,
             Some('"') => Kind::Quoted,
             Some('#') if rest.trim_start_matches('#').starts_with('"') => Kind::Raw,
-            Some('\\') if rest[1..].trim_start_matches([' ', '\t']).starts_with(['\n', '\r']) => {
-                Kind::Continuation
-            }
+            Some('\\') if joins_lines(&rest[1..]) => Kind::Continuation,
             Some('/') if starts("//") => Kind::LineComment,
             Some('/') if starts("/*") => Kind::BlockComment,
             Some('/') if starts("/-") => Kind::Slashdash,
@@ -120,6 +205,12 @@ impl Scanner<'_> {
     }
 }
 
+/// Whether nothing but space and a comment follows in this line.
+fn joins_lines(rest: &str) -> bool {
+    let rest = rest.trim_start_matches([' ', '\t']);
+    rest.starts_with(['\n', '\r']) || rest.starts_with("//")
+}
+
 fn word(rest: &str) -> usize {
     let ends = |c: char| c.is_whitespace() || matches!(c, '{' | '}' | ';' | '=' | '"');
     let end = rest.find(ends).unwrap_or(rest.len());
@@ -129,22 +220,42 @@ fn word(rest: &str) -> usize {
 }
 
 fn block_comment(rest: &str) -> (usize, bool) {
-    let (mut depth, mut at) = (0, 0);
-    while at < rest.len() {
-        if rest[at..].starts_with("/*") {
-            depth += 1;
-            at += 2;
-        } else if rest[at..].starts_with("*/") {
-            depth -= 1;
-            at += 2;
-            if depth == 0 {
-                return (at, true);
-            }
-        } else {
-            at += rest[at..].chars().next().map_or(1, char::len_utf8);
+    let mut depth = 0_usize;
+    for (at, opens) in marks(rest) {
+        depth = if opens { depth + 1 } else { depth.saturating_sub(1) };
+        if depth == 0 {
+            return (at + 2, true);
         }
     }
     (rest.len(), false)
+}
+
+/// Where a comment within more than `most` others begins in this one.
+pub(super) fn comment_deeper_than(comment: &str, most: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    marks(comment).find_map(|(at, opens)| {
+        depth = if opens { depth + 1 } else { depth.saturating_sub(1) };
+        (depth > most + 1).then_some(at)
+    })
+}
+
+/// Each `/*` and `*/` of a comment: where, and whether it opens one.
+fn marks(comment: &str) -> impl Iterator<Item = (usize, bool)> {
+    let bytes = comment.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while let Some(pair) = bytes.get(at..at + 2) {
+            let start = at;
+            match pair {
+                b"/*" | b"*/" => {
+                    at += 2;
+                    return Some((start, pair == b"/*"));
+                }
+                _ => at += 1,
+            }
+        }
+        None
+    })
 }
 
 /// A string in quotes: up to its end, or that of its line.
@@ -176,12 +287,10 @@ fn raw(rest: &str) -> (usize, bool) {
     let quotes = if multi { "\"\"\"" } else { "\"" };
     let end = format!("{quotes}{}", "#".repeat(hashes));
     let body = hashes + quotes.len();
-    let closed = rest[body..].find(&end).map(|at| body + at + end.len());
+    // Not beyond its line, which may be a short one in a long text.
     let line_end = if multi { rest.len() } else { rest.find('\n').unwrap_or(rest.len()) };
-    match closed {
-        Some(closed) if multi || closed <= line_end => (closed, true),
-        _ => (line_end, false),
-    }
+    let closed = rest.get(body..line_end).and_then(|text| text.find(&end));
+    closed.map_or((line_end, false), |at| (body + at + end.len(), true))
 }
 
 #[cfg(test)]

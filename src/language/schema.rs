@@ -95,7 +95,7 @@ impl NodeSpec {
 type Definitions<'a> = HashMap<&'a str, &'a KdlNode>;
 
 fn load(text: &str) -> Result<NodeSpec, String> {
-    let schema = plain::document(text, &scan::tokens(text)).ok_or("not plain KDL")?;
+    let schema = plain::document(text, &scan::tokens(text)).map_err(|_| "not plain KDL")?;
     let mut definitions = Definitions::new();
     collect(&schema, &mut definitions);
     let document = schema.get("document").and_then(KdlNode::children).ok_or("no document")?;

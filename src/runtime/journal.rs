@@ -7,13 +7,16 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
 use crate::{event::Tick, model::Exit};
+
+/// So much of a journal is read, in bytes: far more than any task has steps for.
+const LONGEST: u64 = 4 << 20;
 
 /// How the name of a file ends that is being written aside; it begins with a dot.
 const ASIDE: &str = ".stackrun-part";
@@ -78,10 +81,14 @@ pub(super) struct Journal {
 impl Journal {
     /// Reads one; what cannot be understood (a torn last line) is left out.
     pub(super) fn read(path: &Path) -> Self {
-        let text = fs::read_to_string(path).unwrap_or_default();
-        let mut lines = text.lines();
-        let head = lines.next().and_then(|line| serde_json::from_str(line).ok());
-        Self { head, lines: lines.filter_map(|line| serde_json::from_str(line).ok()).collect() }
+        let mut bytes = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes));
+        if read.is_err() {
+            return Self::default();
+        }
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        let head = lines.next().and_then(|line| serde_json::from_slice(line).ok());
+        Self { head, lines: lines.filter_map(|line| serde_json::from_slice(line).ok()).collect() }
     }
 
     /// Begins a new one in the place of an old one.

@@ -125,7 +125,7 @@ impl World {
                 let connection = Connection { outbox, pid: None, follows: None, foreground: false };
                 self.clients.connections.insert(id, connection);
             }
-            Incoming::Asked(id, message) => self.asked(id, message.ask),
+            Incoming::Asked(id, message) => self.asked(id, message.into_ask()),
             Incoming::Closed(id) => self.closed(id),
         }
     }

@@ -123,10 +123,10 @@ fn from_supervisor(mut client: Client) -> Result<Vec<Record>, Error> {
 
 /// A line of the ledger is a checksum, a space, and the record; a torn one is not read.
 fn from_disk(state: &std::path::Path) -> Vec<Record> {
-    let read = |file: &str| std::fs::read_to_string(state.join(file)).unwrap_or_default();
-    let text = read("ledger.1") + &read("ledger");
-    let records = text.lines().filter_map(|line| {
-        let (_checksum, json) = line.split_once(' ')?;
+    let read = |file: &str| std::fs::read(state.join(file)).unwrap_or_default();
+    let bytes = [read("ledger.1"), read("ledger")].concat();
+    let records = bytes.split(|byte| *byte == b'\n').filter_map(|line| {
+        let (_checksum, json) = std::str::from_utf8(line).ok()?.split_once(' ')?;
         serde_json::from_str(json).ok()
     });
     records.collect()

@@ -25,6 +25,8 @@ pub(in crate::language) enum FileProblem {
     NotADirectory { path: PathBuf, at: Span },
     /// A line of an env file is no variable.
     BadEnvFile { path: PathBuf, line: usize, reason: String, at: Span },
+    /// There are more problems than anybody wants to read.
+    More { told: usize },
 }
 
 impl FileProblem {
@@ -73,6 +75,10 @@ impl FileProblem {
                 Description::new("bad-env-file", message)
                     .at(*at, "read here")
                     .help("each line is `KEY=value`, empty, or a `# comment`")
+            }
+            Self::More { told } => {
+                let message = format!("there are more than {told} problems: these are the first");
+                Description::new("more", message)
             }
         }
     }

@@ -110,37 +110,55 @@ kinds!(
     Warning(Warning)
 );
 
-/// Problems, in the order of their discovery, each once.
+/// Problems, in the order of their discovery, each once; no more than a person can want to see.
 #[derive(Debug, Default)]
-pub(super) struct Problems(Vec<Problem>);
+pub(super) struct Problems {
+    known: Vec<Problem>,
+    /// How many were found after those, perhaps some of them more than once.
+    more: usize,
+    /// Whether an error is among them.
+    more_errors: bool,
+}
+
+/// So many are told.
+const MOST: usize = 1000;
 
 impl Problems {
     /// Adds a problem, unless it is known (an inherited node is looked at once a service, and a
     /// service once a profile).
     pub(super) fn add(&mut self, problem: impl Into<Problem>) {
         let problem = problem.into();
-        if !self.0.iter().any(|known| known.says_the_same(&problem)) {
-            self.0.push(problem);
+        if self.known.iter().any(|known| known.says_the_same(&problem)) {
+            return;
+        }
+        if self.known.len() < MOST {
+            self.known.push(problem);
+        } else {
+            self.more += 1;
+            self.more_errors |= !problem.is_warning();
         }
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.known.len() + self.more
     }
 
-    /// All of them.
-    pub(super) fn into_vec(self) -> Vec<Problem> {
-        self.0
+    /// All that are told, with a word about the others.
+    pub(super) fn into_vec(mut self) -> Vec<Problem> {
+        if self.more_errors {
+            self.known.push(FileProblem::More { told: self.known.len() }.into());
+        }
+        self.known
     }
 
     /// Whether any is an error.
     pub(super) fn any_error(&self) -> bool {
-        self.0.iter().any(|problem| !problem.is_warning())
+        self.more_errors || self.known.iter().any(|problem| !problem.is_warning())
     }
 
     /// Takes out what may only be there because a file could not be read.
     pub(super) fn forget_what_follows_from_missing_files(&mut self) {
-        self.0.retain(|problem| !problem.may_follow_from_a_missing_file());
+        self.known.retain(|problem| !problem.may_follow_from_a_missing_file());
     }
 }

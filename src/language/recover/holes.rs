@@ -6,6 +6,7 @@ use kdl::{KdlDiagnostic, KdlDocument};
 
 use super::{Missing, Parsed, space_for};
 use crate::language::{
+    bounded::{self, Allowance},
     explain,
     problem::FileProblem,
     scan::{self, Kind, Token},
@@ -25,17 +26,18 @@ pub(super) fn read(
     file: usize,
     problems: Vec<FileProblem>,
     missing: Missing,
+    mut allowance: Allowance,
 ) -> Parsed {
-    if let Ok(document) = text.parse::<KdlDocument>() {
+    if let Ok(document) = bounded::document(text, &mut allowance) {
         return Parsed { document, problems, missing };
     }
     let tokens = scan::tokens(text);
-    let mut reader = Reader { text: text.to_owned(), file, tokens, problems, missing };
+    let mut reader = Reader { text: text.to_owned(), file, tokens, problems, missing, allowance };
     for node in reader.top_level() {
         reader.top_node(&node);
     }
-    let Reader { text, mut problems, mut missing, .. } = reader;
-    let document = text.parse::<KdlDocument>().unwrap_or_else(|_| {
+    let Reader { text, mut problems, mut missing, mut allowance, .. } = reader;
+    let document = bounded::document(&text, &mut allowance).unwrap_or_else(|_| {
         missing.names = true;
         KdlDocument::new()
     });
@@ -53,6 +55,7 @@ struct Reader {
     tokens: Vec<Token>,
     problems: Vec<FileProblem>,
     missing: Missing,
+    allowance: Allowance,
 }
 
 impl Reader {
@@ -97,8 +100,8 @@ impl Reader {
     fn top_node(&mut self, node: &Range<usize>) {
         let bytes = self.bytes(node);
         for _ in 0..ATTEMPTS {
-            let Err(error) = self.text[bytes.clone()].parse::<KdlDocument>() else { return };
-            let Some(first) = first(error.diagnostics) else { break };
+            let Err(diagnostics) = self.read(bytes.clone()) else { return };
+            let Some(first) = first(diagnostics) else { break };
             let at = bytes.start + stopped(&first);
             let inner = self.node_around(node, at);
             self.tell(&first, bytes.start, &self.bytes(&inner));
@@ -107,12 +110,12 @@ impl Reader {
             }
             self.leave_out(&inner);
         }
-        if self.text[bytes.clone()].parse::<KdlDocument>().is_ok() {
+        if self.read(bytes.clone()).is_ok() {
             return;
         }
         // Its name at least, if that can be read.
-        let head = &self.tokens[node.clone()];
-        let named = match head {
+        let head = self.tokens[node.clone()].to_vec();
+        let named = match head.as_slice() {
             [first, second, ..] if NAMING.contains(&&self.text[first.range.clone()]) => {
                 let is_name = !self.text[second.range.clone()].starts_with(['#', '-', '+'])
                     || second.kind == Kind::Raw;
@@ -120,7 +123,7 @@ impl Reader {
                 let head = first.range.start..second.range.end;
                 is_name
                     && !self.text[second.range.clone()].starts_with(digit)
-                    && self.text[head].parse::<KdlDocument>().is_ok()
+                    && self.read(head).is_ok()
             }
             _ => false,
         };
@@ -131,6 +134,11 @@ impl Reader {
         if kept < node.end {
             self.blank(self.tokens[kept].range.start..bytes.end);
         }
+    }
+
+    /// Reads a part of it.
+    fn read(&mut self, bytes: Range<usize>) -> Result<KdlDocument, Vec<KdlDiagnostic>> {
+        bounded::document(&self.text[bytes], &mut self.allowance)
     }
 
     /// The innermost node around a byte, by its tokens.

@@ -18,14 +18,15 @@ use kdl::KdlDocument;
 use self::edits::Edit;
 pub(super) use self::edits::Offsets;
 use super::{
-    plain,
+    bounded::{self, Allowance},
+    plain::MAX_DEPTH,
     problem::FileProblem,
     scan::{self, Kind, Token},
     source::Span,
 };
 
-/// Deeper than any stack, and not too deep for a recursive parser.
-const MAX_DEPTH: usize = 100;
+/// Comments within comments deeper than this are a mistake.
+const MAX_COMMENTS: usize = 100;
 
 /// What could be read of a file.
 #[derive(Debug, Default)]
@@ -72,11 +73,8 @@ pub(super) fn parse(text: &str, file: usize) -> Parsed {
         return Parsed { problems: vec![deep.problem], missing, ..Parsed::default() };
     }
     let version = first.version_one();
-    let document = plain::document(text, &tokens).or_else(|| {
-        let slashed = without_slashed(text, &tokens);
-        slashed.as_deref().unwrap_or(text).parse().ok()
-    });
-    if let Some(document) = document {
+    let mut allowance = Allowance::default();
+    if let Ok(document) = bounded::document(text, &mut allowance) {
         let problems = version.map(|hint| hint.problem).into_iter().collect();
         return Parsed { document, problems, ..Parsed::default() };
     }
@@ -101,39 +99,7 @@ pub(super) fn parse(text: &str, file: usize) -> Parsed {
     missing.names = hints.iter().any(|hint| hint.loses_names);
     missing.holes = hints.iter().filter_map(|hint| hint.hole.clone()).collect();
     let problems = hints.into_iter().map(|hint| hint.problem).collect();
-    holes::read(&text, file, problems, missing)
-}
-
-/// The text with nodes that `/-` takes out made space, if a `;` follows them: KDL allows it, its
-/// parser does not.
-fn without_slashed(text: &str, tokens: &[Token]) -> Option<String> {
-    let mut out: Option<String> = None;
-    for (at, _) in tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::Slashdash) {
-        let begins = at.checked_sub(1).is_none_or(|before| {
-            let kind = tokens[before].kind;
-            matches!(kind, Kind::Newline | Kind::Semicolon | Kind::Open | Kind::Close)
-        });
-        let mut depth = 0_usize;
-        let end = tokens[at..].iter().find(|token| match token.kind {
-            Kind::Open => {
-                depth += 1;
-                false
-            }
-            Kind::Close if depth == 0 => true,
-            Kind::Close => {
-                depth -= 1;
-                false
-            }
-            Kind::Newline | Kind::Semicolon => depth == 0,
-            _ => false,
-        });
-        if let Some(end) = end.filter(|end| begins && end.kind == Kind::Semicolon) {
-            let range = tokens[at].range.start..end.range.end;
-            let space = space_for(&text[range.clone()]);
-            out.get_or_insert_with(|| text.to_owned()).replace_range(range, &space);
-        }
-    }
-    out
+    holes::read(&text, file, problems, missing, allowance)
 }
 
 /// Space of the same length; lines stay lines.
@@ -201,17 +167,28 @@ impl Hints<'_> {
         &self.text[token.range.clone()]
     }
 
+    /// Braces or comments in one another that no stack has.
     fn too_deep(&self) -> Option<Hint> {
         let mut depth = 0_usize;
         for token in self.tokens {
             match token.kind {
                 Kind::Open => depth += 1,
                 Kind::Close => depth = depth.saturating_sub(1),
+                Kind::BlockComment | Kind::UnclosedComment => {
+                    let deep = scan::comment_deeper_than(self.of(token), MAX_COMMENTS);
+                    let Some(at) = deep.map(|at| token.range.start + at) else { continue };
+                    let message = "comments nested too deeply";
+                    let help = format!("no more than {MAX_COMMENTS} may be in one another");
+                    return Some(self.hint(at..at + 2, message, "too deep", help));
+                }
                 _ => {}
             }
             if depth > MAX_DEPTH {
+                let help = format!(
+                    "no more than {MAX_DEPTH} may be in one another, and no node of a stack lies \
+                     deeper than five others"
+                );
                 let message = "braces nested too deeply";
-                let help = "no node of a stack lies deeper than five others";
                 return Some(self.hint(token.range.clone(), message, "too deep", help));
             }
         }
