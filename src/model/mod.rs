@@ -18,6 +18,7 @@ mod stack;
 mod status_set;
 mod task;
 mod text;
+mod texts;
 pub mod time;
 
 pub use check::{Alive, Check, HttpCheck, HttpTarget, PortRef, Ready};

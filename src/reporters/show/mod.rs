@@ -4,7 +4,10 @@ mod settings;
 mod texts;
 
 use super::theme::{Theme, Tone, pad};
-use crate::model::{Origin, Stack};
+use crate::{
+    model::{Origin, Part, Stack, Text},
+    status::Status,
+};
 
 /// A value of several words is shown in a column of at most this width.
 const WIDEST: usize = 48;
@@ -37,18 +40,74 @@ fn file_of(origin: &Origin, stack: &Stack) -> String {
     file.display().to_string()
 }
 
-fn settings(stack: &Stack, name: &str) -> Option<(&'static str, Vec<Setting>)> {
-    match (stack.service(name), stack.task(name)) {
-        (Some(service), _) => Some(("service", settings::of_service(service))),
-        (None, Some(task)) => Some(("task", settings::of_task(task))),
-        (None, None) => Some(("group", settings::of_group(stack.group(name)?))),
+/// A stack, and how it is now where it runs: that has the ports that its file leaves open.
+#[derive(Debug, Clone, Copy)]
+pub struct Defined<'a> {
+    /// The stack.
+    pub stack: &'a Stack,
+    /// None where nothing runs.
+    pub status: Option<&'a Status>,
+}
+
+impl Defined<'_> {
+    fn settings(self, name: &str) -> Option<(&'static str, Vec<Setting>)> {
+        let Self { stack, .. } = self;
+        match (stack.service(name), stack.task(name)) {
+            (Some(service), _) => {
+                let mut service = service.clone();
+                service.for_each_text(&mut |text| self.fill(text));
+                let numbers = (0..service.ports.len()).map(|place| self.port_at(name, place));
+                Some(("service", settings::of_service(&service, &numbers.collect::<Vec<_>>())))
+            }
+            (None, Some(task)) => {
+                let mut task = task.clone();
+                task.for_each_text(&mut |text| self.fill(text));
+                Some(("task", settings::of_task(&task)))
+            }
+            (None, None) => Some(("group", settings::of_group(stack.group(name)?))),
+        }
+    }
+
+    /// Puts the ports that were chosen in the places where they are used.
+    fn fill(self, text: &mut Text) {
+        for part in &mut text.0 {
+            if let Part::Port { service, port } = part
+                && let Some(number) = self.port(service, port.as_deref())
+            {
+                *part = Part::Literal(number.to_string());
+            }
+        }
+    }
+
+    fn port(self, service: &str, port: Option<&str>) -> Option<u16> {
+        let place = match port {
+            None => 0,
+            Some(_) => {
+                let mut ports = self.stack.service(service)?.ports.iter();
+                ports.position(|declared| declared.name.as_deref() == port)?
+            }
+        };
+        self.port_at(service, place)
+    }
+
+    /// The number that a port has now, if it has one.
+    fn port_at(self, service: &str, place: usize) -> Option<u16> {
+        let mut services = self.status?.services.iter();
+        let service = services.find(|known| known.name == service)?;
+        service.ports.get(place).map(|port| port.port).filter(|number| *number != 0)
     }
 }
 
 /// The definition; `None` for a name that is neither service nor task nor group. Within `columns` the place
 /// of a value that is too long for one line stands below it.
-pub fn show(stack: &Stack, name: &str, columns: Option<usize>, theme: Theme) -> Option<String> {
-    let (kind, settings) = settings(stack, name)?;
+pub fn show(
+    defined: Defined<'_>,
+    name: &str,
+    columns: Option<usize>,
+    theme: Theme,
+) -> Option<String> {
+    let (kind, settings) = defined.settings(name)?;
+    let stack = defined.stack;
     let width = settings.iter().map(|setting| setting.key.chars().count()).max().unwrap_or(0);
     let values = settings.iter().map(|setting| console::measure_text_width(&setting.value));
     let value_width = values.filter(|width| *width <= WIDEST).max().unwrap_or(0);
@@ -76,8 +135,9 @@ fn trimmed<'v>(value: &'v str, apart: &str) -> &'v str {
 
 /// The definition as data: `{"settings": [{"key": …, "value": …, "from": …}]}`; `file`, `line` and
 /// `via` are what `from` is made of, and null for a default.
-pub fn json(stack: &Stack, name: &str) -> Option<String> {
-    let (kind, settings) = settings(stack, name)?;
+pub fn json(defined: Defined<'_>, name: &str) -> Option<String> {
+    let (kind, settings) = defined.settings(name)?;
+    let stack = defined.stack;
     let setting = |setting: &Setting| {
         let origin = setting.origin(stack, name);
         serde_json::json!({
