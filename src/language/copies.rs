@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{
-    Check, Command, Group, HttpTarget, Need, Origin, Part, PortNumber, Service, Stack, Text,
-};
+use crate::model::{Group, Need, Origin, Part, PortNumber, Service, Stack, Text};
 
 /// The names of the copies, by the name that stands in the file.
 type Copies = BTreeMap<String, Vec<String>>;
@@ -24,7 +22,7 @@ pub(super) fn expand(stack: &mut Stack) {
     for service in &mut stack.services {
         service.needs = needs(&service.needs, &copies);
         service.after = all(&service.after, &copies);
-        texts(service, &mut |text| first_of_others(text, &copies));
+        service.for_each_text(&mut |text| first_of_others(text, &copies));
     }
     for task in &mut stack.tasks {
         task.needs = needs(&task.needs, &copies);
@@ -65,7 +63,7 @@ fn copy(of: &Service, number: u32) -> Service {
         }
     }
     let name = copy.name.clone();
-    texts(&mut copy, &mut |text| {
+    copy.for_each_text(&mut |text| {
         for part in &mut text.0 {
             match part {
                 Part::Replica => *part = Part::Literal(number.to_string()),
@@ -105,72 +103,4 @@ fn origins(key: &str, origin: &Origin, copies: &Copies) -> Vec<(String, Origin)>
     let Some((name, rest)) = key.split_once('.') else { return Vec::new() };
     let names = copies.get(name).into_iter().flatten();
     names.map(|name| (format!("{name}.{rest}"), origin.clone())).collect()
-}
-
-/// Visits every text of a service. Taken apart field by field, so that a new one cannot be
-/// forgotten.
-fn texts(service: &mut Service, visit: &mut impl FnMut(&mut Text)) {
-    let Service {
-        name: _,
-        command,
-        autostart: _,
-        dir: _,
-        env,
-        needs: _,
-        after: _,
-        ports: _,
-        ready,
-        alive,
-        restart: _,
-        succeeds_with: _,
-        stop,
-        cleanup: _,
-        memory_max: _,
-        limits: _,
-        log: _,
-        stdin_open: _,
-        user: _,
-        tty: _,
-        color: _,
-        watch: _,
-        hooks,
-        tools,
-        replicas: _,
-        describe,
-        url,
-        url_open: _,
-    } = service;
-    let hooks = [
-        &mut hooks.before_start,
-        &mut hooks.after_ready,
-        &mut hooks.after_stop,
-        &mut hooks.on_failure,
-    ];
-    let commands = command.iter_mut().chain(stop.command.iter_mut());
-    let checks = ready.checks.iter_mut().chain(alive.iter_mut().flat_map(|a| &mut a.checks));
-    commands.chain(hooks.into_iter().flatten()).for_each(|command| texts_of(command, visit));
-    checks.for_each(|check| texts_of_check(check, visit));
-    env.values_mut().filter_map(|value| value.value.as_mut()).for_each(&mut *visit);
-    tools.iter_mut().map(|tool| &mut tool.program).for_each(&mut *visit);
-    describe.iter_mut().chain(url).for_each(visit);
-}
-
-fn texts_of(command: &mut Command, visit: &mut impl FnMut(&mut Text)) {
-    match command {
-        Command::Run(words) => words.iter_mut().for_each(visit),
-        Command::Shell { script, with: _ } => visit(script),
-    }
-}
-
-fn texts_of_check(check: &mut Check, visit: &mut impl FnMut(&mut Text)) {
-    match check {
-        Check::Http(http) => {
-            match &mut http.target {
-                HttpTarget::Path { path: text, port: _ } | HttpTarget::Url(text) => visit(text),
-            }
-            http.headers.iter_mut().for_each(|(_, value)| visit(value));
-        }
-        Check::Command(command) => texts_of(command, visit),
-        Check::Tcp(_) | Check::Prints(_) | Check::Notify | Check::Delay(_) => {}
-    }
 }

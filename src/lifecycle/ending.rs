@@ -6,7 +6,6 @@ use super::{
     Hook, Life, Phase, Step,
     backoff::{AFTER_START, BEFORE_READY, Verdict},
     millis,
-    start::is_ready_by_being,
 };
 use crate::{
     event::{Cause, Event},
@@ -157,9 +156,9 @@ impl Life {
     /// An end before it was ready is named as one.
     fn reason_of(&self, ending: &Ending, service: &Service) -> String {
         match ending {
-            Ending::Exit(exit) if !self.was_ready() => match is_ready_by_being(service) {
-                true => format!("{exit}{AFTER_START}"),
-                false => format!("{exit}{BEFORE_READY}"),
+            Ending::Exit(exit) if !self.was_ready() => match service.is_checked() {
+                true => format!("{exit}{BEFORE_READY}"),
+                false => format!("{exit}{AFTER_START}"),
             },
             Ending::Exit(_)
             | Ending::Hook(_)

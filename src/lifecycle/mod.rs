@@ -10,16 +10,19 @@ pub mod effect;
 mod ending;
 mod health;
 pub mod input;
+mod phase;
 mod run;
 mod service;
 mod start;
 mod stop;
 mod task;
+mod trial;
 
 pub use effect::{Effect, Effects, Hook};
 pub use ending::Ending;
 pub use input::{Input, PortsAnswer, ProbeAnswer, StepNews};
-pub use service::{Life, Phase, StartStage, Step};
+pub use phase::{Phase, StartStage};
+pub use service::{Life, Step};
 pub use stop::{StopStage, Stopping, Then};
 pub use task::{Run, RunPhase, TaskStep};
 

@@ -23,7 +23,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Effects, Ending, Hook, Input, Stopping, backoff::Tries, millis};
+use super::{Effect, Effects, Ending, Hook, Input, Phase, StartStage, backoff::Tries, millis};
 use crate::{
     event::{Cause, Event, Tick},
     model::{Exit, Service, is_default},
@@ -98,63 +98,6 @@ pub struct Life {
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) beside: Vec<Hook>,
     pub(super) tries: Tries,
-}
-
-/// What a service is doing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// Nothing.
-    Idle,
-    /// On its way to ready.
-    Starting(StartStage),
-    /// Ready.
-    Ready,
-    /// Was ready and fails its liveness checks.
-    Unhealthy {
-        /// What fails.
-        reason: String,
-        /// When it is restarted for it; never by itself without one.
-        until: Option<Tick>,
-    },
-    /// On its way down.
-    Stopping(Stopping),
-    /// Failed, and to be started again.
-    Backoff {
-        /// When.
-        until: Tick,
-        /// What failed.
-        reason: String,
-    },
-    /// Was ready and has ended by itself, which is no failure. (With braces, because the notes of
-    /// earlier versions have a field here.)
-    Exited {},
-    /// Failed for good.
-    Failed {
-        /// Why.
-        reason: String,
-        /// The port that somebody else holds, where that is why.
-        port: Option<u16>,
-    },
-}
-
-/// How far a start is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StartStage {
-    /// Looking at its ports.
-    Ports,
-    /// Deleting what earlier runs left.
-    Cleanup,
-    /// `before-start`.
-    Hook,
-    /// Asked for its process.
-    Spawn,
-    /// Asking its checks.
-    Check {
-        /// Until when they must hold.
-        until: Tick,
-    },
 }
 
 /// What one step of a [`Life`] is taken with.
@@ -276,25 +219,6 @@ impl Life {
             | Phase::Exited { .. }
             | Phase::Failed { .. } => None,
             Phase::Ready => self.trial,
-        }
-    }
-
-    /// Whether its being ready is to be believed: what nothing checks has to live for a while.
-    pub fn is_proven(&self) -> bool {
-        self.trial.is_none()
-    }
-
-    /// Whether this generation was ready before it ended, and that was to be believed.
-    pub fn was_ready(&self) -> bool {
-        self.ready_at.is_some() && self.is_proven()
-    }
-
-    /// Whether a check or a port tells that it is ready: of a generation that was ready the one
-    /// that did, else what the definition has.
-    pub fn is_checked(&self, service: &Service) -> bool {
-        match self.ready_at {
-            Some(_) => !self.unchecked,
-            None => service.is_checked(),
         }
     }
 

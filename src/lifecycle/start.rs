@@ -5,22 +5,20 @@
 //! service has its checks alone. `after-ready` runs beside what follows and delays nobody.
 //!
 //! A service with neither checks nor ports is ready by having started: what needs it goes ahead.
-//! That is believed, and told, once it has lived for [`TRIAL`]; an end before is a failed start.
+//! That is believed, and told, once it has lived for a while ([`super::trial`]); an end before that
+//! is a failed start.
 
 use std::time::Duration;
 
 use super::{Effect, Ending, Hook, Input, Life, Phase, PortsAnswer, ProbeAnswer, StartStage, Step};
 use crate::{
     event::{Cause, Event},
-    model::{Exit, Service, time},
+    model::{Exit, time},
 };
 
 /// A timer that comes later than this was held up (the machine slept, the supervisor was
 /// stalled): the checks are given one more chance.
 const LATE: Duration = Duration::from_secs(2);
-
-/// So long has a service to live that has nothing to check.
-const TRIAL: Duration = Duration::from_millis(500);
 
 impl Life {
     /// Begins a start, if nothing runs. All needs hold: the supervisor has seen to that.
@@ -181,7 +179,7 @@ impl Life {
     /// A service with nothing to check is ready by running, even if it has ended before anybody
     /// could ask.
     fn ready_by_being(&mut self, step: &mut Step<'_>) {
-        if is_ready_by_being(step.service) {
+        if !step.service.is_checked() {
             self.ready(step);
         }
     }
@@ -189,12 +187,8 @@ impl Life {
     fn ready(&mut self, step: &mut Step<'_>) {
         self.enter(Phase::Ready, step.now);
         self.ready_at = Some(step.now);
-        self.unchecked = !step.service.is_checked();
-        self.trial = is_ready_by_being(step.service).then(|| step.now + TRIAL);
         self.answer = None;
-        if self.is_proven() {
-            self.tell_ready(step);
-        }
+        self.begin_trial(step);
         self.emit(Effect::StopProbes, step);
         if step.service.alive.is_some() {
             self.emit(Effect::StartAlive, step);
@@ -204,24 +198,7 @@ impl Life {
         }
     }
 
-    /// It has lived for long enough.
-    pub(super) fn prove(&mut self, step: &mut Step<'_>) {
-        self.trial = None;
-        self.tell_ready(step);
-    }
-
-    fn tell_ready(&self, step: &mut Step<'_>) {
-        let after_ms = self.ready_after_ms().unwrap_or_default();
-        let checked = !self.unchecked;
-        self.publish(Event::Ready { after_ms, checked, address: None, unhealthy_ms: None }, step);
-    }
-
     fn stage(&mut self, stage: StartStage, step: &Step<'_>) {
         self.enter(Phase::Starting(stage), step.now);
     }
-}
-
-/// Whether a service is ready by having started.
-pub(super) fn is_ready_by_being(service: &Service) -> bool {
-    !service.is_checked() && !service.is_external()
 }

@@ -19,6 +19,7 @@ mod stack;
 mod status_set;
 mod task;
 mod text;
+mod texts;
 pub mod time;
 mod version;
 

@@ -137,9 +137,10 @@ impl Service {
         }
     }
 
-    /// Whether anything tells when it is ready: a check, or a port that it listens on.
+    /// Whether anything tells when it is ready: a check, or a port that it listens on. What runs
+    /// elsewhere is not started here, and so not doubted.
     pub fn is_checked(&self) -> bool {
-        !self.ready.checks.is_empty() || !self.ports.is_empty()
+        !self.ready.checks.is_empty() || !self.ports.is_empty() || self.is_external()
     }
 
     /// Whether stackrun itself has nothing to run for it.

@@ -177,7 +177,11 @@ fn setting_of_service(node: &Node, unit: &ServiceUnit) -> Option<&'static str> {
         Phase::Exited { .. } => Some("restart"),
         Phase::Backoff { .. } | Phase::Failed { .. } => match &unit.life.ending {
             // It ended well, and is started again because the file says so.
-            Some(Ending::Exit(exit)) if exit.is_success(&unit.now.succeeds_with) => Some("restart"),
+            Some(Ending::Exit(exit))
+                if unit.life.was_ready() && exit.is_success(&unit.now.succeeds_with) =>
+            {
+                Some("restart")
+            }
             Some(Ending::Exit(_)) | None => Some(key_of_command(unit)),
             Some(Ending::Hook(_)) => Some("before-start"),
             Some(Ending::Start(_)) => Some("ready"),

@@ -11,6 +11,7 @@
 mod adopt;
 pub mod command;
 mod explain;
+mod fate;
 mod foresee;
 mod found;
 mod intent;

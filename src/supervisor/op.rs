@@ -7,35 +7,35 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Effect, How, OpId, Outcome, Settled, Supervisor, Turn, Until,
-    node::{Node, ServiceUnit, TaskUnit, Unit},
+    fate::end_of,
+    node::{Node, Unit},
 };
 use crate::{
     event::{Cause, Event},
     graph::Id,
-    lifecycle::{Ending, Phase, Run, RunPhase},
-    model::Exit,
-    status::{Asked, Verdict},
+    lifecycle::Phase,
+    status::Asked,
 };
 
 /// An open request.
 #[derive(Debug, Clone)]
 pub(super) struct Op {
-    id: OpId,
-    kind: Kind,
+    pub(super) id: OpId,
+    pub(super) kind: Kind,
     cause: Cause,
     /// What it is about, in start order.
     order: Vec<String>,
     pending: BTreeSet<String>,
     results: BTreeMap<String, How>,
     /// What was as asked for already, with its generation.
-    untouched: BTreeMap<String, u64>,
+    pub(super) untouched: BTreeMap<String, u64>,
     /// What was waited for a second time. Nothing is a third time: of several that end again and
     /// again there may be no moment at which all are ready.
     again: BTreeSet<String>,
     /// What the window of a `run` held down.
     back: BTreeSet<String>,
     /// When (logically) it was opened.
-    since: u64,
+    pub(super) since: u64,
 }
 
 /// What a request waits for.
@@ -66,7 +66,7 @@ impl Op {
 
     /// Whether it is not about that one's being ready for good: a task whose need has started goes
     /// ahead.
-    fn takes_start_for_ready(&self, name: &str) -> bool {
+    pub(super) fn takes_start_for_ready(&self, name: &str) -> bool {
         matches!(self.kind, Kind::Run { .. }) && !self.back.contains(name)
     }
 
@@ -264,20 +264,6 @@ impl Supervisor {
         }
     }
 
-    fn fate(&self, op: &Op, node: &Node) -> Option<How> {
-        match (&op.kind, &node.unit) {
-            (Kind::Down { .. }, _) => fate_of_down(op, node),
-            (Kind::Up | Kind::Restart | Kind::Run { .. }, _) if node.gone => fate_of_down(op, node),
-            (Kind::Up | Kind::Restart | Kind::Run { .. }, Unit::Service(unit)) => {
-                fate_of_start(op, node, unit)
-            }
-            (Kind::Up | Kind::Restart | Kind::Run { .. }, Unit::Task(unit)) => {
-                fate_of_run(op, node, unit)
-            }
-            (Kind::Wait { .. }, _) => None,
-        }
-    }
-
     /// All at once: `wait` is about a moment at which everything holds.
     fn fates_of_wait(&self, op: &Op, until: Until, asked: Asked) -> Vec<(String, How)> {
         let mut fates = Vec::new();
@@ -294,32 +280,6 @@ impl Supervisor {
         }
         fates
     }
-
-    fn fate_of_wait(&self, node: &Node, until: Until, asked: Asked) -> Option<How> {
-        match (until, &node.unit) {
-            (Until::Down, _) => match node.stuck() {
-                Some(processes) => Some(How::Stuck { processes: processes.to_vec() }),
-                None => (!node.is_live()).then_some(How::Stopped),
-            },
-            (Until::Ready | Until::Done, Unit::Service(unit)) => {
-                // One that is to be restarted is about to stop.
-                let proven = unit.life.is_proven() && node.standing.restart.is_none();
-                match self.service_state(node, unit).verdict(proven, asked) {
-                    Verdict::Holds | Verdict::Fails => end_of_start(unit),
-                    Verdict::Pending => blocked(node),
-                }
-            }
-            // A run that is still to come is the one that counts.
-            (Until::Ready | Until::Done, Unit::Task(unit)) if unit.is_asked() => blocked(node),
-            (Until::Ready | Until::Done, Unit::Task(unit)) => {
-                match self.task_state(node, unit).verdict(asked) {
-                    Verdict::Holds => end_of(&unit.run).or(Some(How::Unchanged)),
-                    Verdict::Fails => end_of(&unit.run),
-                    Verdict::Pending => blocked(node),
-                }
-            }
-        }
-    }
 }
 
 fn is_untouched(kind: &Kind, node: &Node) -> bool {
@@ -332,121 +292,5 @@ fn is_untouched(kind: &Kind, node: &Node) -> bool {
         (Kind::Up | Kind::Run { .. }, Unit::Task(_)) | (Kind::Restart | Kind::Wait { .. }, _) => {
             false
         }
-    }
-}
-
-fn fate_of_down(op: &Op, node: &Node) -> Option<How> {
-    if node.wanted {
-        return Some(How::Superseded);
-    }
-    if let Some(processes) = node.stuck() {
-        return Some(How::Stuck { processes: processes.to_vec() });
-    }
-    if node.is_live() {
-        return None;
-    }
-    let untouched = op.untouched.contains_key(&node.name);
-    Some(if untouched { How::Unchanged } else { How::Stopped })
-}
-
-fn fate_of_start(op: &Op, node: &Node, unit: &ServiceUnit) -> Option<How> {
-    if !node.wanted {
-        return Some(How::Superseded);
-    }
-    if let Some(processes) = node.stuck() {
-        return Some(How::Stuck { processes: processes.to_vec() });
-    }
-    if node.standing.restart.is_some() {
-        return None;
-    }
-    match &unit.life.phase {
-        // A task that needs it goes ahead at once; what its window held down is to come back.
-        Phase::Ready if !unit.life.is_proven() && !op.takes_start_for_ready(&node.name) => None,
-        Phase::Ready if op.untouched.get(&node.name) == Some(&unit.life.generation) => {
-            Some(How::Unchanged)
-        }
-        Phase::Ready | Phase::Exited { .. } | Phase::Failed { .. } => end_of_start(unit),
-        Phase::Idle => blocked(node),
-        Phase::Starting(_)
-        | Phase::Unhealthy { .. }
-        | Phase::Stopping(_)
-        | Phase::Backoff { .. } => None,
-    }
-}
-
-/// How the start of a service ended, if it is over.
-fn end_of_start(unit: &ServiceUnit) -> Option<How> {
-    let life = &unit.life;
-    match &life.phase {
-        Phase::Ready => Some(How::Ready { after_ms: life.ready_after_ms().unwrap_or(0) }),
-        Phase::Exited { .. } => Some(How::Ended { exit: life.exit }),
-        Phase::Failed { reason, port } => {
-            let (reason, exit) = (reason.clone(), exit_of_failure(unit));
-            Some(How::Failed { reason, exit, port: *port })
-        }
-        Phase::Idle
-        | Phase::Starting(_)
-        | Phase::Unhealthy { .. }
-        | Phase::Stopping(_)
-        | Phase::Backoff { .. } => None,
-    }
-}
-
-fn exit_of_failure(unit: &ServiceUnit) -> Option<Exit> {
-    // The exit of an earlier start is no part of this story.
-    match &unit.life.ending {
-        Some(Ending::Exit(exit)) => Some(*exit),
-        Some(Ending::OutOfMemory) => unit.life.exit,
-        Some(
-            Ending::Hook(_)
-            | Ending::Start(_)
-            | Ending::Unhealthy(_)
-            | Ending::Memory(_)
-            | Ending::Busy { .. },
-        )
-        | None => None,
-    }
-}
-
-fn blocked(node: &Node) -> Option<How> {
-    let standing = &node.standing;
-    match (&standing.due, &standing.blocked) {
-        (Some(_), Some(by)) => Some(How::Blocked { by: by.clone() }),
-        (Some(_), None) | (None, _) => None,
-    }
-}
-
-fn fate_of_run(op: &Op, node: &Node, unit: &TaskUnit) -> Option<How> {
-    let own = matches!(&op.kind, Kind::Run { task } if *task == node.name);
-    if let Some(processes) = unit.run.stuck() {
-        return Some(How::Stuck { processes: processes.to_vec() });
-    }
-    let over = if own {
-        unit.orders.finished == Some(op.id)
-    } else {
-        !unit.run.is_live() && node.standing.settled > op.since
-    };
-    if !over {
-        return if unit.run.is_live() { None } else { blocked(node) };
-    }
-    end_of(&unit.run)
-}
-
-/// How a task's run ended, if it is over.
-fn end_of(run: &Run) -> Option<How> {
-    match &run.phase {
-        RunPhase::Done { after_ms } => Some(How::Ready { after_ms: *after_ms }),
-        RunPhase::Skipped => Some(How::Skipped),
-        RunPhase::Failed { reason } => {
-            Some(How::Failed { reason: reason.clone(), exit: run.exit, port: None })
-        }
-        RunPhase::Idle
-        | RunPhase::Inputs
-        | RunPhase::Window
-        | RunPhase::Spawn
-        | RunPhase::Running { .. }
-        | RunPhase::Ending { .. }
-        | RunPhase::Recording { .. }
-        | RunPhase::Rescue { .. } => None,
     }
 }

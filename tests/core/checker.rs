@@ -69,7 +69,7 @@ const TRIAL: Duration = Duration::from_millis(500);
 
 /// Whether nothing tells when a service is ready but that it has started.
 pub(crate) fn is_ready_by_being(service: &Service) -> bool {
-    service.ready.checks.is_empty() && service.ports.is_empty() && !service.is_external()
+    !service.is_checked()
 }
 
 /// The number of a request, where one is the cause.

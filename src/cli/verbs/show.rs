@@ -4,12 +4,12 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        context::Context,
+        context::{Context, status_of},
         error::{Error, status},
         names,
         verbs::completions::{profile_names, stack_names},
     },
-    reporters,
+    reporters::{self, show::Defined},
 };
 
 const EXAMPLES: &str = "\
@@ -19,8 +19,8 @@ Examples:
   stackrun show api --profile dev  as it would be with that profile
   stackrun show api --json         as data
 
-Of a stack that runs: as it was last applied. With a profile, and with nothing running: as the file
-has it.";
+Of a stack that runs: as it was last applied, with the ports that it has now. With a profile, and with
+nothing running: as the file has it.";
 
 /// A service or task as resolved: every value, and where it was set; the members of a group
 #[derive(Debug, clap::Args)]
@@ -41,16 +41,18 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let stack = if args.profiles.is_empty() {
-        context.known_stack(context.connect_if_running()?.as_mut())?
+    let (stack, now) = if args.profiles.is_empty() {
+        let mut client = context.connect_if_running()?;
+        let now = client.as_mut().map(status_of).transpose()?;
+        (context.known_stack(client.as_mut())?, now)
     } else {
-        context.load(&args.profiles)?.stack
+        (context.load(&args.profiles)?.stack, None)
     };
     names::check(&stack, std::slice::from_ref(&args.name))?;
-    let look = (context.columns(), args.secrets);
+    let defined = Defined { stack: &stack, status: now.as_ref(), secrets: args.secrets };
     let text = match args.json {
-        true => reporters::show::json(&stack, &args.name, args.secrets),
-        false => reporters::show::show(&stack, &args.name, look, context.out),
+        true => reporters::show::json(defined, &args.name),
+        false => reporters::show::show(defined, &args.name, context.columns(), context.out),
     };
     // There is nothing that has a known name and is none of them. What is secret in it is masked,
     // and what is shown whatever it is stays.

@@ -5,8 +5,9 @@ mod texts;
 
 use super::theme::{Theme, Tone, pad};
 use crate::{
-    model::{Origin, Stack},
+    model::{Origin, Part, Stack, Text},
     printable, secrets,
+    status::Status,
 };
 
 /// A value of several words is shown in a column of at most this width.
@@ -42,29 +43,82 @@ fn file_of(origin: &Origin, stack: &Stack) -> String {
     file.display().to_string()
 }
 
-/// All settings; masked, unless secrets are to be shown.
-fn settings(stack: &Stack, name: &str, secrets: bool) -> Option<(&'static str, Vec<Setting>)> {
-    let (kind, mut settings) = match (stack.service(name), stack.task(name)) {
-        (Some(service), _) => ("service", settings::of_service(service)),
-        (None, Some(task)) => ("task", settings::of_task(task)),
-        (None, None) => ("group", settings::of_group(stack.group(name)?)),
-    };
-    if !secrets {
-        let masker = secrets::masker();
-        settings.iter_mut().for_each(|setting| setting.mask(&masker));
+/// A stack, and how it is now where it runs: that has the ports that its file leaves open.
+#[derive(Debug, Clone, Copy)]
+pub struct Defined<'a> {
+    /// The stack.
+    pub stack: &'a Stack,
+    /// None where nothing runs.
+    pub status: Option<&'a Status>,
+    /// Whether secrets are shown, too.
+    pub secrets: bool,
+}
+
+impl Defined<'_> {
+    /// All settings; masked, unless secrets are to be shown.
+    fn settings(self, name: &str) -> Option<(&'static str, Vec<Setting>)> {
+        let Self { stack, .. } = self;
+        let (kind, mut settings) = match (stack.service(name), stack.task(name)) {
+            (Some(service), _) => {
+                let mut service = service.clone();
+                service.for_each_text(&mut |text| self.fill(text));
+                let numbers = (0..service.ports.len()).map(|place| self.port_at(name, place));
+                ("service", settings::of_service(&service, &numbers.collect::<Vec<_>>()))
+            }
+            (None, Some(task)) => {
+                let mut task = task.clone();
+                task.for_each_text(&mut |text| self.fill(text));
+                ("task", settings::of_task(&task))
+            }
+            (None, None) => ("group", settings::of_group(stack.group(name)?)),
+        };
+        if !self.secrets {
+            let masker = secrets::masker();
+            settings.iter_mut().for_each(|setting| setting.mask(&masker));
+        }
+        Some((kind, settings))
     }
-    Some((kind, settings))
+
+    /// Puts the ports that were chosen in the places where they are used.
+    fn fill(self, text: &mut Text) {
+        for part in &mut text.0 {
+            if let Part::Port { service, port } = part
+                && let Some(number) = self.port(service, port.as_deref())
+            {
+                *part = Part::Literal(number.to_string());
+            }
+        }
+    }
+
+    fn port(self, service: &str, port: Option<&str>) -> Option<u16> {
+        let place = match port {
+            None => 0,
+            Some(_) => {
+                let mut ports = self.stack.service(service)?.ports.iter();
+                ports.position(|declared| declared.name.as_deref() == port)?
+            }
+        };
+        self.port_at(service, place)
+    }
+
+    /// The number that a port has now, if it has one.
+    fn port_at(self, service: &str, place: usize) -> Option<u16> {
+        let mut services = self.status?.services.iter();
+        let service = services.find(|known| known.name == service)?;
+        service.ports.get(place).map(|port| port.port).filter(|number| *number != 0)
+    }
 }
 
 /// The definition; `None` for a name that is neither service nor task nor group. Within `columns` the place
 /// of a value that is too long for one line stands below it.
 pub fn show(
-    stack: &Stack,
+    defined: Defined<'_>,
     name: &str,
-    (columns, secrets): (Option<usize>, bool),
+    columns: Option<usize>,
     theme: Theme,
 ) -> Option<String> {
-    let (kind, mut settings) = settings(stack, name, secrets)?;
+    let (kind, mut settings) = defined.settings(name)?;
+    let stack = defined.stack;
     for setting in &mut settings {
         setting.key = printable::line(&setting.key).into_owned();
         setting.value = theme.plain_words(&setting.value).into_owned();
@@ -95,8 +149,9 @@ fn trimmed<'v>(value: &'v str, apart: &str) -> &'v str {
 
 /// The definition as data: `{"settings": [{"key": …, "value": …, "from": …}]}`; `file`, `line` and
 /// `via` are what `from` is made of, and null for a default.
-pub fn json(stack: &Stack, name: &str, secrets: bool) -> Option<String> {
-    let (kind, settings) = settings(stack, name, secrets)?;
+pub fn json(defined: Defined<'_>, name: &str) -> Option<String> {
+    let (kind, settings) = defined.settings(name)?;
+    let stack = defined.stack;
     let setting = |setting: &Setting| {
         let origin = setting.origin(stack, name);
         serde_json::json!({

@@ -16,7 +16,8 @@ use crate::{
 const SHOWN: [&str; 9] =
     ["name", "dir", "port", "cleanup", "watch", "inputs", "outputs", "keep", "members"];
 
-pub(super) fn of_service(service: &Service) -> Vec<Setting> {
+/// `numbers` are those that its ports have now, where that is known.
+pub(super) fn of_service(service: &Service, numbers: &[Option<u16>]) -> Vec<Setting> {
     let mut all = Settings::default();
     match &service.command {
         Some(command) => all.command(command),
@@ -25,7 +26,8 @@ pub(super) fn of_service(service: &Service) -> Vec<Setting> {
     all.add("autostart", texts::flag(service.autostart));
     all.add("dir", service.dir.display());
     all.needs(&service.needs, &service.after);
-    all.repeated("port", service.ports.iter().map(texts::port));
+    let ports = service.ports.iter().zip(numbers);
+    all.repeated("port", ports.map(|(port, number)| texts::port(port, *number)));
     all.env(&service.env);
     let ready = &service.ready;
     all.checks("ready", &ready.checks);

@@ -6,11 +6,16 @@ use crate::model::{
     StepCommand, Tool, WatchThen,
 };
 
-/// `8000 name=http busy=next`
-pub(super) fn port(port: &Port) -> String {
-    let mut text = match port.number {
-        PortNumber::Fixed(number) => number.to_string(),
-        PortNumber::Auto => "auto".to_owned(),
+/// `8000 name=http busy=next`; with the number that it has now: `30211 (auto)`,
+/// `8001 (in place of 8000) busy=next`.
+pub(super) fn port(port: &Port, now: Option<u16>) -> String {
+    let mut text = match (port.number, now) {
+        (PortNumber::Fixed(number), Some(now)) if now != number => {
+            format!("{now} (in place of {number})")
+        }
+        (PortNumber::Fixed(number), _) => number.to_string(),
+        (PortNumber::Auto, Some(now)) => format!("{now} (auto)"),
+        (PortNumber::Auto, None) => "auto".to_owned(),
     };
     let mut add = |key: &str, value: Option<&str>| {
         text.push_str(&value.map(|value| format!(" {key}={value}")).unwrap_or_default());
