@@ -44,6 +44,7 @@ mod ports;
 mod probe;
 mod prober;
 mod redirect;
+mod relocate;
 mod requests;
 mod schedule;
 mod secrets;
