@@ -1,6 +1,9 @@
 //! The services live on: without the terminal, without the command, without the supervisor.
 
 mod clock;
+mod folder;
+mod login;
+mod obstacles;
 mod secrets;
 mod strangers;
 mod takeover;
