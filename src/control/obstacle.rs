@@ -42,6 +42,8 @@ pub enum Obstacle {
     Locked {
         /// The program.
         process: Description,
+        /// All that hold the lock: a child inherits it.
+        all: Vec<u32>,
     },
     /// Somebody has locked the folder who cannot be seen from here.
     Unseen,
@@ -102,7 +104,13 @@ impl Obstacle {
             return still;
         }
         match Role::of(&process) {
-            Role::Supervisor | Role::Other => Self::Locked { process },
+            Role::Supervisor | Role::Other => {
+                let mut all = platform::lock_holders(places);
+                if all.is_empty() {
+                    all.push(process.id.pid);
+                }
+                Self::Locked { process, all }
+            }
             Role::Keeper if process.user != own => Self::OtherUser { user: process.user },
             Role::Keeper if !platform::shares_network(process.id.pid) => {
                 Self::OtherNetwork { keeper: process }
@@ -169,9 +177,12 @@ impl Obstacle {
                 format!("`kill {}` has it stop the stack in order", keeper.id.pid)
             }
             Self::OtherUser { user } => format!("be that user: `sudo -u {user} stackrun …`"),
-            Self::Locked { process } => {
+            Self::Locked { process, all } => {
                 let end = match process.user == platform::user_name(platform::own_uid()) {
-                    true => format!("end it (`kill {}`)", process.id.pid),
+                    true => {
+                        let all: Vec<String> = all.iter().map(u32::to_string).collect();
+                        format!("end it (`kill {}`)", all.join(" "))
+                    }
                     false => format!("have user {} end it", process.user),
                 };
                 format!("wait until it has ended, or {end}, and repeat the command")
@@ -242,7 +253,7 @@ impl fmt::Display for Obstacle {
             Self::OtherUser { user } => {
                 write!(f, "the stack is held by user `{user}`, who alone controls it")
             }
-            Self::Locked { process } => {
+            Self::Locked { process, .. } => {
                 write!(f, "another program has locked the stack's folder: {}", Named(process))?;
                 match process.user == platform::user_name(platform::own_uid()) {
                     true => Ok(()),

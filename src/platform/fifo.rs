@@ -46,7 +46,7 @@ pub struct Fifo {
 }
 
 impl Fifo {
-    /// Makes one in place of what is there, for `user` to open again as `/dev/stdout`; returns
+    /// Makes one in place of what is there, or without a name where none can be had, for `user` to open again as `/dev/stdout`; returns
     /// with it the service's end: open for reading too, so that whoever dies, no writer gets
     /// SIGPIPE.
     ///
@@ -54,6 +54,19 @@ impl Fifo {
     ///
     /// Those of unlink(2), mkfifo(3) and open(2).
     pub fn create(path: PathBuf, user: Option<&Person>) -> io::Result<(Self, OwnedFd)> {
+        // A name helps whoever takes over, and may not be to be had: no inode is free, or the
+        // folder was taken away just now.
+        let made = Self::create_named(path.clone());
+        let (fifo, writer) = made.or_else(|refused| without_name(path).map_err(|_| refused))?;
+        if let Some(Person { uid, gid, .. }) = user {
+            let (uid, gid) = (rustix::fs::Uid::from_raw(*uid), rustix::fs::Gid::from_raw(*gid));
+            // Not ours to give away without privilege; then it is not needed either.
+            let _unprivileged = rustix::fs::fchown(&fifo.reader, Some(uid), Some(gid));
+        }
+        Ok((fifo, writer))
+    }
+
+    fn create_named(path: PathBuf) -> io::Result<(Self, OwnedFd)> {
         if let Err(error) = make(&path) {
             if error.kind() != io::ErrorKind::AlreadyExists {
                 return Err(error);
@@ -65,13 +78,7 @@ impl Fifo {
         // given it need not share the higher ones.
         let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let writer = rustix::fs::open(&path, flags, Mode::empty())?;
-        let fifo = Self::open(path)?;
-        if let Some(Person { uid, gid, .. }) = user {
-            let (uid, gid) = (rustix::fs::Uid::from_raw(*uid), rustix::fs::Gid::from_raw(*gid));
-            // Not ours to give away without privilege; then it is not needed either.
-            let _unprivileged = rustix::fs::fchown(&fifo.reader, Some(uid), Some(gid));
-        }
-        Ok((fifo, writer))
+        Ok((Self::open(path)?, writer))
     }
 
     /// Opens the keeper's end of one that is there.
@@ -88,6 +95,24 @@ impl Fifo {
         }
         Ok(Self { path, id: FileId::from(&stat), reader })
     }
+}
+
+/// A pipe that has no name, as one that has lost it. Its ends are opened anew, as by a name.
+#[cfg(target_os = "linux")]
+fn without_name(path: PathBuf) -> io::Result<(Fifo, OwnedFd)> {
+    use std::os::fd::AsRawFd;
+    let (reader, _writer) = io::pipe()?;
+    let end = format!("/proc/self/fd/{}", reader.as_raw_fd());
+    let open = |flags| rustix::fs::open(&end, flags | OFlags::CLOEXEC, Mode::empty());
+    let writer = open(OFlags::RDWR)?;
+    let reader = open(OFlags::RDONLY | OFlags::NONBLOCK)?;
+    let id = FileId::from(&rustix::fs::fstat(&reader)?);
+    Ok((Fifo { path, id, reader }, writer))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn without_name(_path: PathBuf) -> io::Result<(Fifo, OwnedFd)> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(not(target_vendor = "apple"))]
@@ -198,5 +223,28 @@ impl Waker {
 impl AsFd for Waker {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.reader.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_that_can_have_no_name_is_one_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in [dir.path().to_owned(), dir.path().join("none")] {
+            let (fifo, writer) = Fifo::create(folder.join("a.pipe"), None).unwrap();
+            assert_eq!(FileId::from(&rustix::fs::fstat(&writer).unwrap()), fifo.id);
+            let mut reader = std::fs::File::from(fifo.reader);
+            let mut byte = [0];
+            let empty = reader.read(&mut byte).unwrap_err();
+            assert_eq!(empty.kind(), io::ErrorKind::WouldBlock);
+            std::fs::File::from(writer).write_all(b"x").unwrap();
+            assert_eq!((reader.read(&mut byte).unwrap(), byte), (1, *b"x"));
+            assert_eq!(reader.read(&mut byte).unwrap(), 0, "the last writer has gone");
+        }
     }
 }

@@ -43,7 +43,7 @@ pub use os::{
     Cgroup, Cgroups, Description, Endpoint, Entry, FolderWatch, Found, MountWatch, Poller, ProcId,
     Process, Readiness, Table, ThreadId, all_listeners, await_thread_gone, become_subreaper,
     children, command_line, descendants, describe, give_back_memory, held_pipe, holders,
-    keep_descriptors_from, listener_at, listeners, lock_holder, lower_own_priority,
+    keep_descriptors_from, listener_at, listeners, lock_holder, lock_holders, lower_own_priority,
     make_room_for_descriptors, name_process, oom_killed, oom_kills, oom_victims, own_thread,
     peek_bytes, predicament, shares_network, spawn, standstill, stats, transfer,
 };

@@ -163,8 +163,11 @@ fn bases() -> Vec<PathBuf> {
     let all = all_bases().into_iter();
     let can_be_had = |(parent, base): (PathBuf, PathBuf)| {
         let stat = folder(&parent)?;
-        let is_own = stat.st_uid == geteuid().as_raw();
         let is_everybodys = stat.st_mode & 0o1002 == 0o1002;
+        // One that nothing is mounted at is what a login or a logout has not come to the end with,
+        // and which it could not remove if something were in it.
+        let is_mounted = || folder(parent.parent()?).map(|above| above.st_dev != stat.st_dev);
+        let is_own = stat.st_uid == geteuid().as_raw() && is_mounted() == Some(true);
         (is_own || is_everybodys).then_some(base)
     };
     all.filter_map(can_be_had).collect()

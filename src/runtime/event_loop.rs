@@ -97,7 +97,7 @@ async fn supervise(dir: &Path) -> io::Result<()> {
     let listener = UnixListener::from_std(listener)?;
     tokio::task::spawn_local(serve(listener, incoming_sender));
 
-    while world.finished.is_none() {
+    while world.finished.is_none() && !world.moved {
         let timer = world.timer();
         tokio::select! {
             biased;
@@ -126,7 +126,10 @@ async fn supervise(dir: &Path) -> io::Result<()> {
         }
         world.after_turn();
     }
-    world.say_goodbye().await;
+    // What this one has begun in this turn its successor does, as if it had been killed.
+    if !world.moved {
+        world.say_goodbye().await;
+    }
     Ok(())
 }
 
@@ -321,7 +324,15 @@ impl World {
     }
 
     /// Writes down and sends the keeper everything that is new, and ends a supervisor that has nothing left to do.
+    ///
+    /// Not if the folder has another name by now: then nothing of this turn counts. Everything here
+    /// holds paths, and the next supervisor begins with the right ones, as it would if this one had
+    /// been killed in time.
     fn after_turn(&mut self) {
+        self.moved = self.places.moved().is_some();
+        if self.moved {
+            return;
+        }
         let is_over = self.used && !self.lost && !self.clients.has_ops() && self.core.is_idle();
         if is_over {
             self.finish();

@@ -47,6 +47,7 @@ mod ports;
 mod probe;
 mod prober;
 mod redirect;
+mod relocate;
 mod requests;
 mod schedule;
 pub mod step;

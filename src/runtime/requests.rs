@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    relocate::Relocation,
     words::Words as _,
     world::{World, main_unit},
 };
@@ -161,6 +162,13 @@ impl World {
         if let Request::Upgrade { program } = request {
             return self.upgrade(connection, id, program);
         }
+        let request = match self.as_known_here(request) {
+            Ok(request) => request,
+            Err(error) => {
+                let message = error.to_string();
+                return self.clients.reply(connection, id, Reply::Error { message });
+            }
+        };
         let Some(client) = self.clients.connections.get_mut(&connection) else { return };
         let Some(pid) = client.pid else {
             let reply = match request {
@@ -214,6 +222,26 @@ impl World {
                 self.clients.reply(connection, id, reply);
             }
         }
+    }
+
+    /// A request by the name that the stack's folder has for us: whoever asks may know it by
+    /// another one.
+    fn as_known_here(&self, mut request: Request) -> serde_json::Result<Request> {
+        let command = match &mut request {
+            Request::Do { command, .. } | Request::Plan { command } => command,
+            _ => return Ok(request),
+        };
+        let stack = match command {
+            Command::Up { stack, .. } | Command::Run { stack, .. } => Some(stack),
+            Command::Restart { stack, .. } => stack.as_mut(),
+            Command::Down { .. } | Command::Wait { .. } => None,
+        };
+        if let Some(stack) = stack
+            && let Some(relocation) = Relocation::between(&stack.dir, &self.places.folder)
+        {
+            relocation.stack(stack)?;
+        }
+        Ok(request)
     }
 
     /// The keeper goes on as the program, and this supervisor ends with the connection to it.

@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use tokio::sync::mpsc;
 
-use super::world::World;
+use super::{papers::Left, relocate::Relocation, world::World};
 use crate::{
     event::{Cause, Event},
     keeper::protocol::{FromKeeper, Paper, Papers, UnitId, UnitReport},
@@ -88,6 +88,10 @@ impl World {
             Ok(None) => return Restored::Lost(format!("of its papers there are {kept:?}")),
             Err(error) => return Restored::Lost(error.to_string()),
         };
+        let left = match self.relocated(left) {
+            Ok(left) => left,
+            Err(error) => return Restored::Lost(error.to_string()),
+        };
         self.ports.adopt(&left.stack, |_| true);
         let core = left.note.and_then(|note| Supervisor::restore(left.stack.clone(), &note));
         let (core, restored) = match core {
@@ -105,6 +109,20 @@ impl World {
         self.watch_memory();
         self.adopt_schedules();
         restored
+    }
+
+    /// What was left, as it is where the folder is now.
+    fn relocated(&mut self, left: Left) -> serde_json::Result<Left> {
+        let Some(relocation) = Relocation::between(&left.stack.dir, &self.places.folder) else {
+            return Ok(left);
+        };
+        let Left { mut stack, mut env, note } = left;
+        relocation.stack(&mut stack)?;
+        relocation.environment(&mut env);
+        let note = note.and_then(|note| relocation.note(&note));
+        // Who comes after us, in another place perhaps, is to find one name for the folder.
+        self.desk.applied();
+        Ok(Left { stack, env, note })
     }
 
     /// Draws the conclusions of a loss; what there is to say about it.

@@ -74,6 +74,8 @@ pub(super) struct World {
     pub(super) finishing: bool,
     /// The keeper has finished: what it says is left.
     pub(super) finished: Option<Left>,
+    /// The stack's folder was moved: the next supervisor goes on.
+    pub(super) moved: bool,
     /// A deadline that passed while this process could not run counts from then on.
     pub(super) put_off: Option<Tick>,
     /// What the supervisor before left could not be understood: its processes are nobody's.
@@ -136,6 +138,7 @@ impl World {
             used: false,
             finishing: false,
             finished: None,
+            moved: false,
         })
     }
 

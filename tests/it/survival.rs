@@ -1,7 +1,10 @@
 //! The services live on: without the terminal, without the command, without the supervisor.
 
 mod clock;
+mod folder;
+mod login;
 mod monkey;
+mod obstacles;
 mod secrets;
 mod strangers;
 mod takeover;

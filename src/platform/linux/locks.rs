@@ -35,6 +35,16 @@ pub fn lock_holder(folder: impl AsFd) -> Option<u32> {
     pids.find(|pid| holds(*pid, folder) == Some(true))
 }
 
+/// Every process that holds the lock of an open folder, as far as it can be seen from here: it is
+/// free when all of them have let go of it.
+pub fn lock_holders(folder: impl AsFd) -> Vec<u32> {
+    let Ok(stat) = rustix::fs::fstat(folder) else { return Vec::new() };
+    let folder = FileId::from(&stat);
+    let Ok(table) = Table::read() else { return Vec::new() };
+    let pids = table.entries().iter().map(|entry| entry.id.pid);
+    pids.filter(|pid| holds(*pid, folder) == Some(true)).collect()
+}
+
 /// Who has taken the lock that a line of `/proc/locks` or fdinfo tells of, and the device, if it
 /// is one of flock(2) on this inode: `1: FLOCK  ADVISORY  WRITE 812 fd:01:1048 0 EOF`. Those who
 /// wait for one have an arrow before its kind.

@@ -24,7 +24,7 @@ pub use cgroup::{Cgroup, Cgroups};
 pub use describe::{Description, command_line, describe, predicament};
 pub use endpoint::{Endpoint, Found};
 pub use folder_watch::{FolderWatch, MountWatch};
-pub use locks::lock_holder;
+pub use locks::{lock_holder, lock_holders};
 pub use oom::{oom_killed, oom_kills, oom_victims};
 pub use poller::{Poller, Readiness};
 pub use ports::{all_listeners, holders, listener_at, listeners};

@@ -20,8 +20,8 @@ pub use cgroup::{Cgroup, Cgroups};
 pub use endpoint::{Endpoint, Found};
 pub use folder_watch::{FolderWatch, MountWatch};
 pub use people::{
-    Description, command_line, describe, lock_holder, oom_killed, oom_kills, oom_victims,
-    predicament, shares_network, standstill, stats,
+    Description, command_line, describe, lock_holder, lock_holders, oom_killed, oom_kills,
+    oom_victims, predicament, shares_network, standstill, stats,
 };
 pub use poller::{Poller, Readiness};
 pub use ports::{all_listeners, holders, listener_at, listeners};

@@ -90,6 +90,11 @@ pub fn lock_holder(_folder: impl std::os::fd::AsFd) -> Option<u32> {
     None
 }
 
+/// Nor who else does.
+pub fn lock_holders(_folder: impl std::os::fd::AsFd) -> Vec<u32> {
+    Vec::new()
+}
+
 /// Why a process stands still; `None` if it does not, or is gone.
 pub fn standstill(pid: u32) -> Option<crate::platform::Standstill> {
     (Entry::read(pid)?.state == 'T').then_some(crate::platform::Standstill::Stopped)

@@ -241,6 +241,15 @@ impl Stack {
         self.start(line).ends()
     }
 
+    /// Runs `stackrun LINE` in another folder.
+    #[must_use = "its exit status says whether it went well"]
+    #[track_caller]
+    pub(crate) fn run_in(&self, folder: &Path, line: &str) -> Ran {
+        let mut command = self.command(line);
+        command.current_dir(folder);
+        Running::start(format!("stackrun {line} in {}", folder.display()), command).ends()
+    }
+
     /// Runs `stackrun up`, which must go well.
     #[track_caller]
     pub(crate) fn up(&self) -> Ran {

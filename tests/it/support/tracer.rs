@@ -80,6 +80,14 @@ impl Traced {
         };
     }
 
+    /// Lets go of it.
+    pub(crate) fn release(self) {
+        let _stopped = self.wait();
+        // SAFETY: a system call on numbers.
+        let released = unsafe { libc::ptrace(libc::PTRACE_DETACH, self.0, 0, 0) };
+        assert_eq!(released, 0, "it is let go of");
+    }
+
     /// Ends all of its threads where they are, and waits until that is done.
     fn kill(self) {
         // SAFETY: a stopped process that we hold; its number cannot be another's.
