@@ -188,7 +188,7 @@ mod tests {
             let run = vec![Text::literal(format!("{dir}/bin/a")), Text::literal("x")];
             service.command = Some(Command::Run(run));
             let value = Some(Text::literal(format!("{dir}/.stackrun/data/a")));
-            service.env.insert("DATA".to_owned(), EnvValue { value, secret: false });
+            service.env.insert("DATA".to_owned(), EnvValue { value, secret: false, file: None });
             let path = Text::literal("/old/health");
             let target = HttpTarget::Path { path, port: None };
             let (status, headers) = (None::<StatusSet>, Vec::new());

@@ -269,7 +269,7 @@ fn as_root_a_umask_that_forbids_everything_spoils_nothing() {
     run("umask 777; stackrun up").exits(0);
     run("stackrun status").exits(0);
     run("umask 777; stackrun restart").exits(0);
-    let keeper = Process::of(&format!("HOME={}", own.display()), &own);
+    let keeper = Process::of(&format!("HOME={}", own.display()), &own, USER);
     let keepers = keeper.iter().filter(|process| process.command.starts_with("stackrun"));
     keepers.for_each(Process::kill);
     run("stackrun up").exits(0);
