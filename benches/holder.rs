@@ -21,13 +21,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stackrun::platform::{Holder, raise_open_files};
+use stackrun::platform::{Holder, raise_limits};
 
 const SOCKETS: usize = 5000;
 const ROUNDS: usize = 50;
 
 fn main() {
-    let _allowed = raise_open_files();
+    raise_limits();
     // The program that a stack would be in the way of, and who has everything else open.
     let wanted = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = wanted.local_addr().expect("it has one").port();
