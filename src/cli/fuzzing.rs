@@ -2,14 +2,9 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{version, when};
+use super::when;
 
 /// Reads a text as a moment: a time ago, a time of today, a date.
 pub fn moment(text: &str) {
     let _bad_or_not = when::moment(text, Timestamp::UNIX_EPOCH, &TimeZone::UTC);
-}
-
-/// Compares a version with what is wanted.
-pub fn version(version: &str, wanted: &str) {
-    version::will_do(version, wanted);
 }

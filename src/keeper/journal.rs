@@ -156,7 +156,7 @@ pub fn kept(places: &Places, paper: Paper) -> Option<String> {
 }
 
 /// Reads a journal; nothing if it is of another boot.
-fn read(journal: &Path) -> io::Result<Told> {
+pub(super) fn read(journal: &Path) -> io::Result<Told> {
     let mut told = Told::default();
     let mut this_boot = false;
     for line in std::fs::read(journal)?.split(|byte| *byte == b'\n') {
