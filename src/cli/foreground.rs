@@ -140,9 +140,8 @@ pub(super) fn follow(
         if is_over || failure.is_some() {
             logs.print_new()?;
             logs.finish()?;
-            if let Some(Failure { name, .. }) = &failure {
-                let text = format!("{name} has failed: the rest is stopped");
-                context.say(&headline(Symbol::Bad, &text, context.err));
+            if let Some(failure) = &failure {
+                failure.say(context);
             }
             let stopped = stop(context, client, stack)?;
             return Ok(failure.map_or(stopped, |failure| failure.status));
@@ -153,10 +152,17 @@ pub(super) fn follow(
     stop(context, client, stack)
 }
 
-/// A service that has failed for good, and the exit status that this stands for.
+/// What has failed for good, and the exit status that this stands for.
 struct Failure {
     name: String,
     status: u8,
+}
+
+impl Failure {
+    fn say(&self, context: &Context) {
+        let text = format!("{} has failed: the rest is stopped", self.name);
+        context.say(&headline(Symbol::Bad, &text, context.err));
+    }
 }
 
 /// What has been read of the ledger since the start.
@@ -270,21 +276,24 @@ pub(super) fn fail(
     outcome: &Outcome,
 ) -> Result<u8, Error> {
     let own = outcome::exit_status(outcome)?;
-    let first = status_of(client).ok().and_then(|status| first_failure(outcome, &status));
+    let first = status_of(client).ok().and_then(|status| first_failure(outcome, &status, own));
+    if let Some(failure) = &first {
+        failure.say(context);
+    }
     stop(context, client, stack)?;
-    Ok(first.map_or(own, code))
+    Ok(first.map_or(own, |failure| failure.status))
 }
 
-/// How that one ended which was the first to fail; none where its process is not what failed.
-fn first_failure(outcome: &Outcome, status: &Status) -> Option<Exit> {
+/// What failed first; `own` is the status where its process is not what failed.
+fn first_failure(outcome: &Outcome, status: &Status, own: u8) -> Option<Failure> {
     let failed = outcome.results.iter().filter_map(|settled| match &settled.how {
         How::Failed { exit, .. } => {
             let since = status.every().find(|item| item.name == settled.name)?.since;
-            Some((since, *exit))
+            Some((since, Failure { name: settled.name.clone(), status: exit.map_or(own, code) }))
         }
         _ => None,
     });
-    failed.min_by_key(|(since, _)| *since)?.1
+    failed.min_by_key(|(since, _)| *since).map(|(_, failure)| failure)
 }
 
 /// Stops the stack; Ctrl-C meanwhile kills what is left.

@@ -316,3 +316,33 @@ fn the_system_calls_our_processes_by_our_name() {
         assert!(line.starts_with(&format!("stackrun\0{role}\0")), "{line:?}");
     }
 }
+
+#[test]
+fn show_has_the_ports_that_a_running_stack_was_given() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed listen {{port}}"; port "auto" name="http"; describe "at {{port}}" }
+        service "moved" { run "@testbed listen {{port}}"; port @0 busy="next" }
+        service "many" { run "@testbed listen {{port}}"; port "auto"; replicas 2 }
+        task "t" { needs "a"; step "ask" { run "echo {{a.port.http}} {{now}}" } }
+        "#,
+    );
+    stack.run("show a").exits(0).says("{{a.port}}").says("auto name=http");
+    let taken = stack.stranger(&["listen", &stack.port(0).to_string()], &[]);
+    eventually("the other one", || crate::support::listening(stack.port(0)));
+    stack.up();
+    let port = |name: &str| stack.node(name)["ports"][0]["port"].as_u64().expect("a port");
+    for name in ["a", "many.1", "many.2"] {
+        let ran = stack.run(&format!("show {name}")).exits(0);
+        let port = port(name);
+        assert!(!ran.out.contains("{{"), "{ran:#?}");
+        ran.says(&format!("listen {port}")).says(&format!("{port} (auto)"));
+    }
+    let moved = port("moved");
+    let ran = stack.run("show moved").exits(0).says(&format!("listen {moved}"));
+    ran.says(&format!("{moved} (in place of {})", stack.port(0)));
+    stack.run("show t").exits(0).says(&format!("echo {} {{{{now}}}}", port("a")));
+    let json = stack.run("show a --json").exits(0).out;
+    assert!(json.contains(&format!("at {}", port("a"))), "{json}");
+    drop(taken);
+}

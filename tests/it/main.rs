@@ -38,6 +38,7 @@ mod restart;
 mod root_stack;
 mod schedule;
 mod servers;
+mod started;
 mod status;
 mod survival;
 mod tasks;

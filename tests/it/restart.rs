@@ -95,10 +95,10 @@ fn a_service_that_fails_at_first_gets_there() {
 fn never_means_never_and_always_means_always() {
     let stack = Stack::new(
         r#"
-        service "once"  { run "@testbed after 200 counted once.txt exit 3"; restart "never" }
-        service "fine"  { run "@testbed after 200 exit 0" }
+        service "once"  { run "@testbed after 700 counted once.txt exit 3"; restart "never" }
+        service "fine"  { run "@testbed after 700 exit 0" }
         service "again" {
-            run "@testbed counted again.txt after 200 exit 0"
+            run "@testbed counted again.txt after 700 exit 0"
             restart "always" tries=2 delay="10ms" max-delay="10ms"
         }
         "#,
@@ -117,7 +117,7 @@ fn an_end_that_counts_as_success_is_no_failure() {
     let stack = Stack::new(
         r#"
         service "a" {
-            run "@testbed after 100 exit 42"
+            run "@testbed after 700 exit 42"
             succeeds-with 42
         }
         "#,
@@ -304,4 +304,38 @@ fn a_service_that_stops_answering_is_restarted() {
     std::fs::remove_file(stack.path("sick.txt")).expect("the file");
     stack.reaches("a", "ready");
     stack.run("events").exits(0).says("503");
+}
+
+#[test]
+fn restarts_count_crashes_and_not_what_somebody_asked_for() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed"
+            ready { delay "10ms" }
+            watch ".touch" debounce="20ms"
+            env { LEVEL "1" }
+        }
+        "#,
+    );
+    stack.up();
+    let restarts = || stack.node("a")["restarts"].as_u64().expect("a number");
+    let comes_back = |generation: u64| {
+        eventually("another start", || {
+            let node = stack.node("a");
+            node["state"] == "ready" && node["generation"] == generation
+        });
+    };
+    stack.run("restart a").exits(0);
+    stack.edit("LEVEL \"1\"", "LEVEL \"2\"");
+    stack.run("up").exits(0);
+    stack.put(".touch", "");
+    comes_back(4);
+    assert_eq!(restarts(), 0);
+    stack.process("a").kill();
+    comes_back(5);
+    assert_eq!(restarts(), 1);
+    stack.run("restart a").exits(0);
+    assert_eq!(restarts(), 1, "it has crashed all the same");
+    stack.run("status").exits(0).says("RESTARTS");
 }

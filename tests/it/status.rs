@@ -1,6 +1,6 @@
 //! What scripts read: exit statuses and `status --json`.
 
-use crate::support::Stack;
+use crate::support::{Stack, eventually};
 
 #[test]
 fn nothing_running_lists_every_service_as_idle() {
@@ -45,7 +45,7 @@ fn the_time_of_a_state_is_told_alike_each_time() {
 fn up_counts_what_is_ready_and_done_and_nothing_else() {
     let stack = Stack::new(
         r#"
-        service "a" { run "@testbed exit 0" }
+        service "a" { run "@testbed after 700 exit 0" }
         service "b" { run "@testbed"; ready { shell "test -e ended.txt" } }
         profile "more" {
             task "t" { run "true" }
@@ -58,7 +58,7 @@ fn up_counts_what_is_ready_and_done_and_nothing_else() {
     stack.put("ended.txt", "");
     up.ends().exits(0).says("1 service ready, 1 service ended in");
     let more = stack.run("up b c --profile more").exits(0);
-    more.says("2 services ready, 1 task done in");
+    more.says("1 service ready, 1 service started, 1 task done in");
     let gone = stack.run("up b").exits(0);
     gone.says("1 service ready, 1 stopped in");
 }
@@ -183,4 +183,124 @@ fn without_a_terminal_there_are_no_control_codes() {
         let ran = stack.run(line).exits(0);
         assert!(!ran.out.contains('\x1b') && !ran.err.contains('\x1b'), "{ran:#?}");
     }
+}
+
+/// `b` was not asked for, `c` starts by name alone.
+const PARTS: &str = r#"
+    task "t" { run "true" }
+    service "a" { needs "t"; run "@testbed"; ready { shell "test ! -e sick.txt" } }
+    service "b" { run "@testbed"; ready { shell "test -e b.txt" } }
+    service "c" { run "@testbed"; autostart #false }
+"#;
+
+#[test]
+fn all_is_what_was_asked_for_to_everyone_who_asks() {
+    let stack = Stack::new(PARTS);
+    stack.run("up a").exits(0);
+    let all = |status: i32| {
+        stack.run("status").exits(status);
+        stack.run("wait --timeout 5s").exits(if status == 0 { 0 } else { 124 });
+    };
+    all(0);
+    stack.run("ls").exits(0).says("1 of 1 ready");
+    assert_eq!(stack.node("a")["wanted"], true);
+    assert_eq!(stack.node("t")["wanted"], true);
+    assert_eq!(stack.node("b")["wanted"], false);
+    // By name each counts.
+    stack.run("status b").exits(3);
+    let ran = stack.run("wait b --timeout 300ms").exits(124);
+    ran.says("the time is up: b is idle");
+    // Asked for, it is a part of all.
+    stack.run("up b --timeout 2s").exits(124);
+    let ran = stack.run("wait --timeout 300ms").exits(124);
+    ran.says("the time is up: b is starting (").says("exit 1");
+    stack.run("status").exits(3);
+    stack.run("ls").exits(0).says("1 of 2 ready");
+    stack.put("b.txt", "");
+    all(0);
+    // Taken back, it is none any more.
+    stack.run("down b").exits(0);
+    all(0);
+    stack.run("ls").exits(0).says("1 of 1 ready");
+    stack.run("up c").exits(0);
+    stack.process("c").kill();
+    stack.reaches("c", "ready");
+    stack.run("wait --timeout 10s").exits(0);
+    // What is needed goes with what needs it.
+    stack.run("wait t --for done --timeout 5s").exits(0);
+    stack.run("wait --for done --timeout 5s").exits(0);
+}
+
+#[test]
+fn a_wait_for_all_heeds_what_is_taken_back_meanwhile() {
+    let stack = Stack::new(PARTS);
+    let up = stack.start("up");
+    stack.reaches("b", "starting");
+    stack.reaches("a", "ready");
+    let waiting = stack.start("wait --timeout 60s");
+    eventually("it waits", || waiting.err().contains("b"));
+    stack.run("down b").exits(0);
+    waiting.ends().exits(0);
+    up.ends().exits(1);
+    let waiting = stack.run("wait --for down --timeout 200ms").exits(124);
+    waiting.says("the time is up: a is ready");
+}
+
+#[test]
+fn a_task_counts_by_its_last_run() {
+    let stack = Stack::new(
+        r#"
+        task "t" { shell "exit $(cat code.txt)" }
+        task "other" { shell "exit 3" }
+        service "a" { needs "t"; run "@testbed" }
+        "#,
+    );
+    stack.put("code.txt", "0");
+    stack.up();
+    stack.run("status").exits(0);
+    // What nothing wanted needs is nobody's worry.
+    stack.run("run other").exits(3);
+    stack.run("status").exits(0);
+    stack.run("wait").exits(0);
+    stack.run("status other").exits(3);
+    stack.run("wait other --for done").exits(1).says("other has failed");
+    stack.put("code.txt", "4");
+    stack.run("run t").exits(4);
+    stack.run("status").exits(3);
+    stack.run("wait").exits(1).says("t has failed");
+    stack.run("ls").exits(0).says("failed");
+    let up = stack.run("up").exits(1).says("t failed");
+    assert!(!up.err.contains("1 task done"), "{up:#?}");
+}
+
+#[test]
+fn what_has_ended_well_is_well_and_is_not_told_as_ready() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed" }
+        service "once" { run "@testbed after 800 exit 0" }
+        "#,
+    );
+    stack.up();
+    stack.reaches("once", "exited");
+    stack.run("status").exits(0);
+    stack.run("wait").exits(0);
+    stack.run("ls").exits(0).says("1 of 2 ready");
+    stack.run("status once").exits(3);
+    stack.run("wait once").exits(1).says("once is not ready: it has ended (exit 0)");
+}
+
+#[test]
+fn a_hook_that_failed_is_known_later_too() {
+    let stack = Stack::new(
+        r#"service "a" { run "@testbed"; ready { delay "10ms" }; after-ready { shell "exit 9" } }"#,
+    );
+    stack.run("up").exits(0);
+    eventually("the hook's end", || {
+        stack.node("a")["notices"][0].as_str() == Some("after-ready failed: exit 9")
+    });
+    stack.run("status").exits(0).says("after-ready failed: exit 9");
+    stack.run("why a").exits(0).says("after-ready failed: exit 9");
+    stack.run("restart a").exits(0);
+    eventually("the next one's", || stack.run("why a").out.contains("after-ready failed: exit 9"));
 }

@@ -71,3 +71,59 @@ fn a_failure_is_part_of_it() {
     let start = start(&stack, "timeline --json");
     assert_eq!(start["rows"][0]["end"], "failed", "{start:#}");
 }
+
+#[test]
+fn what_never_answered_is_not_told_as_having_done_so() {
+    let stack = Stack::new(
+        r#"
+        service "web" {
+            run "@testbed after 600 exit 1"
+            port @0
+            ready every="50ms" { http "/health" }
+            restart "never"
+        }
+        service "deaf" { run "@testbed after 600 exit 1"; port @1; restart "never" }
+        service "slow" {
+            run "@testbed"
+            ready within="400ms" every="50ms" { shell "false" }
+            restart tries=1 delay="10ms"
+        }
+        service "well" { run "@testbed after 300 listen @2"; port @2; ready { http "/" } }
+        "#,
+    );
+    stack.run("up").exits(1);
+    let shown = stack.run("timeline -v").exits(0).out;
+    // However its lines are broken.
+    let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    for fact in [
+        "GET /health never ",
+        &format!("port {} never opened in ", stack.port(1)),
+        "shell false never succeeded in ",
+        "GET / answered after ",
+        "▒ stopping or pausing",
+    ] {
+        assert!(words.contains(fact), "no `{fact}` in {shown}");
+    }
+    assert!(!words.contains("held"), "{shown}");
+    let start = start(&stack, "timeline --json");
+    let row = |name: &str| {
+        let mut rows = start["rows"].as_array().expect("rows").iter();
+        rows.find(|row| row["name"] == name).cloned().expect("a row")
+    };
+    let held = |name: &str| {
+        let row = row(name);
+        let parts = row["parts"].as_array().expect("parts").iter();
+        parts.filter(|part| part["what"] == "checking").map(|part| part["held"] == true).collect()
+    };
+    let expected: [(&str, Vec<bool>); 4] = [
+        ("web", vec![false]),
+        ("deaf", vec![false]),
+        ("slow", vec![false, false]),
+        ("well", vec![true]),
+    ];
+    for (name, held_of) in expected {
+        let got: Vec<bool> = held(name);
+        assert_eq!(got, held_of, "{name}: {start:#}");
+        assert_eq!(row(name)["end"], if name == "well" { "ready" } else { "failed" }, "{start:#}");
+    }
+}
