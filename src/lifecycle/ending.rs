@@ -88,9 +88,13 @@ impl Life {
         match ending {
             Ending::Busy { port, .. } => self.fail(ending.to_string(), Some(*port), step),
             Ending::Exit(exit)
-                if !self.is_failure(*exit, step.service) && when != RestartWhen::Always =>
+                if exit.is_success(&step.service.succeeds_with) && when != RestartWhen::Always =>
             {
-                self.enter(Phase::Exited {}, step.now);
+                match self.was_ready() {
+                    true => self.enter(Phase::Exited {}, step.now),
+                    // Its start has failed; another one would end as well.
+                    false => self.fail(self.reason_of(ending, step.service), None, step),
+                }
             }
             Ending::Exit(_)
             | Ending::Hook(_)

@@ -156,7 +156,7 @@ fn an_included_file_and_a_template_are_part_of_the_stack() {
         service "api" template="node" { needs "db"; run "@testbed env MODE" }
         "#,
     );
-    stack.put("parts/db.kdl", "service \"db\" { run \"cat here.txt\"; restart \"never\" }\n");
+    stack.put("parts/db.kdl", "service \"db\" { shell \"cat here.txt; exec sleep 9011\" }\n");
     stack.put("parts/here.txt", "its paths are its own\n");
     stack.up();
     eventually("both outputs", || {

@@ -218,14 +218,14 @@ fn colour_is_asked_for_and_stdin_stays_open_where_the_file_says_so() {
         service "closed"  { shell "cat; echo ended"; restart "never" }
         "#,
     );
-    stack.up();
+    stack.run("up").exits(1).says("closed failed").says("`stdin \"open\"`");
     let says = |name: &str, text: &str| {
         stack.run(&format!("logs {name} --raw")).out.lines().any(|line| line == text)
     };
     eventually("the colours", || says("colour", "CLICOLOR_FORCE=1"));
     assert!(says("colour", "FORCE_COLOR=1"));
     eventually("the other one", || says("plain", "FORCE_COLOR="));
-    stack.reaches("closed", "exited");
+    assert_eq!(stack.state("closed"), "failed");
     assert_eq!(stack.state("reader"), "ready");
 }
 

@@ -67,7 +67,10 @@ fn values_are_never_split_and_several_strings_stay_as_they_are() {
     // A `$` in double quotes is for a shell: this one has to go.
     stack.run("check").exits(2).says("needs-shell");
     stack.edit(r#"\"$(x\""#, r#"'$(x'"#);
-    up_with(&stack, &[("SPACED", "x y; z")]);
+    // What ends so soon is no service.
+    let mut command = stack.command("up");
+    command.env("SPACED", "x y; z");
+    Running::start("stackrun up".into(), command).ends().exits(1);
     eventually("both have printed", || {
         printed(&stack, "one").len() >= 6 && printed(&stack, "many").len() >= 4
     });

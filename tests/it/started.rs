@@ -72,10 +72,10 @@ fn it_is_told_as_started_everywhere_and_as_unchecked_to_programs() {
 fn a_good_exit_right_after_the_start_is_told_with_what_it_may_mean() {
     let hints = ["make it a `task`", "`stdin \"open\"`", "background"];
     for (command, policy) in [
-        ("true", "restart tries=1 delay=\"10ms\""),
+        ("true", "describe \"by default\""),
         ("true", "restart \"always\" tries=1 delay=\"10ms\""),
         ("true", "restart \"never\""),
-        ("sh -c 'exit 3'", "succeeds-with 3; restart tries=1 delay=\"10ms\""),
+        ("sh -c 'exit 3'", "succeeds-with 3"),
         // It stops where its input ends.
         ("cat", "restart \"never\""),
     ] {
@@ -205,4 +205,20 @@ fn a_run_whose_need_has_started_goes_ahead_and_tells_its_own_status() {
     stack.run("run t").exits(7);
     stack.reaches("d", "failed");
     stack.run("run fine").exits(0);
+}
+
+#[test]
+fn what_ends_well_at_once_is_tried_again_only_where_the_file_says_so() {
+    let stack = Stack::new(
+        r#"
+        service "once" { run "@testbed counted once.txt exit 0" }
+        service "always" {
+            run "@testbed counted always.txt exit 0"
+            restart "always" tries=2 delay="10ms"
+        }
+        "#,
+    );
+    stack.run("up").exits(1).says("always  failed: 3 times exit 0 within");
+    assert_eq!((stack.read("once.txt").len(), stack.read("always.txt").len()), (1, 3));
+    assert_eq!(stack.state("once"), "failed");
 }
