@@ -54,7 +54,8 @@ fn a_stopped_supervisor_is_named_and_the_advice_helps() {
     let (pid, supervisor) = (stack.pid("a"), stack.supervisor());
     supervisor.signal(Signal::STOP);
     let said = format!("the stack's supervisor is stopped: process {} (", supervisor.pid);
-    for line in ["status", "up", "down", "restart", "why a", "--stack obstacle down"] {
+    let by_name = format!("--stack {} down", stack.places().id);
+    for line in ["status", "up", "down", "restart", "why a", &by_name] {
         let ran = soon(&stack, line).exits(1).says(&said).says(&supervisor.command);
         assert_eq!(advice(&ran, "kill"), format!("kill -CONT {}", supervisor.pid));
         assert!(!ran.err.contains("kill -9"), "{ran:#?}");
@@ -157,16 +158,13 @@ fn as_root_a_stranger_who_has_locked_the_folder_is_named() {
     let stack = Stack::new(ONE);
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(stack.folder(), mode).expect("its mode");
-    let mut flock = stack.program("flock");
-    flock.args([".", "sleep", "99"]).uid(NOBODY).gid(NOBODY);
-    let mut running = Running::start("flock".to_owned(), flock);
-    eventually("the lock", || stack.keeper_by_lock().is_some());
-    soon(&stack, "up").exits(1).says("flock . sleep 99").says("nobody");
-    running.signal(Signal::TERM);
+    let mut shell = stack.program("sh");
+    shell.args(["-c", "exec 9<.; flock 9; exec sleep 99"]).uid(NOBODY).gid(NOBODY);
+    let mut running = Running::start("a stranger".to_owned(), shell);
+    eventually("the lock", || stack.keeper_by_lock() == Some(running.pid()));
+    soon(&stack, "up").exits(1).says("(sleep 99), user nobody").says("have user nobody end it");
+    running.signal(Signal::KILL);
     let _ended = running.ends();
-    for process in stack.left() {
-        process.kill();
-    }
     eventually("the lock to be free", || stack.keeper_by_lock().is_none());
 }
 
@@ -235,8 +233,8 @@ fn as_root_names_that_another_user_has_taken_are_passed_over() {
 
 #[test]
 fn what_cannot_be_listed_in_time_is_listed_as_such() {
-    let frozen = Stack::new(&ONE.replace("obstacle", "frozen"));
-    let beside = Stack::new(&ONE.replace("obstacle", "beside"));
+    let frozen = Stack::new(ONE);
+    let beside = Stack::new(ONE);
     frozen.up();
     beside.up();
     let supervisor = frozen.supervisor();
@@ -244,10 +242,13 @@ fn what_cannot_be_listed_in_time_is_listed_as_such() {
     let ran = soon(&beside, "ls --json").exits(0);
     let stacks: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
     let stacks = stacks["stacks"].as_array().expect("stacks").clone();
-    let state = |name: &str| {
-        let stack = stacks.iter().find(|stack| stack["name"] == name);
-        stack.unwrap_or_else(|| panic!("no {name} in {stacks:#?}"))["state"].clone()
+    let listed = |stack: &Stack| {
+        let id = stack.places().id.to_string();
+        let found = stacks.iter().find(|stack| stack["id"] == id);
+        let found = found.unwrap_or_else(|| panic!("no {id} in {stacks:#?}"));
+        (found["name"].clone(), found["state"].clone())
     };
-    assert_eq!((state("frozen"), state("beside")), ("not answering".into(), "ready".into()));
+    assert_eq!(listed(&frozen), ("obstacle".into(), "not answering".into()));
+    assert_eq!(listed(&beside), ("obstacle".into(), "ready".into()));
     supervisor.signal(Signal::CONT);
 }
