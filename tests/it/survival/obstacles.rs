@@ -1,7 +1,9 @@
 //! Who does not answer is told of as what it is, soon, with advice that helps.
 
 use std::{
+    fs,
     os::unix::{net::UnixListener, process::CommandExt},
+    path::{Path, PathBuf},
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -101,6 +103,50 @@ fn a_keeper_in_a_debugger_is_told_from_a_stopped_one() {
     stack.down();
 }
 
+/// A cgroup of its own, as long as it lives, in which what it holds stands still.
+struct Freezer(PathBuf);
+
+impl Freezer {
+    /// `None` where none can be had.
+    fn around(processes: &[&Process]) -> Option<Self> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let line = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
+        let folder = Path::new(line.split(' ').nth(4)?);
+        let folder = folder.join(format!("stackrun-test-{}", std::process::id()));
+        fs::create_dir(&folder).ok()?;
+        let freezer = Self(folder);
+        for process in processes {
+            fs::write(freezer.0.join("cgroup.procs"), process.pid.to_string()).ok()?;
+        }
+        fs::write(freezer.0.join("cgroup.freeze"), "1").ok()?;
+        Some(freezer)
+    }
+}
+
+impl Drop for Freezer {
+    fn drop(&mut self) {
+        let _ = fs::write(self.0.join("cgroup.freeze"), "0");
+        eventually("an empty cgroup", || fs::remove_dir(&self.0).is_ok());
+    }
+}
+
+#[test]
+fn as_root_a_frozen_cgroup_is_named_and_the_advice_helps() {
+    if !root_for("it makes a cgroup") {
+        return;
+    }
+    let stack = Stack::new(ONE);
+    stack.up();
+    let pid = stack.pid("a");
+    let Some(freezer) = Freezer::around(&[&keeper(&stack), &stack.supervisor()]) else { return };
+    let ran = soon(&stack, "status").exits(1).says("is frozen with its cgroup");
+    soon(&stack, "ls").exits(0).says("is frozen with its cgroup");
+    follow(&stack, &advice(&ran, "echo 0"));
+    assert_eq!(stack.pid("a"), pid);
+    stack.down();
+    drop(freezer);
+}
+
 #[test]
 fn a_keeper_that_died_beside_a_stopped_supervisor_is_succeeded() {
     let stack = Stack::new(ONE);
@@ -157,7 +203,7 @@ fn as_root_a_stranger_who_has_locked_the_folder_is_named() {
     }
     let stack = Stack::new(ONE);
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(stack.folder(), mode).expect("its mode");
+    fs::set_permissions(stack.folder(), mode).expect("its mode");
     let mut shell = stack.program("sh");
     shell.args(["-c", "exec 9<.; flock 9; exec sleep 99"]).uid(NOBODY).gid(NOBODY);
     let mut running = Running::start("a stranger".to_owned(), shell);
