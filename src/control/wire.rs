@@ -332,11 +332,18 @@ impl Wire {
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock
                     | io::ErrorKind::TimedOut
-                    | io::ErrorKind::Interrupted => return Ok(None),
+                    | io::ErrorKind::Interrupted => return self.silence(),
                     _ => return Err(gone(error)),
                 },
             }
         }
+    }
+
+    /// Nothing was said for a while. Where the keeper has died nothing will be: its supervisor hangs
+    /// up, unless it is stopped.
+    fn silence(&self) -> Result<Option<Answer>, ClientError> {
+        let has_died = self.keeper_pid.is_some() && self.keeper.wait(Duration::ZERO)?;
+        if has_died { Err(ClientError::Gone) } else { Ok(None) }
     }
 
     /// Where the next line is, once all of it has come.

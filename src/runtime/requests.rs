@@ -227,9 +227,8 @@ impl World {
     /// A request by the name that the stack's folder has for us: whoever asks may know it by
     /// another one.
     fn as_known_here(&self, mut request: Request) -> serde_json::Result<Request> {
-        let command = match &mut request {
-            Request::Do { command, .. } | Request::Plan { command } => command,
-            _ => return Ok(request),
+        let (Request::Do { command, .. } | Request::Plan { command }) = &mut request else {
+            return Ok(request);
         };
         let stack = match command {
             Command::Up { stack, .. } | Command::Run { stack, .. } => Some(stack),

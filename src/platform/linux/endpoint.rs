@@ -11,8 +11,9 @@
 //! umask, full disk or tidy person touches it, it is the same in every namespace of mounts and
 //! users, and the kernel takes it back with the last process that holds the socket.
 //!
-//! It is one to a network namespace, as a container has one of its own. The lock on the stack's
-//! folder does not know such borders: a command on the wrong side finds it held, and says so.
+//! It is one to a network namespace, as a container has one of its own; with the network of its
+//! host (`--network host`) it has the host's names. The lock on the stack's folder does not know
+//! such borders: a command on the wrong side finds it held, and says so.
 //!
 //! # Who is at the other end
 //!
@@ -22,6 +23,10 @@
 //! of a keeper that has died, which its supervisor holds until it ends, too. When every number up
 //! to [`SLOTS`] is taken the next ones are drawn at random, and found in `/proc/net/unix`, which
 //! whoever finds nobody reads.
+//!
+//! None of that asks for more of `/proc` than one's own processes, which even `hidepid` (proc(5))
+//! leaves: whether a keeper lives that is this user's. A keeper of another namespace of processes
+//! has no number here (SO_PEERCRED says 0), and is taken to live as long as somebody listens.
 
 use std::{
     io,

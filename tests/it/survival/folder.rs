@@ -23,10 +23,26 @@ const TWO: &str = r#"
     }
 "#;
 
+/// [`TWO`] by a name that no other stack has, and that name.
+fn named(name: &str) -> (String, String) {
+    let name = format!("{name}-{}", std::process::id());
+    (TWO.replace("moving", &name), name)
+}
+
 /// A stack whose folder is one in that of a [`Stack`], and may go away.
 struct Inner {
     stack: Stack,
     folder: PathBuf,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // A scenario that failed halfway must not leave it running.
+        let id = stackrun::platform::StackId::at(&self.folder).map(|id| id.to_string());
+        if let (true, Ok(id)) = (std::thread::panicking(), id) {
+            let _ran = self.stack.start(&format!("--stack {id} down")).ends();
+        }
+    }
 }
 
 impl Inner {
@@ -96,7 +112,8 @@ fn pid_in(status: &str, name: &str) -> u32 {
 
 #[test]
 fn a_stack_that_was_moved_is_found_in_its_new_place() {
-    let mut inner = Inner::new(TWO, "before");
+    let (text, name) = named("moved");
+    let mut inner = Inner::new(&text, "before");
     inner.run("up").exits(0);
     let pids = inner.pids();
     let old = inner.move_to("deep/after");
@@ -107,7 +124,7 @@ fn a_stack_that_was_moved_is_found_in_its_new_place() {
     inner.run("events").exits(0).says("ready");
     inner.run("logs").exits(0).says("line 0");
     inner.run("ls").exits(0).says(&new);
-    inner.run("--stack moving status").exits(0);
+    inner.run(&format!("--stack {name} status")).exits(0);
     // The same file means the same, though every path in it has changed.
     inner.run("up").exits(0);
     inner.run("up --dry-run").exits(0);
@@ -158,31 +175,34 @@ fn both(inner: &Inner) -> (Process, Process) {
 
 #[test]
 fn a_stack_whose_folder_was_removed_is_listed_and_can_be_stopped() {
-    let inner = Inner::new(&TWO.replace("moving", "removed"), "gone");
+    let (text, name) = named("removed");
+    let inner = Inner::new(&text, "gone");
     inner.run("up").exits(0);
     let pids = inner.pids();
     let (supervisor, _) = both(&inner);
     inner.remove("");
     let run = |line: &str| inner.stack.run(line);
+    let named = |line: &str| run(&format!("--stack {name} {line}"));
     run("ls").exits(0).says(&inner.folder.display().to_string()).says("its folder is gone");
-    let status = run("--stack removed status --json").exits(0);
+    let status = named("status --json").exits(0);
     assert_eq!(["db", "api"].map(|name| pid_in(&status.out, name)), pids);
-    run("--stack removed why api").exits(0);
-    run("--stack removed logs").exits(0);
+    named("why api").exits(0);
+    named("logs").exits(0);
     // Whoever decides may change meanwhile.
     supervisor.kill();
-    eventually("another supervisor", || run("--stack removed status").code == 0);
+    eventually("another supervisor", || named("status").code == 0);
     assert!(pids.iter().all(|pid| alive(*pid)));
     assert!(!inner.folder.exists(), "the folder was made anew");
-    run("--stack removed down").exits(0);
+    named("down").exits(0);
     assert!(inner.stack.left_soon().is_empty());
     assert!(!inner.folder.exists());
-    run("--stack removed down").exits(2);
+    named("down").exits(2);
 }
 
 #[test]
 fn a_removed_folder_does_not_stand_for_the_one_that_has_its_name_now() {
-    let inner = Inner::new(&TWO.replace("moving", "twice"), "same");
+    let (text, name) = named("twice");
+    let inner = Inner::new(&text, "same");
     let file = inner.read("stack.kdl");
     inner.run("up").exits(0);
     let pids = inner.pids();
@@ -195,7 +215,7 @@ fn a_removed_folder_does_not_stand_for_the_one_that_has_its_name_now() {
     let listed = inner.run("ls --json").exits(0).out;
     let listed: Value = serde_json::from_str(&listed).expect("JSON");
     let stacks = listed["stacks"].as_array().expect("stacks");
-    let old = stacks.iter().find(|stack| stack["name"] == "twice").expect("the old one");
+    let old = stacks.iter().find(|stack| stack["name"] == name).expect("the old one");
     let id = old["id"].as_str().expect("its identity");
     inner.run(&format!("--stack {id} down")).exits(0);
     assert!(inner.stack.left_soon().is_empty());
@@ -279,15 +299,16 @@ fn as_root_a_folder_under_another_mount_is_listed_and_can_be_stopped() {
     if !may_mount() {
         return;
     }
-    let inner = Inner::new(&TWO.replace("moving", "hidden"), "below");
+    let (text, name) = named("hidden");
+    let inner = Inner::new(&text, "below");
     inner.run("up").exits(0);
     let other = inner.stack.path("other");
     fs::create_dir(&other).expect("a folder");
     mount_bind(&other, &inner.folder).expect("a mount");
     let mounted = Bound(inner.folder.clone());
     inner.stack.run("ls").exits(0).says("something is mounted over it");
-    inner.stack.run("--stack hidden status").exits(0);
-    inner.stack.run("--stack hidden down").exits(0);
+    inner.stack.run(&format!("--stack {name} status")).exits(0);
+    inner.stack.run(&format!("--stack {name} down")).exits(0);
     assert!(inner.stack.left_soon().is_empty());
     drop(mounted);
 }

@@ -221,6 +221,7 @@ fn as_root_where_no_inode_is_free_another_place_is_taken() {
     machine.run("up b").exits(0);
     eventually("its log", || machine.run("logs b --raw").out.contains("line 0"));
     machine.kill_both();
+    machine.run("status").exits(0);
     let lines = || machine.run("logs b --raw").out.lines().count();
     let had = lines();
     eventually("its log to go on", || lines() > had);

@@ -1,7 +1,9 @@
 //! Who does not answer is told of as what it is, soon, with advice that helps.
 
 use std::{
+    fs,
     os::unix::{net::UnixListener, process::CommandExt},
+    path::{Path, PathBuf},
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -54,7 +56,8 @@ fn a_stopped_supervisor_is_named_and_the_advice_helps() {
     let (pid, supervisor) = (stack.pid("a"), stack.supervisor());
     supervisor.signal(Signal::STOP);
     let said = format!("the stack's supervisor is stopped: process {} (", supervisor.pid);
-    for line in ["status", "up", "down", "restart", "why a", "--stack obstacle down"] {
+    let by_name = format!("--stack {} down", stack.places().id);
+    for line in ["status", "up", "down", "restart", "why a", &by_name] {
         let ran = soon(&stack, line).exits(1).says(&said).says(&supervisor.command);
         assert_eq!(advice(&ran, "kill"), format!("kill -CONT {}", supervisor.pid));
         assert!(!ran.err.contains("kill -9"), "{ran:#?}");
@@ -98,6 +101,50 @@ fn a_keeper_in_a_debugger_is_told_from_a_stopped_one() {
     soon(&stack, "status").exits(0).says("is stopped by a debugger").says("held by process");
     traced.release();
     stack.down();
+}
+
+/// A cgroup of its own, as long as it lives, in which what it holds stands still.
+struct Freezer(PathBuf);
+
+impl Freezer {
+    /// `None` where none can be had.
+    fn around(processes: &[&Process]) -> Option<Self> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let line = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
+        let folder = Path::new(line.split(' ').nth(4)?);
+        let folder = folder.join(format!("stackrun-test-{}", std::process::id()));
+        fs::create_dir(&folder).ok()?;
+        let freezer = Self(folder);
+        for process in processes {
+            fs::write(freezer.0.join("cgroup.procs"), process.pid.to_string()).ok()?;
+        }
+        fs::write(freezer.0.join("cgroup.freeze"), "1").ok()?;
+        Some(freezer)
+    }
+}
+
+impl Drop for Freezer {
+    fn drop(&mut self) {
+        let _ = fs::write(self.0.join("cgroup.freeze"), "0");
+        eventually("an empty cgroup", || fs::remove_dir(&self.0).is_ok());
+    }
+}
+
+#[test]
+fn as_root_a_frozen_cgroup_is_named_and_the_advice_helps() {
+    if !root_for("it makes a cgroup") {
+        return;
+    }
+    let stack = Stack::new(ONE);
+    stack.up();
+    let pid = stack.pid("a");
+    let Some(freezer) = Freezer::around(&[&keeper(&stack), &stack.supervisor()]) else { return };
+    let ran = soon(&stack, "status").exits(1).says("is frozen with its cgroup");
+    soon(&stack, "ls").exits(0).says("is frozen with its cgroup");
+    follow(&stack, &advice(&ran, "echo 0"));
+    assert_eq!(stack.pid("a"), pid);
+    stack.down();
+    drop(freezer);
 }
 
 #[test]
@@ -156,17 +203,14 @@ fn as_root_a_stranger_who_has_locked_the_folder_is_named() {
     }
     let stack = Stack::new(ONE);
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(stack.folder(), mode).expect("its mode");
-    let mut flock = stack.program("flock");
-    flock.args([".", "sleep", "99"]).uid(NOBODY).gid(NOBODY);
-    let mut running = Running::start("flock".to_owned(), flock);
-    eventually("the lock", || stack.keeper_by_lock().is_some());
-    soon(&stack, "up").exits(1).says("flock . sleep 99").says("nobody");
-    running.signal(Signal::TERM);
+    fs::set_permissions(stack.folder(), mode).expect("its mode");
+    let mut shell = stack.program("sh");
+    shell.args(["-c", "exec 9<.; flock 9; exec sleep 99"]).uid(NOBODY).gid(NOBODY);
+    let mut running = Running::start("a stranger".to_owned(), shell);
+    eventually("the lock", || stack.keeper_by_lock() == Some(running.pid()));
+    soon(&stack, "up").exits(1).says("(sleep 99), user nobody").says("have user nobody end it");
+    running.signal(Signal::KILL);
     let _ended = running.ends();
-    for process in stack.left() {
-        process.kill();
-    }
     eventually("the lock to be free", || stack.keeper_by_lock().is_none());
 }
 
@@ -235,8 +279,8 @@ fn as_root_names_that_another_user_has_taken_are_passed_over() {
 
 #[test]
 fn what_cannot_be_listed_in_time_is_listed_as_such() {
-    let frozen = Stack::new(&ONE.replace("obstacle", "frozen"));
-    let beside = Stack::new(&ONE.replace("obstacle", "beside"));
+    let frozen = Stack::new(ONE);
+    let beside = Stack::new(ONE);
     frozen.up();
     beside.up();
     let supervisor = frozen.supervisor();
@@ -244,10 +288,13 @@ fn what_cannot_be_listed_in_time_is_listed_as_such() {
     let ran = soon(&beside, "ls --json").exits(0);
     let stacks: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
     let stacks = stacks["stacks"].as_array().expect("stacks").clone();
-    let state = |name: &str| {
-        let stack = stacks.iter().find(|stack| stack["name"] == name);
-        stack.unwrap_or_else(|| panic!("no {name} in {stacks:#?}"))["state"].clone()
+    let listed = |stack: &Stack| {
+        let id = stack.places().id.to_string();
+        let found = stacks.iter().find(|stack| stack["id"] == id);
+        let found = found.unwrap_or_else(|| panic!("no {id} in {stacks:#?}"));
+        (found["name"].clone(), found["state"].clone())
     };
-    assert_eq!((state("frozen"), state("beside")), ("not answering".into(), "ready".into()));
+    assert_eq!(listed(&frozen), ("obstacle".into(), "not answering".into()));
+    assert_eq!(listed(&beside), ("obstacle".into(), "ready".into()));
     supervisor.signal(Signal::CONT);
 }
