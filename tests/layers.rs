@@ -84,6 +84,40 @@ fn crates_stay_in_their_layers() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// What writes to a terminal, and the files in which it may stand: words leave by one way, which
+/// masks secrets and makes control characters visible.
+const WAYS_OUT: &[(&str, &str)] = &[
+    ("stdout().lock()", "cli/context.rs"),
+    ("stderr().lock()", "reporters/terminal.rs cli/roles.rs"),
+    ("println!(", ""),
+    ("eprintln!(", "runtime/step.rs reporters/tests/replay.rs"),
+    ("print!(", ""),
+    ("write!(terminal", "cli/ask.rs"),
+    (".write_line(", ""),
+    // A program's own output, and scripts for shells.
+    (
+        "write_out(",
+        "cli/context.rs cli/following.rs cli/verbs/attach.rs cli/verbs/completions.rs \
+         cli/verbs/logs.rs cli/verbs/run/output.rs",
+    ),
+];
+
+#[test]
+fn words_leave_by_one_way() {
+    let mut wrong = Vec::new();
+    for (_, file, text) in sources() {
+        for (way, files) in WAYS_OUT {
+            let begins =
+                |at: usize| !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            let found = text.match_indices(way).any(|(at, _)| way.starts_with('.') || begins(at));
+            if found && !has(files, &file.display().to_string()) {
+                wrong.push(format!("{} has {way}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn files_stay_short() {
     let long = sources().into_iter().filter_map(|(_, file, text)| {

@@ -30,7 +30,7 @@ pub struct EnvValue {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
     /// The env file that it was read from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "env-file", skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
 }
 

@@ -307,6 +307,10 @@ impl World {
     /// The last lines that a generation wrote, of its stderr if that is apart; of its
     /// `before-start`, if it got no further.
     pub(super) fn last_lines(&self, name: &str, generation: u64) -> Vec<String> {
+        // A secret whose value is lost cannot be found in them.
+        if self.has_lost_secrets(name) {
+            return Vec::new();
+        }
         let main = main_unit(name, generation);
         let errors = UnitId { name: errors_of(name), generation };
         let before = hook_unit(name, Hook::BeforeStart, generation);

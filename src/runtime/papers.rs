@@ -23,7 +23,7 @@ use crate::{
 /// The version of the paper that holds the stack.
 const FORMAT: u32 = 3;
 /// What stands in every definition that has a value which is not to be written down.
-const HIDDEN: [&str; 2] = [r#""secret":true"#, r#""file":"#];
+const HIDDEN: [&str; 2] = [r#""secret":true"#, r#""env-file":"#];
 
 /// A note to which more than this has been added is written anew, in bytes, if that is more than
 /// it was at first.
@@ -80,8 +80,12 @@ impl Desk {
         let text = |paper| papers.get(&paper).map_or("", String::as_str);
         let Some(stack) = papers.get(&Paper::Stack) else { return Ok(None) };
         self.stack = Some(platform::fnv1a(stack.as_bytes()));
-        let mut applied: Value = serde_json::from_str(stack)?;
         let note = text(Paper::Note);
+        if !secrets::is_sealed(stack) && !secrets::is_sealed(note) {
+            let Applied { stack, env, .. } = serde_json::from_str(stack)?;
+            return Ok(Some(Left { stack, env, note: Ok(note.to_owned()) }));
+        }
+        let mut applied: Value = serde_json::from_str(stack)?;
         let mut placeholders = secrets::unknown(&applied);
         // What cannot be understood is told when it is put back.
         let _ = map_lines(note, secrets::is_sealed, |json| {

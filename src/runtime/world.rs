@@ -210,6 +210,13 @@ impl World {
         secrets::know(secrets);
     }
 
+    /// Whether there are secrets of the stack, or of what a service still runs by, whose values
+    /// are lost.
+    pub(super) fn has_lost_secrets(&self, name: &str) -> bool {
+        self.desk.any_lost
+            && secrets::unknown_in(&(self.core.stack(), self.service(name))).is_some()
+    }
+
     /// What fills in commands now.
     pub(super) fn launcher(&self) -> Launcher<'_> {
         Launcher {

@@ -23,6 +23,9 @@ const BETWEEN: char = '\u{fdd2}';
 /// folders, words of a setting) is needed even where the secrets are lost.
 const TEXTS: [&str; 3] = ["literal", "prints", "hint"];
 
+/// The members that hold steps, whose names are any text.
+const STEPS: [&str; 2] = ["steps", "on_failure"];
+
 /// Values by the placeholders that stand for them.
 pub type Sealed = BTreeMap<String, String>;
 
@@ -99,7 +102,14 @@ impl Sealing<'_> {
                     let name = name.clone();
                     self.visit(&name, value);
                 }
-                elements => elements.iter_mut().for_each(|element| self.visit(key, element)),
+                elements => elements.iter_mut().for_each(|element| {
+                    if STEPS.contains(&key)
+                        && let Some(Value::String(name)) = element.get_mut("name")
+                    {
+                        self.text(name);
+                    }
+                    self.visit(key, element);
+                }),
             },
             Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
@@ -135,7 +145,7 @@ impl Sealing<'_> {
 
 /// The file and the value of what is a variable, if that is secret or comes from a file.
 fn variable(members: &mut Map<String, Value>) -> Option<(Option<String>, &mut [Value])> {
-    let file = members.get("file").and_then(Value::as_str).map(str::to_owned);
+    let file = members.get("env-file").and_then(Value::as_str).map(str::to_owned);
     let is_secret = members.get("secret") == Some(&Value::Bool(true));
     let parts = members.get_mut("value").and_then(Value::as_array_mut);
     let parts = parts.filter(|_| is_secret || file.is_some())?;

@@ -56,7 +56,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         false => value.to_owned(),
     };
     if args.export {
-        return export(&env, masked, context);
+        return export(&env, &masked, context);
     }
     let env: BTreeMap<&String, String> =
         env.iter().map(|(key, value)| (key, shown(key, value))).collect();
@@ -94,7 +94,7 @@ fn masked(stack: &Stack, name: &str, env: &BTreeMap<String, String>) -> Vec<Stri
 /// Prints the environment as commands for a shell; what cannot be in it is told.
 fn export(
     env: &BTreeMap<String, String>,
-    masked: Vec<String>,
+    masked: &[String],
     context: &Context,
 ) -> Result<u8, Error> {
     let (named, nameless): (Vec<_>, Vec<_>) = env.iter().partition(|(key, _)| is_name(key));

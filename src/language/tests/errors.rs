@@ -1,7 +1,10 @@
 //! Every problem as its user sees it: plain, 80 columns.
 
 use super::{folder, load_in, options};
-use crate::language::{Finding, Look, Options};
+use crate::{
+    language::{Finding, Look, Options},
+    printable,
+};
 
 /// What a stack of these files is told, warnings included.
 fn told(files: &[(&str, &str)], options: &Options) -> String {
@@ -17,7 +20,8 @@ fn told_in(files: &[(&str, &str)], options: &Options, look: Look) -> String {
     for data in reports.iter().map(Finding::data) {
         assert!(data.help.is_some_and(|help| !help.is_empty()), "no mend: {}", data.message);
     }
-    let rendered: Vec<String> = reports.iter().map(|report| look.draw(report)).collect();
+    let drawn = reports.iter().map(|report| printable::finish(&look.draw(report)).into_owned());
+    let rendered: Vec<String> = drawn.collect();
     let root = dir.path().canonicalize().expect("there").display().to_string();
     rendered.join("\n").replace(&root, "/shop")
 }

@@ -287,6 +287,10 @@ impl Settings {
 impl Setting {
     /// Masks what is secret in it.
     pub(super) fn mask(&mut self, masker: &Masker) {
+        // The name of a step is any text.
+        if ["step.", "on-failure."].iter().any(|steps| self.key.starts_with(steps)) {
+            masker.hide(&mut self.key);
+        }
         match self.key.as_str() {
             _ if self.secret => self.value = MASK.to_owned(),
             "url" => masker.hide_in_url(&mut self.value),
