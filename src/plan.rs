@@ -69,6 +69,16 @@ pub struct Change {
     pub restarts: bool,
 }
 
+impl Change {
+    /// What it was started by is not known, and may have been anything.
+    fn from_unknown() -> Self {
+        Self { key: UNKNOWN.to_owned(), from: None, to: None, restarts: true }
+    }
+}
+
+/// In the place of a setting, where the whole definition is not known.
+pub const UNKNOWN: &str = "definition";
+
 impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (key, from, to) = (&self.key, &self.from, &self.to);
@@ -82,7 +92,7 @@ impl std::fmt::Display for Change {
             (None, Some(to)) => write!(f, "{key} added: {to}"),
             (Some(_), None) if by_name => write!(f, "{key} removed"),
             (Some(from), None) => write!(f, "{key} removed: {from}"),
-            (None, None) => write!(f, "{key} changed"),
+            (None, None) => f.write_str("what it was started by is not known any more"),
         }
     }
 }
@@ -90,7 +100,11 @@ impl std::fmt::Display for Change {
 /// What an edit does to a service, in the order of the settings' names. The one judge of it: what
 /// `--dry-run` shows and what `up` does come from here.
 pub fn compare(old: &Service, new: &Service) -> Vec<Change> {
-    if old == new { Vec::new() } else { facts::differ(&facts::of(old), &facts::of(new)) }
+    match old.is_lost && !new.is_lost {
+        true => vec![Change::from_unknown()],
+        false if old == new => Vec::new(),
+        false => facts::differ(&facts::of(old), &facts::of(new)),
+    }
 }
 
 /// What an edit changes in a task. Nothing is restarted for it.

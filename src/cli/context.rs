@@ -192,9 +192,11 @@ impl Context {
         Ok(Client::connect_to_newest(&self.places()?)?)
     }
 
-    /// What there is of a stack that nobody holds.
-    pub(super) fn remains(&self) -> Remains {
-        self.places().map_or(Remains::Nothing, |places| Remains::of(&places))
+    /// What there is of a stack that nobody holds, and what may be of it and could not be looked
+    /// into.
+    pub(super) fn remains(&self) -> (Remains, Vec<String>) {
+        let nothing = (Remains::Nothing, Vec::new());
+        self.places().map_or(nothing, |places| Remains::and_unproved(&places))
     }
 
     /// The stack as the supervisor has it; with nothing running, as its file has it.

@@ -315,6 +315,7 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
     match ended? {
         Ended::Outcome { outcome, left } => {
             let left = left.as_ref().map(super::verbs::down::left);
+            let is_left = left.is_some_and(|left| left.is_any());
             context.say_all(&summary::down(
                 summary::What { stack: &stack.name, names: &[] },
                 &outcome,
@@ -322,7 +323,8 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
                 took,
                 context.err,
             ));
-            outcome::exit_status(&outcome)
+            let status = outcome::exit_status(&outcome)?;
+            Ok(if is_left { status.max(status::FAILED) } else { status })
         }
         Ended::Early(_) => Ok(status::INTERRUPTED),
     }

@@ -8,7 +8,7 @@ use super::{
     wire::{Orphaned, Wire},
 };
 use crate::{
-    keeper::LaunchError,
+    keeper::{LaunchError, Remains},
     platform::{Places, PlacesError},
     status::ServiceState,
     supervisor::{Command, Outcome, Until},
@@ -197,7 +197,7 @@ impl Client {
         let Pending { id, request, begun } = pending;
         let wire = match Wire::connect(&self.places, Orphaned::TakeOver)? {
             Some(wire) => wire,
-            None if is_down(&request) => return Ok(Some(nothing_left(id))),
+            None if is_down(&request) => return Ok(Some(nothing_left(id, &self.places))),
             None if begun => return Err(ClientError::Gone),
             None => Wire::connect_or_launch(&self.places)?,
         };
@@ -316,7 +316,10 @@ fn is_run(request: &Request) -> bool {
     matches!(request, Request::Do { command: Command::Run { .. }, .. })
 }
 
-fn nothing_left(id: u64) -> Answer {
-    let left = Left { processes: Vec::new(), ports: Vec::new(), proved: false };
+/// The answer of a supervisor that has ended before it could give it. Nothing of the stack was found
+/// when its successor was looked for.
+fn nothing_left(id: u64, places: &Places) -> Answer {
+    let (_, unproved) = Remains::and_unproved(places);
+    let left = Left { processes: Vec::new(), ports: Vec::new(), proved: false, unproved };
     Answer { id, reply: Reply::Outcome { outcome: Outcome::default(), left: Some(left) } }
 }

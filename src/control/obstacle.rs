@@ -84,7 +84,7 @@ impl Obstacle {
     }
 
     /// Looks whether a process stands still.
-    fn standing_still(pid: u32) -> Option<Self> {
+    pub fn standing_still(pid: u32) -> Option<Self> {
         let why = standstill(pid)?;
         let process = platform::describe(pid)?;
         Some(Self::StandsStill { role: Role::of(&process), process, why })

@@ -209,4 +209,7 @@ pub struct Left {
     pub ports: Vec<u16>,
     /// Whether the kernel itself said that no child is left.
     pub proved: bool,
+    /// What could not be looked at and may be of the stack, in a line each.
+    #[serde(default)]
+    pub unproved: Vec<String>,
 }

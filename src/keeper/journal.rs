@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     event::Tick,
-    platform::{self, Places, ProcId},
+    platform::{self, Places, ProcId, StackId},
 };
 
 /// The journal is written anew once this many bytes have been added, or twice what it began with.
@@ -36,6 +36,10 @@ pub(super) enum Line {
     Paper(Paper, String),
     /// What comes after the text of a paper so far.
     PaperAlso(Paper, String),
+    /// What could not be ended when the stack was to be: all of it.
+    Left(Vec<ProcId>),
+    /// The keeper has taken over from another one: it is not the parent of everything.
+    Adopted,
 }
 
 /// The journal as it is written.
@@ -120,12 +124,27 @@ pub(super) struct Told {
     pub(super) records: BTreeMap<UnitId, Record>,
     /// The last text of each paper.
     pub(super) papers: Papers,
+    /// What could not be ended.
+    pub(super) left: Vec<ProcId>,
+    /// Whether its keeper had taken over from another one.
+    pub(super) adopted: bool,
+}
+
+impl Told {
+    /// Whether it tells of nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.papers.is_empty() && self.left.is_empty()
+    }
 }
 
 /// The journal that was begun last, of all that keepers of the stack have left in this boot.
 pub(super) fn newest(places: &Places) -> Option<PathBuf> {
+    latest(places.all_units())
+}
+
+fn latest(journals: Vec<PathBuf>) -> Option<PathBuf> {
     let begun = |path: PathBuf| Some((begin(&path)?, path));
-    places.all_units().into_iter().filter_map(begun).max().map(|(_, path)| path)
+    journals.into_iter().filter_map(begun).max().map(|(_, path)| path)
 }
 
 /// When a journal was begun; `None` if it is of another boot.
@@ -148,6 +167,15 @@ fn begin(journal: &Path) -> Option<Tick> {
 /// `NotFound` if there is none; those of reading it.
 pub(super) fn read_newest(places: &Places) -> io::Result<Told> {
     read(&newest(places).ok_or(io::ErrorKind::NotFound)?)
+}
+
+/// The same of another stack, by its identity alone.
+///
+/// # Errors
+///
+/// As [`read_newest`].
+pub(super) fn read_newest_of(stack: StackId) -> io::Result<Told> {
+    read(&latest(Places::all_units_of(stack)).ok_or(io::ErrorKind::NotFound)?)
 }
 
 /// What a supervisor gave the keeper of a stack to keep, as that has written it down.
@@ -175,6 +203,8 @@ pub(super) fn read(journal: &Path) -> io::Result<Told> {
             Ok(Line::PaperAlso(paper, text)) => {
                 told.papers.entry(paper).or_default().push_str(&text);
             }
+            Ok(Line::Left(left)) => told.left = left,
+            Ok(Line::Adopted) => told.adopted = true,
             Err(_cut_short) => {}
         }
     }

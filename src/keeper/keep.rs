@@ -10,7 +10,7 @@ use std::{
     io,
     os::unix::net::UnixStream,
     path::PathBuf,
-    sync::{Arc, atomic::AtomicBool, mpsc::Receiver},
+    sync::{Arc, mpsc::Receiver},
     time::Duration,
 };
 
@@ -21,11 +21,13 @@ use super::{
     finish::Finish,
     home::Home,
     journal::Journal,
+    left::Left,
     logs::{Logs, Tell},
     look::Looks,
     memory::Kills,
     protocol::{FromKeeper, PROTOCOL, Papers, UnitId},
     start::Environment,
+    starter::Gate,
     terminal::Terminal,
     unit::Unit,
     upgrade::Estate,
@@ -67,8 +69,8 @@ pub(super) struct Keeper {
     pub(super) line: Option<Connection>,
     /// Whether there was one before.
     had_supervisor: bool,
-    /// Tells the starter of supervisors that no more are wanted.
-    pub(super) finishing: Arc<AtomicBool>,
+    /// Closed to supervisors while the stack is being ended.
+    pub(super) gate: Arc<Gate>,
     /// What the supervisor gave to keep.
     pub(super) papers: Papers,
     /// What the starts that it asks for have in common.
@@ -95,6 +97,8 @@ pub(super) struct Keeper {
     /// What is said but once.
     said: HashSet<String>,
     pub(super) finish: Option<Finish>,
+    /// What could not be ended.
+    pub(super) left: Left,
     pub(super) journal: Journal,
     pub(super) home: Home,
     /// Outputs whose pipes somebody may still hold.
@@ -113,7 +117,7 @@ pub(super) struct Parts {
     pub(super) waker: Arc<Waker>,
     pub(super) signals: SignalPipe,
     pub(super) lines: Receiver<UnixStream>,
-    pub(super) finishing: Arc<AtomicBool>,
+    pub(super) gate: Arc<Gate>,
 }
 
 impl Keeper {
@@ -127,7 +131,7 @@ impl Keeper {
             waker: parts.waker,
             signals: parts.signals,
             lines: parts.lines,
-            finishing: parts.finishing,
+            gate: parts.gate,
             line: None,
             had_supervisor: false,
             papers: Papers::new(),
@@ -146,6 +150,7 @@ impl Keeper {
             unheard: Vec::new(),
             said: HashSet::new(),
             finish: None,
+            left: Left::default(),
             journal: Journal::new(parts.places.units()),
             home: parts.home,
             arrived: None,
@@ -184,7 +189,7 @@ impl Keeper {
             SIGNAL => self.signalled(),
             HOME => self.look_home(),
             token if self.notifies.contains_key(&token) => self.notified(token),
-            token if self.hand_over(token) => {}
+            token if self.hand_over(token) || self.left_ended(token) => {}
             token => self.process_ended(token),
         }
     }
@@ -196,7 +201,8 @@ impl Keeper {
         let units = units.map(|due| due.max(self.looks.not_before));
         let finish = self.finish.as_ref().and_then(Finish::deadline);
         let abandoned = self.abandoned.as_ref().map(Abandoned::deadline);
-        units.into_iter().chain(self.orphans).chain(finish).chain(abandoned).min()
+        let left = self.left.deadline();
+        units.into_iter().chain(self.orphans).chain(finish).chain(abandoned).chain(left).min()
     }
 
     fn settle(&mut self, now: Tick) {
@@ -210,6 +216,7 @@ impl Keeper {
         self.tell_ends(now);
         self.welcome();
         self.end_abandoned(now);
+        self.look_at_left(now);
         self.settle_finish(now);
     }
 
@@ -372,6 +379,7 @@ impl Keeper {
             pid: std::process::id(),
             units: self.units.values().map(Unit::report).collect(),
             papers: self.papers.clone(),
+            left: self.left.texts(),
         });
         for message in std::mem::take(&mut self.unheard) {
             self.tell(message);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::protocol::Papers;
-use crate::platform::{self, MARK, Places};
+use crate::platform::{self, HOLDS, MARK, Places};
 
 /// What a keeper says first: one of these, on its stdout.
 pub(super) const READY: &str = "ready";
@@ -75,7 +75,8 @@ fn command(places: &Places, program: &Path) -> Command {
         .arg("--dir")
         .arg(places.to_hand_over())
         .current_dir("/")
-        .env_remove(MARK);
+        .env_remove(MARK)
+        .env(HOLDS, places.id.to_string());
     command
 }
 

@@ -8,10 +8,11 @@
 //! ends in a row cost a few looks, and a single one is looked at at once. What forks and ends faster
 //! than the table is read is caught between the looks, as it comes to us as an orphan.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use super::{
     keep::Keeper,
+    others::Others,
     protocol::{FromKeeper, UnitId},
     unit::{STUCK, Unit},
 };
@@ -78,7 +79,8 @@ impl Keeper {
             self.looks.not_before = began + STUCK / 20;
             return;
         };
-        let families = self.families(&table);
+        let others = Others::find(&table);
+        let families = self.families(&table, &others);
         let took = platform::now().since(began);
         self.looks.not_before = platform::now() + took * RATION;
         for (id, family) in &families {
@@ -91,9 +93,9 @@ impl Keeper {
         for sending in std::mem::take(&mut self.looks.signals) {
             self.deliver(&sending);
         }
-        let nameless = self.nameless(&table, &families);
+        let nameless = self.nameless(&table, &families, &others);
         for (id, family) in families {
-            self.seen(&id, &family, &nameless, now);
+            self.seen(&id, &family, (&nameless, &others), now);
         }
         self.chase();
     }
@@ -118,8 +120,14 @@ impl Keeper {
     }
 
     /// The processes of every unit that is not gone.
-    fn families(&self, table: &Table) -> Vec<(UnitId, Family)> {
+    fn families(&self, table: &Table, others: &Others) -> Vec<(UnitId, Family)> {
         let units: Vec<&Unit> = self.units.values().filter(|unit| !unit.gone).collect();
+        // A cgroup holds what was started in it, of whichever stack.
+        let grouped = units.iter().flat_map(|unit| unit.group.iter().flat_map(Cgroup::pids));
+        let grouped = grouped.filter_map(|pid| table.get(pid));
+        let strangers = grouped.filter(|entry| others.have(entry, &self.places));
+        let outsiders = others.pids().iter().copied().chain([std::process::id()]);
+        let outsiders: Vec<u32> = outsiders.chain(strangers.map(|entry| entry.id.pid)).collect();
         let pipes: Vec<Vec<_>> = units
             .iter()
             .map(|unit| unit.outputs.iter().map(|output| output.id).collect())
@@ -128,15 +136,22 @@ impl Keeper {
         let trees: Vec<_> = (units.iter().zip(&pipes).zip(&known))
             .map(|((unit, pipes), known)| unit.tree(pipes, known))
             .collect();
-        let families = platform::members(table, &trees, &[std::process::id()]);
+        let families = platform::members(table, &trees, &outsiders);
         units.iter().map(|unit| unit.id.clone()).zip(families).collect()
     }
 
     /// Orphans about to end that nothing claims: without descriptors and environment by now, each
     /// may be anybody's. They are waited for.
-    fn nameless(&self, table: &Table, families: &[(UnitId, Family)]) -> Vec<Entry> {
+    fn nameless(
+        &self,
+        table: &Table,
+        families: &[(UnitId, Family)],
+        others: &Others,
+    ) -> Vec<Entry> {
         let own = std::process::id();
-        let orphans = table.entries().iter().filter(|entry| entry.parent == own);
+        let is_orphan =
+            |entry: &&Entry| entry.parent == own && !others.pids().contains(&entry.id.pid);
+        let orphans = table.entries().iter().filter(is_orphan);
         let ending = orphans.filter(|entry| entry.is_ending() && !entry.is_dead());
         let claimed = |pid: u32| {
             families.iter().any(|(_, family)| family.iter().any(|entry| entry.id.pid == pid))
@@ -145,7 +160,13 @@ impl Keeper {
     }
 
     /// Acts on what a look found of one unit.
-    fn seen(&mut self, id: &UnitId, family: &[Entry], nameless: &[Entry], now: Tick) {
+    fn seen(
+        &mut self,
+        id: &UnitId,
+        family: &[Entry],
+        (nameless, others): (&[Entry], &Others),
+        now: Tick,
+    ) {
         let Some(unit) = self.units.get_mut(id) else { return };
         let due = unit.look.is_some_and(|look| now >= look);
         if let Some(end) = &mut unit.end {
@@ -169,7 +190,7 @@ impl Keeper {
             return;
         }
         unit.look = if unit.end.is_none() { unit.remember(now) } else { None };
-        let stuck = kill_if_asked(unit, family, now);
+        let stuck = kill_if_asked(unit, family, others, now);
         let watched: Vec<ProcId> = unit.watched.values().map(Process::id).collect();
         let others = family.iter().map(|entry| entry.id).filter(|id| !watched.contains(id));
         if unit.end.is_some() || unit.kill.is_some() {
@@ -210,7 +231,7 @@ impl Keeper {
             if end.is_over(now) {
                 unit.gone = true;
                 unit.changed = true;
-                let swept = unit.killed.len();
+                let swept = unit.killed.difference(&unit.refused).count();
                 news.push(FromKeeper::Gone { unit: unit.id.clone(), swept });
                 release(unit);
                 if let Some(notify) = unit.notify.take() {
@@ -267,16 +288,23 @@ fn signal_tree(unit: &Unit, signal: Signal) {
 
 /// A step of the ladder, if the unit is to be killed. Returns who survives, when it is time to
 /// say so.
-fn kill_if_asked(unit: &mut Unit, family: &[Entry], now: Tick) -> Option<Vec<String>> {
+fn kill_if_asked(
+    unit: &mut Unit,
+    family: &[Entry],
+    others: &Others,
+    now: Tick,
+) -> Option<Vec<String>> {
     let kill = unit.kill.as_mut()?;
     let main = unit.main;
-    let others = family.iter().filter(|entry| entry.id != main);
+    let newcomers = family.iter().filter(|entry| entry.id != main);
     // As long as there are new ones it is a race.
-    if others.filter(|entry| unit.killed.insert(entry.id)).count() > 0 {
+    if newcomers.filter(|entry| unit.killed.insert(entry.id)).count() > 0 {
         kill.hurry();
     }
     unit.look = Some(kill.next_look(now));
-    if let Some(group) = &unit.group {
+    if let Some(group) = &unit.group
+        && !group.pids().iter().any(|pid| others.pids().contains(pid))
+    {
         // An older kernel: the rest of the ladder does it.
         let _one_by_one = group.kill();
     }
@@ -288,7 +316,11 @@ fn kill_if_asked(unit: &mut Unit, family: &[Entry], now: Tick) -> Option<Vec<Str
     }
     for entry in family.iter().filter(|entry| entry.id != main) {
         if let Some(process) = Process::open(entry.id) {
-            let _ended = process.signal(Signal::KILL);
+            let sent = process.signal(Signal::KILL);
+            // It may end by itself, but not by us.
+            if sent.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+                unit.refused.insert(entry.id);
+            }
         }
     }
     let stuck = now.since(kill.since) >= STUCK && !kill.stuck_told && !family.is_empty();

@@ -20,6 +20,12 @@
 //!
 //! `Kill` may come at any time before `gone`, and is repeated with each look. Nothing waits for
 //! the end of a pipe.
+//!
+//! A record of all that goes to a journal in the runtime folder, for a keeper that has to take over
+//! ([`record`]). A journal may be lost: what carries the stack's mark and is in no record is looked
+//! for ([`unrecorded`]), before anybody says that nothing runs ([`Remains`]) and at the end of the
+//! stack, unless the kernel proves that nothing is left ([`finish`]). What cannot be ended stays known
+//! until it has ([`left`]). What other stacks have below this keeper is theirs ([`others`]).
 
 mod abandoned;
 mod batch;
@@ -32,6 +38,7 @@ mod home;
 mod journal;
 mod keep;
 mod launch;
+mod left;
 mod limits;
 mod logs;
 mod look;
@@ -39,6 +46,7 @@ mod memory;
 mod notify;
 mod orders;
 mod orphans;
+mod others;
 pub mod protocol;
 mod record;
 mod remains;
@@ -47,6 +55,7 @@ mod start;
 mod starter;
 mod terminal;
 mod unit;
+mod unrecorded;
 mod upgrade;
 
 pub use journal::kept;

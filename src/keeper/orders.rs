@@ -45,6 +45,7 @@ impl Keeper {
             ToKeeper::Keep { paper, text } => self.keep_paper(paper, text),
             ToKeeper::KeepAlso { paper, text } => self.keep_also(paper, text),
             ToKeeper::Finish => self.begin_finish(now),
+            ToKeeper::Ping => self.tell(FromKeeper::Pong),
         }
     }
 

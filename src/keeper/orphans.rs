@@ -56,7 +56,9 @@ impl Keeper {
                 continue;
             }
             let Some(orphan) = Entry::read(pid) else { continue };
-            if let Some(unit) = self.chased_by(&orphan).and_then(|id| self.units.get_mut(&id)) {
+            // A stack that the tree has brought up is no part of it.
+            let chaser = self.chased_by(&orphan).filter(|_| !platform::is_keeper(pid));
+            if let Some(unit) = chaser.and_then(|id| self.units.get_mut(&id)) {
                 let _ended = platform::kill_process(pid, Signal::KILL);
                 unit.killed.insert(orphan.id);
                 any = true;

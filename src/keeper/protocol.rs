@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The version of this protocol. A keeper of another version is asked to re-exec first.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// A process tree: what it is for (`api`, `api:before-start`) and which start of that.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -91,8 +91,10 @@ pub enum ToKeeper {
         text: String,
     },
     /// Everything is stopped (asked again, it is answered again): kill whatever is left, until the kernel says that no child is
-    /// left, then send `Empty` and exit after the supervisor has closed the connection.
+    /// left, then send `Empty` and exit after the supervisor has closed the connection; or `Left`.
     Finish,
+    /// Say `Pong`: whoever does not is stopped, or stuck in the system.
+    Ping,
 }
 
 /// How to start a unit. Everything is decided: the program is resolved, values are filled in.
@@ -187,6 +189,9 @@ pub enum FromKeeper {
         /// What the last supervisor gave to keep.
         #[serde(default)]
         papers: Papers,
+        /// What could not be ended when the stack was to be.
+        #[serde(default)]
+        left: Vec<String>,
     },
     /// A unit runs.
     Spawned {
@@ -254,13 +259,24 @@ pub enum FromKeeper {
     },
     /// The machine shuts down (SIGTERM to the keeper): please stop the stack in order.
     Shutdown,
-    /// Answers `Finish`: no child is left, or these could not be ended.
+    /// Answers `Finish`: nothing is left.
     Empty {
-        /// What is left.
-        left: Vec<String>,
-        /// Whether the kernel itself said so (`ECHILD`), not a scan after a take-over.
+        /// Whether the kernel itself said so (`ECHILD`), not a look at all processes.
         proved: bool,
+        /// What that could not see and may be of the stack, in a line each.
+        #[serde(default)]
+        unproved: Vec<String>,
     },
+    /// What could not be ended. Said when `Finish` was given up, and again when some of it has ended.
+    Left {
+        /// Each with pid, command and state, and why it could not be ended; nothing once all have
+        /// ended.
+        processes: Vec<String>,
+        /// Whether it answers `Finish`: everything goes on as it is, and may be ended later.
+        gave_up: bool,
+    },
+    /// Answers `Ping`.
+    Pong,
 }
 
 /// A unit as a new supervisor finds it.
@@ -285,4 +301,8 @@ pub struct UnitReport {
     pub out_of_memory: bool,
     /// Whether every process of it is gone.
     pub gone: bool,
+    /// Whether no record tells of its start: it was found by its mark, and by what definition it was
+    /// started is not known.
+    #[serde(default)]
+    pub found: bool,
 }

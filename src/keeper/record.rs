@@ -60,6 +60,9 @@ pub(super) struct Record {
     pub(super) told: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) gone: bool,
+    /// It was found by its mark.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) found: bool,
 }
 
 impl Record {
@@ -80,11 +83,12 @@ impl Record {
             out_of_memory: unit.end.as_ref().is_some_and(|end| end.out_of_memory),
             told: unit.end.as_ref().is_some_and(|end| end.told),
             gone: unit.gone,
+            found: unit.found,
         }
     }
 
     /// The unit, unless it never came to be.
-    fn into_unit(self, now: Tick) -> Option<Unit> {
+    pub(super) fn into_unit(self, now: Tick) -> Option<Unit> {
         let main = self.main.or_else(|| self.find_main())?;
         let process = Process::open(main);
         // After an upgrade they still are our children; after a take-over nobody is.
@@ -108,11 +112,13 @@ impl Record {
             end: None,
             kill: None,
             killed: HashSet::new(),
+            refused: HashSet::new(),
             watched: HashMap::new(),
             look: None,
             remembered: 0,
             changed: true,
             gone: self.gone,
+            found: self.found,
         };
         unit.look = unit.remember(now);
         if ended {
@@ -202,7 +208,9 @@ impl Keeper {
         let papers = lasting.map(|(paper, text)| Line::Paper(*paper, text.clone()));
         let units = self.units.values().map(|unit| Line::Unit(Box::new(Record::of(unit))));
         let first = [Line::Boot(platform::boot_id()), Line::Begun(platform::now())];
-        let lines = first.into_iter().chain(papers).chain(units);
+        let adopted = self.adopted.then_some(Line::Adopted);
+        let first = first.into_iter().chain([self.line_of_left()]).chain(adopted);
+        let lines = first.chain(papers).chain(units);
         if let Err(error) = self.journal.replace(lines) {
             let folder = self.places.runtime.display();
             self.trouble(format!(
@@ -212,30 +220,39 @@ impl Keeper {
         }
     }
 
-    /// Takes over what a keeper that is dead, or the program before this one, has left.
-    pub(super) fn take_over(&mut self) {
+    /// Takes over what a keeper that is dead has left, or (`resumed`) the program before this one.
+    pub(super) fn take_over(&mut self, resumed: bool) {
         let now = platform::now();
-        let mut used = HashSet::new();
-        let told = journal::read_newest(&self.places);
-        // Where there was nothing before, nobody has left anything.
-        if told.is_ok() {
-            self.look_for_abandoned(now);
-        }
-        let told = told.unwrap_or_default();
+        let told = journal::read_newest(&self.places).unwrap_or_default();
+        // Of what another process has started, this one is not the parent.
+        self.adopted = if resumed { told.adopted } else { !told.is_empty() };
         self.papers.extend(told.papers);
         for unit in told.records.into_values().filter_map(|record| record.into_unit(now)) {
-            for output in &unit.outputs {
-                used.insert(output.path.clone());
-                self.reopen(&unit, output);
-            }
-            self.adopted |= !unit.gone && !unit.child;
-            self.hold(unit);
+            self.take_on(unit);
+        }
+        if !resumed {
+            self.find_unrecorded(now);
+        }
+        self.watch_left(told.left);
+        // Where there was nothing before, nobody has left anything.
+        if resumed || self.adopted {
+            self.look_for_abandoned(now);
         }
         self.logs.wake();
         // Zombies of strangers may wait from before.
         self.orphans = Some(now);
         self.rewrite_journal();
+        let outputs = self.units.values().flat_map(|unit| &unit.outputs);
+        let used = outputs.map(|output| output.path.clone()).collect();
         remove_unused(&self.places.runtime, &used);
+    }
+
+    /// Takes care of a unit that somebody else has started.
+    pub(super) fn take_on(&mut self, unit: Unit) {
+        for output in &unit.outputs {
+            self.reopen(&unit, output);
+        }
+        self.hold(unit);
     }
 
     /// Goes on with the log of an output. What its pipe holds has been waiting there.

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
     os::fd::OwnedFd,
     path::Path,
-    sync::{Arc, atomic::AtomicBool, mpsc::channel},
+    sync::{Arc, mpsc::channel},
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     keep::{Keeper, Parts},
     launch,
     protocol::Papers,
-    starter::{Offer, keep_alive, run_supervisor},
+    starter::{Gate, Offer, keep_alive, run_supervisor},
     upgrade::{Estate, Resume},
 };
 use crate::platform::{self, FolderLock, Places, PlacesError, RuntimeFolder, SignalPipe, Waker};
@@ -92,7 +92,7 @@ fn run_as(
     let Prepared { places, home, estate, papers } = prepared;
     let control = Arc::clone(&estate.control);
     let (sender, lines) = channel();
-    let finishing = Arc::new(AtomicBool::new(false));
+    let gate = Arc::new(Gate::default());
     let begun = begin(|waker, signals| Parts {
         places: places.clone(),
         home,
@@ -100,7 +100,7 @@ fn run_as(
         waker,
         signals,
         lines,
-        finishing: Arc::clone(&finishing),
+        gate: Arc::clone(&gate),
     });
     let mut keeper = match begun {
         Ok(keeper) => keeper,
@@ -109,9 +109,9 @@ fn run_as(
             return Err(error);
         }
     };
-    let offer = Offer::new(sender, Arc::clone(&keeper.waker), finishing);
+    let offer = Offer::new(sender, Arc::clone(&keeper.waker), gate);
     keeper.papers = papers;
-    keeper.take_over();
+    keeper.take_over(resume.is_some());
     // The dead keeper had not read all of that, or had not written it down.
     for (paper, text) in handed {
         keeper.keep_paper(paper, text);

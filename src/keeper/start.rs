@@ -21,7 +21,7 @@ use super::{
 use crate::{
     event::{Place, Tick},
     platform::{
-        self, Cgroup, CgroupLimits, Fifo, FileId, FolderLock, Launch, MARK, Places, Pty,
+        self, Cgroup, CgroupLimits, Fifo, FileId, FolderLock, HOLDS, Launch, MARK, Places, Pty,
         SpawnError, Stage,
     },
 };
@@ -192,6 +192,7 @@ impl Prepared<'_> {
             out_of_memory: false,
             told: false,
             gone: false,
+            found: false,
         }
     }
 
@@ -249,11 +250,13 @@ impl Prepared<'_> {
             end: None,
             kill: None,
             killed: HashSet::new(),
+            refused: HashSet::new(),
             watched: std::collections::HashMap::new(),
             look: None,
             remembered: 0,
             changed: true,
             gone: false,
+            found: false,
         };
         let (mut outputs, mut terminal) = (Vec::new(), None);
         for Made { key, reader: pipe, log: path, terminal: own, .. } in made {
@@ -298,7 +301,7 @@ impl Environment {
 
 /// One that the caller has got is the caller's alone.
 fn is_own(name: &str) -> bool {
-    name == MARK || name == notify::VARIABLE
+    [MARK, HOLDS, notify::VARIABLE].contains(&name)
 }
 
 fn variable(name: &str, value: &str) -> Result<CString, String> {

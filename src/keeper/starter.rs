@@ -11,11 +11,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::net::UnixStream,
     },
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc::Sender,
-    },
+    sync::{Arc, Condvar, Mutex, PoisonError, mpsc::Sender},
     time::Duration,
 };
 
@@ -29,22 +25,41 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A supervisor that has lived for so long was well: the next one is started at once.
 const WELL: Duration = Duration::from_secs(1);
 
+/// Open to the next supervisor, but not while the stack is being ended.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    is_closed: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    pub(super) fn close(&self) {
+        *self.is_closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    pub(super) fn open(&self) {
+        *self.is_closed.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.opened.notify_all();
+    }
+
+    /// Waits until it is open.
+    fn pass(&self) {
+        let closed = self.is_closed.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.opened.wait_while(closed, |is_closed| *is_closed));
+    }
+}
+
 /// Where connections to supervisors are handed in.
 #[derive(Debug, Clone)]
 pub struct Offer {
     lines: Sender<UnixStream>,
     waker: Arc<Waker>,
-    /// The stack is being finished: no more supervisors.
-    finishing: Arc<AtomicBool>,
+    gate: Arc<Gate>,
 }
 
 impl Offer {
-    pub(super) fn new(
-        lines: Sender<UnixStream>,
-        waker: Arc<Waker>,
-        finishing: Arc<AtomicBool>,
-    ) -> Self {
-        Self { lines, waker, finishing }
+    pub(super) fn new(lines: Sender<UnixStream>, waker: Arc<Waker>, gate: Arc<Gate>) -> Self {
+        Self { lines, waker, gate }
     }
 
     /// From now on the keeper listens to this connection, and to no earlier one.
@@ -54,11 +69,12 @@ impl Offer {
     }
 }
 
-/// Has a supervisor run until the stack is being finished, by `one`, which returns when one has
-/// ended.
+/// Has a supervisor run whenever the gate is open, by `one`, which returns when one has ended. It
+/// ends with its process.
 pub(super) fn keep_alive(mut one: impl FnMut(&Offer) -> io::Result<()>, offer: &Offer) {
     let mut pause = FIRST_PAUSE;
-    while !offer.finishing.load(Ordering::Relaxed) {
+    loop {
+        offer.gate.pass();
         let started = platform::now();
         // A start that fails is tried again like one that ends at once: there is nobody to tell.
         let _failed = one(offer);

@@ -67,6 +67,8 @@ pub(super) struct Unit {
     pub(super) kill: Option<Kill>,
     /// Everybody but the main process who was sent SIGKILL.
     pub(super) killed: HashSet<ProcId>,
+    /// Those among them who are another user's, whom nothing reached.
+    pub(super) refused: HashSet<ProcId>,
     /// Processes of an ending tree whose end wakes us, by token.
     pub(super) watched: HashMap<u64, Process>,
     /// When to look at the tree.
@@ -77,6 +79,8 @@ pub(super) struct Unit {
     pub(super) changed: bool,
     /// Nothing of it is left, and everybody has been told.
     pub(super) gone: bool,
+    /// It was found by its mark: no record tells of its start.
+    pub(super) found: bool,
 }
 
 /// One of its outputs.
@@ -145,6 +149,7 @@ impl Unit {
             exit: told.map(|end| end.exit),
             out_of_memory: told.is_some_and(|end| end.out_of_memory),
             gone: self.gone,
+            found: self.found,
         }
     }
 
@@ -252,10 +257,11 @@ impl Kill {
         self.pause = FIRST_PAUSE;
     }
 
-    /// When to look again.
+    /// When to look again. Whoever has survived for long is waited for, too: its end wakes us.
     pub(super) fn next_look(&mut self, now: Tick) -> Tick {
         let pause = self.pause;
-        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        let longest = if self.stuck_told { STUCK } else { LONGEST_PAUSE };
+        self.pause = (pause * 2).min(longest);
         now + pause
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Alive, Command, EnvValue, ExitPattern, Hooks, Limits, LogPolicy, Need, Port, Ready, Restart,
-    Stop, Text, Tool, User, Watch, is_default,
+    RestartWhen, Stop, Text, Tool, User, Watch, is_default,
 };
 
 /// A service as its file, template, profile and the defaults have it. What is as it is by default is
@@ -95,6 +95,9 @@ pub struct Service {
     /// Whether to open `url` in a browser once it is ready.
     #[serde(default, skip_serializing_if = "is_default")]
     pub url_open: bool,
+    /// Whether it was found running, and what stackrun knew of its definition is lost.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub is_lost: bool,
 }
 
 impl Service {
@@ -134,7 +137,15 @@ impl Service {
             describe: None,
             url: None,
             url_open: false,
+            is_lost: false,
         }
+    }
+
+    /// A service that was found running. It can be watched and stopped; once it has ended it is not
+    /// started again by itself, for nobody knows how.
+    pub fn lost(name: impl Into<String>, dir: impl Into<PathBuf>) -> Self {
+        let restart = Restart { when: RestartWhen::Never, ..Restart::default() };
+        Self { is_lost: true, restart, ..Self::new(name, dir) }
     }
 
     /// Whether anything tells when it is ready: a check, or a port that it listens on. What runs
@@ -145,6 +156,6 @@ impl Service {
 
     /// Whether stackrun itself has nothing to run for it.
     pub fn is_external(&self) -> bool {
-        self.command.is_none()
+        self.command.is_none() && !self.is_lost
     }
 }

@@ -1,6 +1,9 @@
 //! The whole stack.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +64,12 @@ impl Stack {
             (None, Some(task)) => &task.needs,
             (None, None) => &[],
         }
+    }
+
+    /// A stack of which nothing is known but its folder.
+    pub fn of_folder(folder: &Path) -> Self {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self { name, dir: folder.to_owned(), ..Self::default() }
     }
 
     /// What a service or task comes after, if that is started too.

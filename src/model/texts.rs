@@ -34,6 +34,7 @@ impl Service {
             describe,
             url,
             url_open: _,
+            is_lost: _,
         } = self;
         let hooks = [
             &mut hooks.before_start,

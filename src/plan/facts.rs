@@ -71,6 +71,7 @@ pub(super) fn of(service: &Service) -> Facts {
         describe,
         url,
         url_open,
+        is_lost: _,
     } = service;
     let mut facts = Facts::new();
     if let Some(command) = command {

@@ -8,7 +8,8 @@
 use std::{io, time::Duration};
 
 use super::{
-    Entry, ProcId, Process, Table, Tree, Watched, members, now, own_uid, relatives, user_name,
+    Entry, ProcId, Process, Table, Tree, Watched, keepers, members, now, own_uid, relatives,
+    user_name,
 };
 use crate::{event::Tick, model::Signal, platform::describe};
 
@@ -80,7 +81,9 @@ impl Eviction<'_> {
                 let nobody = ProcId { pid: 0, start: 0 };
                 let tree =
                     Tree { main: nobody, known: &self.seen, pipes: &[], mark: mark.as_bytes() };
-                members(&table, &[tree], &self.ancestors).pop().unwrap_or_default()
+                let keepers = keepers(&table).into_iter().map(|keeper| keeper.pid);
+                let outsiders: Vec<u32> = self.ancestors.iter().copied().chain(keepers).collect();
+                members(&table, &[tree], &outsiders).pop().unwrap_or_default()
             }
             None => self.seen.iter().flat_map(|id| relatives(&table, id.pid)).collect(),
         };

@@ -60,6 +60,16 @@ impl Mark {
         Some(Self { stack, name, text })
     }
 
+    /// What was started: the service or task, or a hook of it (`api:before-start`).
+    pub fn unit(&self) -> Option<&str> {
+        Some(self.text.splitn(3, ':').nth(2)?.rsplit_once(':')?.0)
+    }
+
+    /// The number that no other start of the stack has; none in the mark of a check's command.
+    pub fn stamp(&self) -> Option<u64> {
+        u64::from_str_radix(self.text.split(':').nth(1)?, 16).ok()
+    }
+
     /// Which start of that.
     pub fn generation(&self) -> Option<u64> {
         self.text.rsplit(':').next()?.parse().ok()
@@ -219,5 +229,6 @@ mod tests {
         assert_eq!(mark.asker(), ProcId::of(std::process::id()));
         let mark = Mark::parse(b"STACKRUN_ID=00ff:1a2b:api:stop:7").unwrap();
         assert_eq!((&*mark.name, mark.generation(), mark.asker()), ("api", Some(7), None));
+        assert_eq!((mark.unit(), mark.stamp()), (Some("api:stop"), Some(0x1a2b)));
     }
 }

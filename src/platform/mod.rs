@@ -8,8 +8,10 @@ mod clock;
 mod evict;
 mod fifo;
 mod holder;
+mod keepers;
 mod limits;
 mod lock;
+mod marked;
 mod notify;
 #[cfg(target_os = "linux")]
 #[path = "linux/mod.rs"]
@@ -36,19 +38,21 @@ pub use clock::{boot_id, local_time, now, stamp, wall_clock, wall_nanos};
 pub use evict::end_tree;
 pub use fifo::{Fifo, FileId, Waker, endless_stdin, input_file};
 pub use holder::{Holder, Mark, in_the_way};
+pub use keepers::{KeeperOf, claimed_stack, is_keeper, keepers};
 pub use limits::{open_files_limit, raise_limits, restore_limits, with_callers_limits};
 pub use lock::FolderLock;
+pub use marked::Marked;
 pub use notify::NotifySocket;
 pub use os::{
     Cgroup, Cgroups, Description, Endpoint, Entry, FolderWatch, Found, MountWatch, Poller, ProcId,
-    Process, Readiness, Table, ThreadId, all_listeners, await_thread_gone, become_subreaper,
+    Process, Readiness, Sight, Table, ThreadId, all_listeners, await_thread_gone, become_subreaper,
     children, command_line, descendants, describe, give_back_memory, held_pipe, holders,
     keep_descriptors_from, listener_at, listeners, lock_holder, lock_holders, lower_own_priority,
-    make_room_for_descriptors, name_process, oom_killed, oom_kills, oom_victims, own_thread,
-    peek_bytes, predicament, shares_network, spawn, standstill, stats, transfer,
+    make_room_for_descriptors, name_process, named_outputs, oom_killed, oom_kills, oom_victims,
+    own_thread, peek_bytes, predicament, shares_network, spawn, standstill, stats, transfer,
 };
 pub use own::{
-    MARK, detach, environment, execute, inheritable, inherited, null, own_program,
+    HOLDS, MARK, detach, environment, execute, inheritable, inherited, null, own_program,
     own_program_file, parent,
 };
 pub use peer::Peer;
@@ -57,9 +61,10 @@ pub use pty::{Pty, keep_open, receive_descriptor, send_descriptor};
 pub use reach::{Reached, keeper_of, reach, reach_anywhere};
 pub use reserve::{Reserved, ephemeral_ports, reserve};
 pub use runtime_folder::{RuntimeFolder, write_private};
+use signals::may_signal;
 pub use signals::{SignalPipe, kill_group, kill_process, reset_signals, survive_signals};
 pub use stack_id::StackId;
-pub use tree::{Family, Tree, members, relatives};
+pub use tree::{Family, Tree, below, members, relatives};
 pub use types::{
     CgroupLimits, Controller, Launch, Listener, Moved, SpawnError, Spawned, Stage, Standstill,
     TreeStats, Victim,

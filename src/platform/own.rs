@@ -17,6 +17,9 @@ use super::{keep_descriptors_from, limits::restore_limits};
 /// The mark of a process that belongs to a unit, in its environment.
 pub const MARK: &str = "STACKRUN_ID";
 
+/// What tells of a keeper, in its environment, which stack it holds; see [`super::keepers`].
+pub const HOLDS: &str = "STACKRUN_KEEPER";
+
 /// `/dev/null`, open both ways.
 ///
 /// # Errors

@@ -194,7 +194,12 @@ impl Places {
 
     /// Every such record that keepers of this stack have left in any place.
     pub fn all_units(&self) -> Vec<PathBuf> {
-        RuntimeFolder::all_of(self.id).iter().map(|folder| folder.join("units")).collect()
+        Self::all_units_of(self.id)
+    }
+
+    /// The same of any stack of this user.
+    pub fn all_units_of(stack: StackId) -> Vec<PathBuf> {
+        RuntimeFolder::all_of(stack).iter().map(|folder| folder.join("units")).collect()
     }
 
     /// Where the logs are.

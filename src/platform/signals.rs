@@ -169,6 +169,14 @@ pub fn kill_process(child: u32, signal: Signal) -> io::Result<()> {
     kill(i64::from(child), signal)
 }
 
+/// Whether this user may send a signal to a process; a number that is nobody's may be.
+pub(super) fn may_signal(pid: u32) -> bool {
+    let Ok(pid) = libc::pid_t::try_from(pid) else { return false };
+    // SAFETY: a plain system call; signal 0 only asks.
+    let asked = unsafe { libc::kill(pid, 0) };
+    asked == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::EPERM)
+}
+
 fn kill(target: i64, signal: Signal) -> io::Result<()> {
     let target = libc::pid_t::try_from(target).map_err(io::Error::other)?;
     // 0, 1 and -1 would mean ourselves, init and everybody.

@@ -5,10 +5,13 @@
 //! the unit's processes leads, was seen to descend from it earlier, has the unit's pipe on one of
 //! its first three descriptors, or carries the unit's mark in its environment. One look at the
 //! process table serves all units.
+//!
+//! A stack that one of its processes has brought up is no part of it: what descends from that
+//! stack's keeper does not count.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{Entry, FileId, ProcId, Table};
+use super::{Entry, FileId, KeeperOf, ProcId, Table, keepers};
 
 /// What is known of a unit before the look.
 #[derive(Debug, Clone, Copy)]
@@ -46,10 +49,27 @@ pub fn members(table: &Table, trees: &[Tree<'_>], outsiders: &[u32]) -> Vec<Fami
 /// The processes of a tree as its relations alone tell, without a look at pipes and marks: cheap
 /// enough to be asked often.
 pub fn relatives(table: &Table, main: u32) -> Family {
-    let mut claims = Claims::new(table, &[]);
+    let keepers: Vec<u32> = keepers(table).iter().map(|keeper| keeper.pid).collect();
+    let mut claims = Claims::new(table, &keepers);
     claims.claim(main, 0);
     claims.follow();
     claims.families(1).pop().unwrap_or_default()
+}
+
+/// Keepers, and everything that descends from them.
+pub fn below(table: &Table, keepers: &[KeeperOf]) -> HashSet<u32> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for entry in table.entries().iter().filter(|_| !keepers.is_empty()) {
+        children.entry(entry.parent).or_default().push(entry.id.pid);
+    }
+    let mut fresh: Vec<u32> = keepers.iter().map(|keeper| keeper.pid).collect();
+    let mut found = HashSet::new();
+    while let Some(pid) = fresh.pop() {
+        if found.insert(pid) {
+            fresh.extend(children.get(&pid).into_iter().flatten());
+        }
+    }
+    found
 }
 
 /// Who belongs to which tree, so far.

@@ -6,7 +6,10 @@ use super::{
     theme::{Theme, Tone},
     words,
 };
-use crate::event::{Cause, Event, Record};
+use crate::{
+    event::{Cause, Event, Record},
+    plan::UNKNOWN,
+};
 
 /// One record in one line.
 pub fn show(record: &Record, zone: &TimeZone, theme: Theme) -> String {
@@ -97,6 +100,7 @@ pub(super) fn cause_of(cause: &Cause) -> String {
     match cause {
         Cause::Command { command, pid } => format!("{command}, pid {pid}"),
         Cause::Need { of } => format!("needed by {of}"),
+        Cause::Edit { keys } if *keys == [UNKNOWN] => "its definition was lost".into(),
         Cause::Edit { keys } => format!("edited: {}", words::list(keys)),
         Cause::Follow { of } => format!("follows {of}"),
         Cause::Exit => "it ended".into(),

@@ -47,6 +47,15 @@ pub struct Left<'a> {
     pub ports: &'a [u16],
     /// Whether the kernel itself said so.
     pub proved: bool,
+    /// What could not be looked at and may be of it.
+    pub unproved: &'a [String],
+}
+
+impl Left<'_> {
+    /// Whether anything is known to be left.
+    pub fn is_any(&self) -> bool {
+        !self.processes.is_empty() || !self.ports.is_empty()
+    }
 }
 
 /// What of an outcome is worth a word.
@@ -164,10 +173,30 @@ pub fn up(
     verdict.append(&mut facts);
     let text = format!("{} not up after {took}: {}", what.is(), verdict.join(", "));
     lines.push(headline(Symbol::Bad, &text, theme));
-    if let Some(name) = tally.failed.first() {
+    let bar = theme.symbol(Symbol::Bar);
+    lines.extend(stuck(outcome).map(|process| format!("  {bar} {process}")));
+    if let Some(name) = tally.failed.first().or(tally.stuck.first()) {
         lines.push(hint(&format!("stackrun why {name}"), theme));
     }
     lines
+}
+
+/// What could not be ended, with the service that it is of.
+fn stuck(outcome: &Outcome) -> impl Iterator<Item = String> {
+    outcome.results.iter().flat_map(|settled| {
+        let processes: &[String] = match &settled.how {
+            How::Stuck { processes } => processes,
+            How::Unchanged
+            | How::Ready { .. }
+            | How::Skipped
+            | How::Stopped
+            | How::Ended { .. }
+            | How::Failed { .. }
+            | How::Blocked { .. }
+            | How::Superseded => &[],
+        };
+        processes.iter().map(|process| format!("{}: {process}", settled.name))
+    })
 }
 
 /// After `down`: `shop is down: 0 processes, 0 ports`.
@@ -178,19 +207,14 @@ pub fn down(
     took: Duration,
     theme: Theme,
 ) -> Vec<String> {
-    let mut processes: Vec<String> = Vec::new();
-    for settled in &outcome.results {
-        if let How::Stuck { processes: stuck } = &settled.how {
-            processes.extend(stuck.iter().map(|process| format!("{}: {process}", settled.name)));
-        }
-    }
-    let mut ports: &[u16] = &[];
+    let mut processes: Vec<String> = stuck(outcome).collect();
+    let (mut ports, mut unproved): (&[u16], &[String]) = (&[], &[]);
     let mut proof = "";
     if let Some(left) = left {
         if processes.is_empty() {
             processes.extend_from_slice(left.processes);
         }
-        ports = left.ports;
+        (ports, unproved) = (left.ports, left.unproved);
         proof = if left.proved { "" } else { ", verified by scan" };
     }
     let facts = format!(
@@ -209,13 +233,29 @@ pub fn down(
     }
     if processes.is_empty() && ports.is_empty() {
         let text = format!("{} down: {facts} ({took}{proof})", what.is());
-        return vec![headline(Symbol::Good, &text, theme)];
+        let mut lines = vec![headline(Symbol::Good, &text, theme)];
+        lines.extend(unproved_lines(unproved, theme));
+        return lines;
     }
     let text = format!("{} not down after {took}: {facts} left", what.is());
     let mut lines = vec![headline(Symbol::Bad, &text, theme)];
     let bar = theme.symbol(Symbol::Bar);
     lines.extend(processes.iter().map(|process| format!("  {bar} {process}")));
     lines.extend(ports.iter().map(|port| format!("  {bar} port {port} is still listened on")));
+    lines
+}
+
+/// More than this are counted.
+const UNPROVED: usize = 5;
+
+/// What could not be looked at when nothing was found.
+pub fn unproved_lines(unproved: &[String], theme: Theme) -> Vec<String> {
+    let bar = theme.symbol(Symbol::Bar);
+    let line = |text: &String| format!("  {bar} not looked into: {text}");
+    let mut lines: Vec<String> = unproved.iter().take(UNPROVED).map(line).collect();
+    if let Some(more @ 1..) = unproved.len().checked_sub(UNPROVED) {
+        lines.push(format!("  {bar} and {more} more"));
+    }
     lines
 }
 

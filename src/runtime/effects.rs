@@ -402,7 +402,9 @@ impl World {
             self.clients.await_proof(op, outcome);
             self.finish();
         } else {
-            self.clients.answer(op, outcome, None);
+            let tells = self.clients.waits_for_end(op) && !self.left.is_empty();
+            let left = tells.then(|| self.what_is_left());
+            self.clients.answer(op, outcome, left);
         }
     }
 

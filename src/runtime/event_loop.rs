@@ -77,7 +77,8 @@ async fn supervise(dir: &Path) -> io::Result<()> {
     let (internal_sender, mut internal) = mpsc::unbounded_channel();
     let (incoming_sender, mut incoming) = mpsc::channel(64);
     let link = KeeperLink::open(keeper, news_sender)?;
-    let Some(FromKeeper::Hello { protocol, pid, units, papers, .. }) = news.recv().await else {
+    let Some(FromKeeper::Hello { protocol, pid, units, papers, left, .. }) = news.recv().await
+    else {
         return replace_keeper(&places, keeper_pid, &Papers::new());
     };
     if protocol != PROTOCOL {
@@ -87,6 +88,7 @@ async fn supervise(dir: &Path) -> io::Result<()> {
         return replace_keeper(&places, pid, &Papers::new());
     }
     let mut world = World::new(places, link, pid, internal_sender)?;
+    world.left = left;
     world.take_over(units, &papers);
     drop(papers);
     world.hear_of_ends(&mut news).await;
@@ -139,7 +141,8 @@ impl World {
         let now = platform::now();
         let unused = (!self.used).then_some(UNUSED);
         let deadline = self.core.deadline().map(|deadline| self.not_overslept(deadline, now));
-        let next = [unused, deadline].into_iter().flatten().min();
+        let pulse = self.clients.wait_for_keeper().then(|| self.pulse.due(now).since(now));
+        let next = [unused, deadline, pulse].into_iter().flatten().min();
         // The clock of tokio stands still while the machine sleeps: look now and then.
         next.unwrap_or(Duration::from_secs(3600))
     }
@@ -156,7 +159,7 @@ impl World {
     }
 
     fn time_passed(&mut self) {
-        if !self.used {
+        if !self.used && self.left.is_empty() {
             self.finish();
             return;
         }
@@ -215,8 +218,9 @@ impl World {
 
     /// Takes in what the keeper says.
     pub(super) fn keeper_says(&mut self, message: FromKeeper) {
+        self.pulse.heard();
         match message {
-            FromKeeper::Hello { .. } => {}
+            FromKeeper::Hello { .. } | FromKeeper::Pong => {}
             FromKeeper::Spawned { unit, pid, log, at } => {
                 self.remember(&unit, pid, log, at);
                 if is_main(&unit) {
@@ -268,10 +272,15 @@ impl World {
             }
             FromKeeper::UpgradeFailed { error } => self.upgrade_failed(&error),
             FromKeeper::Shutdown => self.shut_down(),
-            FromKeeper::Empty { left, proved } => {
-                let ports = if left.is_empty() { Vec::new() } else { self.busy_ports() };
-                self.finished = Some(Left { processes: left, ports, proved });
+            FromKeeper::Empty { proved, unproved } => {
+                if let Some(cause) = self.clients.cause_of_end() {
+                    self.publish(None, None, Event::Down, cause);
+                }
+                let (processes, ports) = (Vec::new(), Vec::new());
+                self.finished = Some(Left { processes, ports, proved, unproved });
             }
+            FromKeeper::Left { processes, gave_up: true } => self.could_not_finish(processes),
+            FromKeeper::Left { processes, gave_up: false } => self.left = processes,
         }
     }
 
@@ -323,6 +332,23 @@ impl World {
         }
     }
 
+    /// The stack could not be ended: it goes on, so that what is left stays known, and ends once
+    /// that has ended.
+    fn could_not_finish(&mut self, processes: Vec<String>) {
+        self.finishing = false;
+        self.used = true;
+        let event = Event::Stuck { processes: processes.clone() };
+        self.publish(None, None, event, Cause::Supervisor);
+        self.left = processes;
+        self.clients.answer_with(&self.what_is_left());
+        self.ask_put_off();
+    }
+
+    pub(super) fn what_is_left(&self) -> Left {
+        let (processes, ports) = (self.left.clone(), self.busy_ports());
+        Left { processes, ports, proved: false, unproved: Vec::new() }
+    }
+
     /// Writes down and sends the keeper everything that is new, and ends a supervisor that has nothing left to do.
     ///
     /// Not if the folder has another name by now: then nothing of this turn counts. Everything here
@@ -333,10 +359,11 @@ impl World {
         if self.moved {
             return;
         }
-        let is_over = self.used && !self.lost && !self.clients.has_ops() && self.core.is_idle();
-        if is_over {
+        let is_idle = !self.clients.has_ops() && self.core.is_idle();
+        if self.used && !self.lost && is_idle && self.left.is_empty() {
             self.finish();
         }
+        self.feel_pulse();
         self.programs.get_mut().clear();
         self.ledger.flush();
         let papers = self.papers();

@@ -6,7 +6,7 @@
 //! The core decides, the keeper holds the processes; this module is the wiring between them:
 //!
 //! - [`event_loop`]: the loop, and what each message means; [`world`]: what it works with;
-//! - [`takeover`]: a supervisor that comes after another one;
+//! - [`takeover`]: a supervisor that comes after another one; [`pulse`]: whether the keeper answers;
 //! - [`effects`]: what each effect of the core means in the world;
 //! - [`requests`]: what each request of a client means;
 //! - [`launch`], [`step`], [`redirect`], [`journal`]: from the stack to a process, and what the
@@ -46,6 +46,7 @@ mod papers;
 mod ports;
 mod probe;
 mod prober;
+mod pulse;
 mod redirect;
 mod relocate;
 mod requests;

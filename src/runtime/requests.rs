@@ -20,7 +20,7 @@ use crate::{
     keeper::protocol::ToKeeper,
     model::{Signal, Stack},
     platform, secrets,
-    supervisor::{Command, Input, OpId, Outcome},
+    supervisor::{Command, Input, OpId, Outcome, Until},
 };
 
 /// How much of a command line is kept, in bytes.
@@ -33,6 +33,8 @@ pub(super) struct Clients {
     ops: BTreeMap<OpId, Op>,
     /// Who asked for another program to go on.
     upgrading: Vec<(ConnectionId, u64)>,
+    /// What was asked for while the stack is being ended.
+    put_off: Vec<(ConnectionId, Ask)>,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,12 @@ struct Op {
     follow: bool,
     take_ports: bool,
     whole_down: bool,
+    /// Whether it waits for the whole stack to be down.
+    waits_for_end: bool,
+    /// Why.
+    cause: Cause,
+    /// Whether it may be for the keeper to do.
+    is_keepers: bool,
     /// Done, but for the keeper's proof.
     outcome: Option<Outcome>,
 }
@@ -86,9 +94,19 @@ impl Clients {
         !self.ops.is_empty()
     }
 
+    /// Whether anybody waits for what the keeper is to do.
+    pub(super) fn wait_for_keeper(&self) -> bool {
+        !self.put_off.is_empty() || self.ops.values().any(|op| op.is_keepers && op.client.is_some())
+    }
+
     /// Whether a request is the `down` of the whole stack.
     pub(super) fn is_whole_down(&self, op: OpId) -> bool {
         self.ops.get(&op).is_some_and(|op| op.whole_down)
+    }
+
+    /// Whether a request waits for the whole stack to be down.
+    pub(super) fn waits_for_end(&self, op: OpId) -> bool {
+        self.ops.get(&op).is_some_and(|op| op.waits_for_end)
     }
 
     /// Whether somebody who waits has asked to stop whoever holds a port.
@@ -98,8 +116,16 @@ impl Clients {
 
     /// The supervisor's own `down` of the whole stack.
     pub(super) fn shut_down_op(&mut self, op: OpId) {
-        let state =
-            Op { client: None, follow: false, take_ports: false, whole_down: true, outcome: None };
+        let state = Op {
+            client: None,
+            follow: false,
+            take_ports: false,
+            whole_down: true,
+            waits_for_end: false,
+            cause: Cause::Supervisor,
+            is_keepers: true,
+            outcome: None,
+        };
         self.ops.insert(op, state);
     }
 
@@ -116,9 +142,46 @@ impl Clients {
             self.reply(connection, id, Reply::Outcome { outcome, left });
         }
     }
+
+    /// Why the stack has been ended; none if nobody has asked for that.
+    pub(super) fn cause_of_end(&self) -> Option<Cause> {
+        self.ops.values().find(|op| op.outcome.is_some()).map(|op| op.cause.clone())
+    }
+
+    /// Answers everybody who waits for the end of the stack: this much is left of it.
+    pub(super) fn answer_with(&mut self, left: &Left) {
+        let waiting = self.ops.iter_mut();
+        let waiting = waiting.filter_map(|(id, op)| Some((*id, op.outcome.take()?)));
+        for (op, outcome) in waiting.collect::<Vec<_>>() {
+            self.answer(op, outcome, Some(left.clone()));
+        }
+    }
 }
 
 impl World {
+    /// What was put off while the stack was being ended.
+    pub(super) fn ask_put_off(&mut self) {
+        for (connection, ask) in std::mem::take(&mut self.clients.put_off) {
+            self.asked(connection, ask);
+        }
+    }
+
+    /// Tells everybody who waits for the keeper that it does not answer, and why. What they asked
+    /// for is done once it goes on.
+    pub(super) fn give_up_waiting(&mut self, why: &str) {
+        let message = || Reply::Error { message: why.to_owned() };
+        for (connection, ask) in std::mem::take(&mut self.clients.put_off) {
+            self.clients.reply(connection, ask.id, message());
+        }
+        let ops = self.clients.ops.iter().filter(|(_, op)| op.is_keepers);
+        for op in ops.map(|(op, _)| *op).collect::<Vec<_>>() {
+            if let Some((connection, id)) = self.clients.ops.remove(&op).and_then(|op| op.client) {
+                self.clients.reply(connection, id, message());
+            }
+            self.feed(Input::Forget { op });
+        }
+    }
+
     /// Takes in what a connection says.
     pub(super) fn client_says(&mut self, message: Incoming) {
         match message {
@@ -133,6 +196,7 @@ impl World {
 
     fn closed(&mut self, connection: ConnectionId) {
         let gone = self.clients.connections.remove(&connection);
+        self.clients.put_off.retain(|(client, _)| *client != connection);
         let foreground = gone.is_some_and(|connection| connection.foreground);
         let mut left = Vec::new();
         for (id, op) in &mut self.clients.ops {
@@ -186,9 +250,11 @@ impl World {
                 let reply = self.hello();
                 self.clients.reply(connection, id, reply);
             }
-            // The keeper ends everything that it has, and would end what is started now. The
-            // connection closes with this process, and whoever asks starts a stack anew.
-            Request::Do { .. } if self.finishing => {}
+            // The keeper ends everything that it has, and would end what is started now. If it can,
+            // the connection closes with this process, and whoever asks starts the stack again.
+            request @ Request::Do { .. } if self.finishing => {
+                self.clients.put_off.push((connection, Ask { id, request }));
+            }
             Request::Do { command, line, env, follow, foreground, take_ports } => {
                 let cause = Cause::Command { command: short(line), pid };
                 client.foreground |= foreground;
@@ -196,7 +262,13 @@ impl World {
                     client: Some((connection, id)),
                     follow,
                     take_ports,
+                    waits_for_end: matches!(
+                        &command,
+                        Command::Wait { names, until: Until::Down } if names.is_empty()
+                    ),
+                    cause: cause.clone(),
                     whole_down: matches!(&command, Command::Down { names } if names.is_empty()),
+                    is_keepers: !matches!(&command, Command::Wait { .. }),
                     outcome: None,
                 };
                 self.start_op(op, command, env, cause);
@@ -277,9 +349,6 @@ impl World {
         if let Some(stack) = stack_of(&command) {
             // Before there is a word about it.
             secrets::learn(stack);
-            if self.lost {
-                self.take_on(stack);
-            }
         }
         // What would be refused must not change the environment or the ports either.
         if let Some(refusal) = self.core.refusal(&command, platform::now()) {
@@ -290,6 +359,9 @@ impl World {
             return;
         }
         if let Some(stack) = stack_of(&command) {
+            if self.lost {
+                self.take_on();
+            }
             let live = self.live_services();
             self.ports.adopt(stack, |name| live.iter().any(|live| live == name));
             if let Some(env) = env {

@@ -1,17 +1,19 @@
 //! Taking up where the supervisor before left off.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use tokio::sync::mpsc;
 
 use super::{papers::Left, relocate::Relocation, world::World};
 use crate::{
     event::{Cause, Event},
-    keeper::protocol::{FromKeeper, Paper, Papers, UnitId, UnitReport},
-    lifecycle,
+    keeper::protocol::{FromKeeper, Papers, UnitId, UnitReport},
     model::Stack,
     platform,
-    supervisor::{Found, Input, Supervisor},
+    supervisor::{Found, Supervisor},
 };
 
 /// How long the keeper may take to tell of an end that it has found.
@@ -81,25 +83,31 @@ impl World {
 
     /// Takes up the stack last applied, and everything else from the papers.
     fn restore(&mut self, papers: &Papers, units: &[UnitReport]) -> Restored {
-        let kept: Vec<Paper> = papers.keys().copied().collect();
         let left = match self.desk.take_over(papers) {
             Ok(Some(left)) => left,
             Ok(None) if units.is_empty() => return Restored::Nothing,
-            Ok(None) => return Restored::Lost(format!("of its papers there are {kept:?}")),
-            Err(error) => return Restored::Lost(error.to_string()),
+            Ok(None) => {
+                self.core = found_core(Stack::of_folder(&self.places.folder), units);
+                self.desk.applied();
+                return Restored::Lost("the keeper's record is gone".to_owned());
+            }
+            Err(error) => return self.not_understood(&error, units),
         };
         let left = match self.relocated(left) {
             Ok(left) => left,
-            Err(error) => return Restored::Lost(error.to_string()),
+            Err(error) => return self.not_understood(&error, units),
         };
         self.ports.adopt(&left.stack, |_| true);
         let core = left.note.and_then(|note| Supervisor::restore(left.stack.clone(), &note));
         let (core, restored) = match core {
-            Ok(core) => (core, Restored::Whole),
-            Err(error) => {
-                let found = units.iter().map(|unit| (&unit.unit, !unit.gone));
-                (found_core(left.stack, found), Restored::Found(error.to_string()))
-            }
+            Ok(core) => match unheard_of(&core, units) {
+                None => (core, Restored::Whole),
+                Some(name) => {
+                    let why = format!("the keeper's record knows nothing of the start of {name}");
+                    (found_core(left.stack, units), Restored::Found(why))
+                }
+            },
+            Err(error) => (found_core(left.stack, units), Restored::Found(error.to_string())),
         };
         self.core = core;
         self.know_secrets();
@@ -109,6 +117,13 @@ impl World {
         self.watch_memory();
         self.adopt_schedules();
         restored
+    }
+
+    /// What could not be understood is kept for one who can.
+    fn not_understood(&mut self, error: &serde_json::Error, units: &[UnitReport]) -> Restored {
+        self.core = found_core(Stack::of_folder(&self.places.folder), units);
+        self.lost = true;
+        Restored::Lost(error.to_string())
     }
 
     /// What was left, as it is where the folder is now.
@@ -133,33 +148,28 @@ impl World {
             (false, _) => "nothing runs; `stackrun up` starts it again",
             (true, true) => "what runs goes on, and `stackrun up` starts what does not",
             (true, false) => {
-                "its services live on, `stackrun up` takes them on, and `stackrun down` stops them"
+                "what runs goes on; how it was started and what was wanted is not known, so that \
+                 `stackrun up` restarts it; `stackrun down` stops it"
             }
         };
-        self.lost = lives && !is_found;
+        self.lost &= lives;
         // Where nothing is left, whoever comes next begins anew.
-        self.used = lives;
+        self.used = lives || !self.left.is_empty();
         Some(format!("what the last supervisor knew is lost ({why}): {so}"))
     }
 
-    /// Takes on what runs by this stack, where the one that it was started by is lost.
-    pub(super) fn take_on(&mut self, stack: &Stack) {
+    /// A stack is applied again: what could not be understood of the one before is of no use any
+    /// more.
+    pub(super) fn take_on(&mut self) {
         self.lost = false;
-        self.core = found_core(stack.clone(), self.units.keys().map(|unit| (unit, true)));
         self.know_secrets();
         self.desk.applied();
-        let units = self.units.iter();
-        let units: Vec<_> = units.map(|(unit, known)| (unit.clone(), known.owner.main)).collect();
-        for (unit, pid) in units.into_iter().filter(|(unit, _)| !unit.name.contains(':')) {
-            let UnitId { name, generation } = unit;
-            let input = lifecycle::Input::Spawned { pid };
-            self.feed(Input::Unit { name, generation, input });
-        }
     }
 
     /// What became of a process tree while nobody was there to be told.
     fn catch_up(&mut self, report: UnitReport) {
-        let UnitReport { unit, pid, log, started, notified, exit, out_of_memory, gone } = report;
+        let UnitReport { unit, pid, log, started, notified, exit, out_of_memory, gone, .. } =
+            report;
         self.keeper_says(FromKeeper::Spawned { unit: unit.clone(), pid, log, at: started });
         if notified {
             self.keeper_says(FromKeeper::Notified { unit: unit.clone() });
@@ -180,17 +190,40 @@ impl World {
     }
 }
 
+/// A start that lives and that the core knows nothing of.
+fn unheard_of(core: &Supervisor, units: &[UnitReport]) -> Option<String> {
+    let now = platform::now();
+    let services = core.services(now).into_iter().map(|view| (view.name, view.generation));
+    let known: HashMap<String, u64> = services.chain(core.running_tasks()).collect();
+    let is_unheard_of = |report: &&UnitReport| {
+        let UnitId { name, generation } = &report.unit;
+        report.found && !report.gone && known.get(name).is_none_or(|known| known < generation)
+    };
+    units.iter().find(is_unheard_of).map(|report| report.unit.name.clone())
+}
+
 /// A core that knows of what runs only that it does; each may run or not.
-fn found_core<'a>(stack: Stack, units: impl Iterator<Item = (&'a UnitId, bool)>) -> Supervisor {
-    let found = units.map(|(unit, lives)| {
-        let UnitId { name, generation } = unit.clone();
+fn found_core(stack: Stack, units: &[UnitReport]) -> Supervisor {
+    let found = units.iter().map(|report| {
+        let UnitId { name, generation } = report.unit.clone();
+        let is_known = !report.found;
         match name.split_once(':') {
             // A hook tells of the start that it belongs to, not that this has a process.
-            Some((of, _)) => Found { name: of.to_owned(), generation, runs: false },
-            None => Found { name, generation, runs: lives },
+            Some((of, _)) => {
+                Found { name: of.to_owned(), generation, runs: false, is_task: false, is_known }
+            }
+            None => {
+                let is_task = !report.gone && runs_steps(report.pid);
+                Found { name, generation, runs: !report.gone, is_task, is_known }
+            }
         }
     });
     let mut found: Vec<Found> = found.collect();
     found.sort_by_key(|found| (found.generation, found.runs));
     Supervisor::find(stack, u64::from(std::process::id()), found, platform::now())
+}
+
+/// Whether a process is the helper that runs the steps of a task.
+fn runs_steps(pid: u32) -> bool {
+    platform::command_line(pid).is_some_and(|line| line.starts_with("stackrun step"))
 }

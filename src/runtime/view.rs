@@ -76,8 +76,8 @@ impl World {
             (service.url.is_none() && port.host.is_none()).then_some(number)
         }));
         let services = views.into_iter().zip(trees);
-        let services =
-            services.map(|(view, tree)| self.service_status(view, &tree, &on_ipv6, now)).collect();
+        let services = services.map(|(view, tree)| self.service_status(view, &tree, &on_ipv6, now));
+        let services: Vec<ServiceStatus> = services.collect();
         let tasks = self.core.tasks(now);
         let tasks = tasks.into_iter().map(|view| self.task_status(view, now)).collect();
         Status {
@@ -89,9 +89,9 @@ impl World {
                 version: env!("CARGO_PKG_VERSION").into(),
                 since: self.since,
             }),
+            notices: self.notices(&services),
             services,
             tasks,
-            notices: self.notices(),
         }
     }
 
@@ -222,8 +222,17 @@ impl World {
         self.epoch.at(tick, now, platform::wall_clock())
     }
 
-    fn notices(&self) -> Vec<String> {
-        let mut notices = Vec::new();
+    fn notices(&self, services: &[ServiceStatus]) -> Vec<String> {
+        let mut notices: Vec<String> = Vec::new();
+        // By its number: its state may be another one by now.
+        let is_told = |process: &String| {
+            let pid = process.split(' ').next().unwrap_or_default();
+            let mut reasons = services.iter().filter_map(|service| service.reason.as_deref());
+            reasons.any(|reason| reason.split([' ', ',']).any(|word| word == pid))
+        };
+        for process in self.left.iter().filter(|process| !is_told(process)) {
+            notices.push(format!("left when the stack was to be stopped: {process}"));
+        }
         let changed = |source: &&crate::model::Source| {
             let bytes = std::fs::read(&source.path);
             let fingerprint = bytes.map(|bytes| format!("{:016x}", platform::fnv1a(&bytes)));

@@ -192,8 +192,9 @@ impl Words for Outcome {
 
 impl Words for Left {
     fn mask(&mut self, masker: &Masker) {
-        let Self { processes, ports: _, proved: _ } = self;
+        let Self { processes, ports: _, proved: _, unproved } = self;
         processes.mask(masker);
+        unproved.mask(masker);
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
     papers::Desk,
     ports::PortTable,
     prober::Prober,
+    pulse::Pulse,
     requests::Clients,
     schedule::Schedules,
     tasks::Runs,
@@ -72,10 +73,14 @@ pub(super) struct World {
     pub(super) used: bool,
     /// The keeper was asked to finish.
     pub(super) finishing: bool,
-    /// The keeper has finished: what it says is left.
+    /// The keeper has finished: nothing is left.
     pub(super) finished: Option<Left>,
     /// The stack's folder was moved: the next supervisor goes on.
     pub(super) moved: bool,
+    /// What the keeper could not end when it was asked to finish, each in a line.
+    pub(super) left: Vec<String>,
+    /// Whether the keeper answers.
+    pub(super) pulse: Pulse,
     /// A deadline that passed while this process could not run counts from then on.
     pub(super) put_off: Option<Tick>,
     /// What the supervisor before left could not be understood: its processes are nobody's.
@@ -139,6 +144,8 @@ impl World {
             finishing: false,
             finished: None,
             moved: false,
+            left: Vec::new(),
+            pulse: Pulse::default(),
         })
     }
 

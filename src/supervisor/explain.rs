@@ -6,13 +6,14 @@ use super::{
     Supervisor, Why, WhyLink,
     needs::Stand,
     node::{Node, ServiceUnit, TaskUnit, Unit},
-    view::failed_hook,
+    view::{LOST, failed_hook},
 };
 use crate::{
     event::{Cause, Tick},
     graph::{Edge, Id},
     lifecycle::{Ending, Phase, RunPhase, StartStage},
     model::{Command, TaskBody},
+    plan::UNKNOWN,
     status::{ServiceState, TaskState},
 };
 
@@ -59,6 +60,7 @@ impl Supervisor {
     fn link_of_service(&self, node: &Node, unit: &ServiceUnit, now: Tick) -> WhyLink {
         let state = self.service_state(node, unit);
         let because = match state {
+            ServiceState::Ready if unit.now.is_lost => format!("it is ready; {LOST}"),
             ServiceState::Ready if unit.life.is_checked(&unit.now) => "it is ready".to_owned(),
             ServiceState::Ready => "it has started, and nothing checks more than that".to_owned(),
             ServiceState::Idle => "nothing asks for it".to_owned(),
@@ -302,6 +304,7 @@ fn by(cause: &Cause) -> String {
     match cause {
         Cause::Command { command, .. } => format!("by `{command}`"),
         Cause::Need { of } => format!("because {of} needs it"),
+        Cause::Edit { keys } if *keys == [UNKNOWN] => "because its definition was lost".to_owned(),
         Cause::Edit { keys } => format!("because of an edit of {}", keys.join(", ")),
         Cause::Follow { of } => format!("because it follows {of}"),
         Cause::Exit => "because it ended".to_owned(),

@@ -15,7 +15,7 @@ impl Supervisor {
     /// What has become of a target of a request; of what is waited for, [`Supervisor::fate_of_wait`].
     pub(super) fn fate(&self, op: &Op, node: &Node) -> Option<How> {
         match (&op.kind, &node.unit) {
-            (Kind::Down { .. }, _) => fate_of_down(op, node),
+            (Kind::Down, _) => fate_of_down(op, node),
             (Kind::Up | Kind::Restart | Kind::Run { .. }, _) if node.gone => fate_of_down(op, node),
             (Kind::Up | Kind::Restart | Kind::Run { .. }, Unit::Service(unit)) => {
                 fate_of_start(op, node, unit)

@@ -1,4 +1,10 @@
 //! Going on where no note tells how far everything was: with what is found to run.
+//!
+//! Of what is found, the stack that was last applied may not be known either, or not all of it. A
+//! definition that knows nothing stands in for that: what runs by it is shown, and can be stopped;
+//! the next `up` restarts it, since nobody can say whether it runs as the file has it.
+
+use std::sync::Arc;
 
 use super::{
     Supervisor,
@@ -7,7 +13,7 @@ use super::{
 };
 use crate::{
     event::{Cause, Tick},
-    model::Stack,
+    model::{Service, Stack, Task, TaskBody},
 };
 
 /// Something of a stack that was started once.
@@ -19,16 +25,29 @@ pub struct Found {
     pub generation: u64,
     /// Whether its main process may still run.
     pub runs: bool,
+    /// Whether that is the helper that runs the steps of a task.
+    pub is_task: bool,
+    /// Whether it was started by the definition that the stack has.
+    pub is_known: bool,
 }
 
 impl Supervisor {
     /// A supervisor of a stack of which this much is found and nothing else is known. What runs
     /// is wanted, by itself, and taken for just started: [`super::Input::Unit`] is to follow.
     /// What does not run is not wanted; who had asked for it asks again.
-    pub fn find(stack: Stack, seed: u64, found: Vec<Found>, now: Tick) -> Self {
+    pub fn find(mut stack: Stack, seed: u64, found: Vec<Found>, now: Tick) -> Self {
+        let undeclared = |stack: &Stack, name: &str| !stack.names().any(|known| known == name);
+        for Found { name, is_task, .. } in found.iter().filter(|found| found.runs) {
+            match is_task {
+                _ if !undeclared(&stack, name) => {}
+                true => stack.tasks.push(Task::new(name, &stack.dir, TaskBody::Steps(Vec::new()))),
+                false => stack.services.push(Service::lost(name, &stack.dir)),
+            }
+        }
+        let dir = stack.dir.clone();
         let mut this = Self::new(stack, seed);
         let mut tasks = Vec::new();
-        for Found { name, generation, runs } in found {
+        for Found { name, generation, runs, is_known, .. } in found {
             let Some(id) = this.graph.id(&name) else {
                 let past = this.past.entry(name).or_default();
                 *past = generation.max(*past);
@@ -42,6 +61,9 @@ impl Supervisor {
                     unit.life.find(generation, runs, now);
                     if runs {
                         this.intent.add(&name, Root::Bare);
+                        if !is_known {
+                            unit.now = Arc::new(Service::lost(name, &dir));
+                        }
                     }
                 }
                 Unit::Task(unit) => {

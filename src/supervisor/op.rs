@@ -10,19 +10,13 @@ use super::{
     fate::end_of,
     node::{Node, Unit},
 };
-use crate::{
-    event::{Cause, Event},
-    graph::Id,
-    lifecycle::Phase,
-    status::Asked,
-};
+use crate::{graph::Id, lifecycle::Phase, status::Asked};
 
 /// An open request.
 #[derive(Debug, Clone)]
 pub(super) struct Op {
     pub(super) id: OpId,
     pub(super) kind: Kind,
-    cause: Cause,
     /// What it is about, in start order.
     order: Vec<String>,
     pending: BTreeSet<String>,
@@ -42,18 +36,17 @@ pub(super) struct Op {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     Up,
-    Down { all: bool },
+    Down,
     Restart,
     Run { task: String },
     Wait { until: Until, asked: Asked },
 }
 
 impl Op {
-    pub(super) fn new(id: OpId, kind: Kind, cause: &Cause) -> Self {
+    pub(super) fn new(id: OpId, kind: Kind) -> Self {
         Self {
             id,
             kind,
-            cause: cause.clone(),
             order: Vec::new(),
             pending: BTreeSet::new(),
             results: BTreeMap::new(),
@@ -148,19 +141,9 @@ impl Supervisor {
             if self.ops.get(&id).is_some_and(|op| op.pending.is_empty())
                 && let Some(op) = self.ops.remove(&id)
             {
-                self.answer(op, turn);
+                turn.effects.push(Effect::Settled { op: op.id, outcome: op.outcome() });
             }
         }
-    }
-
-    fn answer(&self, op: Op, turn: &mut Turn) {
-        let (id, cause) = (op.id, op.cause.clone());
-        let all = op.kind == Kind::Down { all: true };
-        let outcome = op.outcome();
-        if all && !self.nodes.iter().any(Node::is_live) {
-            turn.effects.push(Effect::Publish(Event::Down, cause));
-        }
-        turn.effects.push(Effect::Settled { op: id, outcome });
     }
 
     fn judge(&mut self, id: OpId, changed: &BTreeSet<Id>) {
@@ -168,7 +151,7 @@ impl Supervisor {
         let Some(op) = self.ops.get(&id) else { return };
         let mut fates: Vec<(String, How)> = match &op.kind {
             Kind::Wait { until, asked } => self.fates_of_wait(op, *until, *asked),
-            Kind::Up | Kind::Down { .. } | Kind::Restart | Kind::Run { .. } => {
+            Kind::Up | Kind::Down | Kind::Restart | Kind::Run { .. } => {
                 let near = changed.iter().filter_map(|&id| self.nodes.get(id));
                 let near = near.filter(|node| op.pending.contains(&node.name));
                 near.filter_map(|node| Some((node.name.clone(), self.fate(op, node)?))).collect()
@@ -284,7 +267,7 @@ impl Supervisor {
 
 fn is_untouched(kind: &Kind, node: &Node) -> bool {
     match (kind, &node.unit) {
-        (Kind::Down { .. }, _) => !node.is_live(),
+        (Kind::Down, _) => !node.is_live(),
         (Kind::Up, _) if node.gone => !node.is_live(),
         (Kind::Up | Kind::Run { .. }, Unit::Service(unit)) => {
             unit.life.phase == Phase::Ready && node.standing.restart.is_none()

@@ -63,7 +63,7 @@ impl Supervisor {
                     None => self.run(*stack, &task, order, turn),
                 }
             }
-            Command::Wait { names, until } => self.wait_for(op, &names, until, cause),
+            Command::Wait { names, until } => self.wait_for(op, &names, until),
         }
     }
 
@@ -104,7 +104,7 @@ impl Supervisor {
         targets.extend(self.followers(restarted));
         // What has ended already and is gone from the file concerns nobody.
         targets.extend(removed.into_iter().filter(|&id| self.nodes[id].is_live()));
-        self.open(Op::new(op, Kind::Up, cause), &targets);
+        self.open(Op::new(op, Kind::Up), &targets);
         Ok(Accepted { targets, updated, applied })
     }
 
@@ -200,11 +200,9 @@ impl Supervisor {
         cause: &Cause,
         turn: &mut Turn,
     ) -> Result<Accepted, Refusal> {
-        let (kind, affected) = if names.is_empty() {
-            (Kind::Down { all: true }, (0..self.nodes.len()).collect())
-        } else {
-            let named = self.resolve_here(names)?;
-            (Kind::Down { all: false }, self.graph.dependents(named))
+        let affected: BTreeSet<Id> = match names {
+            [] => (0..self.nodes.len()).collect(),
+            names => self.graph.dependents(self.resolve_here(names)?),
         };
         turn.effects.push(Effect::Save);
         let before: Vec<bool> = self.nodes.iter().map(|node| node.wanted).collect();
@@ -220,7 +218,7 @@ impl Supervisor {
             standing.stop_because = cause.clone();
             standing.restart = None;
         }
-        self.open(Op::new(op, kind, cause), &affected);
+        self.open(Op::new(op, Kind::Down), &affected);
         Ok(Accepted { targets: affected, ..Accepted::default() })
     }
 
@@ -278,7 +276,7 @@ impl Supervisor {
             unit.orders.queue.push_back(order);
         }
         self.touch(id);
-        self.open(Op::new(op, Kind::Run { task: name }, &cause), &targets);
+        self.open(Op::new(op, Kind::Run { task: name }), &targets);
         Ok(Accepted { targets, applied, ..Accepted::default() })
     }
 
@@ -291,7 +289,7 @@ impl Supervisor {
         }
         let kind = Kind::Run { task: task.to_owned() };
         let targets = BTreeSet::from([id]);
-        self.open(Op::new(order.op, kind, &order.cause), &targets);
+        self.open(Op::new(order.op, kind), &targets);
         self.touch(id);
         Some(Accepted { targets, ..Accepted::default() })
     }
@@ -316,19 +314,13 @@ impl Supervisor {
         }
     }
 
-    fn wait_for(
-        &mut self,
-        op: OpId,
-        names: &[String],
-        until: Until,
-        cause: &Cause,
-    ) -> Result<Accepted, Refusal> {
+    fn wait_for(&mut self, op: OpId, names: &[String], until: Until) -> Result<Accepted, Refusal> {
         let (targets, asked): (BTreeSet<Id>, Asked) = match names {
             // All that is wanted is worked out each time that something has changed.
             [] => ((0..self.nodes.len()).collect(), Asked::AsPartOfAll),
             names => (self.resolve_here(names)?, Asked::ByName),
         };
-        self.open(Op::new(op, Kind::Wait { until, asked }, cause), &targets);
+        self.open(Op::new(op, Kind::Wait { until, asked }), &targets);
         Ok(Accepted { targets, ..Accepted::default() })
     }
 }

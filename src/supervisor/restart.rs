@@ -71,7 +71,7 @@ impl Supervisor {
         }
         targets.extend(self.followers(targets.iter().copied()));
         targets.retain(|&id| self.nodes[id].wanted && self.nodes[id].as_service().is_some());
-        self.open(Op::new(op, Kind::Restart, cause), &targets);
+        self.open(Op::new(op, Kind::Restart), &targets);
         Ok(Accepted { targets, applied, ..Accepted::default() })
     }
 

@@ -11,6 +11,10 @@ use crate::{
     status::{ServiceState, TaskState},
 };
 
+/// What is said of a service that was found, and whose definition was not.
+pub(super) const LOST: &str =
+    "what it was started by is not known any more (the record was lost); `stackrun up` restarts it";
+
 /// What `status` needs of one service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServiceView {
@@ -137,6 +141,7 @@ impl Supervisor {
             Phase::Idle if !node.wanted => None,
             Phase::Idle => waiting(node),
             Phase::Starting(stage) => Some(starting(*stage, unit)),
+            Phase::Ready if unit.now.is_lost => Some(LOST.to_owned()),
             Phase::Ready => None,
             Phase::Unhealthy { reason, until: Some(until) } => Some(format!(
                 "{reason}; its restart is held back by the cooldown, due in {}",

@@ -2,7 +2,10 @@
 
 mod clock;
 mod folder;
+mod frozen;
+mod left;
 mod login;
+mod lost;
 mod monkey;
 mod obstacles;
 mod secrets;

@@ -8,6 +8,7 @@
 mod clients;
 mod flood;
 mod killing;
+mod neighbours;
 mod trees;
 mod window;
 mod writes;

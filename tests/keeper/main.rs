@@ -75,6 +75,8 @@ fn tests() -> Vec<Trial> {
         it_is_started_again_with_its_descriptors,
         another_program_goes_on,
         another_keeper_takes_over,
+        another_keeper_finds_what_no_record_names,
+        what_carries_the_mark_is_ended_though_its_unit_is_gone,
         a_forged_record_harms_nobody,
     }
     }

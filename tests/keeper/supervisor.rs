@@ -166,6 +166,60 @@ pub(crate) fn another_keeper_takes_over() {
     assert!(log == expected, "{} lines", log.lines().count());
 }
 
+pub(crate) fn another_keeper_finds_what_no_record_names() {
+    let mut world = World::new();
+    let count = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); echo w $i; done; sleep 1000";
+    let (writer, pid) = world.run("writer", count);
+    let mut hook =
+        world.script("writer:after-ready", "echo hooked; setsid sleep 1000 & sleep 1000");
+    hook.log = world.places.log("writer.after-ready");
+    let (hook, hook_pid) = world.spawn(hook);
+    world.said("writer", "w 1000");
+    world.said("writer.after-ready", "hooked");
+    let keeper = world.keeper;
+    Process::open(ProcId::of(keeper).unwrap()).unwrap().signal(Signal::KILL).unwrap();
+    until("the keeper's end", || !lives(keeper));
+    // Of its pipes the names are gone, too.
+    std::fs::remove_dir_all(&world.places.runtime).unwrap();
+    world.start_again();
+    let (units, _) = world.hello();
+    let found: Vec<_> = units.iter().map(|unit| (&unit.unit, unit.pid, unit.found)).collect();
+    assert_eq!(found, [(&writer, pid, true), (&hook, hook_pid, true)]);
+    // What was written meanwhile has waited.
+    world.said("writer", "w 200000\n");
+    let log = world.log("writer");
+    let expected: String = (1..=200_000).map(|number| format!("w {number}\n")).collect();
+    assert!(log == expected, "{} lines", log.lines().count());
+    // The next one knows it from this one.
+    world.replace_keeper();
+    let (units, _) = world.hello();
+    assert!(units.iter().all(|unit| unit.found), "{units:?}");
+    world.kill(&hook);
+    world.gone(&hook);
+    assert!(lives(pid));
+    assert_eq!(world.finish(), (vec![], false));
+    assert!(!lives(pid) && !lives(hook_pid));
+}
+
+/// A process with the stack's mark that is nobody's child is no less of the stack.
+pub(crate) fn what_carries_the_mark_is_ended_though_its_unit_is_gone() {
+    let mut world = World::new();
+    let (unit, _) = world.run("a", "echo $STACKRUN_ID > mark; sleep 1000");
+    until("its mark", || {
+        std::fs::read_to_string(world.dir.path().join("mark")).is_ok_and(|it| it.ends_with('\n'))
+    });
+    let mark = std::fs::read_to_string(world.dir.path().join("mark")).unwrap();
+    world.replace_keeper();
+    world.hello();
+    world.kill(&unit);
+    world.gone(&unit);
+    let mut marked = Command::new("sleep");
+    let mut marked = marked.arg("1000").env("STACKRUN_ID", mark.trim()).spawn().unwrap();
+    assert_eq!(world.finish(), (vec![], false));
+    let end = marked.wait().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&end), Some(9));
+}
+
 /// A record that names a process which is another one by now.
 pub(crate) fn a_forged_record_harms_nobody() {
     let mut world = World::new();
@@ -301,7 +355,7 @@ pub(crate) fn it_is_started_again_with_its_descriptors() {
     let keeper = Entry::read(client.supervisor).unwrap().parent;
     client.ask(&ToKeeper::Finish);
     // Though the supervisor itself is a child of the keeper.
-    assert_eq!(client.message(), FromKeeper::Empty { left: vec![], proved: true });
+    assert_eq!(client.message(), FromKeeper::Empty { proved: true, unproved: vec![] });
     drop(client);
     until("the keeper's end", || !lives(keeper));
     assert!(!places.runtime.exists());

@@ -179,7 +179,8 @@ impl World {
     pub(crate) fn finish(&mut self) -> (Vec<String>, bool) {
         self.ask(&ToKeeper::Finish);
         self.wait("Empty", |message| match message {
-            FromKeeper::Empty { left, proved } => Some((left.clone(), *proved)),
+            FromKeeper::Empty { proved, .. } => Some((Vec::new(), *proved)),
+            FromKeeper::Left { processes, gave_up: true } => Some((processes.clone(), false)),
             _ => None,
         })
     }

@@ -32,6 +32,10 @@ Examples:
 /// How long a keeper that has nothing left to hold may take to end.
 const KEEPER: Duration = Duration::from_secs(5);
 
+/// What to do about what is left.
+const REMAINS_KNOWN: &str =
+    "it stays known until it has ended: `stackrun status` shows it, `stackrun down` tries again";
+
 /// Stop, dependents first; succeeds only when nothing is left
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -51,15 +55,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         Err(Error::NoFile { .. }) => None,
         other => other?,
     };
-    let Some((mut client, before)) = running else {
-        // The file may be broken by now; if it is not, it knows its names.
-        if let Ok(loaded) = context.load(&[]) {
-            names::check(&loaded.stack, &args.names)?;
-        }
-        let text = "nothing is running: 0 processes, 0 ports";
-        context.say(&headline(Symbol::Good, text, context.err));
-        return Ok(status::OK);
-    };
+    let Some((mut client, before)) = running else { return nothing_runs(args, context) };
     let began = caller::now();
     let mut reporter = context.reporter(Board::of_status(&before, Goal::Down), began);
     let doing = Doing::new(Command::Down { names: args.names.clone() }, args.timeout);
@@ -68,15 +64,17 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             let status = outcome::exit_status(&outcome)?;
             let what = summary::What { stack: &before.stack, names: &args.names };
             let took = words::between(began, caller::now());
-            let is_left = left
-                .as_ref()
-                .is_some_and(|left| !left.processes.is_empty() || !left.ports.is_empty());
             let left = left.as_ref().map(self::left);
-            // The keeper is the last to go: an `up` right after this starts from nothing.
-            if left.is_some() {
+            let is_left = left.is_some_and(|left| left.is_any());
+            // The keeper is the last to go: an `up` right after this starts from nothing. As long as
+            // anything is left it stays.
+            if left.is_some() && !is_left {
                 let _ = client.wait_down(KEEPER);
             }
             context.say_all(&summary::down(what, &outcome, left, took, context.err));
+            if is_left {
+                context.say(&summary::hint(REMAINS_KNOWN, context.err));
+            }
             Ok(if is_left { status.max(status::FAILED) } else { status })
         }
         Ended::Early(early) => {
@@ -85,7 +83,20 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     }
 }
 
+/// Nothing of the stack was found.
+fn nothing_runs(args: &Args, context: &Context) -> Result<u8, Error> {
+    // The file may be broken by now; if it is not, it knows its names.
+    if let Ok(loaded) = context.load(&[]) {
+        names::check(&loaded.stack, &args.names)?;
+    }
+    let text = "nothing is running: 0 processes, 0 ports";
+    context.say(&headline(Symbol::Good, text, context.err));
+    context.say_all(&summary::unproved_lines(&context.remains().1, context.err));
+    Ok(status::OK)
+}
+
 /// What is left, for the summary.
 pub(in crate::cli) fn left(left: &control::Left) -> summary::Left<'_> {
-    summary::Left { processes: &left.processes, ports: &left.ports, proved: left.proved }
+    let control::Left { processes, ports, proved, unproved } = left;
+    summary::Left { processes, ports, proved: *proved, unproved }
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     control::{Reply, Request},
     model::{EnvValue, Stack, Values},
-    platform::{Person, find_user, own_uid},
+    platform::{MARK, Person, find_user, own_uid},
 };
 
 const EXAMPLES: &str = "\
@@ -93,6 +93,8 @@ fn replace(
     let Place { env, dir, user } = place;
     let mut command = std::process::Command::new(found);
     command.arg0(name).args(arguments).env_clear().envs(env).current_dir(dir);
+    // Typed in the terminal of a service it is no process of that.
+    command.env_remove(MARK);
     user.into_iter().for_each(|user| user.runs(&mut command));
     command.exec()
 }

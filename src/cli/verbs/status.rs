@@ -74,16 +74,24 @@ fn once(args: &Args, context: &Context, rows: Option<usize>) -> Result<u8, Error
             context.say(&summary::hint(&obstacle.advice(), context.err));
         }
         if shown.supervisor.is_none() {
-            context.say(match context.remains() {
-                Remains::Nothing => "nothing is running: `stackrun up` starts it",
-                Remains::Dead | Remains::Living => {
-                    "nothing is running: what held the stack was killed, and all that it held has \
-                     ended; `stackrun up` brings it back"
-                }
-            });
+            say_nothing_runs(context);
         }
     }
     Ok(if holds { status::OK } else { status::NOT_RUNNING })
+}
+
+fn say_nothing_runs(context: &Context) {
+    let (remains, unproved) = context.remains();
+    match remains {
+        Remains::Nothing => context.say("nothing is running: `stackrun up` starts it"),
+        Remains::Dead | Remains::Living => {
+            context.say(
+                "nothing is running: what held the stack was killed, and all that is known of what \
+                 it held has ended; `stackrun up` brings it back",
+            );
+            context.say_all(&summary::unproved_lines(&unproved, context.err));
+        }
+    }
 }
 
 fn is_settled(state: ServiceState) -> bool {

@@ -14,7 +14,7 @@ use crate::{
         doing::Doing,
         error::{Error, status},
         names, outcome,
-        verbs::completions::stack_names,
+        verbs::{self, completions::stack_names},
         when,
     },
     control::{Client, Reply, Request},
@@ -82,8 +82,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut reporter = context.reporter(board, caller::now());
     let doing = Doing::new(Command::Wait { names: args.names.clone(), until }, args.timeout);
     match doing.carry_out(&mut client, &mut reporter) {
-        Ok(Ended::Outcome { outcome, .. }) => {
+        Ok(Ended::Outcome { outcome, left }) => {
             let is_all = args.names.is_empty();
+            if let Some(left) = left.filter(|left| verbs::down::left(left).is_any()) {
+                let text = format!("not all has ended: {}", words::list(&left.processes));
+                context.say(&headline(Symbol::Bad, &text, context.err));
+                return Ok(status::FAILED);
+            }
             if is_all && outcome.results.is_empty() && outcome.refused.is_none() {
                 return args.nothing_asked_for(context);
             }

@@ -1,5 +1,7 @@
 //! `why`: the causal chain from a service to the root.
 
+use std::iter;
+
 use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
@@ -74,14 +76,15 @@ fn advised(mut why: Why, client: &mut Client, stack: &Stack) -> Result<Why, Erro
     Ok(why)
 }
 
-fn nothing_runs(name: &str, remains: Remains) -> Why {
+fn nothing_runs(name: &str, (remains, unproved): (Remains, Vec<String>)) -> Why {
     let evidence = match remains {
         Remains::Nothing => Vec::new(),
-        Remains::Dead | Remains::Living => vec![
-            "what held the stack was killed, and all that it held has ended (`stackrun events` \
-             has what was seen)"
-                .to_owned(),
-        ],
+        Remains::Dead | Remains::Living => {
+            let killed = "what held the stack was killed, and all that is known of what it held has \
+                          ended (`stackrun events` has what was seen)";
+            let unproved = unproved.iter().map(|text| format!("not looked into: {text}"));
+            iter::once(killed.to_owned()).chain(unproved).collect()
+        }
     };
     let link = WhyLink {
         name: name.to_owned(),

@@ -1,9 +1,12 @@
 //! A process, for people.
 
-use std::{os::unix::fs::MetadataExt, path::PathBuf};
+use std::path::PathBuf;
 
-use super::{Entry, ProcId};
-use crate::{event::Tick, platform::user_name};
+use super::{Entry, ProcId, table::uids};
+use crate::{
+    event::Tick,
+    platform::{may_signal, own_uid, user_name},
+};
 
 /// A process as a person would want it named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,12 +26,11 @@ pub struct Description {
 /// Describes a process; `None` if it is gone.
 pub fn describe(pid: u32) -> Option<Description> {
     let id = ProcId::of(pid)?;
-    let uid = std::fs::metadata(format!("/proc/{pid}")).ok()?.uid();
     Some(Description {
         id,
         command: command_line(pid)?,
         dir: std::fs::read_link(format!("/proc/{pid}/cwd")).ok(),
-        user: user_name(uid),
+        user: user_of(pid)?,
         started: id.started(),
     })
 }
@@ -45,7 +47,8 @@ pub fn command_line(pid: u32) -> Option<String> {
     Some(words.join(" "))
 }
 
-/// Why a process does not end: `4242 dd of=/mnt/x (state D)`, `… (state t, traced by 17 gdb)`.
+/// Why a process does not end: `4242 dd of=/mnt/x (state D)`, `… (state t, traced by 17 gdb)`,
+/// `… (state S, user root: user u1 may not end it)`.
 pub fn predicament(entry: &Entry) -> String {
     let pid = entry.id.pid;
     let command = command_line(pid).unwrap_or_else(|| entry.name.clone());
@@ -53,7 +56,17 @@ pub fn predicament(entry: &Entry) -> String {
         let command = command_line(tracer).unwrap_or_default();
         format!(", traced by {tracer} {command}")
     });
-    format!("{pid} {command} (state {}{})", entry.state, tracer.unwrap_or_default())
+    let refusal = user_of(pid).filter(|_| !may_signal(pid)).map(|user| {
+        let own = user_name(own_uid());
+        format!(", user {user}: user {own} may not end it")
+    });
+    let (tracer, refusal) = (tracer.unwrap_or_default(), refusal.unwrap_or_default());
+    format!("{pid} {command} (state {}{tracer}{refusal})", entry.state)
+}
+
+/// As whom it runs. The owner of its folder in `/proc` is another one where it is setuid.
+fn user_of(pid: u32) -> Option<String> {
+    uids(pid).map(|[_, effective]| user_name(effective))
 }
 
 /// Who traces a process (ptrace(2)).

@@ -6,10 +6,13 @@
 //! of its device in a form that btrfs and overlayfs show to nobody else. So what it says is
 //! compared by inode, and looked up: `/proc/PID/fdinfo` shows the locks of each descriptor.
 
-use std::os::fd::AsFd;
+use std::{
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+};
 
 use super::{ProcId, Table, open_files};
-use crate::platform::FileId;
+use crate::platform::{FileId, StackId};
 
 /// The process that holds the lock of an open folder, as far as it can be seen from here.
 pub fn lock_holder(folder: impl AsFd) -> Option<u32> {
@@ -45,6 +48,12 @@ pub fn lock_holders(folder: impl AsFd) -> Vec<u32> {
     pids.filter(|pid| holds(*pid, folder) == Some(true)).collect()
 }
 
+/// Whether a process holds the lock of the folder of a stack.
+pub(in crate::platform) fn holds_lock(pid: u32, stack: StackId) -> bool {
+    let is_it = |path: &PathBuf| StackId::at(path).is_ok_and(|found| found == stack);
+    open_files(pid).filter(is_it).any(|path| has_lock(pid, &path))
+}
+
 /// Who has taken the lock that a line of `/proc/locks` or fdinfo tells of, and the device, if it
 /// is one of flock(2) on this inode: `1: FLOCK  ADVISORY  WRITE 812 fd:01:1048 0 EOF`. Those who
 /// wait for one have an arrow before its kind.
@@ -61,16 +70,17 @@ fn holds(pid: u32, folder: FileId) -> Option<bool> {
     // An empty answer is one that was refused: every process that may be looked at has some.
     let mut files = open_files(pid).peekable();
     files.peek()?;
-    let is_it = |path: &std::path::PathBuf| {
-        rustix::fs::stat(path).is_ok_and(|stat| FileId::from(&stat) == folder)
-    };
-    Some(files.filter(is_it).any(|path| {
-        let number = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}"));
-        info.is_ok_and(|info| {
-            info.lines().any(|line| line.starts_with("lock:\t") && line.contains("FLOCK"))
-        })
-    }))
+    let is_it =
+        |path: &PathBuf| rustix::fs::stat(path).is_ok_and(|stat| FileId::from(&stat) == folder);
+    Some(files.filter(is_it).any(|path| has_lock(pid, &path)))
+}
+
+/// Whether a descriptor of a process, which is what this is the way to, holds a lock of flock(2).
+fn has_lock(pid: u32, path: &Path) -> bool {
+    let number = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}"));
+    let is_lock = |line: &str| line.starts_with("lock:\t") && line.contains("FLOCK");
+    info.is_ok_and(|info| info.lines().any(is_lock))
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub use cgroup::{Cgroup, Cgroups};
 pub use describe::{Description, command_line, describe, predicament};
 pub use endpoint::{Endpoint, Found};
 pub use folder_watch::{FolderWatch, MountWatch};
+pub(super) use locks::holds_lock;
 pub use locks::{lock_holder, lock_holders};
 pub use oom::{oom_killed, oom_kills, oom_victims};
 pub use poller::{Poller, Readiness};
@@ -36,7 +37,7 @@ pub use setup::{
 pub use spawn::spawn;
 pub use standstill::{shares_network, standstill};
 pub use stats::stats;
-pub use table::{Entry, Table, held_pipe};
+pub use table::{Entry, Sight, Table, held_pipe, named_outputs};
 pub use threads::{ThreadId, await_thread_gone, own_thread};
 pub use transfer::{peek_bytes, transfer};
 

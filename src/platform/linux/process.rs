@@ -16,6 +16,7 @@ use super::table::Entry;
 use crate::{
     event::Tick,
     model::{Exit, Signal},
+    platform::is_keeper,
 };
 
 /// Which process: its number is used again after its end, number and start time together are
@@ -51,7 +52,8 @@ fn slept() -> Duration {
 }
 
 /// The children of a process, their children, and so on (proc_pid_children(5)): cheap, and only
-/// as good as a list can be of those who come and go.
+/// as good as a list can be of those who come and go. A stack that one of them has brought up is
+/// left out.
 pub fn descendants(pid: u32) -> Vec<ProcId> {
     let mut found: Vec<ProcId> = Vec::new();
     let mut parents = vec![pid];
@@ -61,7 +63,7 @@ pub fn descendants(pid: u32) -> Vec<ProcId> {
             let list = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
             let pids = list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
             for child in pids.filter_map(ProcId::of) {
-                if !found.contains(&child) {
+                if !found.contains(&child) && !is_keeper(child.pid) {
                     found.push(child);
                     parents.push(child.pid);
                 }

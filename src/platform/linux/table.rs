@@ -1,11 +1,11 @@
 //! The table of processes, as `/proc` shows it (proc(5)).
 
-use std::{collections::HashMap, io, os::fd::OwnedFd};
+use std::{collections::HashMap, io, os::fd::OwnedFd, path::PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 
 use super::ProcId;
-use crate::platform::FileId;
+use crate::platform::{FileId, MARK};
 
 /// More than a line of proc_pid_stat(5) takes: 52 fields, of which the name has up to 64 bytes and
 /// the others up to 20 digits.
@@ -16,6 +16,18 @@ const STAT: usize = 2048;
 pub struct Table {
     entries: Vec<Entry>,
     by_pid: HashMap<u32, usize>,
+    hides_others: bool,
+}
+
+/// How much of a process's environment can be seen, and what there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    /// It carries this mark: `STACKRUN_ID=…`.
+    Marked(Vec<u8>),
+    /// It carries none.
+    Unmarked,
+    /// This user may not see it.
+    Hidden,
 }
 
 /// One process.
@@ -53,12 +65,19 @@ impl Table {
                 table.entries.push(entry);
             }
         }
+        // Everybody is to see this one.
+        table.hides_others = table.get(1).is_none();
         Ok(table)
     }
 
     /// Every process.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Whether the system shows this user nobody else's processes (`hidepid` of proc(5)).
+    pub fn hides_others(&self) -> bool {
+        self.hides_others
     }
 
     /// The process of that number.
@@ -127,10 +146,66 @@ impl Entry {
 
     /// The `STACKRUN_ID=…` of the environment it was started with.
     pub fn mark(&self) -> Option<Vec<u8>> {
-        let environment = std::fs::read(format!("/proc/{}/environ", self.id.pid)).ok()?;
-        let mut variables = environment.split(|&byte| byte == 0);
-        variables.find(|variable| variable.starts_with(b"STACKRUN_ID=")).map(<[u8]>::to_vec)
+        match self.sight() {
+            Sight::Marked(mark) => Some(mark),
+            Sight::Unmarked | Sight::Hidden => None,
+        }
     }
+
+    /// The same, and whether this user may look (proc_pid_environ(5)).
+    pub fn sight(&self) -> Sight {
+        const PF_KTHREAD: u32 = 0x0020_0000;
+        if self.flags & PF_KTHREAD != 0 {
+            return Sight::Unmarked;
+        }
+        match std::fs::read(format!("/proc/{}/environ", self.id.pid)) {
+            Ok(environment) => {
+                find(&environment, MARK).map_or(Sight::Unmarked, |text| Sight::Marked(text.into()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Sight::Hidden,
+            Err(_has_ended) => Sight::Unmarked,
+        }
+    }
+
+    /// A variable of the environment it was started with, as `NAME=value`.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let environment = std::fs::read(format!("/proc/{}/environ", self.id.pid)).ok()?;
+        String::from_utf8(find(&environment, name)?.to_vec()).ok()
+    }
+
+    /// The user who started it: a program that is setuid runs as another one (proc_pid_status(5)).
+    pub fn real_uid(&self) -> Option<u32> {
+        uids(self.id.pid).map(|[real, _]| real)
+    }
+}
+
+fn find<'e>(environment: &'e [u8], name: &str) -> Option<&'e [u8]> {
+    environment.split(|&byte| byte == 0).find(|variable| {
+        variable.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'='))
+    })
+}
+
+/// The real and the effective user of a process.
+pub(super) fn uids(pid: u32) -> Option<[u32; 2]> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    let mut uids = line.split_ascii_whitespace().map_while(|uid| uid.parse().ok());
+    Some([uids.next()?, uids.next()?])
+}
+
+/// The named pipes that a process has as stdout and stderr: the number there, which it is, and its
+/// name, or the one that it had.
+pub fn named_outputs(pid: u32) -> Vec<(u8, FileId, PathBuf)> {
+    let output = |number: u8| {
+        let path = format!("/proc/{pid}/fd/{number}");
+        let stat = rustix::fs::stat(&path).ok()?;
+        let is_pipe = FileType::from_raw_mode(stat.st_mode) == FileType::Fifo;
+        let name = std::fs::read_link(&path).ok().filter(|name| is_pipe && name.is_absolute())?;
+        let name = name.to_str()?;
+        let name = name.strip_suffix(" (deleted)").unwrap_or(name);
+        Some((number, FileId::from(&stat), name.into()))
+    };
+    [1, 2].into_iter().filter_map(output).collect()
 }
 
 /// Opens the reading end of a pipe that has lost its name, where a process has it as stdin, stdout

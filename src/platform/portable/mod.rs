@@ -19,6 +19,7 @@ mod transfer;
 pub use cgroup::{Cgroup, Cgroups};
 pub use endpoint::{Endpoint, Found};
 pub use folder_watch::{FolderWatch, MountWatch};
+pub(super) use people::holds_lock;
 pub use people::{
     Description, command_line, describe, lock_holder, lock_holders, oom_killed, oom_kills,
     oom_victims, predicament, shares_network, standstill, stats,
@@ -31,7 +32,7 @@ pub use setup::{
     make_room_for_descriptors, name_process,
 };
 pub use spawn::spawn;
-pub use table::{Entry, Table, held_pipe};
+pub use table::{Entry, Sight, Table, held_pipe, named_outputs};
 pub use threads::{ThreadId, await_thread_gone, own_thread};
 pub use transfer::{peek_bytes, transfer};
 

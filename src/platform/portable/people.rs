@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use super::{Entry, ProcId, output};
 use crate::{
     event::Tick,
-    platform::{TreeStats, Victim},
+    platform::{TreeStats, Victim, may_signal, own_uid, user_name},
 };
 
 /// A process as a person would want it named.
@@ -40,11 +40,15 @@ pub fn command_line(pid: u32) -> Option<String> {
     (!line.is_empty()).then(|| line.to_owned())
 }
 
-/// Why a process does not end: `4242 dd of=/mnt/x (state D)`.
+/// Why a process does not end: `4242 dd of=/mnt/x (state D)`, `… (state S, user root: user u1 may
+/// not end it)`.
 pub fn predicament(entry: &Entry) -> String {
     let pid = entry.id.pid;
     let command = command_line(pid).unwrap_or_else(|| entry.name.clone());
-    format!("{pid} {command} (state {})", entry.state)
+    let user = describe(pid).map(|process| process.user).filter(|_| !may_signal(pid));
+    let own = user_name(own_uid());
+    let refusal = user.map(|user| format!(", user {user}: user {own} may not end it"));
+    format!("{pid} {command} (state {}{})", entry.state, refusal.unwrap_or_default())
 }
 
 /// What these processes use together; shared memory is counted once for each.
@@ -88,6 +92,13 @@ pub fn oom_victims() -> Option<Vec<Victim>> {
 /// Who holds the lock of a folder is not told here.
 pub fn lock_holder(_folder: impl std::os::fd::AsFd) -> Option<u32> {
     None
+}
+
+/// Whether a process holds the lock of the folder of a stack: as far as is told here, it has that
+/// open.
+pub(in crate::platform) fn holds_lock(pid: u32, stack: crate::platform::StackId) -> bool {
+    let is_it = |path: &PathBuf| crate::platform::StackId::at(path).is_ok_and(|it| it == stack);
+    super::open_files(pid).any(|path| is_it(&path))
 }
 
 /// Nor who else does.

@@ -7,13 +7,24 @@ use std::{
 };
 
 use super::{ProcId, output};
-use crate::platform::FileId;
+use crate::platform::{FileId, MARK, own_uid};
 
 /// All processes at about one moment.
 #[derive(Debug, Default)]
 pub struct Table {
     entries: Vec<Entry>,
     by_pid: HashMap<u32, usize>,
+}
+
+/// How much of a process's environment can be seen, and what there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    /// It carries this mark: `STACKRUN_ID=…`.
+    Marked(Vec<u8>),
+    /// It carries none.
+    Unmarked,
+    /// This user may not see it.
+    Hidden,
 }
 
 /// One process.
@@ -54,6 +65,11 @@ impl Table {
     /// Every process.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Whether the system shows this user nobody else's processes.
+    pub fn hides_others(&self) -> bool {
+        self.get(1).is_none()
     }
 
     /// The process of that number.
@@ -103,14 +119,38 @@ impl Entry {
 
     /// The mark in its environment.
     pub fn mark(&self) -> Option<Vec<u8>> {
+        self.variable(MARK).map(String::into_bytes)
+    }
+
+    /// The same; what this user may not see is shown without its environment.
+    pub fn sight(&self) -> Sight {
+        match self.mark() {
+            Some(mark) => Sight::Marked(mark),
+            None if matches!(self.real_uid(), Some(uid) if uid == own_uid()) => Sight::Unmarked,
+            None => Sight::Hidden,
+        }
+    }
+
+    /// A variable of its environment, as `NAME=value`.
+    pub fn variable(&self, name: &str) -> Option<String> {
         let words =
             output("ps", &["eww", "-o", "command=", "-p", &self.id.pid.to_string()]).ok()?;
-        let mark = words.split_ascii_whitespace().find(|word| word.starts_with("STACKRUN_ID="))?;
-        Some(mark.as_bytes().to_vec())
+        let is_it = |word: &&str| word.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
+        words.split_ascii_whitespace().find(is_it).map(str::to_owned)
+    }
+
+    /// The user who started it.
+    pub fn real_uid(&self) -> Option<u32> {
+        output("ps", &["-o", "ruid=", "-p", &self.id.pid.to_string()]).ok()?.trim().parse().ok()
     }
 }
 
 /// A pipe that has lost its name cannot be opened again here.
 pub fn held_pipe(_pid: u32, _pipe: FileId) -> Option<std::os::fd::OwnedFd> {
     None
+}
+
+/// The named pipes that a process has as stdout and stderr: not told here.
+pub fn named_outputs(_pid: u32) -> Vec<(u8, FileId, std::path::PathBuf)> {
+    Vec::new()
 }

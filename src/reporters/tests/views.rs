@@ -197,8 +197,8 @@ fn the_last_lines_of_up() {
 fn the_last_lines_of_down() {
     let took = Duration::from_millis(400);
     let processes = ["812 (postgres), uninterruptible".to_owned()];
-    let left = summary::Left { processes: &processes, ports: &[5432], proved: true };
-    let clean = summary::Left { processes: &[], ports: &[], proved: false };
+    let left = summary::Left { processes: &processes, ports: &[5432], proved: true, unproved: &[] };
+    let clean = summary::Left { processes: &[], ports: &[], proved: false, unproved: &[] };
     let show = |left| summary::down(SHOP, &Outcome::default(), left, took, SYMBOLS).join("\n");
     insta::assert_snapshot!([show(None), show(Some(clean)), show(Some(left))].join("\n--\n"));
     // What another command has brought up meanwhile is not down.

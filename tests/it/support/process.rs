@@ -47,6 +47,18 @@ impl Process {
             .collect()
     }
 
+    /// Every process of that user which works in this very folder.
+    pub(crate) fn of_user(uid: u32, folder: &Path) -> Vec<Self> {
+        let entries = fs::read_dir("/proc").expect("/proc");
+        let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let is_it = |pid: &u32| {
+            let proc = PathBuf::from(format!("/proc/{pid}"));
+            proc.metadata().is_ok_and(|data| data.uid() == uid)
+                && fs::read_link(proc.join("cwd")).is_ok_and(|cwd| cwd == folder)
+        };
+        pids.filter(is_it).filter_map(Self::get).collect()
+    }
+
     /// Whether it still lives.
     pub(crate) fn lives(&self) -> bool {
         Self::get(self.pid).is_some_and(|now| now.start == self.start)

@@ -21,6 +21,7 @@
 //! setsid            a session of its own
 //! stubborn          ignore SIGTERM, SIGINT and SIGHUP
 //! forget            start anew with an empty environment
+//! become            be the user that this file is setuid to, in every respect
 //! slow-stop MS      on SIGTERM wait this long, then exit 0
 //! stop-after FILE   on SIGTERM wait until FILE is there, then exit 0
 //! expect PORT       somebody must listen there; if not, write that to violations.txt, exit 98

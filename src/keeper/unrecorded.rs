@@ -1,0 +1,101 @@
+//! What carries the stack's mark and no record tells of: the record of the keeper before was removed,
+//! could not be written, or was cut short.
+//!
+//! A mark names the start that it was made for, so that the units can be put together again: the main
+//! process is the oldest leader of a session, and what was written waits in the pipes that its
+//! processes have. By what definition it was started, and what was wanted, is lost with the record.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use super::{keep::Keeper, protocol::UnitId, record::Record, unit::OutputPipe};
+use crate::{
+    event::Tick,
+    logs::files,
+    model::LogPolicy,
+    platform::{self, Entry, FileId, Mark, Marked, Table},
+};
+
+impl Keeper {
+    /// Looks for them, and takes them over.
+    pub(super) fn find_unrecorded(&mut self, now: Tick) {
+        // Who cannot look finds them when the stack is to be ended, at the latest.
+        let Ok(table) = Table::read() else { return };
+        let mut starts: BTreeMap<String, (Mark, Vec<Entry>)> = BTreeMap::new();
+        for (entry, mark) in Marked::of(&self.places, &table).processes {
+            // Whatever it is, somebody else has started it.
+            self.adopted = true;
+            let is_known = |text: &[u8]| self.units.values().any(|unit| unit.mark == text);
+            if mark.asker().is_none() && !is_known(mark.text.as_bytes()) {
+                let start = starts.entry(mark.text.clone());
+                start.or_insert_with(|| (mark, Vec::new())).1.push(entry);
+            }
+        }
+        for (mark, processes) in starts.into_values() {
+            let record = self.record_of(&mark, &processes);
+            if let Some(unit) = record.and_then(|record| record.into_unit(now)) {
+                self.take_on(unit);
+            }
+        }
+    }
+
+    /// As its record would be; the processes are in the order of their age.
+    fn record_of(&self, mark: &Mark, processes: &[Entry]) -> Option<Record> {
+        let leads = |entry: &&Entry| entry.session == entry.id.pid;
+        let main = processes.iter().find(leads).or(processes.first())?.id;
+        let (stamp, name) = (mark.stamp()?, mark.unit()?);
+        let log = self.places.log(&name.replace(':', "."));
+        Some(Record {
+            unit: self.free_unit(name, mark.generation()?),
+            main: Some(main),
+            started: main.started(),
+            log: files::end(&log),
+            log_policy: LogPolicy::default(),
+            outputs: outputs(stamp, &log, processes),
+            mark: mark.text.clone(),
+            notify: None,
+            cgroup: None,
+            known: processes.iter().map(|entry| entry.id).collect(),
+            asked_to_end: false,
+            exit: None,
+            out_of_memory: false,
+            told: false,
+            gone: false,
+            found: true,
+        })
+    }
+
+    /// The unit of a start. Another one may have its number, if what had counted them was lost
+    /// before.
+    fn free_unit(&self, name: &str, first: u64) -> UnitId {
+        let unit = |generation| UnitId { name: name.to_owned(), generation };
+        let mut all = (first..).map(unit);
+        all.find(|unit| !self.units.contains_key(unit)).unwrap_or_else(|| unit(first))
+    }
+}
+
+/// The pipes of one start, as its processes have them: a pipe is called by a number, which is the
+/// start's stamp, or one more for the second of two. One that is called so is no other program's.
+fn outputs(stamp: u64, log: &Path, processes: &[Entry]) -> Vec<OutputPipe> {
+    let mut found: BTreeMap<u64, (FileId, PathBuf)> = BTreeMap::new();
+    for process in processes {
+        for (_, id, path) in platform::named_outputs(process.id.pid) {
+            let key = [stamp, stamp + 1]
+                .into_iter()
+                .find(|key| path.file_name().is_some_and(|name| *name == *format!("{key:x}.pipe")));
+            if let Some(key) = key {
+                found.entry(key).or_insert((id, path));
+            }
+        }
+    }
+    let output = |(key, (id, path))| OutputPipe {
+        key,
+        path,
+        id,
+        log: if key == stamp { log.to_owned() } else { log.with_extension("err.log") },
+        terminal: None,
+    };
+    found.into_iter().map(output).collect()
+}

@@ -1,0 +1,162 @@
+//! What was written down of what runs is gone. It is found all the same: shown, stopped, and never
+//! started a second time.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use crate::support::{Process, Stack, alive, eventually};
+
+const COUNTING: &str = r#"
+    service "db"   { run "@testbed lock db.lock listen {{port}}"; port @0 }
+    service "api"  { needs "db"; run "@testbed lock api.lock tick 2" }
+    service "late" { autostart #false; run "@testbed lock late.lock" }
+"#;
+
+/// Kills keeper and supervisor. One that loses its keeper would start another one.
+fn kill_both(stack: &Stack) {
+    let supervisor = stack.supervisor();
+    let keeper = supervisor.parent().expect("the keeper");
+    supervisor.signal(Signal::STOP);
+    keeper.kill();
+    supervisor.kill();
+    eventually("the end of both", || !keeper.lives() && !supervisor.lives());
+}
+
+#[track_caller]
+fn nothing_was_doubled(stack: &Stack) {
+    for name in ["db", "api", "late"] {
+        assert_eq!(stack.read(&format!("{name}.lock.violations")), "", "{name}");
+    }
+}
+
+#[test]
+fn what_no_record_names_is_shown_and_started_once() {
+    for command in ["up", "restart", "restart api"] {
+        let stack = Stack::new(COUNTING);
+        stack.up();
+        stack.run("restart api").exits(0);
+        let before = ["db", "api"].map(|name| stack.process(name));
+        kill_both(&stack);
+        fs::remove_file(stack.places().units()).expect("a record");
+        for process in &before {
+            let status = stack.run("status").exits(0).says(&process.pid.to_string());
+            assert!(status.out.contains("is not known any more"), "{status:#?}");
+        }
+        assert_eq!(stack.node("api")["generation"], 2);
+        stack.run("why api").exits(0).says("is not known any more");
+        stack.run("events").exits(0).says("the keeper's record is gone");
+        stack.run("up --dry-run").exits(0).says("what it was started by is not known any more");
+        // What it has written meanwhile has waited for a reader.
+        let lines = || stack.run("logs api --raw").exits(0).out.lines().count();
+        let had = lines();
+        eventually("more lines", || lines() > had);
+        assert!(before.iter().all(Process::lives), "to look has stopped something");
+        stack.run(command).exits(0);
+        assert!(!before[1].lives(), "`{command}` has left it");
+        assert_eq!(stack.state("api"), "ready");
+        nothing_was_doubled(&stack);
+        // It is as if nothing had been lost.
+        let api = stack.pid("api");
+        stack.run("up api").exits(0);
+        assert_eq!(stack.pid("api"), api);
+        stack.down();
+    }
+}
+
+#[test]
+fn what_no_file_names_is_stopped() {
+    for line in ["down", "status", "up", "ls"] {
+        let stack = Stack::new(COUNTING);
+        stack.up();
+        let db = stack.process("db");
+        kill_both(&stack);
+        fs::remove_dir_all(stack.places().runtime).expect("the runtime folder");
+        fs::remove_dir_all(stack.path(".stackrun")).expect("the state folder");
+        stack.run(line).exits(0);
+        assert!(line != "down" || !db.lives(), "it said that nothing was left");
+        nothing_was_doubled(&stack);
+        stack.down();
+    }
+}
+
+#[test]
+fn a_down_after_a_loss_is_orderly() {
+    let stack = Stack::new(r#"service "a" { run "@testbed mark marks.txt a" }"#);
+    stack.up();
+    eventually("its start", || stack.read("marks.txt").contains("start a"));
+    kill_both(&stack);
+    fs::remove_dir_all(stack.places().runtime).expect("the runtime folder");
+    stack.down().says("0 processes, 0 ports").says("verified by scan");
+    assert!(stack.read("marks.txt").contains("stop a "), "it was killed, not asked");
+    stack.run("status").exits(3);
+}
+
+#[test]
+fn what_a_record_that_was_cut_short_lacks_is_found() {
+    let stack = Stack::new(COUNTING);
+    stack.up();
+    let before = ["db", "api"].map(|name| stack.pid(name));
+    let path = stack.places().units();
+    let read = || fs::read_to_string(&path).expect("a record");
+    let length = read().len();
+    stack.run("up late").exits(0);
+    let late = stack.pid("late");
+    kill_both(&stack);
+    // As on a disk that was full from then on.
+    fs::write(&path, &read()[..length]).expect("a record");
+    assert_eq!(["db", "api"].map(|name| stack.pid(name)), before);
+    assert_eq!(stack.pid("late"), late);
+    stack.run("events").exits(0).says("knows nothing of the start of late");
+    stack.run("status").says("is not known any more");
+    // Only what is not known is restarted.
+    stack.run("up db api late").exits(0);
+    assert_eq!(["db", "api"].map(|name| stack.pid(name)), before);
+    assert!(!alive(late));
+    assert_eq!(stack.state("late"), "ready");
+    nothing_was_doubled(&stack);
+    stack.down();
+}
+
+#[test]
+fn a_task_that_no_record_names_goes_on_to_its_end() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed lock a.lock" }
+        task "slow" {
+            step "one" { shell "echo x >> ran; while ! test -e go; do sleep 0.02; done" }
+            step "two" { shell "echo y >> ran" }
+        }
+        "#,
+    );
+    stack.up();
+    let mut run = stack.start("run slow");
+    eventually("its run", || !stack.read("ran").is_empty());
+    run.signal(Signal::KILL);
+    let _killed = run.ends();
+    kill_both(&stack);
+    fs::remove_file(stack.places().units()).expect("a record");
+    assert_eq!(stack.state("slow"), "running");
+    stack.up();
+    assert_eq!(stack.state("slow"), "running");
+    stack.put("go", "");
+    eventually("its end", || stack.state("slow") != "running");
+    assert_eq!(stack.read("ran"), "x\ny\n");
+    stack.down();
+}
+
+#[test]
+fn a_second_keeper_after_a_loss_is_told_that_it_was_one() {
+    let stack = Stack::new(COUNTING);
+    stack.up();
+    kill_both(&stack);
+    fs::remove_file(stack.places().units()).expect("a record");
+    let before = ["db", "api"].map(|name| stack.pid(name));
+    // Those who come after the one that found them know it from that one.
+    kill_both(&stack);
+    assert_eq!(["db", "api"].map(|name| stack.pid(name)), before);
+    stack.run("up --dry-run").exits(0).says("what it was started by is not known any more");
+    stack.up();
+    nothing_was_doubled(&stack);
+    stack.down();
+}
