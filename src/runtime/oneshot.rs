@@ -154,7 +154,11 @@ fn with_last_line(status: &str, output: &mut std::fs::File) -> String {
     let read = output
         .seek(SeekFrom::Start(length.saturating_sub(EXCERPT)))
         .and_then(|_| output.take(EXCERPT).read_to_end(&mut text));
-    let text = String::from_utf8_lossy(&text);
+    let mut text = &*String::from_utf8_lossy(&text);
+    if length > EXCERPT {
+        // The first line was cut, and half a secret is not found in it.
+        text = text.split_once('\n').map_or("", |(_, rest)| rest);
+    }
     match text.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
         Some(line) if read.is_ok() => format!("{status}: {line}"),
         _ => status.to_owned(),
