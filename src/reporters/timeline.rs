@@ -284,6 +284,7 @@ fn verb(check: &str) -> &'static str {
     match check.split(' ').next() {
         Some("GET") => "answered",
         Some("port" | "tcp") => "opened",
+        Some("delay") => "passed",
         _ => "succeeded",
     }
 }

@@ -120,3 +120,65 @@ fn crashes_later_on_are_no_part_of_the_start() {
     assert_eq!(starts.len(), 1);
     assert_eq!(starts[0].took_ms, 1300);
 }
+
+/// The parts of the only row of the only start.
+fn parts_of(records: &[Record]) -> (Vec<What>, End) {
+    let starts = Start::all(records, at(5000));
+    let [start] = starts.as_slice() else { panic!("one start: {starts:#?}") };
+    let [row] = start.rows.as_slice() else { panic!("one row: {start:#?}") };
+    (row.parts.iter().map(|part| part.what.clone()).collect(), row.end)
+}
+
+fn checking(check: Option<&str>, answer: Option<&str>, held: bool) -> What {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    What::Checking { check: owned(check), answer: owned(answer), held }
+}
+
+#[test]
+fn a_check_that_never_held_is_told_as_one() {
+    let up = "stackrun up";
+    let answer = || Event::Checked { check: "GET /".into(), answer: "refused".into() };
+    let exit = Exit::Code(1);
+    let own = |millis, cause, event| Record { cause, ..record(millis, "", "a", event) };
+    let crashed = [
+        record(0, up, "a", Event::Starting),
+        record(10, up, "a", Event::Spawned { pid: 1, log: None }),
+        record(20, up, "a", answer()),
+        own(600, Cause::Exit, Event::Exited { exit, expected: false, tail: Vec::new() }),
+        own(650, Cause::Exit, Event::Failed { reason: "exit 1".into(), tail: Vec::new() }),
+    ];
+    let (parts, end) = parts_of(&crashed);
+    let never = checking(Some("GET /"), Some("refused"), false);
+    assert_eq!(parts, [What::Starting, never.clone(), What::ClearingUp]);
+    assert_eq!(end, End::Failed);
+
+    // One that is too slow is stopped for that, and tried again.
+    let too_slow = |millis, event| own(millis, Cause::Start, event);
+    let slow = [
+        record(0, up, "a", Event::Starting),
+        record(10, up, "a", Event::Spawned { pid: 1, log: None }),
+        record(20, up, "a", answer()),
+        too_slow(500, Event::Stopping),
+        too_slow(550, Event::Exited { exit, expected: true, tail: Vec::new() }),
+        too_slow(560, Event::Backoff { reason: String::new(), delay_ms: 9, attempt: 1, of: 1 }),
+        too_slow(600, Event::Starting),
+        too_slow(610, Event::Spawned { pid: 2, log: None }),
+        too_slow(700, ready()),
+    ];
+    let (parts, end) = parts_of(&slow);
+    let again = [What::Starting, checking(None, None, true)];
+    assert_eq!(parts[..4], [What::Starting, never, What::Stopping, What::Pausing]);
+    assert_eq!((&parts[4..], end), (&again[..], End::Ready));
+}
+
+#[test]
+fn what_nothing_checks_has_to_live_for_a_while() {
+    let up = "stackrun up";
+    let started = Event::Ready { after_ms: 1, checked: false, address: None, unhealthy_ms: None };
+    let records = [
+        record(0, up, "a", Event::Starting),
+        record(10, up, "a", Event::Spawned { pid: 1, log: None }),
+        record(510, up, "a", started),
+    ];
+    assert_eq!(parts_of(&records), (vec![What::Starting, What::Proving], End::Ready));
+}

@@ -25,15 +25,19 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  stackrun status                 a table; exit 3 if not all of it is ready
+  stackrun status                 a table; exit 3 if not all that was asked for is ready or done
   stackrun status --json api      one service, as data
-  stackrun status --watch         again every second";
+  stackrun status --watch         again every second
+
+STATE `started`: nothing checks whether it is ready; a `port` or a `ready` check does.
+RESTARTS: how often it was started again by itself, after a crash or a failed start, for its
+health or its memory. Edits, watched files and restarts that somebody asked for do not count.";
 
 /// What runs: state, pid, ports, uptime, memory, and why something is not ready
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// Services, tasks or groups [default: all; what `up` was not asked for is shown, and counts only by name]
+    /// Services, tasks or groups [default: all]; what was not asked for counts by its name alone
     #[arg(add = ArgValueCandidates::new(stack_names))]
     names: Vec<String>,
     /// As data

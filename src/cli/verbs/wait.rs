@@ -38,7 +38,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// Services, tasks or groups [default: all that `up` was asked for]
+    /// Services, tasks or groups [default: all that was asked for, and what that needs]
     #[arg(add = ArgValueCandidates::new(stack_names))]
     names: Vec<String>,
     /// For what
