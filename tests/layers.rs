@@ -178,6 +178,20 @@ fn every_promise_names_a_scenario_that_there_is() {
     assert!(named > 20, "{named} scenarios are named");
 }
 
+/// Root's scenarios are run by their names.
+#[test]
+fn what_only_root_can_run_is_named_so() {
+    let asks = ["root_for(", "may_mount(", "may_make_", "may_choose_", "may_read_"];
+    for (file, text) in scenarios(&root("tests/it")) {
+        for test in text.split("#[test]\n").skip(1) {
+            let name = test.split("fn ").nth(1).and_then(|rest| rest.split('(').next());
+            let name = name.expect("a function");
+            let is_roots = asks.iter().any(|ask| test.contains(&format!("!{ask}")));
+            assert!(!is_roots || name.starts_with("as_root_"), "{name} in {}", file.display());
+        }
+    }
+}
+
 #[test]
 fn imports_are_found_in_every_form() {
     let text = "use crate::model::Exit;\nuse crate::{\n    event::{Cause, Tick},\n    graph,\n};\n\
@@ -215,6 +229,21 @@ fn sources() -> Vec<(String, PathBuf, String)> {
         }
     }
     sources
+}
+
+/// Every file of scenarios below a folder, but for what they have in common.
+fn scenarios(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.ends_with("support") {
+            found.append(&mut scenarios(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("a file of scenarios");
+            found.push((path, text));
+        }
+    }
+    found
 }
 
 /// The code alone: comments become empty lines, unit tests go.

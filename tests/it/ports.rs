@@ -390,7 +390,7 @@ fn netcat_on_the_port_is_named_in_full_and_with_take_ports_replaced() {
 }
 
 #[test]
-fn who_is_not_ours_to_stop_is_not_offered_to_be_stopped() {
+fn as_root_who_is_not_ours_to_stop_is_not_offered_to_be_stopped() {
     use std::os::unix::process::CommandExt;
     const NOBODY: u32 = 65_534;
     if !have(&["nc"]) || !root_for("a port of another user") {

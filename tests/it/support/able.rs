@@ -18,24 +18,30 @@ pub(crate) fn may_mount() -> bool {
     }
 }
 
-/// Whether this is root, who may make a world of mounts and processes of its own (namespaces(7)).
+/// Whether this is root, who may make a world of mounts and processes of its own.
 #[must_use]
 pub(crate) fn may_make_worlds() -> bool {
-    root_for("it makes a world of its own") && {
-        let mut world = Command::new("unshare");
-        let made =
-            world.args(["--mount", "--pid", "--fork", "--mount-proc", "--", "true"]).output();
-        made.is_ok_and(|made| made.status.success()) || note("root may not make a world here")
-    }
+    may_unshare("a world of its own", &["--mount", "--pid", "--fork", "--mount-proc"])
 }
 
 /// Whether this is root, who may make namespaces of clocks (time_namespaces(7)).
 #[must_use]
 pub(crate) fn may_make_clocks() -> bool {
-    root_for("it makes a clock of its own") && {
-        let mut clock = Command::new("unshare");
-        let made = clock.args(["--time", "--boottime", "3600", "--fork", "--", "true"]).output();
-        made.is_ok_and(|made| made.status.success()) || note("root may not make a clock here")
+    may_unshare("a clock of its own", &["--time", "--boottime", "3600", "--fork"])
+}
+
+/// Whether this is root, who may make namespaces of networks (network_namespaces(7)).
+#[must_use]
+pub(crate) fn may_make_networks() -> bool {
+    may_unshare("a network of its own", &["--net"])
+}
+
+/// Whether this is root, who may make such namespaces (namespaces(7)).
+fn may_unshare(what: &str, options: &[&str]) -> bool {
+    root_for(&format!("it makes {what}")) && {
+        let made = Command::new("unshare").args(options).args(["--", "true"]).output();
+        made.is_ok_and(|made| made.status.success())
+            || note(&format!("root may not make {what} here"))
     }
 }
 

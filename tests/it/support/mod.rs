@@ -14,7 +14,8 @@ mod tracer;
 mod wait;
 
 pub(crate) use able::{
-    may_choose_numbers, may_make_clocks, may_make_worlds, may_mount, may_read_the_kernel_log,
+    may_choose_numbers, may_make_clocks, may_make_networks, may_make_worlds, may_mount,
+    may_read_the_kernel_log,
 };
 pub(crate) use http::{get, post};
 pub(crate) use machine::NOTHING;

@@ -11,7 +11,9 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::support::{Process, Ran, Running, Stack, eventually, may_trace, root_for};
+use crate::support::{
+    Process, Ran, Running, Stack, eventually, may_make_networks, may_trace, root_for,
+};
 
 const ONE: &str = r#"stack "obstacle"; service "a" { run "@testbed lock a.lock" }"#;
 
@@ -216,8 +218,7 @@ fn as_root_a_stranger_who_has_locked_the_folder_is_named() {
 
 #[test]
 fn as_root_a_keeper_in_another_network_is_told_of() {
-    let may = || Command::new("unshare").args(["--net", "true"]).status();
-    if !root_for("it makes a network") || !may().is_ok_and(|status| status.success()) {
+    if !may_make_networks() {
         return;
     }
     let stack = Stack::new(ONE);
