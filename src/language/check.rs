@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     build::Built,
-    cycle,
+    cycle::Needs,
     decl::Decl,
     layers::{Item, Layered},
     problem::{PortProblem, Problems, Warning, WholeProblem},
@@ -15,14 +15,15 @@ use crate::model::{Port, RestartWhen, Service};
 
 /// Checks a stack that has been built.
 pub(super) fn check(built: &Built, layered: &Layered, problems: &mut Problems) {
-    for edges in cycle::cycles(&built.edges) {
+    let needs = Needs::new(&built.edges);
+    for edges in needs.cycles() {
         problems.add(WholeProblem::Cycle { edges });
     }
     ports(built, problems);
-    windows(built, layered, problems);
-    uses(built, layered, problems);
+    windows(built, layered, &needs, problems);
+    uses(built, layered, &needs, problems);
     for item in layered.services.iter().chain(&layered.tasks) {
-        after_in_vain(item, built, problems);
+        after_in_vain(item, built, &needs, problems);
     }
     let services = built.stack.services.iter().zip(&layered.services);
     for (service, item) in services {
@@ -77,14 +78,14 @@ fn clash(one: &Port, other: &Port) -> bool {
 }
 
 /// Tasks and what must be down meanwhile.
-fn windows(built: &Built, layered: &Layered, problems: &mut Problems) {
+fn windows(built: &Built, layered: &Layered, needs: &Needs<'_>, problems: &mut Problems) {
     for (task, item) in built.stack.tasks.iter().zip(&layered.tasks) {
         for service in &task.without {
             let Some(at) = place(&item.decl, service) else { continue };
-            if let Some(path) = cycle::path(built.edges.iter(), &task.name, service) {
+            if let Some(path) = needs.path(&task.name, service) {
                 let (task, service) = (task.name.clone(), service.clone());
                 problems.add(WholeProblem::WithoutNeeded { task, service, at, path });
-            } else if let Some(path) = cycle::path(built.edges.iter(), service, &task.name) {
+            } else if let Some(path) = needs.path(service, &task.name) {
                 let (task, service) = (task.name.clone(), service.clone());
                 problems.add(WholeProblem::NeedsWithout { service, task, path, at });
             }
@@ -100,14 +101,14 @@ fn place(task: &Decl, service: &str) -> Option<super::source::Span> {
 }
 
 /// Each `after` of what needs the one in which it stands.
-fn after_in_vain(item: &Item, built: &Built, problems: &mut Problems) {
+fn after_in_vain(item: &Item, built: &Built, needs: &Needs<'_>, problems: &mut Problems) {
     let name = &item.name.value;
     let nodes = item.decl.children().iter().filter(|child| child.name.value == "after");
     for named in nodes.flat_map(Decl::texts) {
         let group = built.stack.group(named.value);
         let members = group.map_or(vec![named.value.to_owned()], |group| group.members.clone());
         for after in members.into_iter().filter(|after| after != name) {
-            if let Some(path) = cycle::path(built.edges.iter(), &after, name) {
+            if let Some(path) = needs.path(&after, name) {
                 let (name, at) = (name.clone(), named.span);
                 problems.add(Warning::AfterInVain { name, after, at, path });
             }
@@ -116,36 +117,20 @@ fn after_in_vain(item: &Item, built: &Built, problems: &mut Problems) {
 }
 
 /// A port of one that it does not need.
-fn uses(built: &Built, layered: &Layered, problems: &mut Problems) {
+fn uses(built: &Built, layered: &Layered, needs: &Needs<'_>, problems: &mut Problems) {
     // What could not be read of one may be its `needs`.
     let damaged = layered.services.iter().chain(&layered.tasks).filter(|item| item.decl.damaged);
     let damaged: HashSet<&str> = damaged.map(|item| item.name.value.as_str()).collect();
-    let mut needs: HashMap<&str, Vec<&str>> = HashMap::new();
-    for edge in &built.edges {
-        needs.entry(&edge.from).or_default().push(&edge.to);
-    }
-    let mut closures: HashMap<&str, HashSet<&str>> = HashMap::new();
+    let is_unsure = |user: &str| {
+        damaged.contains(user) || damaged.iter().any(|damaged| needs.reaches(user, damaged))
+    };
     for use_ in &built.uses {
-        let closure = closures.entry(&use_.user).or_insert_with(|| closure(&needs, &use_.user));
-        let unsure = damaged.contains(use_.user.as_str()) || !closure.is_disjoint(&damaged);
-        if !unsure && !closure.contains(use_.owner.as_str()) {
+        if !needs.reaches(&use_.user, &use_.owner) && !is_unsure(&use_.user) {
             let (user, owner) = (use_.user.clone(), use_.owner.clone());
             let (text, at) = (use_.text.clone(), use_.at);
             problems.add(Warning::PortWithoutNeed { user, owner, text, at });
         }
     }
-}
-
-/// Everything that `name` needs, even indirectly.
-fn closure<'e>(needs: &HashMap<&str, Vec<&'e str>>, name: &str) -> HashSet<&'e str> {
-    let mut seen: HashSet<&str> = HashSet::new();
-    let mut queue: Vec<&str> = needs.get(name).cloned().unwrap_or_default();
-    while let Some(at) = queue.pop() {
-        if seen.insert(at) {
-            queue.extend(needs.get(at).into_iter().flatten());
-        }
-    }
-    seen
 }
 
 /// What has no effect yet, where it stands.

@@ -29,8 +29,11 @@ pub(super) fn parse(text: &str) -> Result<Vec<Variable>, BadLine> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut variables = Vec::new();
     let mut rest = text;
+    let (mut line, mut counted) = (1, 0);
     while !rest.is_empty() {
-        let line = text[..text.len() - rest.len()].matches('\n').count() + 1;
+        let here = text.len() - rest.len();
+        line += text[counted..here].matches('\n').count();
+        counted = here;
         let end = rest.find('\n').unwrap_or(rest.len());
         let content = rest[..end].trim();
         if content.is_empty() || content.starts_with('#') {
@@ -54,6 +57,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<Variable>, BadLine> {
             Some(quote @ ('\'' | '"')) => quoted(&rest[start + 1..], quote).map_err(bad)?,
             _ => (bare(value), after_line(rest)),
         };
+        if value.contains('\0') {
+            return Err(bad(format!("the value of `{key}` holds a NUL character")));
+        }
         variables.push(Variable { key: key.to_owned(), value, line });
         rest = after;
     }

@@ -6,6 +6,7 @@ use super::{
     decl::Decl,
     name,
     problem::{FileProblem, NameProblem, NodeProblem, Problems},
+    size::{self, Room},
     source::{Span, Spanned},
 };
 
@@ -55,6 +56,8 @@ struct Sorter<'a> {
     defaults: Option<Decl>,
     templates: Vec<Item>,
     profiles: Vec<Item>,
+    /// What templates may still come to.
+    room: Room,
     /// Every name of the one namespace, and what has it.
     names: HashMap<String, (&'static str, Span)>,
     problems: &'a mut Problems,
@@ -67,6 +70,7 @@ impl<'a> Sorter<'a> {
             defaults: None,
             templates: Vec::new(),
             profiles: Vec::new(),
+            room: Room::default(),
             names: HashMap::new(),
             problems,
         }
@@ -205,6 +209,11 @@ impl<'a> Sorter<'a> {
     fn lay_template(&mut self, at: usize) {
         let Some(item) = self.out.services.get_mut(at) else { return };
         let Some(name) = item.decl.prop_of_service() else { return };
+        let template = self.templates.iter().find(|template| template.name.value == name.value);
+        let settings = template.map_or(0, |template| size::settings(&template.decl));
+        if !self.room.take(settings, item, self.problems) {
+            return;
+        }
         match template_of(&self.templates, &name) {
             Some(mut under) => {
                 std::mem::swap(&mut under, &mut item.decl);

@@ -19,6 +19,7 @@ mod cycle;
 mod decl;
 mod dotenv;
 mod draw;
+mod encoding;
 mod explain;
 mod fmt;
 #[cfg(fuzzing)]
@@ -32,6 +33,7 @@ mod recover;
 mod report;
 mod scan;
 mod schema;
+mod size;
 mod source;
 mod syntax;
 mod template;
@@ -160,9 +162,11 @@ pub fn load(file: &Path, options: &Options) -> Result<Loaded, Vec<Finding>> {
     let mut problems = Problems::default();
     let read::Read { sources, decls, incomplete } = read::read(&file, &mut problems);
     let trials = unused::trials(&decls, &options.profiles);
-    let layered = layers::merge(decls, &options.profiles, &mut problems);
+    let mut layered = layers::merge(decls, &options.profiles, &mut problems);
+    size::cut(&mut layered, &mut problems);
     let built = build::build(&layered, &sources, options, &mut problems);
     check::check(&built, &layered, &mut problems);
+    size::check(&built, &layered, &mut problems);
     trials.into_iter().for_each(|trial| trial.check(&sources, options, &mut problems));
     if incomplete {
         problems.forget_what_follows_from_missing_files();

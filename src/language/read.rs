@@ -4,11 +4,19 @@ use std::path::{Path, PathBuf};
 
 use super::{
     decl::{Decl, declares},
+    encoding,
     problem::{FileProblem, Problems},
     recover, schema,
     source::{self, Sources, Span},
     syntax::Syntax,
 };
+
+/// So many files make up a stack, each as often as it is included, …
+const MOST_FILES: usize = 1000;
+/// … so many of which are included by one another, …
+const DEEPEST: usize = 50;
+/// … and so many bytes.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -23,7 +31,7 @@ pub(super) struct Read {
 
 /// Reads a stack file.
 pub(super) fn read(file: &Path, problems: &mut Problems) -> Read {
-    let mut reader = Reader { read: Read::default(), open: Vec::new(), problems };
+    let mut reader = Reader { read: Read::default(), open: Vec::new(), room: MOST_BYTES, problems };
     reader.file(file, None);
     reader.read
 }
@@ -32,27 +40,45 @@ struct Reader<'a> {
     read: Read,
     /// The files being read, each with the place that includes the next one.
     open: Vec<(PathBuf, Option<Span>)>,
+    /// How many bytes may still be read.
+    room: u64,
     problems: &'a mut Problems,
 }
 
 impl Reader<'_> {
     fn file(&mut self, path: &Path, at: Option<Span>) {
-        let text = match std::fs::read(path) {
-            Ok(bytes) => String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()),
-            Err(error) => Err(without_number(&error)),
-        };
-        match text {
+        match self.read_text(path, at) {
             Ok(text) => self.text(path, &text),
-            Err(reason) => {
-                let problem = match at {
-                    Some(at) if !path.exists() => {
-                        FileProblem::NotThere { what: "file", path: path.to_path_buf(), at }
-                    }
-                    _ => FileProblem::Unreadable { path: path.to_path_buf(), reason, at },
-                };
+            Err(problem) => {
                 self.problems.add(problem);
                 self.read.incomplete = true;
             }
+        }
+    }
+
+    fn read_text(&mut self, path: &Path, at: Option<Span>) -> Result<String, FileProblem> {
+        let owned = || path.to_path_buf();
+        let length = path.metadata().map_or(0, |metadata| metadata.len());
+        let files = self.read.sources.files.len();
+        if length > self.room || files >= MOST_FILES || self.open.len() >= DEEPEST {
+            return Err(FileProblem::TooMuch { path: owned(), at });
+        }
+        self.room -= length;
+        match std::fs::read(path) {
+            Ok(bytes) => encoding::text(bytes).map_err(|error| FileProblem::Encoding {
+                path: owned(),
+                error,
+                at,
+            }),
+            Err(error) => Err(match at {
+                Some(at) if !path.exists() => {
+                    FileProblem::NotThere { what: "file", path: owned(), at }
+                }
+                _ => {
+                    let reason = without_number(&error);
+                    FileProblem::Unreadable { path: owned(), reason, at }
+                }
+            }),
         }
     }
 

@@ -84,10 +84,14 @@ impl Sources {
         self.file(span).text.get(span.start..span.end).unwrap_or_default()
     }
 
+    /// The line of a place's beginning, from 1.
+    pub(super) fn line(&self, span: Span) -> usize {
+        self.file(span).lines.partition_point(|start| *start <= span.start)
+    }
+
     /// Line and column (in characters) of a place's beginning, both from 1.
     pub(super) fn line_column(&self, span: Span) -> (usize, usize) {
-        let file = self.file(span);
-        let line = file.lines.partition_point(|start| *start <= span.start);
+        let (file, line) = (self.file(span), self.line(span));
         let line_start = file.lines[line.saturating_sub(1)];
         let before = file.text.get(line_start..span.start).unwrap_or_default();
         let before = before.trim_start_matches('\u{feff}');

@@ -11,6 +11,9 @@ use super::{
     value::Value,
 };
 
+/// So many nodes at the top are looked at, all trials together.
+const MOST_WORK: usize = 20_000;
+
 /// The nodes of a file as they would be with some of the rest in force, and the profiles for that.
 pub(super) struct Trial {
     decls: Vec<Decl>,
@@ -23,8 +26,11 @@ pub(super) fn trials(decls: &[Decl], chosen: &[String]) -> Vec<Trial> {
         let of_kind = decls.iter().filter(move |decl| decl.spec.name == what);
         of_kind.filter_map(|decl| Some((decl, decl.text()?)))
     };
+    // Each is as much work as the stack itself.
+    let most = (MOST_WORK / decls.len().max(1)).max(1);
     let mut trials: Vec<Trial> = named("profile")
         .filter(|(_, name)| !chosen.iter().any(|chosen| chosen == name.value))
+        .take(most)
         .map(|(_, name)| {
             let chosen = chosen.iter().cloned().chain([name.value.to_owned()]);
             Trial { decls: decls.to_vec(), profiles: chosen.collect() }

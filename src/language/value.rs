@@ -7,6 +7,9 @@ use kdl::KdlValue;
 use super::{name, schema::ValueSpec};
 use crate::model::{BadStatusSet, Cron, Signal, StatusSet, VersionRange};
 
+/// More copies of one service than anybody runs on one machine.
+const MOST_REPLICAS: i128 = 1000;
+
 /// A value of the right type and format.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
@@ -49,6 +52,8 @@ pub(super) enum BadValue {
     Name,
     /// An empty string.
     Empty,
+    /// A string with a NUL in it, which no argument, variable or path can hold.
+    Nul,
     /// A number outside its range.
     Range(&'static str),
     /// Not five cron fields.
@@ -77,6 +82,9 @@ pub(super) fn parse(spec: &ValueSpec, value: &KdlValue, spelling: &str) -> Resul
 }
 
 fn string(spec: &ValueSpec, text: &str) -> Result<Value, BadValue> {
+    if text.contains('\0') {
+        return Err(BadValue::Nul);
+    }
     if !spec.choices.is_empty() {
         let known = spec.choices.iter().any(|choice| choice == text);
         return if known { Ok(Value::Text(text.to_owned())) } else { Err(BadValue::Choice) };
@@ -118,6 +126,7 @@ fn integer(spec: &ValueSpec, number: i128, spelling: &str) -> Result<Value, BadV
         }
         Some("count") => (0..=i128::from(u32::MAX), "0 or more"),
         Some("positive") => (1..=i128::from(u32::MAX), "1 or more"),
+        Some("replicas") => (1..=MOST_REPLICAS, "1 to 1000"),
         Some("port" | "port-ref") => (1..=65535, "1 to 65535"),
         Some("exit") => (0..=255, "0 to 255"),
         Some("amount") => (1..=i128::from(u32::MAX), "more than 0"),

@@ -10,6 +10,7 @@ use crate::{
     language::{
         decl::Decl,
         dotenv::{self, Variable},
+        encoding,
         problem::{FileProblem, Problems},
         read::without_number,
         source::{self, Spanned},
@@ -83,9 +84,17 @@ fn file(
             return None;
         }
     };
-    match dotenv::parse(&String::from_utf8_lossy(&bytes)) {
+    let fingerprint = source::fingerprint(&bytes);
+    let text = match encoding::text(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            problems.add(FileProblem::Encoding { path, error, at: Some(at) });
+            return None;
+        }
+    };
+    match dotenv::parse(&text) {
         Ok(variables) => {
-            let source = Source { path, fingerprint: source::fingerprint(&bytes) };
+            let source = Source { path, fingerprint };
             Some((source, variables))
         }
         Err(bad) => {

@@ -1,6 +1,6 @@
 //! The one namespace of services, tasks and groups.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::language::{
     layers::{Item, Layered},
@@ -57,10 +57,12 @@ impl Names {
                 names.known(member, "service, task or group", problems);
             }
         }
+        let groups: HashMap<&str, &Item> =
+            layered.groups.iter().map(|group| (group.name.value.as_str(), group)).collect();
         for group in &layered.groups {
             let mut members = Vec::new();
-            let mut path = Vec::new();
-            dissolve(group, &layered.groups, &mut path, &mut members, problems);
+            Dissolving { groups: &groups, path: Vec::new(), seen: HashSet::new(), problems }
+                .add(group, &mut members);
             members.retain(|member| names.kinds.contains_key(member));
             names.members.insert(group.name.value.clone(), members);
         }
@@ -131,32 +133,42 @@ impl Names {
     }
 }
 
-/// Adds the members of `group`, those of groups in it in their place.
-fn dissolve(
-    group: &Item,
-    groups: &[Item],
-    path: &mut Vec<Edge>,
-    into: &mut Vec<String>,
-    problems: &mut Problems,
-) {
-    for member in group.decl.texts().skip(1) {
-        let Some(inner) = groups.iter().find(|group| group.name.value == member.value) else {
-            if !into.iter().any(|known| known == member.value) {
-                into.push(member.value.to_owned());
+/// What a walk through a group and the groups in it knows.
+struct Dissolving<'a> {
+    groups: &'a HashMap<&'a str, &'a Item>,
+    /// How it came to where it is.
+    path: Vec<Edge>,
+    /// Members, and groups whose members are there: each once.
+    seen: HashSet<&'a str>,
+    problems: &'a mut Problems,
+}
+
+impl<'a> Dissolving<'a> {
+    /// Adds the members of `group`, those of groups in it in their place.
+    fn add(&mut self, group: &'a Item, into: &mut Vec<String>) {
+        for member in group.decl.texts().skip(1) {
+            let Some(inner) = self.groups.get(member.value) else {
+                if self.seen.insert(member.value) {
+                    into.push(member.value.to_owned());
+                }
+                continue;
+            };
+            let (from, to) = (group.name.value.clone(), member.value.to_owned());
+            self.path.push(Edge { from, to: to.clone(), group: None, at: member.span });
+            match self.path.iter().position(|edge| edge.from == to) {
+                // A loop is told once, from its first name in the alphabet.
+                Some(start) if self.path[start..].iter().all(|edge| edge.from >= to) => {
+                    let edges = self.path[start..].to_vec();
+                    self.problems.add(WholeProblem::CycleOfGroups { edges });
+                }
+                Some(_) => {}
+                None if self.seen.contains(member.value) => {}
+                None => {
+                    self.add(inner, into);
+                    self.seen.insert(member.value);
+                }
             }
-            continue;
-        };
-        let (from, to) = (group.name.value.clone(), member.value.to_owned());
-        path.push(Edge { from, to: to.clone(), group: None, at: member.span });
-        match path.iter().position(|edge| edge.from == to) {
-            // A loop is told once, from its first name in the alphabet.
-            Some(start) if path[start..].iter().all(|edge| edge.from >= to) => {
-                let edges = path[start..].to_vec();
-                problems.add(WholeProblem::CycleOfGroups { edges });
-            }
-            Some(_) => {}
-            None => dissolve(inner, groups, path, into, problems),
+            self.path.pop();
         }
-        path.pop();
     }
 }

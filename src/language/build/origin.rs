@@ -118,7 +118,7 @@ impl Recorder<'_> {
     }
 
     fn add(&mut self, key: &str, at: Span, via: &Via) {
-        let (line, _) = self.sources.line_column(at);
+        let line = self.sources.line(at);
         let via = via.as_deref().map(str::to_owned);
         self.insert(key, &self.sources.file(at).path, line, via);
     }

@@ -1,5 +1,7 @@
 //! `service`.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{Builder, command, env, path, policy, probe};
 use crate::{
     language::{
@@ -64,21 +66,23 @@ impl Builder<'_> {
         after: &mut Vec<String>,
         scope: &mut Scope<'_, '_>,
     ) {
+        let mut known = HashMap::new();
         for need in node.all("needs") {
             for name in need.texts() {
                 for to in self.names.resolve(name, scope.problems) {
                     let (from, at) = (from.to_owned(), name.span);
                     let group = (to != name.value).then(|| name.value.to_owned());
                     self.edges.push(Edge { from, to: to.clone(), group, at });
-                    add_need(needs, need_of(need, to));
+                    add_need(needs, &mut known, need_of(need, to));
                 }
             }
         }
+        let mut seen = HashSet::new();
         for name in node.all("after").flat_map(Decl::texts) {
             for to in self.names.resolve(name, scope.problems) {
                 if to == from {
                     scope.problems.add(WholeProblem::AfterItself { name: to, at: name.span });
-                } else if !after.contains(&to) {
+                } else if seen.insert(to.clone()) {
                     after.push(to);
                 }
             }
@@ -97,8 +101,8 @@ fn need_of(node: &Decl, name: String) -> Need {
 }
 
 /// Adds a need; the stronger wish of two for the same name holds.
-fn add_need(needs: &mut Vec<Need>, need: Need) {
-    match needs.iter_mut().find(|known| known.name == need.name) {
+fn add_need(needs: &mut Vec<Need>, known: &mut HashMap<String, usize>, need: Need) {
+    match known.get(&need.name).map(|at| &mut needs[*at]) {
         Some(known) => {
             if need.until == NeedUntil::Ready {
                 known.until = NeedUntil::Ready;
@@ -106,7 +110,10 @@ fn add_need(needs: &mut Vec<Need>, need: Need) {
             known.follow |= need.follow;
             known.optional &= need.optional;
         }
-        None => needs.push(need),
+        None => {
+            known.insert(need.name.clone(), needs.len());
+            needs.push(need);
+        }
     }
 }
 

@@ -6,13 +6,17 @@ use super::{
     Description,
     description::{list, near},
 };
-use crate::language::source::Span;
+use crate::language::{encoding::NotUtf8, source::Span};
 
 /// A problem of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::language) enum FileProblem {
     /// It is there but cannot be read, or it is the stack file itself.
     Unreadable { path: PathBuf, reason: String, at: Option<Span> },
+    /// It is in another encoding than UTF-8.
+    Encoding { path: PathBuf, error: NotUtf8, at: Option<Span> },
+    /// With it the stack comes to more files or bytes than any has.
+    TooMuch { path: PathBuf, at: Option<Span> },
     /// It is no KDL.
     Syntax { at: Span, also: Option<(Span, String)>, message: String, label: String, help: String },
     /// It includes itself, by way of these.
@@ -37,6 +41,19 @@ impl FileProblem {
                 let help = "look at its permissions, and whether it is a text file";
                 let description = Description::new("unreadable", message).help(help);
                 at.iter().fold(description, |description, at| description.at(*at, "named here"))
+            }
+            Self::Encoding { path, error, at } => {
+                let message = format!("cannot read `{}`: {error}", path.display());
+                let help = format!("save it as UTF-8: `iconv -f {} -t UTF-8`", error.guess());
+                let description = Description::new("encoding", message).help(help);
+                at.iter().fold(description, |description, at| description.at(*at, "named here"))
+            }
+            Self::TooMuch { path, at } => {
+                let message = format!("too much to read: with `{}`", path.display());
+                let help = "a stack comes to 64 MiB at most, in 1000 files, each of which counts \
+                            as often as it is included, 50 of them by one another";
+                let description = Description::new("too-much", message).help(help);
+                at.iter().fold(description, |description, at| description.at(*at, "included here"))
             }
             Self::Syntax { at, also, message, label, help } => {
                 let mut description = Description::new("syntax", message).at(*at, label);

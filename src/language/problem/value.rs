@@ -56,6 +56,9 @@ pub(super) fn describe(
         BadValue::Empty => Description::new("bad-value", format!("`{of}` cannot be empty"))
             .at(at, "nothing in it")
             .help("give it a value, or take it out"),
+        BadValue::Nul => Description::new("bad-value", format!("`{of}` cannot hold a NUL"))
+            .at(at, "a NUL character in it: `\\u{0}`")
+            .help("no argument, variable or path can hold one: take it out"),
         BadValue::Range(range) => {
             let shown = shown(value);
             Description::new("bad-value", format!("`{of}` cannot be {shown}"))

@@ -27,6 +27,8 @@ pub(in crate::language) enum WholeProblem {
     CycleOfGroups { edges: Vec<Edge> },
     /// A task that needs what must be down meanwhile.
     WithoutNeeded { task: String, service: String, at: Span, path: Vec<Edge> },
+    /// More of something than a stack may have, with this service, task or group.
+    TooMuch { what: &'static str, most: usize, kind: String, name: String, at: Span },
     /// A service that needs a task that runs without it.
     NeedsWithout { service: String, task: String, path: Vec<Edge>, at: Span },
 }
@@ -54,6 +56,12 @@ impl WholeProblem {
                 };
                 labelled(Description::new("cycle", message), edges, "holds")
                     .help("take one of these out")
+            }
+            Self::TooMuch { what, most, kind, name, at } => {
+                let message = format!("the stack has more than {most} {what}");
+                Description::new("too-much", message)
+                    .at(*at, format!("too many with the {kind} `{name}`"))
+                    .help("copies, templates and the `env` of the stack count for each service")
             }
             Self::WithoutNeeded { task, service, at, path } => {
                 let message = format!("`{task}` runs without `{service}`, but needs it");
