@@ -162,6 +162,10 @@ impl World {
         if let Request::Upgrade { program } = request {
             return self.upgrade(connection, id, program);
         }
+        // Before there is a word about it.
+        if let Request::Do { command, .. } | Request::Plan { command } = &request {
+            stack_of(command).into_iter().for_each(secrets::learn);
+        }
         let request = match self.as_known_here(request) {
             Ok(request) => request,
             Err(error) => {
@@ -274,12 +278,8 @@ impl World {
         cause: Cause,
     ) {
         let id = self.next_op();
-        if let Some(stack) = stack_of(&command) {
-            // Before there is a word about it.
-            secrets::learn(stack);
-            if self.lost {
-                self.take_on(stack);
-            }
+        if let Some(stack) = stack_of(&command).filter(|_| self.lost) {
+            self.take_on(stack);
         }
         // What would be refused must not change the environment or the ports either.
         if let Some(refusal) = self.core.refusal(&command, platform::now()) {
@@ -328,16 +328,13 @@ impl World {
         let now = platform::now();
         match request {
             Request::Status => Ok(Reply::Status { status: self.status() }),
-            Request::Plan { command } => {
-                stack_of(&command).into_iter().for_each(secrets::learn);
-                match self.core.plan(&command, now) {
-                    Ok(plan) => Ok(Reply::Plan { plan }),
-                    Err(refusal) => {
-                        let outcome = Outcome { refused: Some(refusal), ..Outcome::default() };
-                        Ok(Reply::Outcome { outcome, left: None })
-                    }
+            Request::Plan { command } => match self.core.plan(&command, now) {
+                Ok(plan) => Ok(Reply::Plan { plan }),
+                Err(refusal) => {
+                    let outcome = Outcome { refused: Some(refusal), ..Outcome::default() };
+                    Ok(Reply::Outcome { outcome, left: None })
                 }
-            }
+            },
             Request::Why { name } => {
                 let why = self.core.why(&name, now).ok_or_else(|| self.unknown(&name))?;
                 Ok(Reply::Why { why: self.with_log_lines(why) })
@@ -418,10 +415,13 @@ impl World {
     }
 }
 
-/// A command line as every record of what it does has it.
+/// A command line as every record of what it does has it: without secrets, since half a secret is
+/// not found any more.
 fn short(mut line: String) -> String {
+    secrets::masker().hide(&mut line);
     if line.len() > MAX_LINE {
-        line.truncate(line.floor_char_boundary(MAX_LINE));
+        let end = (0..=MAX_LINE).rev().find(|end| line.is_char_boundary(*end));
+        line.truncate(end.unwrap_or(0));
         line.push('…');
     }
     line
