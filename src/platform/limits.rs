@@ -52,7 +52,7 @@ pub fn open_files_limit() -> u64 {
 /// Those of setrlimit(2).
 pub fn restore_limits() -> io::Result<()> {
     for (resource, limit) in RAISED.into_iter().zip(CALLERS.get().into_iter().flatten()) {
-        setrlimit(resource, limit.clone())?;
+        setrlimit(resource, *limit)?;
     }
     Ok(())
 }

@@ -226,6 +226,10 @@ impl World {
         if let Request::Upgrade { program } = request {
             return self.upgrade(connection, id, program);
         }
+        // Before there is a word about it.
+        if let Request::Do { command, .. } | Request::Plan { command } = &request {
+            stack_of(command).into_iter().for_each(secrets::learn);
+        }
         let request = match self.as_known_here(request) {
             Ok(request) => request,
             Err(error) => {
@@ -400,16 +404,13 @@ impl World {
         let now = platform::now();
         match request {
             Request::Status => Ok(Reply::Status { status: self.status() }),
-            Request::Plan { command } => {
-                stack_of(&command).into_iter().for_each(secrets::learn);
-                match self.core.plan(&command, now) {
-                    Ok(plan) => Ok(Reply::Plan { plan }),
-                    Err(refusal) => {
-                        let outcome = Outcome { refused: Some(refusal), ..Outcome::default() };
-                        Ok(Reply::Outcome { outcome, left: None })
-                    }
+            Request::Plan { command } => match self.core.plan(&command, now) {
+                Ok(plan) => Ok(Reply::Plan { plan }),
+                Err(refusal) => {
+                    let outcome = Outcome { refused: Some(refusal), ..Outcome::default() };
+                    Ok(Reply::Outcome { outcome, left: None })
                 }
-            }
+            },
             Request::Why { name } => {
                 let why = self.core.why(&name, now).ok_or_else(|| self.unknown(&name))?;
                 Ok(Reply::Why { why: self.with_log_lines(why) })
@@ -490,10 +491,13 @@ impl World {
     }
 }
 
-/// A command line as every record of what it does has it.
+/// A command line as every record of what it does has it: without secrets, since half a secret is
+/// not found any more.
 fn short(mut line: String) -> String {
+    secrets::masker().hide(&mut line);
     if line.len() > MAX_LINE {
-        line.truncate(line.floor_char_boundary(MAX_LINE));
+        let end = (0..=MAX_LINE).rev().find(|end| line.is_char_boundary(*end));
+        line.truncate(end.unwrap_or(0));
         line.push('…');
     }
     line
