@@ -24,6 +24,7 @@ use super::{
     logs::{Logs, Tell},
     look::Looks,
     memory::Kills,
+    orphans::Strays,
     protocol::{FromKeeper, PROTOCOL, Papers, UnitId},
     start::Environment,
     terminal::Terminal,
@@ -87,6 +88,7 @@ pub(super) struct Keeper {
     pub(super) stamp: u64,
     pub(super) looks: Looks,
     pub(super) orphans: Option<Tick>,
+    pub(super) strays: Strays,
     /// Whom the kernel has ended for want of memory.
     kills: Kills,
     /// The search for checks that nobody waits for.
@@ -141,6 +143,7 @@ impl Keeper {
             stamp: 0,
             looks: Looks::default(),
             orphans: None,
+            strays: Strays::default(),
             kills: Kills::so_far(),
             abandoned: None,
             unheard: Vec::new(),
@@ -373,6 +376,9 @@ impl Keeper {
             units: self.units.values().map(Unit::report).collect(),
             papers: self.papers.clone(),
         });
+        if !self.strays.named.is_empty() {
+            self.tell(FromKeeper::Strays { processes: self.strays.named.clone() });
+        }
         for message in std::mem::take(&mut self.unheard) {
             self.tell(message);
         }

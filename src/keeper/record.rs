@@ -212,8 +212,10 @@ impl Keeper {
         }
     }
 
-    /// Takes over what a keeper that is dead, or the program before this one, has left.
-    pub(super) fn take_over(&mut self) {
+    /// Takes over what a keeper that is dead, or the program before this one, has left. The dead
+    /// one's supervisor has held the `terminals` meanwhile.
+    pub(super) fn take_over(&mut self, terminals: &[RawFd]) {
+        let mut terminals = terminals.to_vec();
         let now = platform::now();
         let mut used = HashSet::new();
         let told = journal::read_newest(&self.places);
@@ -223,14 +225,18 @@ impl Keeper {
         }
         let told = told.unwrap_or_default();
         self.papers.extend(told.papers);
-        for unit in told.records.into_values().filter_map(|record| record.into_unit(now)) {
-            for output in &unit.outputs {
+        for mut unit in told.records.into_values().filter_map(|record| record.into_unit(now)) {
+            let mut outputs = std::mem::take(&mut unit.outputs);
+            for output in &mut outputs {
                 used.insert(output.path.clone());
-                self.reopen(&unit, output);
+                self.reopen(&unit, output, &mut terminals);
             }
+            unit.outputs = outputs;
             self.adopted |= !unit.gone && !unit.child;
             self.hold(unit);
         }
+        // Their services have ended.
+        terminals.into_iter().for_each(|number| drop(platform::inherited(number)));
         self.logs.wake();
         // Zombies of strangers may wait from before.
         self.orphans = Some(now);
@@ -239,9 +245,11 @@ impl Keeper {
     }
 
     /// Goes on with the log of an output. What its pipe holds has been waiting there.
-    fn reopen(&mut self, unit: &Unit, output: &OutputPipe) {
+    fn reopen(&mut self, unit: &Unit, output: &mut OutputPipe, terminals: &mut Vec<RawFd>) {
         if let Some(number) = output.terminal {
-            return self.reopen_terminal(unit, output, number);
+            let handed = terminals.extract_if(.., |number| Pty::is(*number, output.id)).last();
+            output.terminal = handed.or(Some(number));
+            return self.reopen_terminal(unit, output);
         }
         let by_name = Fifo::open(output.path.clone()).ok().filter(|fifo| fifo.id == output.id);
         let held = || unit.known.iter().find_map(|id| platform::held_pipe(id.pid, output.id));
@@ -255,9 +263,10 @@ impl Keeper {
         });
     }
 
-    /// Goes on with a terminal that the program before has left open. With a keeper that is dead
-    /// the terminal is gone, too.
-    fn reopen_terminal(&mut self, unit: &Unit, output: &OutputPipe, number: RawFd) {
+    /// Goes on with a terminal that the program before, or the supervisor of the keeper before,
+    /// has left open. With both of these dead the terminal is gone, too.
+    fn reopen_terminal(&mut self, unit: &Unit, output: &OutputPipe) {
+        let Some(number) = output.terminal else { return };
         let Ok(Pty { master, .. }) = Pty::inherit(number, output.id) else { return };
         let Ok(pipe) = master.try_clone() else { return };
         self.open_outputs.insert(output.key);

@@ -8,7 +8,8 @@
 use std::{io, time::Duration};
 
 use super::{
-    Entry, ProcId, Process, Table, Tree, Watched, members, now, own_uid, relatives, user_name,
+    Entry, KernelTag, ProcId, Process, Table, Tree, Watched, members, now, own_uid, relatives,
+    user_name,
 };
 use crate::{event::Tick, model::Signal, platform::describe};
 
@@ -78,8 +79,9 @@ impl Eviction<'_> {
         let family = match self.mark {
             Some(mark) => {
                 let nobody = ProcId { pid: 0, start: 0 };
-                let tree =
-                    Tree { main: nobody, known: &self.seen, pipes: &[], mark: mark.as_bytes() };
+                let mark = mark.as_bytes();
+                let tag = Some(KernelTag::of_mark(mark));
+                let tree = Tree { main: nobody, known: &self.seen, pipes: &[], mark, tag };
                 members(&table, &[tree], &self.ancestors).pop().unwrap_or_default()
             }
             None => self.seen.iter().flat_map(|id| relatives(&table, id.pid)).collect(),

@@ -223,7 +223,7 @@ impl World {
     }
 
     fn notices(&self) -> Vec<String> {
-        let mut notices = Vec::new();
+        let mut notices = self.strays.clone();
         let changed = |source: &&crate::model::Source| {
             let bytes = std::fs::read(&source.path);
             let fingerprint = bytes.map(|bytes| format!("{:016x}", platform::fnv1a(&bytes)));

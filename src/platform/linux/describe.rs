@@ -20,10 +20,15 @@ pub struct Description {
     pub started: Tick,
 }
 
+/// Whose a process is; `None` if it is gone.
+pub fn user_of(pid: u32) -> Option<u32> {
+    Some(std::fs::metadata(format!("/proc/{pid}")).ok()?.uid())
+}
+
 /// Describes a process; `None` if it is gone.
 pub fn describe(pid: u32) -> Option<Description> {
     let id = ProcId::of(pid)?;
-    let uid = std::fs::metadata(format!("/proc/{pid}")).ok()?.uid();
+    let uid = user_of(pid)?;
     Some(Description {
         id,
         command: command_line(pid)?,
