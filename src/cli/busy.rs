@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 
 use super::{
     ask,
-    context::{Context, status_of},
+    context::Context,
     error::Error,
     holding::{Holding, look},
 };
 use crate::{
-    control::Client,
     model::{Busy, Port, Stack},
     platform::{self, Holder},
     printable,
@@ -40,7 +39,7 @@ pub(super) fn ask_about(
         let asking = service.ports.iter().filter(|port| port.busy == Busy::Ask);
         let fixed = asking.filter_map(|port| Some((port.number.fixed()?, port)));
         for (port, declared) in fixed {
-            let holding = look(port, declared.address(), &stack.dir, status)?;
+            let holding = look(port, declared.address(), stack)?;
             if !holding.is_in_the_way() {
                 continue;
             }
@@ -75,7 +74,6 @@ pub(super) fn given_way(running: &Stack, file: &Stack, status: &Status) -> BTree
 /// those that were asked for; who holds a port was just to be `taken`, or not.
 pub(super) fn advise(
     context: &Context,
-    client: &mut Client,
     stack: &Stack,
     outcome: &Outcome,
     (names, taken): (&[String], bool),
@@ -88,14 +86,13 @@ pub(super) fn advise(
     if held.is_empty() {
         return Ok(());
     }
-    let status = status_of(client)?;
     let take = ["stackrun up --take-ports"].into_iter().chain(names.iter().map(String::as_str));
     let take = take.collect::<Vec<_>>().join(" ");
     let mut lines: Vec<String> = Vec::new();
     for (name, port) in held {
         let declared = stack.service(name).and_then(|service| service.port(port));
         let host = declared.and_then(Port::address);
-        let Ok(holding) = look(port, host, &stack.dir, &status) else { continue };
+        let Ok(holding) = look(port, host, stack) else { continue };
         let takes = declared.is_some_and(|declared| declared.busy == Busy::Take);
         // The file has whoever is no stack's stopped for the port.
         let taken = taken || takes && matches!(holding.holder, Holder::Stranger(_));
@@ -115,10 +112,15 @@ enum Answer {
 }
 
 fn answer(text: &str, holding: &Holding) -> Result<Answer, Error> {
-    let may_stop = holding.holder.own_process().is_some();
-    let question = match may_stop {
-        true => format!("{text}\n[s]top it, use the [n]ext free port, or [c]ancel?"),
-        false => format!("{text}\nIt is not yours to stop. Use the [n]ext free port, or [c]ancel?"),
+    let may_stop = holding.may_be_stopped();
+    let question = match (may_stop, holding.stop()) {
+        (true, _) => format!("{text}\n[s]top it, use the [n]ext free port, or [c]ancel?"),
+        (false, Some(stop)) => {
+            format!("{text}\n`{stop}` stops it. Use the [n]ext free port, or [c]ancel?")
+        }
+        (false, None) => {
+            format!("{text}\nIt is not yours to stop. Use the [n]ext free port, or [c]ancel?")
+        }
     };
     loop {
         match &*ask::line(&question)?.to_lowercase() {

@@ -4,6 +4,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use crate::model::shell_word;
+
 /// One variable of the environment; an empty one counts as unset.
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -28,17 +30,8 @@ pub(super) fn now() -> jiff::Timestamp {
 
 /// The command as it was typed, for the ledger: `stackrun restart api`.
 pub(super) fn command_line() -> String {
-    let words = std::env::args_os().skip(1).map(|word| quoted(&word.to_string_lossy()));
+    let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()));
     std::iter::once("stackrun".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
-}
-
-/// A word as a shell would want it.
-fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_alphanumeric() || "-_./=:@%+,".contains(letter);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }
 
 /// The time, for measuring.

@@ -1,88 +1,133 @@
 //! Who holds a port, as seen from one stack.
 
-use std::{net::IpAddr, path::Path};
+use std::net::IpAddr;
 
 use super::error::Error;
 use crate::{
+    control::{ProcessOwner, owners},
+    model::Stack,
     platform::{Holder, Places},
-    status::Status,
 };
 
 /// Who holds a port, as seen from one stack.
 #[derive(Debug)]
 pub(super) struct Holding {
     pub(super) holder: Holder,
-    pub(super) ours: Ours,
+    pub(super) owner: Owner,
 }
 
-/// Whether a holder is of the stack that asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ours {
-    /// One of its services, which runs.
-    Running,
-    /// What an earlier start of it has left.
-    Leftover,
-    No,
+/// Whose the holder of a port is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// A service of the stack that asks, which runs.
+    Own(String),
+    /// What an earlier start of this service has left.
+    Leftover(String),
+    /// Another stack's.
+    Other(ProcessOwner),
+    /// No stack's, or nobody's.
+    None,
 }
 
-/// Looks who holds a port, as seen from the stack in this folder; `host` is the address that is
-/// to be had, where the file gives one.
-pub(super) fn look(
-    port: u16,
-    host: Option<IpAddr>,
-    folder: &Path,
-    status: &Status,
-) -> Result<Holding, Error> {
-    let holder = Holder::at(port, host)
-        .map_err(|error| Error::Other(format!("cannot look at port {port}: {error}")))?;
-    let places = Places::of(folder).ok();
-    let ours = match &holder {
-        Holder::Service { mark, .. } if places.is_some_and(|places| mark.is_of(&places)) => {
-            let is_it = |name: &str, generation: u64, pid: Option<u32>| {
-                name == mark.name && Some(generation) == mark.generation() && pid.is_some()
-            };
-            let mut services = status.services.iter();
-            match services.any(|s| is_it(&s.name, s.generation, s.pid)) {
-                true => Ours::Running,
-                false => Ours::Leftover,
-            }
-        }
-        Holder::Service { .. } | Holder::Stranger(_) | Holder::Free | Holder::Hidden { .. } => {
-            Ours::No
-        }
+/// Looks who holds a port, as seen from this stack; `host` is the address that is to be had, where
+/// the file gives one.
+pub(super) fn look(port: u16, host: Option<IpAddr>, stack: &Stack) -> Result<Holding, Error> {
+    let found = look_at(&[(port, host)], stack)?.into_iter().next();
+    found.ok_or_else(|| Error::Other(format!("cannot look at port {port}")))
+}
+
+/// The same for several ports at once, in their order.
+pub(super) fn look_at(
+    ports: &[(u16, Option<IpAddr>)],
+    stack: &Stack,
+) -> Result<Vec<Holding>, Error> {
+    let holder = |&(port, host): &(u16, Option<IpAddr>)| {
+        let failed = |error| Error::Other(format!("cannot look at port {port}: {error}"));
+        Holder::at(port, host).map_err(failed)
     };
-    Ok(Holding { holder, ours })
+    let holders: Vec<Holder> = ports.iter().map(holder).collect::<Result<_, _>>()?;
+    let places = Places::of(&stack.dir).ok();
+    let pids: Vec<u32> = holders.iter().filter_map(Holder::process).map(|it| it.id.pid).collect();
+    let known = owners(&pids, None, &stack.name);
+    let with_owner = |holder: Holder| {
+        let by_stack = holder.process().and_then(|process| known.get(&process.id.pid));
+        let owner = match (by_stack, &holder) {
+            (Some(owner), _) if places.as_ref().is_some_and(|own| own.id == owner.id) => {
+                Owner::Own(owner.name.clone())
+            }
+            (Some(owner), _) => Owner::Other(owner.clone()),
+            (None, Holder::Service { mark, .. })
+                if places.as_ref().is_some_and(|places| mark.is_of(places)) =>
+            {
+                Owner::Leftover(mark.name.clone())
+            }
+            (None, Holder::Service { mark, .. }) => {
+                ProcessOwner::of_mark(mark).map_or(Owner::None, Owner::Other)
+            }
+            (None, Holder::Stranger(_) | Holder::Free | Holder::Hidden { .. }) => Owner::None,
+        };
+        Holding { holder, owner }
+    };
+    Ok(holders.into_iter().map(with_owner).collect())
 }
 
 impl Holding {
+    /// Nobody holds the port.
+    pub(super) fn free() -> Self {
+        Self { holder: Holder::Free, owner: Owner::None }
+    }
+
     /// Whether a service that wants the port cannot have it, unless somebody is asked.
     pub(super) fn is_in_the_way(&self) -> bool {
-        self.ours == Ours::No && self.holder != Holder::Free
+        match &self.owner {
+            Owner::Other(_) => true,
+            Owner::None => self.holder != Holder::Free,
+            Owner::Own(_) | Owner::Leftover(_) => false,
+        }
+    }
+
+    /// Whether the holder may be stopped for the port: it is this user's, and no stack's.
+    pub(super) fn may_be_stopped(&self) -> bool {
+        let is_stack_s = matches!(self.owner, Owner::Own(_) | Owner::Other(_));
+        !is_stack_s && self.holder.own_process().is_some()
+    }
+
+    /// The command that stops the holder, if it is a stack's.
+    pub(super) fn stop(&self) -> Option<String> {
+        match &self.owner {
+            Owner::Own(name) => Some(format!("stackrun down {name}")),
+            Owner::Other(owner) => Some(owner.stop()),
+            Owner::Leftover(_) | Owner::None => None,
+        }
     }
 
     /// In one line.
     pub(super) fn text(&self) -> String {
-        match (self.ours, &self.holder) {
-            (Ours::Running, Holder::Service { mark, process }) => {
-                format!("ours: {}, pid {}", mark.name, process.id.pid)
+        match (&self.owner, self.holder.process()) {
+            (Owner::Own(name), Some(process)) => format!("ours: {name}, pid {}", process.id.pid),
+            (Owner::Leftover(name), Some(process)) => {
+                format!("held by what an earlier `{name}` has left: {process}")
             }
-            (Ours::Leftover, Holder::Service { mark, process }) => {
-                format!("held by what an earlier `{}` has left: {process}", mark.name)
-            }
-            (_, Holder::Free) => "free".into(),
-            (_, holder) => format!("held by {holder}"),
+            (Owner::Other(owner), Some(process)) => format!("held by {owner}: {process}"),
+            (_, None) if self.holder == Holder::Free => "free".into(),
+            (_, _) => format!("held by {}", self.holder),
         }
     }
 
     /// What to do for a service to get the port. `stop` is the command that stops whoever holds
-    /// it; none where that has just been tried.
+    /// it, and is no stack's; none where that has just been tried.
     pub(super) fn advice(&self, port: u16, stop: Option<&str>) -> String {
         let choose = "choose another port, or let it use the next free one (`busy=\"next\"`)";
-        match (&self.holder, self.ours, stop) {
+        match (&self.holder, &self.owner, stop) {
             (Holder::Free, ..) => format!("port {port} is free by now: try again"),
-            (Holder::Service { mark, .. }, Ours::Running, _) => {
-                format!("`{}` of this stack has port {port}: give one of them another", mark.name)
+            (_, Owner::Own(name), _) => {
+                format!("`{name}` of this stack has port {port}: give one of them another")
             }
+            (_, Owner::Other(owner), _) => format!(
+                "`{}` stops it; to run both, let stackrun choose the port (`port \"auto\"`, or \
+                 `busy=\"next\"`)",
+                owner.stop()
+            ),
             (holder, ..) if holder.own_process().is_none() => {
                 let user = holder.user().unwrap_or("another user");
                 let who = match user {
@@ -105,7 +150,7 @@ mod tests {
     use crate::platform;
 
     fn advice(holder: Holder, stop: Option<&str>) -> String {
-        Holding { holder, ours: Ours::No }.advice(80, stop)
+        Holding { holder, owner: Owner::None }.advice(80, stop)
     }
 
     #[test]

@@ -42,8 +42,11 @@ use clap::{CommandFactory, Parser};
 use args::{Cli, Verb};
 use context::Context;
 
+use crate::platform;
+
 /// The program: reads the command line, carries it out, says how that went.
 pub fn main() -> ExitCode {
+    platform::leave_first_process();
     if let Some(status) = roles::play() {
         return status;
     }

@@ -3,6 +3,7 @@
 
 use std::{
     io,
+    os::fd::RawFd,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -24,6 +25,10 @@ enum Role {
         /// What the supervisor of a keeper that died knows is on stdin
         #[arg(long)]
         papers: bool,
+        /// The terminal of a service, which the supervisor of a keeper that died has left open; may
+        /// repeat
+        #[arg(long = "terminal")]
+        terminals: Vec<RawFd>,
     },
     /// The one that decides (the keeper starts it)
     Supervisor {
@@ -43,15 +48,20 @@ pub(super) fn play() -> Option<ExitCode> {
     }
     platform::name_process(c"stackrun");
     Some(match Role::parse() {
-        Role::Keeper { dir, resume, papers } => keeper(&dir, resume, papers),
+        Role::Keeper { dir, resume, papers, terminals } => keeper(&dir, resume, papers, &terminals),
         Role::Supervisor { dir } => supervisor(&dir),
         Role::Step => step(),
     })
 }
 
 /// The parent of every service.
-fn keeper(dir: &Path, resume: Option<keeper::Resume>, papers: bool) -> ExitCode {
-    match keeper::run(dir, resume, papers) {
+fn keeper(
+    dir: &Path,
+    resume: Option<keeper::Resume>,
+    papers: bool,
+    terminals: &[RawFd],
+) -> ExitCode {
+    match keeper::run(dir, resume, papers, terminals) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever started it has been told, by its first line.
         Err(_) => ExitCode::FAILURE,

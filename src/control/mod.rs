@@ -5,10 +5,12 @@ pub mod client;
 pub mod fuzzing;
 mod obstacle;
 mod outbox;
+mod owners;
 pub mod protocol;
 pub mod server;
 mod wire;
 
 pub use client::{Client, ClientError};
 pub use obstacle::Obstacle;
+pub use owners::{ProcessOwner, owners};
 pub use protocol::{Answer, Ask, Left, Reply, Request};

@@ -112,6 +112,11 @@ pub enum Request {
         /// The service or task.
         name: String,
     },
+    /// Which of these processes are of the stack → `Owners`.
+    Owners {
+        /// The processes.
+        pids: Vec<u32>,
+    },
 }
 
 /// From the supervisor.
@@ -189,6 +194,13 @@ pub enum Reply {
         #[serde(default)]
         user: Option<Person>,
     },
+    /// Answers `Owners`.
+    Owners {
+        /// The stack's name.
+        stack: String,
+        /// Those that are.
+        owners: Vec<Owned>,
+    },
     /// Done.
     Ok,
     /// The end of a stream.
@@ -198,6 +210,15 @@ pub enum Reply {
         /// Why, in one line.
         message: String,
     },
+}
+
+/// A process of the stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owned {
+    /// The process.
+    pub pid: u32,
+    /// The service or task that it is part of.
+    pub name: String,
 }
 
 /// What is left after the `down` of a whole stack.

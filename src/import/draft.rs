@@ -9,6 +9,8 @@ pub struct Draft {
     pub(super) name: String,
     /// The nodes after `stack`.
     pub(super) nodes: Vec<Node>,
+    /// A remark at the end.
+    pub(super) remark: Option<&'static str>,
 }
 
 /// A node of it.
@@ -20,8 +22,6 @@ pub(super) struct Node {
     pub(super) children: Vec<Node>,
     /// Where the other tool's file says it, from 1.
     pub(super) from: Option<usize>,
-    /// A remark in the line above.
-    comment: Option<String>,
 }
 
 /// An argument or the value of a property.
@@ -65,11 +65,11 @@ impl From<bool> for Arg {
 
 impl Draft {
     pub(super) fn new(name: &str) -> Self {
-        Self { name: super::names::of_stack(name), nodes: Vec::new() }
+        Self { name: super::names::of_stack(name), nodes: Vec::new(), remark: None }
     }
 
     /// Whether it declares nothing that could be run.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.count("service") + self.count("task") == 0
     }
 
@@ -104,6 +104,10 @@ impl Draft {
             }
             before = &node.name;
             written.node(node, &mut vec![index]);
+        }
+        if let Some(remark) = self.remark {
+            written.line(0, "");
+            remark.lines().for_each(|line| written.line(0, format!("// {line}").trim_end()));
         }
         written
     }
@@ -188,7 +192,6 @@ impl Node {
             props: Vec::new(),
             children: Vec::new(),
             from: None,
-            comment: None,
         }
     }
 
@@ -226,11 +229,6 @@ impl Node {
 
     pub(super) fn from(mut self, line: usize) -> Self {
         self.from = Some(line);
-        self
-    }
-
-    pub(super) fn remark(mut self, text: impl Into<String>) -> Self {
-        self.comment = Some(text.into());
         self
     }
 
@@ -278,11 +276,6 @@ impl Written {
 
     fn node(&mut self, node: &Node, path: &mut Vec<usize>) {
         let depth = path.len() - 1;
-        if let Some(comment) = &node.comment {
-            for line in comment.lines() {
-                self.line(depth, &format!("// {line}"));
-            }
-        }
         let first = self.lines + 1;
         let mut head = identifier(&node.name);
         for arg in &node.args {

@@ -34,6 +34,15 @@ pub fn others(folder: &Path) -> Option<PathBuf> {
     OTHERS.iter().map(|name| folder.join(name)).find(|file| file.is_file())
 }
 
+/// What a file says in which nothing can be started yet. It is no server that would do for now:
+/// one hands out whatever is in the folder, `.env` included.
+const NOTHING: &str = r#"Nothing that can be run was found here. Write how your program is started, such as:
+
+service "app" {
+    run "npm run dev"
+    port 3000
+}"#;
+
 /// A stack of what stands in a folder and in those right below it; what was found, in words.
 pub fn guess(folder: &Path, name: &str) -> (Draft, Vec<String>) {
     let mut draft = Draft::new(name);
@@ -41,16 +50,15 @@ pub fn guess(folder: &Path, name: &str) -> (Draft, Vec<String>) {
     let mut ports = Ports::default();
     for (place, path) in places(folder) {
         let name = if place == "." { "app".to_owned() } else { slug(&place) };
+        if let Some(left_out) = web_server(&path) {
+            found.push(format!("{}: {left_out}", path_in(&place, "package.json")));
+        }
         let Some(part) = part(&path) else { continue };
         found.push(format!("{}: {}", path_in(&place, part.because), part.what));
         draft.nodes.extend(nodes(&name, &place, &part, &mut ports));
     }
     if draft.is_empty() {
-        let service = Node::new("service").arg("app");
-        let service = service
-            .remark("Nothing that can be run was found here: write how your program is started.")
-            .child(Node::new("run").arg("python3 -m http.server {{port}}"));
-        draft.nodes.push(service.child(Node::new("port").arg(8000_u16)));
+        draft.remark = Some(NOTHING);
     }
     (draft, found)
 }
@@ -190,9 +198,8 @@ fn plain(because: &'static str, what: &'static str, run: &str, port: Option<u16>
 
 fn node(folder: &Path, manifest: &str) -> Option<Part> {
     let package: serde_json::Value = serde_json::from_str(manifest).ok()?;
-    let scripts = package.get("scripts")?;
-    let name = ["dev", "start", "serve"].into_iter().find(|name| scripts.get(name).is_some())?;
-    let script = scripts.get(name).and_then(|script| script.as_str()).unwrap_or_default();
+    let scripts = scripts(&package);
+    let (name, script) = scripts.into_iter().find(|(_, script)| !hands_out_folder(script))?;
     let has = |file: &str| folder.join(file).exists();
     let (manager, install, lock) = if has("pnpm-lock.yaml") {
         ("pnpm", "pnpm install --frozen-lockfile", "pnpm-lock.yaml")
@@ -232,6 +239,43 @@ fn node(folder: &Path, manifest: &str) -> Option<Part> {
     Some(Part { because: "package.json", what: "Node", run, port, before })
 }
 
+/// The scripts of a package that run it, the one that suits best first.
+fn scripts(package: &serde_json::Value) -> Vec<(&'static str, &str)> {
+    let script = |name: &'static str| Some((name, package.get("scripts")?.get(name)?.as_str()?));
+    ["dev", "start", "serve"].into_iter().filter_map(script).collect()
+}
+
+/// What to say of a package that only hands out its own folder.
+fn web_server(folder: &Path) -> Option<String> {
+    let manifest = std::fs::read_to_string(folder.join("package.json")).ok()?;
+    let package = serde_json::from_str(&manifest).ok()?;
+    let scripts = scripts(&package);
+    let (name, script) = scripts.first().filter(|_| node(folder, &manifest).is_none())?;
+    Some(format!("`{name}` ({script}) is left out: it hands out the whole folder, `.env` included"))
+}
+
+/// Whether a command is a web server for all that is in the folder in which it is started.
+fn hands_out_folder(script: &str) -> bool {
+    let commands = script.split(['&', ';', '|']);
+    commands.map(|command| command.split_ascii_whitespace().collect::<Vec<_>>()).any(|words| {
+        let words = words.strip_prefix(&["npx"]).unwrap_or(&words);
+        let words = words.strip_prefix(&["-y"]).unwrap_or(words);
+        match words {
+            ["serve" | "http-server" | "live-server", rest @ ..] => {
+                // The value of an option may be taken for a folder: then it is not left out.
+                let folders = rest.iter().filter(|word| !word.starts_with('-'));
+                let folders: Vec<_> = folders.filter(|word| word.parse::<u16>().is_err()).collect();
+                folders.is_empty() || folders.iter().any(|folder| matches!(**folder, "." | "./"))
+            }
+            ["python" | "python3", "-m", "http.server" | "SimpleHTTPServer", rest @ ..] => {
+                !rest.iter().any(|word| word.starts_with("--directory") || *word == "-d")
+            }
+            ["php", "-S", _, rest @ ..] => !rest.contains(&"-t"),
+            _ => false,
+        }
+    })
+}
+
 fn python(folder: &Path) -> &'static str {
     match folder.join("requirements.txt").exists() || folder.join(".venv").exists() {
         true => ".venv/bin/python",
@@ -264,4 +308,34 @@ fn python_part(folder: &Path, because: &'static str, text: &str) -> Option<Part>
         ("Python", format!("{python} {main}"), source.contains("PORT").then_some(8000))
     };
     Some(Part { because, what, run, port, before: venv(folder) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_web_server_for_the_whole_folder_is_known() {
+        for script in [
+            "serve",
+            "npx serve .",
+            "npx -y http-server -p 8080 --cors",
+            "npm run build && live-server ./",
+            "python3 -m http.server 8000",
+            "php -S 0.0.0.0:8000",
+        ] {
+            assert!(hands_out_folder(script), "{script}");
+        }
+        for script in [
+            "serve dist",
+            "http-server ./public -p 80",
+            "vite",
+            "vite serve",
+            "node server.js",
+            "python -m http.server --directory site",
+            "php -S localhost:8000 -t public",
+        ] {
+            assert!(!hands_out_folder(script), "{script}");
+        }
+    }
 }

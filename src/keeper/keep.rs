@@ -25,6 +25,7 @@ use super::{
     logs::{Logs, Tell},
     look::Looks,
     memory::Kills,
+    orphans::Strays,
     protocol::{FromKeeper, PROTOCOL, Papers, UnitId},
     start::Environment,
     starter::Gate,
@@ -89,6 +90,7 @@ pub(super) struct Keeper {
     pub(super) stamp: u64,
     pub(super) looks: Looks,
     pub(super) orphans: Option<Tick>,
+    pub(super) strays: Strays,
     /// Whom the kernel has ended for want of memory.
     kills: Kills,
     /// The search for checks that nobody waits for.
@@ -145,6 +147,7 @@ impl Keeper {
             stamp: 0,
             looks: Looks::default(),
             orphans: None,
+            strays: Strays::default(),
             kills: Kills::so_far(),
             abandoned: None,
             unheard: Vec::new(),
@@ -381,6 +384,9 @@ impl Keeper {
             papers: self.papers.clone(),
             left: self.left.texts(),
         });
+        if !self.strays.named.is_empty() {
+            self.tell(FromKeeper::Strays { processes: self.strays.named.clone() });
+        }
         for message in std::mem::take(&mut self.unheard) {
             self.tell(message);
         }

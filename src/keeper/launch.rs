@@ -2,9 +2,13 @@
 
 use std::{
     io::{self, BufRead, BufReader},
-    os::unix::process::CommandExt,
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+        unix::process::CommandExt,
+    },
     path::Path,
     process::{Command, Stdio},
+    thread,
 };
 
 use super::protocol::Papers;
@@ -48,7 +52,8 @@ pub fn launch(places: &Places, program: &Path) -> Result<Launched, LaunchError> 
     launch_as(command(places, program))
 }
 
-/// The same, with what the supervisor of a keeper that died knows.
+/// The same, with what the supervisor of a keeper that died knows, and the terminals of services
+/// that it holds.
 ///
 /// # Errors
 ///
@@ -57,13 +62,18 @@ pub fn launch_with(
     places: &Places,
     program: &Path,
     papers: &Papers,
+    terminals: &[OwnedFd],
 ) -> Result<Launched, LaunchError> {
     let mut command = command(places, program);
     let text = serde_json::to_string(papers).map_err(io::Error::other);
     // Not in a file that has a name: there are secrets among them.
     let papers = text.and_then(|text| platform::input_file(&text, &places.fifo("papers")));
     command.arg("--papers");
-    launch_on(command, papers.map_err(LaunchError::Start)?.into())
+    for terminal in terminals {
+        command.arg("--terminal").arg(terminal.as_raw_fd().to_string());
+    }
+    let terminals: Vec<_> = terminals.iter().map(AsFd::as_fd).collect();
+    launch_on(command, papers.map_err(LaunchError::Start)?.into(), &terminals)
 }
 
 fn command(places: &Places, program: &Path) -> Command {
@@ -86,19 +96,28 @@ fn command(places: &Places, program: &Path) -> Command {
 ///
 /// As [`launch`].
 pub fn launch_as(command: Command) -> Result<Launched, LaunchError> {
-    launch_on(command, Stdio::null())
+    launch_on(command, Stdio::null(), &[])
 }
 
-fn launch_on(mut command: Command, stdin: Stdio) -> Result<Launched, LaunchError> {
+fn launch_on(
+    mut command: Command,
+    stdin: Stdio,
+    handed_down: &[BorrowedFd<'_>],
+) -> Result<Launched, LaunchError> {
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::null());
     platform::detach(&mut command);
+    platform::hand_down(&mut command, handed_down);
     let mut child = command.spawn().map_err(LaunchError::Start)?;
     let mut line = String::new();
     if let Some(stdout) = child.stdout.take() {
         BufReader::new(stdout).read_line(&mut line).map_err(LaunchError::Start)?;
     }
     match line.trim_end() {
-        READY => Ok(Launched::Ready),
+        READY => {
+            // Ours for as long as we live: killed, it is not to stay a zombie.
+            thread::spawn(move || child.wait());
+            Ok(Launched::Ready)
+        }
         answer => {
             let status = child.wait().map_err(LaunchError::Start)?;
             match (answer, answer.strip_prefix(ERROR)) {

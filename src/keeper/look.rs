@@ -80,7 +80,8 @@ impl Keeper {
             return;
         };
         let others = Others::find(&table);
-        let families = self.families(&table, &others);
+        let mut families = self.families(&table, &others);
+        self.add_strays(&table, &others, &mut families);
         let took = platform::now().since(began);
         self.looks.not_before = platform::now() + took * RATION;
         for (id, family) in &families {
@@ -113,7 +114,8 @@ impl Keeper {
             self.write_journal();
         }
         match self.units.get(id) {
-            Some(unit) if *tree => signal_tree(unit, *signal),
+            // Who was left by a main process that has ended is asked in its place.
+            Some(unit) if *tree || *stop && unit.end.is_some() => signal_tree(unit, *signal),
             Some(unit) => signal_main(unit, *signal),
             None => {}
         }
@@ -169,33 +171,30 @@ impl Keeper {
     ) {
         let Some(unit) = self.units.get_mut(id) else { return };
         let due = unit.look.is_some_and(|look| now >= look);
-        if let Some(end) = &mut unit.end {
-            let main = unit.main;
-            let left = family.iter().filter(|entry| entry.id != main).count();
-            end.left.get_or_insert(left);
-            if left == 0 {
-                let may_be_its = |entry: &Entry| entry.id.start >= main.start;
-                if nameless.iter().any(may_be_its) && now.since(end.at) < STUCK {
-                    unit.look = Some(now + NAMELESS);
-                } else if !end.empty {
-                    end.empty = true;
-                    unit.look = None;
-                    // Nobody writes any more: what is in the pipe now is all.
-                    self.drain(id, now);
-                }
-                return;
+        let main = unit.main;
+        let rest: Vec<&Entry> = family.iter().filter(|entry| entry.id != main).collect();
+        let undecided = unit.count_left(&rest, now);
+        if let (Some(end), true) = (&mut unit.end, rest.is_empty()) {
+            let may_be_its = |entry: &Entry| entry.id.start >= main.start;
+            if nameless.iter().any(may_be_its) && now.since(end.at) < STUCK {
+                unit.look = Some(now + NAMELESS);
+            } else if !end.empty {
+                end.empty = true;
+                unit.look = None;
+                // Nobody writes any more: what is in the pipe now is all.
+                self.drain(id, now);
             }
+            return;
         }
         if !due {
             return;
         }
-        unit.look = if unit.end.is_none() { unit.remember(now) } else { None };
+        unit.look = if unit.end.is_none() { unit.remember(now) } else { undecided };
         let stuck = kill_if_asked(unit, family, others, now);
         let watched: Vec<ProcId> = unit.watched.values().map(Process::id).collect();
-        let others = family.iter().map(|entry| entry.id).filter(|id| !watched.contains(id));
         if unit.end.is_some() || unit.kill.is_some() {
-            let main = unit.main;
-            for process in others.filter(|id| *id != main).filter_map(Process::open) {
+            let rest = rest.iter().map(|entry| entry.id).filter(|id| !watched.contains(id));
+            for process in rest.filter_map(Process::open) {
                 self.watch_leftover(id, process);
             }
         }
@@ -224,9 +223,10 @@ impl Keeper {
                 end.told = true;
                 unit.changed = true;
                 let (exit, at, left) = (end.exit, end.at, end.left.unwrap_or(0));
+                let background = end.background.clone();
                 let out_of_memory = end.out_of_memory;
                 let unit = unit.id.clone();
-                news.push(FromKeeper::Exited { unit, exit, left, out_of_memory, at });
+                news.push(FromKeeper::Exited { unit, exit, left, background, out_of_memory, at });
             }
             if end.is_over(now) {
                 unit.gone = true;

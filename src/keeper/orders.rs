@@ -53,7 +53,8 @@ impl Keeper {
     /// comes after such a one waits too.
     fn signal(&mut self, sending: Sending) {
         let Some(unit) = self.units.get_mut(&sending.unit) else { return };
-        if sending.tree || self.looks.signals.iter().any(|waiting| waiting.unit == sending.unit) {
+        let to_tree = sending.tree || sending.stop && unit.end.is_some();
+        if to_tree || self.looks.signals.iter().any(|waiting| waiting.unit == sending.unit) {
             unit.look = Some(platform::now());
             self.looks.signals.push(sending);
         } else {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::{Place, Tick},
-    model::{Exit, LogPolicy, Signal, is_default},
+    model::{Background, Exit, LogPolicy, Signal, is_default},
     platform::{CgroupLimits, Person},
 };
 
@@ -226,6 +226,9 @@ pub enum FromKeeper {
         /// How many other processes of the tree still live, at the first look after the end. By
         /// now the log holds what it had written (unless the disk stalls).
         left: usize,
+        /// The first of them, where it ended well, and left it in the background.
+        #[serde(default, skip_serializing_if = "is_default")]
+        background: Option<Background>,
         /// Whether the kernel has killed it because memory ran out, as far as its cgroup or the
         /// kernel's log tells.
         #[serde(default)]
@@ -245,6 +248,12 @@ pub enum FromKeeper {
         /// Which.
         unit: UnitId,
         /// Each with pid, command and state.
+        processes: Vec<String>,
+    },
+    /// Processes that have left their unit, and of which nothing tells which that was; said anew
+    /// whenever there are others.
+    Strays {
+        /// Each in one line for a person.
         processes: Vec<String>,
     },
     /// Something about logs or the system that a person should know; each said once.
@@ -296,6 +305,9 @@ pub struct UnitReport {
     pub notified: bool,
     /// How its main process ended, if it has.
     pub exit: Option<Exit>,
+    /// What it has left in the background, if it ended well.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub background: Option<Background>,
     /// Whether the kernel killed it because memory ran out.
     #[serde(default)]
     pub out_of_memory: bool,

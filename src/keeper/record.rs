@@ -221,14 +221,16 @@ impl Keeper {
     }
 
     /// Takes over what a keeper that is dead has left, or (`resumed`) the program before this one.
-    pub(super) fn take_over(&mut self, resumed: bool) {
+    /// The dead one's supervisor has held the `terminals` meanwhile.
+    pub(super) fn take_over(&mut self, resumed: bool, terminals: &[RawFd]) {
+        let mut terminals = terminals.to_vec();
         let now = platform::now();
         let told = journal::read_newest(&self.places).unwrap_or_default();
         // Of what another process has started, this one is not the parent.
         self.adopted = if resumed { told.adopted } else { !told.is_empty() };
         self.papers.extend(told.papers);
         for unit in told.records.into_values().filter_map(|record| record.into_unit(now)) {
-            self.take_on(unit);
+            self.take_on(unit, &mut terminals);
         }
         if !resumed {
             self.find_unrecorded(now);
@@ -238,6 +240,8 @@ impl Keeper {
         if resumed || self.adopted {
             self.look_for_abandoned(now);
         }
+        // Their services have ended.
+        terminals.into_iter().for_each(|number| drop(platform::inherited(number)));
         self.logs.wake();
         // Zombies of strangers may wait from before.
         self.orphans = Some(now);
@@ -248,17 +252,21 @@ impl Keeper {
     }
 
     /// Takes care of a unit that somebody else has started.
-    pub(super) fn take_on(&mut self, unit: Unit) {
-        for output in &unit.outputs {
-            self.reopen(&unit, output);
+    pub(super) fn take_on(&mut self, mut unit: Unit, terminals: &mut Vec<RawFd>) {
+        let mut outputs = std::mem::take(&mut unit.outputs);
+        for output in &mut outputs {
+            self.reopen(&unit, output, terminals);
         }
+        unit.outputs = outputs;
         self.hold(unit);
     }
 
     /// Goes on with the log of an output. What its pipe holds has been waiting there.
-    fn reopen(&mut self, unit: &Unit, output: &OutputPipe) {
+    fn reopen(&mut self, unit: &Unit, output: &mut OutputPipe, terminals: &mut Vec<RawFd>) {
         if let Some(number) = output.terminal {
-            return self.reopen_terminal(unit, output, number);
+            let handed = terminals.extract_if(.., |number| Pty::is(*number, output.id)).last();
+            output.terminal = handed.or(Some(number));
+            return self.reopen_terminal(unit, output);
         }
         let by_name = Fifo::open(output.path.clone()).ok().filter(|fifo| fifo.id == output.id);
         let held = || unit.known.iter().find_map(|id| platform::held_pipe(id.pid, output.id));
@@ -272,9 +280,10 @@ impl Keeper {
         });
     }
 
-    /// Goes on with a terminal that the program before has left open. With a keeper that is dead
-    /// the terminal is gone, too.
-    fn reopen_terminal(&mut self, unit: &Unit, output: &OutputPipe, number: RawFd) {
+    /// Goes on with a terminal that the program before, or the supervisor of the keeper before,
+    /// has left open. With both of these dead the terminal is gone, too.
+    fn reopen_terminal(&mut self, unit: &Unit, output: &OutputPipe) {
+        let Some(number) = output.terminal else { return };
         let Ok(Pty { master, .. }) = Pty::inherit(number, output.id) else { return };
         let Ok(pipe) = master.try_clone() else { return };
         self.open_outputs.insert(output.key);

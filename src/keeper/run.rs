@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Write},
-    os::fd::OwnedFd,
+    os::fd::{OwnedFd, RawFd},
     path::Path,
     sync::{Arc, mpsc::channel},
 };
@@ -48,16 +48,22 @@ pub enum KeeperError {
 ///
 /// It makes this process a daemon, says one line on stdout (`ready`, `held`, or `error: …`),
 /// closes that, takes over what a dead keeper or (`resume`) the program before has left, with what
-/// the dead keeper's supervisor knows (`papers`: it is on stdin), and starts the supervisor: this same program as `supervisor --dir DIR`, with the descriptors
+/// the dead keeper's supervisor knows (`papers`: it is on stdin) and has left open (`terminals`),
+/// and starts the supervisor: this same program as `supervisor --dir DIR`, with the descriptors
 /// [`super::handle::CONNECTION`] and [`super::handle::CONTROL`].
 ///
 /// # Errors
 ///
 /// What was said on stdout too, if it was said before `ready`.
-pub fn run(dir: &Path, resume: Option<Resume>, papers: bool) -> Result<(), KeeperError> {
+pub fn run(
+    dir: &Path,
+    resume: Option<Resume>,
+    papers: bool,
+    terminals: &[RawFd],
+) -> Result<(), KeeperError> {
     // Without them it goes on from what the dead keeper has written down.
     let handed = papers.then(|| serde_json::from_reader(io::stdin().lock()).ok()).flatten();
-    run_as(dir, resume, handed.unwrap_or_default(), run_supervisor)
+    run_as(dir, resume, (handed.unwrap_or_default(), terminals), run_supervisor)
 }
 
 /// [`run`] with something else in the supervisor's place: `one` is called again and again, each
@@ -71,13 +77,13 @@ pub fn run_with(
     resume: Option<Resume>,
     one: impl FnMut(&Places, &OwnedFd, &Offer) -> io::Result<()> + Send + 'static,
 ) -> Result<(), KeeperError> {
-    run_as(dir, resume, Papers::new(), one)
+    run_as(dir, resume, (Papers::new(), &[]), one)
 }
 
 fn run_as(
     dir: &Path,
     resume: Option<Resume>,
-    handed: Papers,
+    (handed, terminals): (Papers, &[RawFd]),
     mut one: impl FnMut(&Places, &OwnedFd, &Offer) -> io::Result<()> + Send + 'static,
 ) -> Result<(), KeeperError> {
     let mut answer = leave_everything().map_err(io("become a daemon"))?;
@@ -111,7 +117,7 @@ fn run_as(
     };
     let offer = Offer::new(sender, Arc::clone(&keeper.waker), gate);
     keeper.papers = papers;
-    keeper.take_over(resume.is_some());
+    keeper.take_over(resume.is_some(), terminals);
     // The dead keeper had not read all of that, or had not written it down.
     for (paper, text) in handed {
         keeper.keep_paper(paper, text);

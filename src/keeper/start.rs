@@ -21,8 +21,8 @@ use super::{
 use crate::{
     event::{Place, Tick},
     platform::{
-        self, Cgroup, CgroupLimits, Fifo, FileId, FolderLock, HOLDS, Launch, MARK, Places, Pty,
-        SpawnError, Stage,
+        self, Cgroup, CgroupLimits, Fifo, FileId, FolderLock, HOLDS, KernelTag, Launch, MARK,
+        Places, Pty, SpawnError, Stage,
     },
 };
 
@@ -95,7 +95,7 @@ impl Start<'_> {
     /// Gets everything ready, or says in one line for a person what failed.
     pub(super) fn prepare<'a>(&self, spec: &'a SpawnSpec) -> Result<Prepared<'a>, String> {
         let mark = self.mark(&spec.unit);
-        let notify = spec.notify.then(|| self.notify()).transpose();
+        let notify = spec.notify.then(|| self.notify(spec)).transpose();
         let notify = notify.map_err(said("cannot make its NOTIFY_SOCKET"))?;
         let texts = Texts::of(spec, self.environment, &mark, notify.as_ref())?;
         let stdin = self.stdin(spec).map_err(said("cannot make its stdin"))?;
@@ -147,9 +147,10 @@ impl Start<'_> {
         Limited::make(&self.places.id.to_string(), unit, limits)
     }
 
-    fn notify(&self) -> io::Result<Notify> {
+    fn notify(&self, spec: &SpawnSpec) -> io::Result<Notify> {
         let stack = self.places.id;
-        Notify::bind(&format!("stackrun/{stack}/{:x}", self.stamp))
+        let user = spec.user.as_ref().map_or_else(platform::own_uid, |person| person.uid);
+        Notify::create(&format!("stackrun/{stack}/{:x}", self.stamp), user)
     }
 
     fn stdin(&self, spec: &SpawnSpec) -> io::Result<OwnedFd> {
@@ -198,7 +199,7 @@ impl Prepared<'_> {
 
     /// Starts it, or says in one line for a person what failed.
     pub(super) fn start(self, heritage: &Heritage) -> Result<Started, String> {
-        let Prepared { spec, texts, made, stdin, input, group, .. } = &self;
+        let Prepared { spec, mark, texts, made, stdin, input, group, .. } = &self;
         let entrance = group.as_ref().map(Cgroup::entrance).transpose();
         let entrance = entrance.map_err(said("cannot enter its cgroup"))?;
         let mut fds: Vec<(BorrowedFd<'_>, i32)> = vec![
@@ -218,6 +219,7 @@ impl Prepared<'_> {
             terminal: spec.tty,
             cgroup: entrance.as_ref().map(AsFd::as_fd),
             user: spec.user.as_ref(),
+            tag: Some(KernelTag::of_mark(mark)),
         };
         match platform::spawn(&launch) {
             Ok(spawned) => Ok(self.started(spawned.process)),

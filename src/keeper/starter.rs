@@ -112,6 +112,7 @@ pub(super) fn run_supervisor(places: &Places, control: &OwnedFd, offer: &Offer) 
         cgroup: None,
         terminal: false,
         user: None,
+        tag: None,
     };
     let spawned = platform::spawn(&launch).map_err(|failed| failed.error)?;
     drop(theirs);

@@ -15,13 +15,21 @@ use super::{
 };
 use crate::{
     event::{Place, Tick},
-    model::{Exit, LogPolicy},
-    platform::{Cgroup, FileId, ProcId, Process, Table, Tree},
+    model::{Background, Exit, LogPolicy},
+    platform::{self, Cgroup, Entry, FileId, KernelTag, ProcId, Process, Table, Tree},
 };
 
 /// How long an end waits for the log thread, so that the last lines are there to be shown. A
 /// disk that stalls costs no more than this.
 const DRAIN: Duration = Duration::from_secs(1);
+
+/// How long those who are left after a good end may take to end by themselves: whoever still is
+/// there then was meant to stay.
+const LINGER: Duration = Duration::from_millis(150);
+
+/// A main process that has ended so soon after its start, with others left, has put them into the
+/// background.
+const BRIEF: Duration = Duration::from_secs(5);
 
 /// How long the end of an adopted process waits for word of its exit.
 const HEARSAY: Duration = Duration::from_millis(100);
@@ -110,6 +118,8 @@ pub(super) struct End {
     drain_by: Tick,
     /// How many others lived at the first look after it.
     pub(super) left: Option<usize>,
+    /// The first of those who went on after a good end, in the background.
+    pub(super) background: Option<Background>,
     /// Whether the last look found nobody.
     pub(super) empty: bool,
     /// Whether it has been told.
@@ -127,7 +137,12 @@ pub(super) struct Kill {
 impl Unit {
     /// What the process table is searched for.
     pub(super) fn tree<'a>(&'a self, pipes: &'a [FileId], known: &'a [ProcId]) -> Tree<'a> {
-        Tree { main: self.main, known, pipes, mark: &self.mark }
+        Tree { main: self.main, known, pipes, mark: &self.mark, tag: Some(self.tag()) }
+    }
+
+    /// What the kernel hands on to everything that it starts.
+    pub(super) fn tag(&self) -> KernelTag {
+        KernelTag::of_mark(&self.mark)
     }
 
     /// Every process that the last look found, and those that its cgroup has now.
@@ -147,6 +162,7 @@ impl Unit {
             log: self.log,
             notified: self.notify.as_ref().is_some_and(|notify| notify.heard),
             exit: told.map(|end| end.exit),
+            background: told.and_then(|end| end.background.clone()),
             out_of_memory: told.is_some_and(|end| end.out_of_memory),
             gone: self.gone,
             found: self.found,
@@ -167,11 +183,32 @@ impl Unit {
             undrained: Vec::new(),
             drain_by: now + DRAIN,
             left: None,
+            background: None,
             empty: false,
             told: false,
         });
         self.look = Some(now);
         self.changed = true;
+    }
+
+    /// Takes in who is left of an ended unit, once that is known for good; when to look again,
+    /// if it is not.
+    pub(super) fn count_left(&mut self, others: &[&Entry], now: Tick) -> Option<Tick> {
+        let is_asked_for = self.asked_to_end || self.kill.is_some();
+        let end = self.end.as_mut().filter(|end| end.left.is_none())?;
+        let may_stay = end.exit == Exit::SUCCESS && !is_asked_for && !others.is_empty();
+        if may_stay && now.since(end.at) < LINGER {
+            return Some(end.at + LINGER);
+        }
+        end.left = Some(others.len());
+        let is_brief = end.at.since(self.started) < BRIEF;
+        let has_gone = |entry: &&&Entry| is_brief || entry.session != self.main.pid;
+        let first = others.iter().filter(has_gone).min_by_key(|entry| entry.id.start);
+        end.background = first.filter(|_| may_stay).map(|entry| Background {
+            pid: entry.id.pid,
+            command: platform::command_line(entry.id.pid).unwrap_or_else(|| entry.name.clone()),
+        });
+        None
     }
 
     /// How its main process ended, if that was not known: the kernel tells others than the parent

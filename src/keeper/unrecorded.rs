@@ -36,7 +36,7 @@ impl Keeper {
         for (mark, processes) in starts.into_values() {
             let record = self.record_of(&mark, &processes);
             if let Some(unit) = record.and_then(|record| record.into_unit(now)) {
-                self.take_on(unit);
+                self.take_on(unit, &mut Vec::new());
             }
         }
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     event::{Cause, Event},
-    model::{Exit, RestartWhen, Service},
+    model::{Background, Exit, RestartWhen, Service, foreground},
 };
 
 /// Why a generation ended.
@@ -18,6 +18,9 @@ use crate::{
 pub enum Ending {
     /// Its main process ended by itself.
     Exit(Exit),
+    /// Its main process ended well, and this one goes on in the background. Another start would do
+    /// the same.
+    Background(Background),
     /// Its `before-start` failed: nothing of the service itself was started.
     Hook(String),
     /// It did not get ready: at which stage, and why.
@@ -41,7 +44,7 @@ impl Ending {
     /// Why the ledger says that what follows happened.
     pub(super) fn cause(&self) -> Cause {
         match self {
-            Self::Exit(_) => Cause::Exit,
+            Self::Exit(_) | Self::Background(_) => Cause::Exit,
             Self::Hook(_) | Self::Start(_) | Self::Busy { .. } => Cause::Start,
             Self::Unhealthy(_) => Cause::Check,
             Self::Memory(_) | Self::OutOfMemory => Cause::Memory,
@@ -53,6 +56,7 @@ impl std::fmt::Display for Ending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Exit(exit) => write!(f, "{exit}"),
+            Self::Background(left) => write!(f, "it put itself into the background ({left})"),
             Self::Hook(reason) => write!(f, "before-start: {reason}"),
             Self::Start(reason) => f.write_str(reason),
             Self::Unhealthy(reason) => write!(f, "unhealthy ({reason})"),
@@ -87,6 +91,10 @@ impl Life {
         let when = step.service.restart.when;
         match ending {
             Ending::Busy { port, .. } => self.fail(ending.to_string(), Some(*port), step),
+            Ending::Background(left) => {
+                let instead = foreground(step.service.command.as_ref(), left);
+                self.fail(format!("{ending}: {instead}"), None, step);
+            }
             Ending::Exit(exit)
                 if exit.is_success(&step.service.succeeds_with) && when != RestartWhen::Always =>
             {
@@ -122,6 +130,7 @@ impl Life {
             | Ending::Unhealthy(_)
             | Ending::Memory(_)
             | Ending::OutOfMemory
+            | Ending::Background(_)
             | Ending::Busy { .. } => true,
         };
         let verdict = match is_failure {
@@ -170,6 +179,7 @@ impl Life {
             | Ending::Unhealthy(_)
             | Ending::Memory(_)
             | Ending::OutOfMemory
+            | Ending::Background(_)
             | Ending::Busy { .. } => ending.to_string(),
         }
     }

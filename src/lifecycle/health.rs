@@ -11,7 +11,7 @@ impl Life {
         match input {
             Input::Alive(answer) => self.alive(answer, step),
             Input::MemoryExceeded(bytes) => self.end_by(Ending::Memory(bytes), step),
-            Input::Exited { exit, .. } => self.main_ended(exit, step),
+            Input::Exited { exit, background } => self.main_ended(exit, background, step),
             Input::TreeGone { swept } => self.vanished(swept, step),
             // Answers to what is no longer asked; what cannot be killed was not asked to end.
             Input::Probed(_)

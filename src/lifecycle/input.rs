@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::effect::Hook;
-use crate::model::Exit;
+use crate::model::{Background, Exit};
 
 /// What happened to one service or task. An answer belongs to the generation that asked for it;
 /// whoever delivers it says which, and answers of an older one are dropped.
@@ -55,12 +55,12 @@ pub enum Input {
     },
     /// The kernel has killed it because memory ran out; its end is told next.
     OutOfMemory,
-    /// The main process ended; `left` other processes of the tree still live.
+    /// The main process ended.
     Exited {
         /// How.
         exit: Exit,
-        /// How many are left.
-        left: usize,
+        /// What has gone into the background and goes on, where it ended well.
+        background: Option<Background>,
     },
     /// Every process of the tree is gone; `swept` were killed after the main one had ended.
     TreeGone {

@@ -22,6 +22,7 @@ pub use effect::{Effect, Effects, Hook};
 pub use ending::Ending;
 pub use input::{Input, PortsAnswer, ProbeAnswer, StepNews};
 pub use phase::{Phase, StartStage};
+pub use run::left_by_task;
 pub use service::{Life, Step};
 pub use stop::{StopStage, Stopping, Then};
 pub use task::{Run, RunPhase, TaskStep};

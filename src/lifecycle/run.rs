@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Effect, Hook, Input, KILL_WITHIN, Run, RunPhase, StepNews, TaskStep, millis};
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Exit, time},
+    model::{Background, Exit, time},
 };
 
 /// How long a cancelled task may take to end by itself.
@@ -116,11 +116,11 @@ impl Run {
                 self.publish(Event::Running { pid, log: None }, step);
             }
             (RunPhase::Spawn, Input::SpawnFailed(error)) => self.conclude(Some(error), step),
-            (RunPhase::Spawn | RunPhase::Running { .. }, Input::Exited { exit, .. }) => {
-                self.ended(exit, step);
+            (RunPhase::Spawn | RunPhase::Running { .. }, Input::Exited { exit, background }) => {
+                self.ended(exit, background, step);
             }
             (RunPhase::Spawn | RunPhase::Running { .. }, Input::TreeGone { swept }) => {
-                self.ended(Exit::UNKNOWN, step);
+                self.ended(Exit::UNKNOWN, None, step);
                 self.gone(swept, step);
             }
             // Cancelled before it was seen to run.
@@ -245,6 +245,7 @@ impl Run {
     /// A new run, or a new try of it.
     fn begin_generation(&mut self, step: &mut TaskStep<'_>) {
         self.generation += 1;
+        self.background = None;
         self.told = 0;
         self.step = None;
         self.failure = None;
@@ -292,15 +293,22 @@ impl Run {
         self.emit(Effect::Spawn { args: self.args.clone() }, step);
     }
 
-    /// Its main process ended by itself: what it left behind goes before anything follows.
-    fn ended(&mut self, exit: Exit, step: &mut TaskStep<'_>) {
+    /// Its main process ended by itself: what it left behind goes before anything follows. What
+    /// went on in the background may be a server, and is asked to end before it is killed.
+    fn ended(&mut self, exit: Exit, background: Option<Background>, step: &mut TaskStep<'_>) {
         let good = exit.is_success(&step.task.succeeds_with);
         self.pid = None;
         self.exit = Some(exit);
         self.publish(Event::Exited { exit, expected: good, tail: Vec::new() }, step);
         let failed = (!good).then(|| self.failure.take().unwrap_or_else(|| exit.to_string()));
-        self.end(failed, false, KILL_WITHIN, step);
-        self.kill(step);
+        let Some(left) = background else {
+            self.end(failed, false, KILL_WITHIN, step);
+            return self.kill(step);
+        };
+        self.publish(Event::Notice { text: left_by_task(&left) }, step);
+        self.background = Some(left);
+        self.end(failed, false, CANCEL_GRACE, step);
+        self.emit(Effect::SignalStop, step);
     }
 
     fn end(&mut self, failed: Option<String>, killed: bool, within: Duration, step: &TaskStep<'_>) {
@@ -397,4 +405,12 @@ impl Run {
     fn publish(&self, event: Event, step: &mut TaskStep<'_>) {
         self.emit(Effect::Publish(event, self.cause.clone()), step);
     }
+}
+
+/// What is said of a process that a task, or a hook, has put into the background.
+pub fn left_by_task(left: &Background) -> String {
+    format!(
+        "it put a process into the background ({left}), which is stopped with it: what is to stay \
+         is a service of its own"
+    )
 }

@@ -92,8 +92,8 @@ impl Life {
             (StartStage::Check { .. }, Input::MemoryExceeded(bytes)) => {
                 self.end_by(Ending::Memory(bytes), step);
             }
-            (StartStage::Spawn | StartStage::Check { .. }, Input::Exited { exit, .. }) => {
-                self.main_ended(exit, step);
+            (StartStage::Spawn | StartStage::Check { .. }, Input::Exited { exit, background }) => {
+                self.main_ended(exit, background, step);
             }
             (StartStage::Spawn | StartStage::Check { .. }, Input::TreeGone { swept }) => {
                 self.vanished(swept, step);

@@ -5,8 +5,8 @@
 //! is not declared is left out, and every stage has a deadline: a tree that survives KILL counts as
 //! *stuck* from then on, and may still finish later.
 //!
-//! The same way is gone after an end that nobody asked for, from KILL on; then the restart
-//! policy has the last word ([`Then::Judge`]). A `stop` in between takes that word away: stop
+//! The same way is gone after an end that nobody asked for, from KILL on (from the signal on, where
+//! a server has put itself into the background); then the restart policy has the last word ([`Then::Judge`]). A `stop` in between takes that word away: stop
 //! beats restart.
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Exit, StopTo, time},
+    model::{Background, Exit, StopTo, time},
 };
 
 /// How long to wait before looking at a stopped service's ports again.
@@ -188,28 +188,41 @@ impl Life {
         self.tidy(Then::Judge(ending), step);
     }
 
-    /// The main process ended and nobody had asked: what it left behind goes first.
-    pub(super) fn main_ended(&mut self, exit: Exit, step: &mut Step<'_>) {
-        let is_success = exit.is_success(&step.service.succeeds_with);
+    /// The main process ended and nobody had asked: what it left behind goes first. What went on
+    /// in the background may be a server, and is asked to end before it is killed.
+    pub(super) fn main_ended(
+        &mut self,
+        exit: Exit,
+        background: Option<Background>,
+        step: &mut Step<'_>,
+    ) {
         self.forgive(step);
-        let ending = match self.out_of_memory && !is_success {
-            true => Ending::OutOfMemory,
-            false => Ending::Exit(exit),
+        let in_background = background.is_some();
+        let ending = match background {
+            Some(background) => Ending::Background(background),
+            None if self.out_of_memory && !exit.is_success(&step.service.succeeds_with) => {
+                Ending::OutOfMemory
+            }
+            None => Ending::Exit(exit),
         };
         self.cause = ending.cause();
         if ending == Ending::OutOfMemory {
             let text = "the kernel killed it, because memory ran out".to_owned();
             self.publish(Event::Notice { text }, step);
         }
-        self.note_exit(exit, !self.is_failure(exit, step.service), step);
+        let is_failure = in_background || self.is_failure(exit, step.service);
+        self.note_exit(exit, !is_failure, step);
         self.end_beside(step);
         self.emit(Effect::StopProbes, step);
-        self.kill(Then::Judge(ending), step);
+        match in_background {
+            true => self.signal(Then::Judge(ending), step),
+            false => self.kill(Then::Judge(ending), step),
+        }
     }
 
     /// The whole tree went without an exit having been seen.
     pub(super) fn vanished(&mut self, swept: usize, step: &mut Step<'_>) {
-        self.main_ended(Exit::UNKNOWN, step);
+        self.main_ended(Exit::UNKNOWN, None, step);
         self.while_stopping(Input::TreeGone { swept }, step);
     }
 

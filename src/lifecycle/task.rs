@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::Effects;
 use crate::{
     event::{Cause, Tick},
-    model::{Exit, Task},
+    model::{Background, Exit, Task, is_default},
     status::TaskState,
 };
 
@@ -51,6 +51,9 @@ pub struct Run {
     pub(super) told: u32,
     /// How the step that failed did so.
     pub(super) failure: Option<String>,
+    /// What its last run had put into the background, which ended with it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub background: Option<Background>,
 }
 
 /// What a task is doing.
@@ -139,6 +142,7 @@ impl Default for Run {
             cancelled: false,
             told: 0,
             failure: None,
+            background: None,
         }
     }
 }

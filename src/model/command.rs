@@ -64,3 +64,12 @@ pub struct Tool {
     /// How to get it.
     pub hint: Option<String>,
 }
+
+/// A word as a shell would want it.
+pub fn shell_word(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_./=:@%+,".contains(letter);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}

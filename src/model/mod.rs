@@ -5,6 +5,7 @@
 //! `serde`. Where a value came from is kept apart, in [`Stack::origins`], so that two services
 //! compare equal exactly when they would run the same way.
 
+mod background;
 mod check;
 mod command;
 mod cron;
@@ -23,8 +24,9 @@ mod texts;
 pub mod time;
 mod version;
 
+pub use background::{Background, foreground};
 pub use check::{Alive, Check, HttpCheck, HttpTarget, PortRef, Ready};
-pub use command::{Command, EnvValue, Hooks, Tool};
+pub use command::{Command, EnvValue, Hooks, Tool, shell_word};
 pub use cron::Cron;
 pub use exit::{Exit, ExitPattern};
 pub use near::nearest;

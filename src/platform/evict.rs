@@ -8,8 +8,8 @@
 use std::{io, time::Duration};
 
 use super::{
-    Entry, ProcId, Process, Table, Tree, Watched, keepers, members, now, own_uid, relatives,
-    user_name,
+    Entry, KernelTag, ProcId, Process, Table, Tree, Watched, keepers, members, now, own_uid,
+    relatives, user_name,
 };
 use crate::{event::Tick, model::Signal, platform::describe};
 
@@ -79,8 +79,9 @@ impl Eviction<'_> {
         let family = match self.mark {
             Some(mark) => {
                 let nobody = ProcId { pid: 0, start: 0 };
-                let tree =
-                    Tree { main: nobody, known: &self.seen, pipes: &[], mark: mark.as_bytes() };
+                let mark = mark.as_bytes();
+                let tag = Some(KernelTag::of_mark(mark));
+                let tree = Tree { main: nobody, known: &self.seen, pipes: &[], mark, tag };
                 let keepers = keepers(&table).into_iter().map(|keeper| keeper.pid);
                 let outsiders: Vec<u32> = self.ancestors.iter().copied().chain(keepers).collect();
                 members(&table, &[tree], &outsiders).pop().unwrap_or_default()

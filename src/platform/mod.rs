@@ -8,6 +8,7 @@ mod clock;
 mod evict;
 mod fifo;
 mod holder;
+mod init;
 mod keepers;
 mod limits;
 mod lock;
@@ -38,26 +39,28 @@ pub use clock::{boot_id, local_time, now, stamp, wall_clock, wall_nanos};
 pub use evict::end_tree;
 pub use fifo::{Fifo, FileId, Waker, endless_stdin, input_file};
 pub use holder::{Holder, Mark, in_the_way};
+pub use init::leave_first_process;
 pub use keepers::{KeeperOf, claimed_stack, is_keeper, keepers};
 pub use limits::{open_files_limit, raise_limits, restore_limits, with_callers_limits};
 pub use lock::FolderLock;
 pub use marked::Marked;
-pub use notify::NotifySocket;
+pub use notify::{NotifySocket, Sender};
 pub use os::{
-    Cgroup, Cgroups, Description, Endpoint, Entry, FolderWatch, Found, MountWatch, Poller, ProcId,
-    Process, Readiness, Sight, Table, ThreadId, all_listeners, await_thread_gone, become_subreaper,
-    children, command_line, descendants, describe, give_back_memory, held_pipe, holders,
-    keep_descriptors_from, listener_at, listeners, lock_holder, lock_holders, lower_own_priority,
-    make_room_for_descriptors, name_process, named_outputs, oom_killed, oom_kills, oom_victims,
-    own_thread, peek_bytes, predicament, shares_network, spawn, standstill, stats, transfer,
+    Cgroup, Cgroups, Description, Endpoint, Entry, FolderWatch, Found, KernelTag, MountWatch,
+    Poller, ProcId, Process, Readiness, Sight, Table, ThreadId, all_listeners, await_thread_gone,
+    become_subreaper, children, command_line, descendants, describe, give_back_memory, held_pipe,
+    holders, keep_descriptors_from, listener_at, listeners, lock_holder, lock_holders,
+    lower_own_priority, make_room_for_descriptors, name_process, named_outputs, oom_killed,
+    oom_kills, oom_victims, own_thread, peek_bytes, predicament, shares_network, spawn, standstill,
+    stats, transfer, user_of,
 };
 pub use own::{
-    HOLDS, MARK, detach, environment, execute, inheritable, inherited, null, own_program,
-    own_program_file, parent,
+    HOLDS, MARK, detach, environment, execute, hand_down, inheritable, inherited, null,
+    own_program, own_program_file, parent,
 };
 pub use peer::Peer;
 pub use places::{Places, PlacesError, Whereabouts, fnv1a, make_folders};
-pub use pty::{Pty, keep_open, receive_descriptor, send_descriptor};
+pub use pty::{Pty, keep_open, receive_descriptor, send_descriptor, terminal_at};
 pub use reach::{Reached, keeper_of, reach, reach_anywhere};
 pub use reserve::{Reserved, ephemeral_ports, reserve};
 pub use runtime_folder::{RuntimeFolder, write_private};

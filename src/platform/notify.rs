@@ -9,6 +9,15 @@ use std::{
 #[cfg(target_os = "linux")]
 const WORD_MAX: usize = 4096;
 
+/// Who has sent a datagram, as the kernel says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sender {
+    /// The process; it may have ended since.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
+}
+
 /// A datagram socket that tells the process behind each datagram (unix(7), SCM_CREDENTIALS).
 #[derive(Debug)]
 pub struct NotifySocket(OwnedFd);
@@ -42,9 +51,9 @@ impl NotifySocket {
         Err(io::Error::new(io::ErrorKind::Unsupported, "this system does not tell the sender"))
     }
 
-    /// The next datagram with its sender's process, if one is there.
+    /// The next datagram with its sender, if one is there.
     #[cfg(target_os = "linux")]
-    pub fn receive(&self) -> Option<(u32, Vec<u8>)> {
+    pub fn receive(&self) -> Option<(Option<Sender>, Vec<u8>)> {
         use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
         let mut word = vec![0; WORD_MAX];
         // Room for the credentials, and for a descriptor or two, which are closed at once: a
@@ -58,10 +67,11 @@ impl NotifySocket {
             recvmsg(&self.0, &mut parts, &mut ancillary, flags).ok()?.bytes
         };
         word.truncate(length);
-        let mut sender = 0;
+        let mut sender = None;
         for message in ancillary.drain() {
             if let RecvAncillaryMessage::ScmCredentials(credentials) = message {
-                sender = credentials.pid.as_raw_nonzero().get().cast_unsigned();
+                let pid = credentials.pid.as_raw_nonzero().get().cast_unsigned();
+                sender = Some(Sender { pid, uid: credentials.uid.as_raw() });
             }
         }
         Some((sender, word))
@@ -69,7 +79,7 @@ impl NotifySocket {
 
     /// Nothing ever comes.
     #[cfg(not(target_os = "linux"))]
-    pub fn receive(&self) -> Option<(u32, Vec<u8>)> {
+    pub fn receive(&self) -> Option<(Option<Sender>, Vec<u8>)> {
         None
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{keep_descriptors_from, limits::restore_limits};
+use super::{KernelTag, keep_descriptors_from, limits::restore_limits};
 
 /// The mark of a process that belongs to a unit, in its environment.
 pub const MARK: &str = "STACKRUN_ID";
@@ -107,15 +107,33 @@ pub fn inheritable(descriptor: impl AsFd) -> io::Result<OwnedFd> {
 }
 
 /// Has a command run apart from us: in a session of its own, with the limits that our caller gave
-/// us, and without any descriptor of ours but the first three, so that no pipe of our caller is
-/// kept open by it.
+/// us, without the tag of the service that we may have been started from, and without any
+/// descriptor of ours but the first three, so that no pipe of our caller is kept open by it.
 pub fn detach(command: &mut std::process::Command) {
     use std::os::unix::process::CommandExt;
     let apart = || {
+        KernelTag::remove();
         rustix::process::setsid()?;
         restore_limits()?;
         keep_descriptors_from(3)
     };
     // SAFETY: system calls alone, which neither allocate nor lock.
     unsafe { command.pre_exec(apart) };
+}
+
+/// Has a command inherit these descriptors, under the numbers that they have here.
+pub fn hand_down(command: &mut std::process::Command, descriptors: &[BorrowedFd<'_>]) {
+    use std::os::{fd::AsRawFd, unix::process::CommandExt};
+    let numbers: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+    let keep = move || {
+        for &number in &numbers {
+            // SAFETY: a system call; the parent has it open as long as it waits for the start.
+            if unsafe { libc::fcntl(number, libc::F_SETFD, 0) } < 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: system calls alone, on memory that the closure has brought along.
+    unsafe { command.pre_exec(keep) };
 }

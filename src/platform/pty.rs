@@ -4,6 +4,7 @@ use std::{
     io::{self, IoSlice, IoSliceMut},
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
+    time::Duration,
 };
 
 use rustix::{
@@ -16,7 +17,7 @@ use rustix::{
     termios::{Winsize, tcsetwinsize},
 };
 
-use super::{FileId, Person, inherited};
+use super::{Endpoint, FileId, Person, Reached, inherited, reach_anywhere};
 
 /// The side of a pseudo-terminal that whoever shows it holds.
 #[derive(Debug)]
@@ -64,13 +65,18 @@ impl Pty {
     ///
     /// `NotFound` if that is something else.
     pub fn inherit(number: RawFd, id: FileId) -> io::Result<Self> {
-        // SAFETY: it is only looked at until it is known to be the one.
-        let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
-        let other = other_side(descriptor)?;
-        if FileId::from(&rustix::fs::fstat(&other)?) != id {
-            return Err(io::ErrorKind::NotFound.into());
+        match Self::is(number, id) {
+            true => Ok(Self { master: inherited(number)?, id }),
+            false => Err(io::ErrorKind::NotFound.into()),
         }
-        Ok(Self { master: inherited(number)?, id })
+    }
+
+    /// Whether the program before has left this one open under that number.
+    pub fn is(number: RawFd, id: FileId) -> bool {
+        // SAFETY: it is only looked at.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+        let other = other_side(descriptor).and_then(|other| Ok(rustix::fs::fstat(&other)?));
+        other.is_ok_and(|other| FileId::from(&other) == id)
     }
 }
 
@@ -102,6 +108,23 @@ pub fn send_descriptor(socket: impl AsFd, descriptor: BorrowedFd<'_>) -> io::Res
     control.push(SendAncillaryMessage::ScmRights(std::slice::from_ref(&descriptor)));
     sendmsg(socket, &[IoSlice::new(b"!")], &mut control, SendFlags::empty())?;
     Ok(())
+}
+
+/// Asks a keeper for the terminal that it gives to those who connect here.
+///
+/// # Errors
+///
+/// `ConnectionRefused` if there is no such terminal; `WouldBlock` if there is no answer for so long;
+/// those of recvmsg(2).
+pub fn terminal_at(endpoint: &Endpoint, patience: Duration) -> io::Result<OwnedFd> {
+    let socket = match reach_anywhere(endpoint) {
+        Reached::Keeper(socket, _) => socket,
+        Reached::Orphan | Reached::Full | Reached::Stranger(_) | Reached::Nobody => {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+    };
+    socket.set_read_timeout(Some(patience))?;
+    receive_descriptor(&socket)
 }
 
 /// Takes the descriptor that the process at the other end of a socket gives.

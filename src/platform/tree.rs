@@ -2,16 +2,16 @@
 //!
 //! A process may leave its group, its session, its parent and its environment behind, but seldom
 //! all at once. It belongs to a unit if it descends from it, is in a group or session that one of
-//! the unit's processes leads, was seen to descend from it earlier, has the unit's pipe on one of
-//! its first three descriptors, or carries the unit's mark in its environment. One look at the
-//! process table serves all units.
+//! the unit's processes leads, was seen to descend from it earlier, carries the unit's tag, which
+//! the kernel hands on, or the mark in its environment, or has the unit's pipe on one of its first
+//! three descriptors. One look at the process table serves all units.
 //!
 //! A stack that one of its processes has brought up is no part of it: what descends from that
 //! stack's keeper does not count.
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Entry, FileId, KeeperOf, ProcId, Table, keepers};
+use super::{Entry, FileId, KeeperOf, KernelTag, ProcId, Table, keepers};
 
 /// What is known of a unit before the look.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,8 @@ pub struct Tree<'a> {
     pub pipes: &'a [FileId],
     /// Its mark: `STACKRUN_ID=…`.
     pub mark: &'a [u8],
+    /// The number that the kernel hands on to its descendants.
+    pub tag: Option<KernelTag>,
 }
 
 /// The processes of one unit, the main one included, the dead ones left out.
@@ -118,7 +120,7 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Claims by pipe and mark: the dear way, for what is younger than the oldest unit.
+    /// Claims by tag, pipe and mark: the dear way, for what is younger than the oldest unit.
     fn by_label(&mut self, trees: &[Tree<'_>]) {
         let Some(oldest) = trees.iter().map(|tree| tree.main.start).min() else { return };
         let pipes: HashMap<FileId, usize> = (trees.iter().enumerate())
@@ -126,14 +128,19 @@ impl<'a> Claims<'a> {
             .collect();
         let marks: HashMap<&[u8], usize> =
             trees.iter().enumerate().map(|(tree, known)| (known.mark, tree)).collect();
+        let tags: HashMap<KernelTag, usize> = (trees.iter().enumerate())
+            .filter_map(|(tree, known)| Some((known.tag?, tree)))
+            .collect();
         for entry in self.table.entries() {
             let pid = entry.id.pid;
             if entry.id.start < oldest || entry.is_dead() || self.owner.contains_key(&pid) {
                 continue;
             }
-            let by_pipe = entry.pipes().into_iter().find_map(|pipe| pipes.get(&pipe).copied());
+            // A system call, where the others are files to be read.
+            let by_tag = entry.tag().and_then(|tag| tags.get(&tag).copied());
+            let by_pipe = || entry.pipes().into_iter().find_map(|pipe| pipes.get(&pipe).copied());
             let by_mark = || entry.mark().and_then(|mark| marks.get(&*mark).copied());
-            let tree = by_pipe.or_else(by_mark);
+            let tree = by_tag.or_else(by_pipe).or_else(by_mark);
             if let Some(tree) = tree {
                 self.claim(pid, tree);
                 self.follow();

@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Person, Process};
+use super::{KernelTag, Person, Process};
 use crate::event::Tick;
 
 /// A socket that listens.
@@ -92,6 +92,8 @@ pub struct Launch<'a> {
     pub cgroup: Option<BorrowedFd<'a>>,
     /// Whom to become.
     pub user: Option<&'a Person>,
+    /// What it and its descendants are known by, whatever they give up.
+    pub tag: Option<KernelTag>,
 }
 
 /// A process that was started, as the leader of a session of its own.

@@ -15,6 +15,7 @@ use std::{
 use tokio::net::TcpStream;
 
 use super::{
+    foreground::Foreground,
     http::HttpRequest,
     log_search::LogSearch,
     oneshot::Oneshot,
@@ -39,6 +40,8 @@ pub(super) enum Attempt {
     Notified(Arc<AtomicBool>),
     /// This much time has passed since the start.
     Delay { started: Tick, delay: Duration },
+    /// Its main process stays: asked once everything else holds.
+    Foreground(Foreground),
     /// It cannot be asked at all.
     Broken { check: String, answer: String },
 }
@@ -70,6 +73,7 @@ impl Attempt {
             | Self::Command(_)
             | Self::Prints(_)
             | Self::Notified(_)
+            | Self::Foreground(_)
             | Self::Broken { .. } => None,
         }
     }
@@ -85,6 +89,7 @@ impl Attempt {
             | Self::Prints(_)
             | Self::Notified(_)
             | Self::Delay { .. }
+            | Self::Foreground(_)
             | Self::Broken { .. } => {
                 let late =
                     |_| Err(format!("no answer within {}", crate::model::time::setting(timeout)));
@@ -115,6 +120,7 @@ impl Attempt {
                 if passed >= *delay { Ok(()) } else { Err("not yet".into()) }
             }
             Self::Command(_) => Ok(()),
+            Self::Foreground(foreground) => foreground.holds(),
             Self::Broken { answer, .. } => Err(answer.clone()),
         }
     }
@@ -132,6 +138,7 @@ impl Attempt {
             Self::Prints(search) => format!("prints {}", search.pattern()),
             Self::Notified(_) => "notify".into(),
             Self::Delay { delay, .. } => format!("delay {}", crate::model::time::setting(*delay)),
+            Self::Foreground(_) => "foreground".into(),
             Self::Broken { check, .. } => check.clone(),
         }
     }

@@ -1,18 +1,19 @@
 //! Claiming a port that somebody holds: whoever may be stopped for it is stopped.
 //!
 //! What an earlier run of this stack left is swept without asking. A stranger is stopped where
-//! the file (`busy="take"`) or the user (`up --take-ports`) says so; a service of another stack
-//! only where the user does, since two stacks would else take it from each other for ever. The
-//! own user's processes alone.
+//! the file (`busy="take"`) or the user (`up --take-ports`) says so. A service of another stack
+//! never is: that stack would start it again, and there is a command that stops it. The own user's
+//! processes alone.
 
 use std::{net::IpAddr, time::Duration};
 
 use super::{Internal, owner, world::World};
 use crate::{
+    control::{ProcessOwner, owners},
     event::{Cause, Event},
     lifecycle::{self, PortsAnswer},
-    model::Busy,
-    platform::{self, Holder, Places},
+    model::{Busy, Port},
+    platform::{self, Holder, Mark, Places},
     status::ServiceState,
 };
 
@@ -28,18 +29,22 @@ struct Claim {
     /// The address that is to be had, if that is known.
     host: Option<IpAddr>,
     places: Places,
+    /// The name of this stack.
+    stack: String,
     /// The main processes and hooks of this stack that run.
-    units: Vec<u32>,
-    may_take: MayTake,
+    units: Vec<(String, u32)>,
+    /// Whether strangers may be stopped for it.
+    takes: bool,
 }
 
-/// Who may be stopped for a port, besides what this stack itself has left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum MayTake {
+/// Whose the holder of a port is.
+enum Whose {
+    /// Part of this service of this stack, which runs.
+    Own(String),
+    /// What an earlier start of this service has left, which is known by this mark.
+    Leftover(Mark),
+    Other(ProcessOwner),
     Nobody,
-    Strangers,
-    /// Services of other stacks, too.
-    Anybody,
 }
 
 /// What became of a claim.
@@ -60,18 +65,16 @@ impl World {
         let declared = service.and_then(|service| {
             self.ports.all(service).find(|(_, number)| *number == port).map(|(port, _)| port)
         });
-        let may_take = match declared {
-            // Once is enough: whoever comes back at once would come back for ever.
-            _ if claimed.contains(&port) => MayTake::Nobody,
-            // It gives way.
-            Some(port) if port.may_move() => MayTake::Nobody,
-            _ if self.clients.takes_ports() => MayTake::Anybody,
-            Some(port) if port.busy == Busy::Take => MayTake::Strangers,
-            Some(_) | None => MayTake::Nobody,
-        };
-        let units = self.units.values().map(|unit| unit.owner.main).collect();
-        let host = declared.and_then(crate::model::Port::address);
-        let claim = Claim { port, host, places: self.places.clone(), units, may_take };
+        // Once is enough: whoever comes back at once would come back for ever. And one that may
+        // have another number gives way.
+        let takes = !claimed.contains(&port)
+            && !declared.is_some_and(Port::may_move)
+            && (self.clients.takes_ports() || declared.is_some_and(|it| it.busy == Busy::Take));
+        let units = self.units.iter();
+        let units = units.map(|(id, unit)| (id.name.clone(), unit.owner.main)).collect();
+        let host = declared.and_then(Port::address);
+        let (places, stack) = (self.places.clone(), self.core.stack().name.clone());
+        let claim = Claim { port, host, places, stack, units, takes };
         let (internal, name) = (self.internal.clone(), name.to_owned());
         tokio::task::spawn_local(async move {
             let claimed_now = tokio::task::spawn_blocking(move || claim.carry_out()).await;
@@ -133,8 +136,9 @@ impl Claim {
                     break Claimed { port: self.port, stopped, held };
                 }
             };
-            let named = self.named(&holder);
-            match self.end(&holder) {
+            let whose = self.whose(&holder);
+            let named = named(&holder, &whose);
+            match self.end(&holder, &whose) {
                 Some(Ok(())) if stopped.len() < HOLDERS => {
                     self.await_release();
                     stopped.push(named);
@@ -151,37 +155,38 @@ impl Claim {
     }
 
     /// Ends the holder, if it may be ended.
-    fn end(&self, holder: &Holder) -> Option<std::io::Result<()>> {
+    fn end(&self, holder: &Holder, whose: &Whose) -> Option<std::io::Result<()>> {
         let process = holder.own_process()?;
-        let (allowed, mark) = match holder {
-            Holder::Service { mark, .. } if mark.is_of(&self.places) => {
-                (!self.is_live(process.id.pid), Some(&*mark.text))
-            }
-            Holder::Service { .. } => (self.may_take >= MayTake::Anybody, None),
-            Holder::Stranger(_) => (self.may_take >= MayTake::Strangers, None),
-            Holder::Free | Holder::Hidden { .. } => (false, None),
+        let mark = match whose {
+            Whose::Leftover(mark) => Some(&*mark.text),
+            Whose::Nobody if self.takes => None,
+            Whose::Own(_) | Whose::Other(_) | Whose::Nobody => return None,
         };
-        allowed.then(|| platform::end_tree(process.id, mark))
+        Some(platform::end_tree(process.id, mark))
     }
 
-    /// Whether a process belongs to something of this stack that runs.
-    fn is_live(&self, pid: u32) -> bool {
-        owner::trees(&self.units).iter().any(|tree| tree.contains(&pid))
-    }
-
-    fn named(&self, holder: &Holder) -> String {
+    fn whose(&self, holder: &Holder) -> Whose {
+        let Some(process) = holder.process() else { return Whose::Nobody };
+        let pid = process.id.pid;
+        let mains: Vec<u32> = self.units.iter().map(|(_, main)| *main).collect();
+        let trees = owner::trees(&mains);
+        let own = trees.iter().zip(&self.units).find(|(tree, _)| tree.contains(&pid));
+        if let Some((_, (name, _))) = own {
+            return Whose::Own(name.clone());
+        }
         match holder {
-            Holder::Service { mark, process } if mark.is_of(&self.places) => {
-                let name = &mark.name;
-                match self.is_live(process.id.pid) {
-                    true => format!("`{name}` of this stack: {process}"),
-                    false => format!("what an earlier `{name}` has left: {process}"),
-                }
+            Holder::Service { mark, .. } if mark.is_of(&self.places) => {
+                return Whose::Leftover(mark.clone());
             }
             Holder::Service { .. } | Holder::Stranger(_) | Holder::Free | Holder::Hidden { .. } => {
-                holder.to_string()
             }
         }
+        let other = owners(&[pid], Some(self.places.id), &self.stack).remove(&pid);
+        let by_mark = || match holder {
+            Holder::Service { mark, .. } => ProcessOwner::of_mark(mark),
+            Holder::Stranger(_) | Holder::Free | Holder::Hidden { .. } => None,
+        };
+        other.or_else(by_mark).map_or(Whose::Nobody, Whose::Other)
     }
 
     /// A process is gone a moment before its sockets are.
@@ -192,5 +197,17 @@ impl Claim {
         while !is_free() && platform::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
         }
+    }
+}
+
+/// In one line, as it follows "is held by".
+fn named(holder: &Holder, whose: &Whose) -> String {
+    match (whose, holder.process()) {
+        (Whose::Own(name), Some(process)) => format!("`{name}` of this stack: {process}"),
+        (Whose::Leftover(Mark { name, .. }), Some(process)) => {
+            format!("what an earlier `{name}` has left: {process}")
+        }
+        (Whose::Other(owner), Some(process)) => format!("{owner}: {process}"),
+        (_, _) => holder.to_string(),
     }
 }

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     checks::{Attempt, Endpoint},
+    foreground::Foreground,
     http::{HttpRequest, Scheme, Target, parse_url},
     launch::Launcher,
     log_search::{LogSearch, errors_log},
@@ -29,13 +30,16 @@ pub(super) fn ready(
     unit: Option<&Unit>,
 ) -> Probe {
     let maker = Maker { launcher, service, unit };
-    let attempts = if service.ready.checks.is_empty() {
+    let mut attempts = if service.ready.checks.is_empty() {
         let endpoints = maker.all_ports();
         if endpoints.is_empty() { Vec::new() } else { vec![Attempt::Listening(endpoints)] }
     } else {
         service.ready.checks.iter().map(|check| maker.attempt(check)).collect()
     };
     let started = unit.map_or_else(platform::now, |unit| unit.started);
+    if let (Some(unit), false) = (unit, attempts.is_empty()) {
+        attempts.push(Attempt::Foreground(Foreground::new(unit.owner.main)));
+    }
     Probe {
         name: service.name.clone(),
         generation,

@@ -1,6 +1,8 @@
 //! The loop: takes in what the keeper, the clients and the loop's own tasks say, one at a time.
 
-use std::{io, path::Path, process::ExitCode, sync::atomic::Ordering, time::Duration};
+use std::{
+    io, os::fd::OwnedFd, path::Path, process::ExitCode, sync::atomic::Ordering, time::Duration,
+};
 
 use tokio::{net::UnixListener, sync::mpsc, task::LocalSet};
 
@@ -52,12 +54,18 @@ pub fn run(dir: &Path) -> ExitCode {
 /// Has somebody hold the stack again and know what we know, unless the keeper lives and only wants
 /// another supervisor, or goes on as another program. What the keeper was told last it may never
 /// have read, and clients may have been answered by then.
-fn replace_keeper(places: &Places, keeper: u32, papers: &Papers) -> io::Result<()> {
+fn replace_keeper(
+    places: &Places,
+    keeper: u32,
+    papers: &Papers,
+    terminals: &[OwnedFd],
+) -> io::Result<()> {
     // The connection of one that dies ends a moment before it does, and what it was just starting
     // holds its lock until it executes its program.
     for _ in 0..LOCK_TRIES {
         if platform::parent() != keeper {
-            let launched = keeper::launch_with(places, &platform::own_program()?, papers);
+            let launched =
+                keeper::launch_with(places, &platform::own_program()?, papers, terminals);
             match launched.map_err(io::Error::other)? {
                 Launched::Ready => break,
                 Launched::Held => {}
@@ -79,13 +87,13 @@ async fn supervise(dir: &Path) -> io::Result<()> {
     let link = KeeperLink::open(keeper, news_sender)?;
     let Some(FromKeeper::Hello { protocol, pid, units, papers, left, .. }) = news.recv().await
     else {
-        return replace_keeper(&places, keeper_pid, &Papers::new());
+        return replace_keeper(&places, keeper_pid, &Papers::new(), &[]);
     };
     if protocol != PROTOCOL {
         // It is asked to go on as this program, and starts the next supervisor then.
         link.flush(&[ToKeeper::Upgrade { program: platform::own_program_file()? }]);
         while news.recv().await.is_some() {}
-        return replace_keeper(&places, pid, &Papers::new());
+        return replace_keeper(&places, pid, &Papers::new(), &[]);
     }
     let mut world = World::new(places, link, pid, internal_sender)?;
     world.left = left;
@@ -109,8 +117,9 @@ async fn supervise(dir: &Path) -> io::Result<()> {
                     let (places, papers) = (world.places.clone(), world.all_papers());
                     // The ports that it keeps free are for the next one to keep. Clients, new ones
                     // too, are connected until there is somebody to turn to.
+                    let terminals: Vec<OwnedFd> = world.terminals.take();
                     drop(world);
-                    return replace_keeper(&places, pid, &papers);
+                    return replace_keeper(&places, pid, &papers, &terminals);
                 }
             },
             Some(message) = internal.recv() => world.told(message),
@@ -191,6 +200,11 @@ impl World {
                     self.find_ports(&name, generation, claimed);
                 }
             }
+            // It may have ended meanwhile.
+            Internal::Terminal { unit, master } if self.units.contains_key(&unit) => {
+                self.terminals.hold(unit, master);
+            }
+            Internal::Terminal { .. } => {}
             Internal::Clock => self.run_scheduled(),
             Internal::Sample => self.sample_memory(),
             Internal::Changed(change) => self.watches.changed(&change, &self.internal),
@@ -241,7 +255,7 @@ impl World {
                     self.prober.hurry(&unit.name);
                 }
             }
-            FromKeeper::Exited { unit, exit, left, out_of_memory, at: _ } => {
+            FromKeeper::Exited { unit, exit, left, background, out_of_memory, at: _ } => {
                 if is_main(&unit) {
                     if out_of_memory {
                         self.unit_input(unit.clone(), lifecycle::Input::OutOfMemory);
@@ -250,10 +264,16 @@ impl World {
                     self.hear_steps(|name| name == unit.name);
                     let exit = self.end_of_run(&unit.name, unit.generation, false, exit);
                     self.note_last_words(&unit, exit);
-                    self.unit_input(unit, lifecycle::Input::Exited { exit, left });
+                    self.unit_input(unit, lifecycle::Input::Exited { exit, background });
                 } else {
                     if let Some(known) = self.units.get_mut(&unit) {
                         known.exit = Some(exit);
+                    }
+                    if let (Some(left), Some((name, hook))) = (background, hook_of(&unit)) {
+                        let text = format!("{}: {}", hook.key(), lifecycle::left_by_task(&left));
+                        let generation = Some(unit.generation);
+                        let event = Event::Notice { text };
+                        self.publish(Some(&name), generation, event, Cause::Supervisor);
                     }
                     // A hook is over with its main process; what it left behind goes too.
                     if left > 0 {
@@ -265,6 +285,12 @@ impl World {
             FromKeeper::Stuck { unit, processes } => {
                 if is_main(&unit) {
                     self.unit_input(unit, lifecycle::Input::Stuck(processes));
+                }
+            }
+            FromKeeper::Strays { processes } => {
+                let known = std::mem::replace(&mut self.strays, processes.clone());
+                for text in processes.into_iter().filter(|text| !known.contains(text)) {
+                    self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
                 }
             }
             FromKeeper::Trouble { text } => {
@@ -286,6 +312,7 @@ impl World {
 
     fn unit_gone(&mut self, unit: UnitId, swept: usize) {
         let known = self.units.remove(&unit);
+        self.terminals.release(&unit);
         match hook_of(&unit) {
             Some((name, hook)) => {
                 let exit = known.and_then(|known| known.exit).unwrap_or(Exit::UNKNOWN);

@@ -11,13 +11,14 @@
 //! - [`requests`]: what each request of a client means;
 //! - [`launch`], [`step`], [`redirect`], [`journal`]: from the stack to a process, and what the
 //!   steps of a task do there;
-//! - [`declared`], [`probe`], [`checks`], [`http`], [`tls`], [`oneshot`], [`owner`]: readiness and
+//! - [`declared`], [`probe`], [`checks`], [`http`], [`tls`], [`oneshot`], [`owner`], [`foreground`]: readiness and
 //!   liveness; [`prober`], [`agenda`]: when they are asked;
 //! - [`ports`], [`claim`], [`cleanup`], [`data`], [`tasks`], [`excerpt`]: what is looked at around
 //!   a start;
 //! - [`ledger`], [`papers`], [`files`]: what is kept, and where;
 //! - [`words`]: what leaves in words, and without secrets;
 //! - [`watch`], [`memory`], [`schedule`]: what restarts a service or runs a task by itself;
+//! - [`terminals`]: the second master of each terminal;
 //! - [`view`]: what `status` shows.
 
 mod agenda;
@@ -30,6 +31,7 @@ mod effects;
 mod event_loop;
 mod excerpt;
 mod files;
+mod foreground;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod globs;
@@ -54,6 +56,7 @@ mod schedule;
 pub mod step;
 mod takeover;
 mod tasks;
+mod terminals;
 mod text;
 mod tls;
 mod view;
@@ -63,7 +66,9 @@ mod world;
 
 pub use event_loop::run;
 
-use crate::lifecycle;
+use std::os::fd::OwnedFd;
+
+use crate::{keeper::protocol::UnitId, lifecycle};
 
 /// What the loop's own tasks report back to it.
 #[derive(Debug)]
@@ -87,6 +92,13 @@ enum Internal {
         claimed: Vec<u16>,
         /// What became of it.
         result: claim::Claimed,
+    },
+    /// The terminal of a service, to be held as long as that lives.
+    Terminal {
+        /// Which service's.
+        unit: UnitId,
+        /// The side that whoever shows it holds.
+        master: OwnedFd,
     },
     /// It is time to look at the clock, for tasks that run by themselves.
     Clock,

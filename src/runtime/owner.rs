@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     event::Tick,
-    platform::{self, FileId, Holder, Listener, ProcId, Table},
+    platform::{self, FileId, Holder, KernelTag, Listener, ProcId, Table},
 };
 
 /// Where a local connection is made, in the order in which checks try it.
@@ -131,6 +131,7 @@ struct Seed {
     main: ProcId,
     pipes: Vec<FileId>,
     mark: Vec<u8>,
+    tag: Option<KernelTag>,
 }
 
 impl Seed {
@@ -140,14 +141,23 @@ impl Seed {
                 main: ProcId { pid: main, start: 0 },
                 pipes: Vec::new(),
                 mark: Vec::new(),
+                tag: None,
             };
         };
         // Without its first: stdin is `/dev/null`, which everybody has.
         let pipes = entry.pipes().into_iter().skip(1).collect();
-        Self { main: entry.id, pipes, mark: entry.mark().unwrap_or_default() }
+        // It may have overwritten its environment.
+        let (mark, tag) = (entry.mark().unwrap_or_default(), entry.tag());
+        Self { main: entry.id, pipes, mark, tag }
     }
 
     fn tree(&self) -> platform::Tree<'_> {
-        platform::Tree { main: self.main, known: &[], pipes: &self.pipes, mark: &self.mark }
+        platform::Tree {
+            main: self.main,
+            known: &[],
+            pipes: &self.pipes,
+            mark: &self.mark,
+            tag: self.tag,
+        }
     }
 }

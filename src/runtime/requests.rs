@@ -7,17 +7,18 @@ use std::{
 };
 
 use super::{
+    owner,
     relocate::Relocation,
     words::Words as _,
     world::{World, main_unit},
 };
 use crate::{
     control::{
-        protocol::{Answer, Ask, Left, PROTOCOL, Reply, Request},
+        protocol::{Answer, Ask, Left, Owned, PROTOCOL, Reply, Request},
         server::{ConnectionId, Incoming, Outbox},
     },
     event::{Cause, Event},
-    keeper::protocol::ToKeeper,
+    keeper::protocol::{ToKeeper, UnitId},
     model::{Signal, Stack},
     platform, secrets,
     supervisor::{Command, Input, OpId, Outcome, Until},
@@ -292,7 +293,8 @@ impl World {
             | Request::Plan { .. }
             | Request::Why { .. }
             | Request::Stack
-            | Request::Environment { .. } => {
+            | Request::Environment { .. }
+            | Request::Owners { .. } => {
                 let reply =
                     self.question(request).unwrap_or_else(|message| Reply::Error { message });
                 self.clients.reply(connection, id, reply);
@@ -417,6 +419,7 @@ impl World {
             }
             Request::Stack => Ok(Reply::Stack { stack: Box::new(self.core.stack().clone()) }),
             Request::Environment { name } => self.environment(&name),
+            Request::Owners { pids } => Ok(self.owners(&pids)),
             Request::Hello { .. }
             | Request::Upgrade { .. }
             | Request::Do { .. }
@@ -445,6 +448,22 @@ impl World {
         self.publish(Some(name), Some(generation), event, cause);
         self.link.send(ToKeeper::Signal { unit, signal, tree });
         Ok(Reply::Ok)
+    }
+
+    /// Which of these processes are of what runs of this stack.
+    fn owners(&self, pids: &[u32]) -> Reply {
+        let units: Vec<(&UnitId, u32)> =
+            self.units.iter().map(|(id, unit)| (id, unit.owner.main)).collect();
+        let mains: Vec<u32> = units.iter().map(|(_, main)| *main).collect();
+        let trees = owner::trees(&mains);
+        let owner = |&pid: &u32| {
+            let (_, (id, _)) = trees.iter().zip(&units).find(|(tree, _)| tree.contains(&pid))?;
+            // A hook is part of its service.
+            let name = id.name.split(':').next().unwrap_or(&id.name).to_owned();
+            Some(Owned { pid, name })
+        };
+        let owners = pids.iter().filter_map(owner).collect();
+        Reply::Owners { stack: self.core.stack().name.clone(), owners }
     }
 
     fn environment(&self, name: &str) -> Result<Reply, String> {

@@ -168,8 +168,8 @@ impl World {
 
     /// What became of a process tree while nobody was there to be told.
     fn catch_up(&mut self, report: UnitReport) {
-        let UnitReport { unit, pid, log, started, notified, exit, out_of_memory, gone, .. } =
-            report;
+        let UnitReport { unit, pid, log, started, notified, exit, background, .. } = report;
+        let (out_of_memory, gone) = (report.out_of_memory, report.gone);
         self.keeper_says(FromKeeper::Spawned { unit: unit.clone(), pid, log, at: started });
         if notified {
             self.keeper_says(FromKeeper::Notified { unit: unit.clone() });
@@ -180,6 +180,7 @@ impl World {
                 unit: unit.clone(),
                 exit,
                 left: usize::from(!gone),
+                background,
                 out_of_memory,
                 at,
             });

@@ -223,7 +223,7 @@ impl World {
     }
 
     fn notices(&self, services: &[ServiceStatus]) -> Vec<String> {
-        let mut notices: Vec<String> = Vec::new();
+        let mut notices: Vec<String> = self.strays.clone();
         // By its number: its state may be another one by now.
         let is_told = |process: &String| {
             let pid = process.split(' ').next().unwrap_or_default();

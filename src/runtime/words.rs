@@ -215,6 +215,7 @@ impl Words for Reply {
             Self::Hello { protocol: _, version: _, pid: _, keeper: _, used: _ }
             | Self::Skipped { records: _ }
             | Self::Ok
+            | Self::Owners { .. }
             | Self::End => {}
         }
     }

@@ -23,6 +23,7 @@ use super::{
     requests::Clients,
     schedule::Schedules,
     tasks::Runs,
+    terminals::Terminals,
     view::{Epoch, Statistics},
     watch::Watches,
 };
@@ -58,6 +59,10 @@ pub(super) struct World {
     pub(super) internal: mpsc::UnboundedSender<Internal>,
     /// The process trees that the keeper has.
     pub(super) units: HashMap<UnitId, Unit>,
+    /// Processes that have left their service, and of which nothing tells which that was.
+    pub(super) strays: Vec<String>,
+    /// The terminals of services.
+    pub(super) terminals: Terminals,
     /// The fingerprints of tasks' inputs when their runs began.
     pub(super) inputs: HashMap<String, String>,
     /// The runs of tasks.
@@ -131,6 +136,8 @@ impl World {
             schedules: Schedules::default(),
             internal,
             units: HashMap::new(),
+            strays: Vec::new(),
+            terminals: Terminals::default(),
             inputs: HashMap::new(),
             runs: Runs::default(),
             desk: Desk::default(),
@@ -160,6 +167,7 @@ impl World {
         let known = Unit { started, log, errors, owner, notified, exit: None };
         self.log_places.insert(unit.name.clone(), (unit.generation, log));
         self.units.insert(unit.clone(), known);
+        self.ask_for_terminal(unit);
     }
 
     pub(super) fn next_op(&mut self) -> OpId {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     event::{Cause, Tick},
     graph::{Edge, Id},
-    lifecycle::{Ending, Phase, RunPhase, StartStage},
+    lifecycle::{Ending, Phase, RunPhase, StartStage, left_by_task},
     model::{Command, TaskBody},
     plan::UNKNOWN,
     status::{ServiceState, TaskState},
@@ -107,6 +107,7 @@ impl Supervisor {
             TaskState::Waiting | TaskState::Done => Vec::new(),
         };
         let mut evidence: Vec<String> = unit.run.exit.iter().map(ToString::to_string).collect();
+        evidence.extend(unit.run.background.as_ref().map(left_by_task));
         if let RunPhase::Ending { stuck, .. } = &unit.run.phase {
             evidence.extend(stuck.iter().cloned());
         }
@@ -140,7 +141,8 @@ fn evidence_of_service(unit: &ServiceUnit, now: Tick) -> Vec<String> {
     if let Some((check, answer)) = &life.answer {
         let answer = format!("{check}: {answer}");
         // The start that failed for it says so.
-        if !ending.as_ref().is_some_and(|ending| ending.contains(&answer)) {
+        let is_told = ending.as_ref().is_some_and(|ending| ending.contains(&answer));
+        if !is_told && !matches!(life.ending, Some(Ending::Background(_))) {
             evidence.push(answer);
         }
     }
@@ -184,7 +186,7 @@ fn setting_of_service(node: &Node, unit: &ServiceUnit) -> Option<&'static str> {
             {
                 Some("restart")
             }
-            Some(Ending::Exit(_)) | None => Some(key_of_command(unit)),
+            Some(Ending::Exit(_) | Ending::Background(_)) | None => Some(key_of_command(unit)),
             Some(Ending::Hook(_)) => Some("before-start"),
             Some(Ending::Start(_)) => Some("ready"),
             Some(Ending::Unhealthy(_)) => Some("alive"),
@@ -240,9 +242,14 @@ fn advice_for_service(unit: &ServiceUnit) -> Vec<String> {
         {
             advice_for_early_success(unit)
         }
-        Some(Ending::Exit(_) | Ending::Hook(_) | Ending::Start(_) | Ending::Busy { .. }) | None => {
-            Vec::new()
-        }
+        Some(
+            Ending::Exit(_)
+            | Ending::Background(_)
+            | Ending::Hook(_)
+            | Ending::Start(_)
+            | Ending::Busy { .. },
+        )
+        | None => Vec::new(),
     }
 }
 

@@ -117,8 +117,10 @@ fn exit_of_failure(unit: &ServiceUnit) -> Option<Exit> {
     match &unit.life.ending {
         Some(Ending::Exit(exit)) => Some(*exit),
         Some(Ending::OutOfMemory) => unit.life.exit,
+        // It ended well, which is none of a failure's exits.
         Some(
-            Ending::Hook(_)
+            Ending::Background(_)
+            | Ending::Hook(_)
             | Ending::Start(_)
             | Ending::Unhealthy(_)
             | Ending::Memory(_)

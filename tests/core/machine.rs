@@ -48,7 +48,7 @@ fn late_answers_are_ignored(world: &mut World, name: &str, what: u8) {
     };
     let (generation, before) = (view.generation - 1, world.core.note());
     let input = match what % 5 {
-        0 => lifecycle::Input::Exited { exit: Exit::Code(1), left: 0 },
+        0 => lifecycle::Input::Exited { exit: Exit::Code(1), background: None },
         1 => lifecycle::Input::TreeGone { swept: 0 },
         2 => lifecycle::Input::Probed(ProbeAnswer::Holds),
         3 => lifecycle::Input::Spawned { pid: 1 },

@@ -166,7 +166,7 @@ fn a_crash_is_restarted_after_a_pause_and_dependents_stay() {
     world.tell(stackrun::supervisor::Input::Unit {
         name: "api".into(),
         generation,
-        input: stackrun::lifecycle::Input::Exited { exit: Exit::Code(1), left: 0 },
+        input: stackrun::lifecycle::Input::Exited { exit: Exit::Code(1), background: None },
     });
     assert_eq!(world.state("api"), ServiceState::Stopping);
     world.pass(60 * SECOND);
@@ -555,7 +555,7 @@ fn exits_by_policy() {
         shop.services[2].restart = Restart { when, ..Restart::default() };
         let mut world = ready_world(&shop);
         let (name, input) = ("web".to_owned(), Exit::Code(code));
-        let input = stackrun::lifecycle::Input::Exited { exit: input, left: 3 };
+        let input = stackrun::lifecycle::Input::Exited { exit: input, background: None };
         world.tell(stackrun::supervisor::Input::Unit { name, generation: 1, input });
         world.pass(30 * SECOND);
         assert_eq!(world.state("web"), after, "{when:?} after {code}");

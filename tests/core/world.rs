@@ -9,7 +9,7 @@ use std::{
 use stackrun::{
     event::{Cause, Event, Tick},
     lifecycle::{self, Hook, PortsAnswer, ProbeAnswer},
-    model::{Exit, Signal, Stack},
+    model::{Background, Exit, Signal, Stack},
     supervisor::{Command, Effect, Input, NoteNews, OpId, Outcome, Supervisor},
 };
 
@@ -411,15 +411,20 @@ impl World {
             Happening::Input(input) => self.deliver(key, input),
             Happening::Spawns => self.spawns(key),
             Happening::Ends(exit) => {
-                if let Some(process) = self.processes.get_mut(key)
-                    && process.main
-                {
+                let Some(process) = self.processes.get_mut(key) else { return };
+                let left = process.others;
+                if process.main {
                     process.main = false;
-                    let left = process.others;
-                    self.deliver(key, lifecycle::Input::Exited { exit, left });
+                    // Who goes on after a good end is in the background.
+                    let background = (left > 0 && exit == Exit::SUCCESS)
+                        .then(|| Background { pid: 7, command: "server".into() });
+                    self.deliver(key, lifecycle::Input::Exited { exit, background });
                     if left == 0 {
                         self.later(Duration::ZERO, key, Happening::Gone { swept: 0 });
                     }
+                } else if left > 0 {
+                    process.others = 0;
+                    self.later(Duration::ZERO, key, Happening::Gone { swept: 0 });
                 }
             }
             Happening::DiesOfKill => {
@@ -429,7 +434,8 @@ impl World {
                     process.others = 0;
                     if main {
                         let exit = Exit::Signal(Signal::KILL);
-                        self.deliver(key, lifecycle::Input::Exited { exit, left: swept });
+                        let input = lifecycle::Input::Exited { exit, background: None };
+                        self.deliver(key, input);
                     }
                     if main || swept > 0 {
                         self.later(Duration::ZERO, key, Happening::Gone { swept });

@@ -125,9 +125,33 @@ fn init_takes_what_is_here() {
 }
 
 #[test]
-fn init_in_an_empty_folder_is_right_too() {
+fn init_where_nothing_is_found_starts_nothing() {
     let stack = folder();
-    stack.run("init").exits(0);
+    stack.put(".env", "TOKEN=secret\n");
+    stack.run("init").exits(0).says("nothing that can be run was found").says("stackrun check");
     stack.run("check").exits(0);
-    stack.run("init --stdout").exits(0).says("http.server");
+    stack.run("fmt --check").exits(0);
+    let text = stack.read("stack.kdl");
+    assert!(text.contains("// service \"app\" {"), "an example, and only that: {text}");
+    let alive = |line: &str| !line.trim().is_empty() && !line.starts_with("//");
+    assert_eq!(text.lines().filter(|line| alive(line)).count(), 1, "the name alone: {text}");
+    assert_eq!(stack.run("init --stdout").exits(0).out, text);
+    stack.up();
+    assert_eq!(stack.status()["services"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn init_writes_no_server_that_hands_out_the_folder() {
+    let stack = folder();
+    stack.put(".env", "TOKEN=secret\n");
+    stack.put("index.html", "");
+    stack.put("package.json", r#"{"scripts": {"start": "npx serve ."}}"#);
+    stack.run("init").exits(0).says("npx serve .").says("left out");
+    stack.run("check").exits(0);
+    assert!(!stack.read("stack.kdl").contains("serve"));
+    // One that hands out what was built is none of them.
+    fs::remove_file(stack.path("stack.kdl")).expect("the stack file");
+    stack.put("package.json", r#"{"scripts": {"dev": "serve", "start": "serve dist"}}"#);
+    stack.run("init").exits(0).says("1 service");
+    assert!(stack.read("stack.kdl").contains("npm run start"));
 }

@@ -71,17 +71,93 @@ fn take_in_the_file_stops_strangers_but_no_other_stack() {
 }
 
 #[test]
-fn another_stacks_service_is_taken_only_when_the_user_says_so() {
+fn another_stacks_service_is_named_and_never_taken() {
     let one =
-        Stack::new(r#"service "a" { run "@testbed listen {{port}}"; port @0; restart "never" }"#);
+        Stack::new(r#"stack "shop"; service "a" { run "@testbed listen {{port}}"; port @0 }"#);
     one.up();
-    let port = one.port(0);
-    let two = Stack::new(&format!(
-        r#"service "b" {{ run "@testbed listen {{{{port}}}}"; port {port} }}"#
+    let (port, pid) = (one.port(0), one.pid("a"));
+    // Another checkout of it.
+    let text = one.read("stack.kdl");
+    let two = Stack::new(&text);
+    let named = format!("`a` of the stack shop in {}", one.folder().display());
+    let stop = format!("stackrun --stack {} down a", one.places().id);
+    two.run("up --take-ports").exits(4).says(&named).says(&stop).says("busy=\"next\"");
+    two.run("ports").exits(0).says(&named);
+    two.run(&format!("ports --free {port} --yes")).exits(1).says(&named).says(&stop);
+    two.run("doctor").says(&named).says(&stop);
+    two.run("why a").exits(0).says(&named).says(&stop);
+    assert_eq!((one.pid("a"), one.node("a")["restarts"].as_u64()), (pid, Some(0)));
+    // Nor is it offered to be stopped at a terminal.
+    let mut terminal = two.on_terminal("up");
+    terminal.has_shown("or [c]ancel?");
+    assert!(!terminal.shown().contains("[s]top"), "{}", terminal.shown());
+    terminal.press(b"c\r");
+    assert_eq!(terminal.ends(), Some(4));
+    // What is advised works, from anywhere.
+    let words = stop.strip_prefix("stackrun ").expect("a command");
+    two.run(words).exits(0);
+    two.up();
+    // One of another name is named by that.
+    let three = Stack::new(&text.replace("shop", "other"));
+    three.run("up").exits(4).says("stackrun --stack shop down a");
+    three.run("--stack shop down a").exits(0);
+    three.up();
+}
+
+#[test]
+fn servers_that_overwrite_their_environment_are_known_as_ours_and_as_another_stack_s() {
+    if !have(&["redis-server", "nginx"]) {
+        return;
+    }
+    let text = r#"
+        env { PATH "{{env.PATH}}:/usr/sbin" }
+        service "cache" { run "redis-server" "--port" "{{port}}" "--save" ""; port @0 }
+        service "web" { run "nginx" "-p" "{{dir}}" "-c" "nginx.conf" "-g" "daemon off;"; port @1 }
+    "#;
+    let one = Stack::new(text);
+    let (cache, web) = (one.port(0), one.port(1));
+    one.put("nginx.conf", &format!(
+        "worker_processes 2; pid nginx.pid; error_log stderr; events {{}} http {{ access_log off; \
+         client_body_temp_path t; proxy_temp_path t; fastcgi_temp_path t; uwsgi_temp_path t; \
+         scgi_temp_path t; server {{ listen 127.0.0.1:{web}; }} }}"
     ));
-    two.run("up --take-ports").exits(0);
-    one.reaches("a", "failed");
-    assert_eq!(two.state("b"), "ready");
+    one.up();
+    let before = ["cache", "web"].map(|name| one.pid(name));
+    one.run("ports").exits(0).says("ours: cache, pid").says("ours: web, pid");
+    one.run("doctor").says("every port is free or ours");
+    let freed = one.run(&format!("ports --free {cache} {web} --yes")).exits(1);
+    freed.says("`stackrun down cache` stops it").says("`stackrun down web` stops it");
+    let two = Stack::new(&one.read("stack.kdl"));
+    let named = |name: &str| format!("`{name}` of the stack");
+    let up = two.run("up --take-ports").exits(4).says(&named("cache")).says(&named("web"));
+    assert!(up.err.contains(&one.folder().display().to_string()), "{}", up.err);
+    two.run(&format!("ports --free {cache} {web} --yes")).exits(1).says(&named("web"));
+    assert_eq!(["cache", "web"].map(|name| one.pid(name)), before);
+    // The supervisors of both may be away: the next one knows as well.
+    one.supervisor().kill();
+    one.run("ports").exits(0).says("ours: cache, pid").says("ours: web, pid");
+}
+
+#[test]
+fn a_sibling_s_port_is_named_as_the_sibling_s_though_it_shows_a_title() {
+    if !have(&["redis-server"]) {
+        return;
+    }
+    let stack = Stack::new(
+        r#"
+        service "cache" { run "redis-server" "--port" "@0" "--save" ""; ready { prints "Ready to accept" } }
+        service "b" { needs "cache"; run "@testbed listen {{port}}"; port @0 }
+        "#,
+    );
+    let pid = || stack.pid("cache");
+    stack.run("up --take-ports").exits(4).says("`cache` of this stack");
+    let before = pid();
+    stack.run("up b --take-ports").exits(4).says("`cache` of this stack");
+    stack
+        .run(&format!("ports --free {} --yes", stack.port(0)))
+        .exits(1)
+        .says("stackrun down cache");
+    assert_eq!(pid(), before);
 }
 
 #[test]

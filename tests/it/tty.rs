@@ -1,6 +1,6 @@
 //! Services on a terminal.
 
-use crate::support::{Stack, alive, eventually};
+use crate::support::{Process, Stack, alive, eventually, wait_for};
 
 const SHELL: &str = r##"service "sh" { shell #"echo pid $$; tty; while read -r line; do echo "got $line"; stty size; done"#; tty #true }"##;
 
@@ -60,4 +60,49 @@ fn our_own_terminal_is_given_back_whatever_happens() {
     stack.run("restart full").exits(0);
     terminal.has_shown("full has ended");
     assert_eq!(terminal.ends(), Some(0));
+}
+
+const COUNTING: &str = r##"
+    service "sh" { shell #"(n=0; while sleep 0.02; do n=$((n+1)); echo "line $n"; done) & while read -r line; do echo "got $line"; done"#; tty #true }
+"##;
+
+#[test]
+fn a_terminal_outlives_the_keeper_and_the_supervisor() {
+    let stack = Stack::new(COUNTING);
+    stack.up();
+    let pid = stack.pid("sh");
+    let lines = || stack.run("logs sh --raw").exits(0).out.matches("line").count();
+    for _ in 0..2 {
+        // A terminal that the supervisor has not been given yet goes with the keeper.
+        let supervisor = stack.supervisor();
+        eventually("the second holder", || holds_terminal(&supervisor));
+        let keeper = supervisor.parent().expect("a keeper");
+        keeper.kill();
+        wait_for("another keeper", || stack.keeper_by_lock().filter(|it| *it != keeper.pid));
+        stack.supervisor().kill();
+        assert_eq!((stack.state("sh"), stack.pid("sh")), ("ready".to_owned(), pid));
+        let before = lines();
+        eventually("more lines", || lines() > before);
+    }
+    // Another program goes on with it, too.
+    stack.run("upgrade").exits(0);
+    let before = lines();
+    eventually("more lines", || lines() > before);
+    let mut terminal = stack.on_terminal("attach sh");
+    terminal.has_shown("line");
+    terminal.press(b"hello\r");
+    terminal.has_shown("got hello");
+    terminal.press(b"\x1d");
+    assert_eq!((terminal.ends(), stack.pid("sh")), (Some(0), pid));
+    stack.run("restart sh").exits(0);
+    assert!(!alive(pid));
+    stack.has_logged("sh", "line 1");
+}
+
+/// Whether a process has the master of a terminal open.
+fn holds_terminal(process: &Process) -> bool {
+    let descriptors = std::fs::read_dir(format!("/proc/{}/fd", process.pid));
+    let paths = descriptors.into_iter().flatten().flatten();
+    let mut targets = paths.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    targets.any(|target| target.ends_with("ptmx"))
 }

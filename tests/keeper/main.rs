@@ -50,6 +50,10 @@ fn tests() -> Vec<Trial> {
         orphans_of_a_killed_database_are_found,
         a_thousand_ends_cost_little,
         as_root_who_survives_is_named,
+        an_orphan_that_has_given_up_everything_is_known,
+        what_one_unit_alone_can_have_left_is_its_own,
+        what_several_can_have_left_stays_until_the_last_has_ended,
+        what_goes_on_after_a_good_end_is_named,
         an_idle_keeper_sleeps,
     }
     logs {

@@ -262,8 +262,10 @@ fn younger_than(pid: u32) -> Child {
 /// Holds a stack as the real program does: with itself as the supervisor.
 pub(crate) fn be_keeper_alone(arguments: &[String]) -> ExitCode {
     let held = match arguments {
-        [_, dir] => keeper::run(Path::new(dir), None, false),
-        [_, _, dir, _, resume] => keeper::run(Path::new(dir), Some(resume.parse().unwrap()), false),
+        [_, dir] => keeper::run(Path::new(dir), None, false, &[]),
+        [_, _, dir, _, resume] => {
+            keeper::run(Path::new(dir), Some(resume.parse().unwrap()), false, &[])
+        }
         _ => panic!("{arguments:?}"),
     };
     ExitCode::from(u8::from(held.is_err()))

@@ -321,3 +321,97 @@ pub(crate) fn an_idle_keeper_sleeps() {
     world.kill(&unit);
     world.gone(&unit);
 }
+
+/// Starts a process that keeps nothing of what its unit has, and writes its number to `pid`.
+fn stray(prefix: &str) -> String {
+    format!(
+        "(setsid env -i {prefix} sh -c 'echo $$ > pid; exec sleep 1000' </dev/null >/dev/null 2>&1 &)"
+    )
+}
+
+/// Takes off the tag, too.
+const UNTAGGED: &str = "prlimit --locks=unlimited:unlimited";
+
+pub(crate) fn an_orphan_that_has_given_up_everything_is_known() {
+    let mut world = World::new();
+    let (other, _) = world.run("b", &format!("{}; sleep 1000", stray("").replace("pid", "pid-b")));
+    let others = world.pid_in("pid-b");
+    let (unit, _) =
+        world.run("a", &format!("{}; until test -s pid; do :; done; exit 3", stray("")));
+    assert_eq!(world.exited(&unit), (Exit::Code(3), 1));
+    let orphan = world.pid_in("pid");
+    world.kill(&unit);
+    assert_eq!(world.gone(&unit), 1);
+    assert!(!lives(orphan) && lives(others));
+    // And by a keeper that was never its parent.
+    world.replace_keeper();
+    world.hello();
+    world.kill(&other);
+    world.gone(&other);
+    assert!(!lives(others));
+}
+
+pub(crate) fn what_one_unit_alone_can_have_left_is_its_own() {
+    let mut world = World::new();
+    let script = format!("{}; until test -s pid; do :; done; exit 3", stray(UNTAGGED));
+    let (unit, _) = world.run("a", &script);
+    assert_eq!(world.exited(&unit), (Exit::Code(3), 1));
+    let stray = world.pid_in("pid");
+    // It cannot be of one that came later.
+    let (later, _) = world.run("b", "sleep 1000");
+    world.kill(&later);
+    world.gone(&later);
+    assert!(lives(stray));
+    world.kill(&unit);
+    assert_eq!(world.gone(&unit), 1);
+    assert!(!lives(stray));
+}
+
+pub(crate) fn what_several_can_have_left_stays_until_the_last_has_ended() {
+    let mut world = World::new();
+    let (other, _) = world.run("b", "exec sleep 1000");
+    let script = format!("{}; until test -s pid; do :; done; exit 3", stray(UNTAGGED));
+    let (unit, _) = world.run("a", &script);
+    assert_eq!(world.exited(&unit), (Exit::Code(3), 0));
+    let stray = world.pid_in("pid");
+    world.kill(&unit);
+    assert_eq!(world.gone(&unit), 0);
+    assert!(lives(stray), "it may be of the other");
+    let strays = |message: &FromKeeper| match message {
+        FromKeeper::Strays { processes } => Some(processes.clone()),
+        _ => None,
+    };
+    let named = world.wait("Strays", strays).concat();
+    assert!(named.contains(&format!("pid {stray} ")) && named.contains("`a` or `b`"), "{named}");
+    world.kill(&other);
+    assert_eq!(world.gone(&other), 1);
+    assert!(!lives(stray));
+    assert_eq!(world.wait("no more Strays", strays), Vec::<String>::new());
+    assert_eq!(world.finish(), (vec![], true));
+}
+
+pub(crate) fn what_goes_on_after_a_good_end_is_named() {
+    let mut world = World::new();
+    let mut background = |name: &str, script: &str| {
+        let (unit, _) = world.run(name, script);
+        let told = world.wait("Exited", |message| match message {
+            FromKeeper::Exited { unit: of, left, background, .. } if *of == unit => {
+                Some((*left, background.clone()))
+            }
+            _ => None,
+        });
+        // Asked to end, they do: not only the main process, which has ended.
+        world.ask(&ToKeeper::Stop { unit: unit.clone(), signal: Signal::TERM, tree: false });
+        assert_eq!(world.gone(&unit), 0, "{name}");
+        told
+    };
+    let (left, named) = background("session", "setsid sleep 1000 & sleep 0.1");
+    assert_eq!((left, named.unwrap().command), (1, "sleep 1000".to_owned()));
+    let (left, named) = background("job", "sleep 1000 &");
+    assert_eq!((left, named.unwrap().command), (1, "sleep 1000".to_owned()));
+    // A failure has other causes, and who ends by itself a moment later was none to stay.
+    let (left, named) = background("failed", "sleep 1000 & exit 3");
+    assert_eq!((left, named), (1, None));
+    let (left, named) = background("late", "sleep 0.03 &");
+    assert_eq!((left, named), (0, None));
+}

@@ -6,13 +6,12 @@ use crate::{
         caller,
         context::{Context, status_of},
         error::Error,
-        holding::look,
-        programs, verbs, version,
+        holding::look_at,
+        programs, version,
     },
     control::Client,
-    model::{EnvValue, Stack},
+    model::{EnvValue, Service, Stack},
     reporters::words,
-    status::Status,
 };
 
 /// The file and what it needs; the stack, if its file is right.
@@ -100,20 +99,20 @@ fn tools(stack: &Stack) -> Vec<String> {
 }
 
 /// Every port of the stack.
-pub(in crate::cli) fn ports(stack: &Stack, context: &Context) -> Result<Vec<Finding>, Error> {
-    let running = context.connect_if_running().ok().flatten();
-    let now: Option<Status> = running.and_then(|mut client| status_of(&mut client).ok());
-    let now = now.unwrap_or_else(|| verbs::status::idle(stack));
-    let mut findings = Vec::new();
-    for service in &stack.services {
+pub(in crate::cli) fn ports(stack: &Stack) -> Result<Vec<Finding>, Error> {
+    let of_service = |service: &Service| {
         let fixed = service.ports.iter().filter_map(|port| Some((port.number.fixed()?, port)));
-        for (port, declared) in fixed {
-            let holding = look(port, declared.address(), &stack.dir, &now)?;
-            if holding.is_in_the_way() {
-                let text = format!("port {port} of {}: {}", service.name, holding.text());
-                let free = format!("stackrun ports --free {port}");
-                findings.push(Finding::bad("ports", text, holding.advice(port, Some(&free))));
-            }
+        fixed.map(|(port, declared)| (port, declared.address())).collect::<Vec<_>>()
+    };
+    let services = stack.services.iter();
+    let ports: Vec<_> = services.clone().flat_map(of_service).collect();
+    let names = services.flat_map(|service| vec![&service.name; of_service(service).len()]);
+    let mut findings = Vec::new();
+    for ((name, (port, _)), holding) in names.zip(&ports).zip(look_at(&ports, stack)?) {
+        if holding.is_in_the_way() {
+            let text = format!("port {port} of {name}: {}", holding.text());
+            let free = format!("stackrun ports --free {port}");
+            findings.push(Finding::bad("ports", text, holding.advice(*port, Some(&free))));
         }
     }
     let any = stack.services.iter().any(|service| !service.ports.is_empty());

@@ -21,7 +21,7 @@ use crate::{
     },
     logs::{Follower, Lines, Log},
     model::Stack,
-    platform::{self, Places, Reached, receive_descriptor},
+    platform::{self, Places},
 };
 
 const EXAMPLES: &str = "\
@@ -96,18 +96,7 @@ fn terminal_of(stack: &Stack, places: &Places, name: &str) -> Result<OwnedFd, Er
         let text = format!("`{name}` has no terminal: `tty #true` in its service gives it one");
         return Err(Error::Argument(text));
     }
-    let endpoint = places.terminal(name);
-    let asked = match platform::reach_anywhere(&endpoint) {
-        Reached::Keeper(socket, _) => Ok(socket),
-        Reached::Orphan | Reached::Full | Reached::Stranger(_) | Reached::Nobody => {
-            Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused))
-        }
-    };
-    let asked = asked.and_then(|socket| {
-        socket.set_read_timeout(Some(Duration::from_secs(5)))?;
-        receive_descriptor(&socket)
-    });
-    asked.map_err(|error| {
+    platform::terminal_at(&places.terminal(name), Duration::from_secs(5)).map_err(|error| {
         Error::Other(format!("{name} has no terminal now ({error}): `stackrun status {name}`"))
     })
 }

@@ -32,7 +32,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let stack = stack::file(context, &mut findings);
     if let Some(stack) = &stack {
         findings.extend(stack::programs(stack));
-        findings.extend(stack::ports(stack, context)?);
+        findings.extend(stack::ports(stack)?);
     }
     findings.push(stack::supervisor(context));
     let here = context.folder().unwrap_or_else(|_| PathBuf::from("."));

@@ -62,11 +62,18 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     }
     write(&file, &draft.kdl())?;
     let shown = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
-    let text = format!("wrote {shown}: {}", counts(&draft));
-    context.say(&headline(Symbol::Good, &text, context.err));
+    let (symbol, text) = match draft.is_empty() {
+        true => (Symbol::Warn, format!("wrote {shown}: nothing that can be run was found here")),
+        false => (Symbol::Good, format!("wrote {shown}: {}", counts(&draft))),
+    };
+    context.say(&headline(symbol, &text, context.err));
     context.say_all(&found.iter().map(|line| format!("  {line}")).collect::<Vec<_>>());
     match told {
         Some((report, other)) => tell(context, &other, &report),
+        None if draft.is_empty() => {
+            let text = format!("write in {shown} how your program is started, then stackrun check");
+            context.say(&summary::hint(&text, context.err));
+        }
         None => context.say(&summary::hint("stackrun check, then stackrun up", context.err)),
     }
     Ok(status::OK)

@@ -9,7 +9,7 @@ use crate::{
         ask,
         context::{Context, status_of},
         error::{Error, status},
-        holding::{Holding, Ours, look},
+        holding::{Holding, Owner, look, look_at},
         verbs,
     },
     model::{Port, Stack},
@@ -20,7 +20,7 @@ use crate::{
         terminal::masked,
         theme::{NARROWEST, fit, pad},
     },
-    status::Status,
+    status::{PortStatus, ServiceStatus, Status},
 };
 
 /// The width of a number.
@@ -49,7 +49,10 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let folder = context.folder()?;
     if !args.free.is_empty() {
-        return free(args, context, &folder);
+        // A file that is broken keeps no port from being freed.
+        let stack = context.load(&[]).map(|loaded| loaded.stack);
+        let nameless = || Stack { dir: folder.clone(), ..Stack::default() };
+        return free(args, context, &stack.unwrap_or_else(|_| nameless()));
     }
     let mut client = context.connect_if_running()?;
     let stack = context.known_stack(client.as_mut())?;
@@ -57,9 +60,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         Some(mut client) => status_of(&mut client)?,
         None => verbs::status::idle(&stack),
     };
-    let rows = rows(&status, &stack, &folder)?;
+    let rows = rows(&status, &stack)?;
     if args.json {
-        let ports: Vec<Value> = rows.iter().map(Row::json).collect();
+        let ports: Vec<Value> = rows.iter().map(|row| row.json(&folder)).collect();
         context.print_json(&format!("{:#}\n", json!({ "format": 1, "ports": ports })))?;
         return Ok(status::OK);
     }
@@ -94,18 +97,19 @@ struct Row<'a> {
 
 impl Row<'_> {
     fn state(&self) -> &'static str {
-        match (self.holding.ours, &self.holding.holder) {
+        match (&self.holding.owner, &self.holding.holder) {
             (_, Holder::Free) => "free",
-            (Ours::Running, _) => "ours",
-            (Ours::Leftover | Ours::No, _) => "held",
+            (Owner::Own(_), _) => "ours",
+            (Owner::Leftover(_) | Owner::Other(_) | Owner::None, _) => "held",
         }
     }
 
-    fn json(&self) -> Value {
+    fn json(&self, folder: &Path) -> Value {
         let process = self.holding.holder.process();
-        let stack = match &self.holding.holder {
-            Holder::Service { mark, .. } => mark.folder(),
-            Holder::Free | Holder::Stranger(_) | Holder::Hidden { .. } => None,
+        let (stack, holder) = match &self.holding.owner {
+            Owner::Own(name) | Owner::Leftover(name) => (Some(folder), Some(name)),
+            Owner::Other(owner) => (Some(&*owner.folder), Some(&owner.name)),
+            Owner::None => (None, None),
         };
         json!({
             "service": self.service,
@@ -117,48 +121,44 @@ impl Row<'_> {
             "dir": process.map(|process| &process.dir),
             "user": process.map(|process| &process.user),
             "stack": stack,
+            "holder": holder,
         })
     }
 }
 
-fn rows<'a>(status: &'a Status, stack: &Stack, folder: &Path) -> Result<Vec<Row<'a>>, Error> {
-    let mut rows = Vec::new();
+fn rows<'a>(status: &'a Status, stack: &Stack) -> Result<Vec<Row<'a>>, Error> {
+    let mut ports = Vec::new();
     for service in &status.services {
         let declared = stack.service(&service.name).map_or(&[][..], |service| &service.ports);
         for (index, port) in service.ports.iter().enumerate() {
             // Whoever listens on another address is in nobody's way.
-            let host = declared.get(index).and_then(Port::address);
-            let holding = match port.port {
-                0 => Holding { holder: Holder::Free, ours: Ours::No },
-                number => look(number, host, folder, status)?,
-            };
-            let (service, name) = (service.name.as_str(), port.name.as_deref());
-            rows.push(Row { service, name, port: port.port, holding });
+            ports.push((service, port, declared.get(index).and_then(Port::address)));
         }
     }
-    Ok(rows)
+    let chosen = ports.iter().filter(|(_, port, _)| port.port != 0);
+    let chosen: Vec<_> = chosen.map(|(_, port, host)| (port.port, *host)).collect();
+    let mut holdings = look_at(&chosen, stack)?.into_iter();
+    let row = |(service, port, _): (&'a ServiceStatus, &'a PortStatus, _)| {
+        let holding = if port.port == 0 { None } else { holdings.next() };
+        let (service, name) = (service.name.as_str(), port.name.as_deref());
+        Row { service, name, port: port.port, holding: holding.unwrap_or_else(Holding::free) }
+    };
+    Ok(ports.into_iter().map(row).collect())
 }
 
-fn free(args: &Args, context: &Context, folder: &Path) -> Result<u8, Error> {
-    let status = match context.connect_if_running()? {
-        Some(mut client) => status_of(&mut client)?,
-        None => verbs::status::idle(&Stack::default()),
-    };
+fn free(args: &Args, context: &Context, stack: &Stack) -> Result<u8, Error> {
     let mut result = status::OK;
     for &port in &args.free {
-        let holding = look(port, None, folder, &status)?;
+        let holding = look(port, None, stack)?;
         let text = format!("port {port}: {}", holding.text());
-        let (symbol, line) = match (holding.ours, &holding.holder) {
-            (_, Holder::Free) => (Symbol::Good, text),
-            (Ours::Running, Holder::Service { mark, .. }) => {
-                (Symbol::Warn, format!("{text}; `stackrun down {}` stops it", mark.name))
-            }
-            (Ours::Running | Ours::Leftover | Ours::No, _) => {
-                match end(args, port, &holding, &text)? {
-                    Ok(()) => (Symbol::Good, format!("port {port} is free")),
-                    Err(reason) => (Symbol::Bad, format!("{text}: {reason}")),
-                }
-            }
+        let (symbol, line) = match (&holding.holder, holding.stop()) {
+            (Holder::Free, _) => (Symbol::Good, text),
+            // It would be started again, or be missed.
+            (_, Some(stop)) => (Symbol::Warn, format!("{text}; `{stop}` stops it")),
+            (_, None) => match end(args, port, &holding, &text)? {
+                Ok(()) => (Symbol::Good, format!("port {port} is free")),
+                Err(reason) => (Symbol::Bad, format!("{text}: {reason}")),
+            },
         };
         if symbol != Symbol::Good {
             result = status::FAILED;
@@ -176,9 +176,9 @@ fn end(args: &Args, port: u16, holding: &Holding, text: &str) -> Result<Result<(
     if !args.yes && !ask::yes(&format!("{}. Stop it?", printable::line(text)))? {
         return Ok(Err("left alone".into()));
     }
-    let mark = match (&holding.holder, holding.ours) {
-        (Holder::Service { mark, .. }, Ours::Leftover) => Some(&*mark.text),
-        (_, Ours::Leftover | Ours::Running | Ours::No) => None,
+    let mark = match (&holding.holder, &holding.owner) {
+        (Holder::Service { mark, .. }, Owner::Leftover(_)) => Some(&*mark.text),
+        (_, Owner::Leftover(_) | Owner::Own(_) | Owner::Other(_) | Owner::None) => None,
     };
     if let Err(error) = platform::end_tree(process.id, mark) {
         return Ok(Err(format!("it could not be stopped: {error}")));

@@ -85,7 +85,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
                 context.err,
             ));
             failure_advice::advise(context, &mut client, &outcome);
-            busy::advise(context, &mut client, &stack, &outcome, (&args.names, false))?;
+            busy::advise(context, &stack, &outcome, (&args.names, false))?;
             Ok(status)
         }
         Ended::Early(early) => {

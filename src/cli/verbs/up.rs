@@ -138,7 +138,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             ));
             failure_advice::advise(context, &mut client, &outcome);
             let asked = (&*args.names, args.take_ports);
-            busy::advise(context, &mut client, &stack, &outcome, asked)?;
+            busy::advise(context, &stack, &outcome, asked)?;
             if context.live && stack.services.iter().any(|service| service.url_open) {
                 browser::open(&stack, &outcome, &status_of(&mut client)?);
             }

@@ -6,13 +6,13 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        context::{Context, status_of, unexpected},
+        context::{Context, unexpected},
         error::{Error, status},
         holding::look,
         names,
         verbs::completions::stack_names,
     },
-    control::{Client, Reply, Request},
+    control::{Reply, Request},
     keeper::Remains,
     model::{Port, Stack},
     reporters,
@@ -43,7 +43,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let running = client.is_some();
     let why = match client {
         Some(mut client) => match client.call(Request::Why { name: args.name.clone() })? {
-            Reply::Why { why } => advised(why, &mut client, &stack)?,
+            Reply::Why { why } => advised(why, &stack)?,
             other => return Err(unexpected(&other)),
         },
         None => nothing_runs(&args.name, context.remains()),
@@ -62,12 +62,11 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
 }
 
 /// With what to do about the port that somebody held, and may hold still.
-fn advised(mut why: Why, client: &mut Client, stack: &Stack) -> Result<Why, Error> {
+fn advised(mut why: Why, stack: &Stack) -> Result<Why, Error> {
     let Some(root) = why.links.last_mut() else { return Ok(why) };
     let Some(port) = root.port else { return Ok(why) };
-    let status = status_of(client)?;
     let declared = stack.service(&root.name).and_then(|service| service.port(port));
-    let holding = look(port, declared.and_then(Port::address), &stack.dir, &status)?;
+    let holding = look(port, declared.and_then(Port::address), stack)?;
     let free = format!("stackrun ports --free {port}");
     match holding.advice(port, Some(&free)) {
         advice if advice == free => root.next.insert(0, free),

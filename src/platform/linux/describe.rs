@@ -23,6 +23,12 @@ pub struct Description {
     pub started: Tick,
 }
 
+/// As whom a process runs; `None` if it is gone. The owner of its folder in `/proc` is another one
+/// where it is setuid.
+pub fn user_of(pid: u32) -> Option<u32> {
+    uids(pid).map(|[_, effective]| effective)
+}
+
 /// Describes a process; `None` if it is gone.
 pub fn describe(pid: u32) -> Option<Description> {
     let id = ProcId::of(pid)?;
@@ -30,7 +36,7 @@ pub fn describe(pid: u32) -> Option<Description> {
         id,
         command: command_line(pid)?,
         dir: std::fs::read_link(format!("/proc/{pid}/cwd")).ok(),
-        user: user_of(pid)?,
+        user: user_name(user_of(pid)?),
         started: id.started(),
     })
 }
@@ -57,16 +63,11 @@ pub fn predicament(entry: &Entry) -> String {
         format!(", traced by {tracer} {command}")
     });
     let refusal = user_of(pid).filter(|_| !may_signal(pid)).map(|user| {
-        let own = user_name(own_uid());
+        let (user, own) = (user_name(user), user_name(own_uid()));
         format!(", user {user}: user {own} may not end it")
     });
     let (tracer, refusal) = (tracer.unwrap_or_default(), refusal.unwrap_or_default());
     format!("{pid} {command} (state {}{tracer}{refusal})", entry.state)
-}
-
-/// As whom it runs. The owner of its folder in `/proc` is another one where it is setuid.
-fn user_of(pid: u32) -> Option<String> {
-    uids(pid).map(|[_, effective]| user_name(effective))
 }
 
 /// Who traces a process (ptrace(2)).

@@ -157,6 +157,9 @@ unsafe fn prepare_and_execute(child: &mut Child<'_>) -> Stage {
             *libc::__errno_location() = error.raw_os_error().unwrap_or(libc::EINVAL);
             return Stage::Limits;
         }
+        if let Some(tag) = child.launch.tag {
+            tag.put();
+        }
         if let Some(cgroup) = child.launch.cgroup
             && libc::write(cgroup.as_raw_fd(), c"0".as_ptr().cast(), 1) < 0
         {
@@ -235,6 +238,7 @@ mod tests {
             terminal: false,
             cgroup: None,
             user: None,
+            tag: None,
         })
     }
 

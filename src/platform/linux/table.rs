@@ -4,7 +4,7 @@ use std::{collections::HashMap, io, os::fd::OwnedFd, path::PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags};
 
-use super::ProcId;
+use super::{KernelTag, ProcId};
 use crate::platform::{FileId, MARK};
 
 /// More than a line of proc_pid_stat(5) takes: 52 fields, of which the name has up to 64 bytes and
@@ -135,6 +135,11 @@ impl Entry {
     pub fn is_ending(&self) -> bool {
         const PF_EXITING: u32 = 0x4;
         self.flags & PF_EXITING != 0
+    }
+
+    /// The number that the kernel has handed on to it.
+    pub fn tag(&self) -> Option<KernelTag> {
+        KernelTag::of(self.id.pid)
     }
 
     /// What its stdin, stdout and stderr are; what may not be looked at is left out.

@@ -5,6 +5,7 @@
 mod cgroup;
 mod endpoint;
 mod folder_watch;
+mod kernel_tag;
 mod open_files;
 mod people;
 mod poller;
@@ -19,10 +20,11 @@ mod transfer;
 pub use cgroup::{Cgroup, Cgroups};
 pub use endpoint::{Endpoint, Found};
 pub use folder_watch::{FolderWatch, MountWatch};
+pub use kernel_tag::KernelTag;
 pub(super) use people::holds_lock;
 pub use people::{
     Description, command_line, describe, lock_holder, lock_holders, oom_killed, oom_kills,
-    oom_victims, predicament, shares_network, standstill, stats,
+    oom_victims, predicament, shares_network, standstill, stats, user_of,
 };
 pub use poller::{Poller, Readiness};
 pub use ports::{all_listeners, holders, listener_at, listeners};

@@ -23,6 +23,11 @@ pub struct Description {
     pub started: Tick,
 }
 
+/// Whose a process is; `None` if it is gone.
+pub fn user_of(pid: u32) -> Option<u32> {
+    output("ps", &["-o", "uid=", "-p", &pid.to_string()]).ok()?.trim().parse().ok()
+}
+
 /// Describes a process; `None` if it is gone.
 pub fn describe(pid: u32) -> Option<Description> {
     let id = ProcId::of(pid)?;

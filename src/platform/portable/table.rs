@@ -6,7 +6,7 @@ use std::{
     io,
 };
 
-use super::{ProcId, output};
+use super::{KernelTag, ProcId, output};
 use crate::platform::{FileId, MARK, own_uid};
 
 /// All processes at about one moment.
@@ -110,6 +110,11 @@ impl Entry {
     /// Whether it is about to end: not told here.
     pub fn is_ending(&self) -> bool {
         false
+    }
+
+    /// The number that descendants inherit: not to be had here.
+    pub fn tag(&self) -> Option<KernelTag> {
+        None
     }
 
     /// Its first three descriptors: not told here.

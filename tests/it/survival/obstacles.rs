@@ -4,7 +4,6 @@ use std::{
     fs,
     os::unix::{net::UnixListener, process::CommandExt},
     path::{Path, PathBuf},
-    process::Command,
     thread,
     time::{Duration, Instant},
 };
