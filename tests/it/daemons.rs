@@ -134,7 +134,7 @@ fn who_ends_by_itself_after_a_good_end_is_in_no_background() {
     // A helper that notices the end of the main process, as those of many languages do.
     let stack = Stack::new(
         r#"
-        service "a" { shell "mkfifo end; (exec <end; read x; sleep 0.02) & exec 3>end; sleep 0.3"; restart "never" }
+        service "a" { shell "mkfifo end; (exec <end; read x; sleep 0.02) & exec 3>end; sleep 0.8"; restart "never" }
         task "t" { shell "@testbed child 'after 20 exit 0' exit 0" }
         "#,
     );
