@@ -42,8 +42,9 @@ fuzz_target!(|bytes: &[u8]| {
     marks.last_starts();
 
     let (before, after) = fuzzing::ledger(&file);
-    assert_eq!(after.len(), before.len() + 1, "a record is added, and none is lost");
-    assert_eq!(after[..before.len()], before);
+    let mut rest = after.iter();
+    assert!(before.iter().all(|record| rest.any(|other| other == record)), "none is lost");
+    assert!(rest.next().is_some(), "one is added");
     show(&after);
 });
 

@@ -38,7 +38,7 @@ async fn heard(bytes: &[u8]) -> Vec<Ask> {
         while let Some(incoming) = incoming.recv().await {
             match incoming {
                 Incoming::Opened(_, opened) => outbox = Some(opened),
-                Incoming::Asked(_, message) => asked.push(message.ask),
+                Incoming::Asked(_, message) => asked.push(message.into_ask()),
                 Incoming::Closed(_) => break,
             }
         }

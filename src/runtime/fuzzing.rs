@@ -14,10 +14,14 @@ use crate::{
 /// has added a record.
 pub fn ledger(file: &Path) -> (Vec<Record>, Vec<Record>) {
     let mut ledger = Ledger::open(file);
-    let before = ledger.since(0);
+    let before = records(&ledger);
     ledger.append(Some("api"), Some(1), Event::Starting, Cause::Exit);
     ledger.flush();
-    (before, Ledger::open(file).since(0))
+    (before, records(&Ledger::open(file)))
+}
+
+fn records(ledger: &Ledger) -> Vec<Record> {
+    ledger.since(0).map(|json| serde_json::from_str(&json).expect("a record")).collect()
 }
 
 /// Reads the journal of a task's steps.

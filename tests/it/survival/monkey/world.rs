@@ -35,8 +35,8 @@ const SETTLES: Duration = Duration::from_secs(60);
 /// Each holds a lock that a second one would break; the job has a child that has left it.
 const STACK: &str = r#"
     stack "world"
-    service "db"  { run "@testbed lock /tmp/locks/db listen {{port}}"; port @0 }
-    service "api" { needs "db"; run "@testbed lock /tmp/locks/api slow-stop 20 tick 50" }
+    service "db"  { run "@testbed lock /tmp/locks/db slow-stop 20 listen {{port}}"; port @0 }
+    service "api" { needs "db"; run "@testbed lock /tmp/locks/api tick 200" }
     service "job" { run "@testbed" "lock" "/tmp/locks/job" "daemon" "lock /tmp/locks/child" }
     task "seed"   { needs "db"; run "@testbed print seeded exit 0" }
 "#;
