@@ -1,5 +1,7 @@
 //! The reference for a node or property, out of the schema.
 
+use std::sync::LazyLock;
+
 use super::schema::{self, NodeSpec, PropSpec, ValueSpec};
 use crate::model::nearest;
 
@@ -31,7 +33,7 @@ pub fn explain(key: &str) -> Result<String, UnknownKey> {
         nodes => nodes.iter().map(|entry| entry.page()).collect(),
     };
     if pages.is_empty() {
-        return Err(UnknownKey { near: near(&all, &wanted) });
+        return Err(UnknownKey { near: near(all, &wanted) });
     }
     Ok(pages.join("\n"))
 }
@@ -90,10 +92,13 @@ struct Entry {
 }
 
 /// Everything in the schema, each node once however many places it has.
-fn entries() -> Vec<Entry> {
-    let mut entries = Vec::new();
-    collect(schema::document(), &mut entries);
-    entries
+fn entries() -> &'static [Entry] {
+    static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+        let mut entries = Vec::new();
+        collect(schema::document(), &mut entries);
+        entries
+    });
+    &ENTRIES
 }
 
 fn collect(parent: &'static NodeSpec, into: &mut Vec<Entry>) {

@@ -49,7 +49,10 @@ mod tests;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
+    sync::LazyLock,
 };
+
+use regex::Regex;
 
 use self::problem::Problems;
 pub use self::{
@@ -59,7 +62,7 @@ pub use self::{
     report::{Finding, Label, ProblemData},
     unsupported::{Unsupported, unsupported},
 };
-use crate::model::Stack;
+use crate::model::{EnvValue, Stack};
 
 /// What a stack file is read with.
 #[derive(Debug, Clone, Default)]
@@ -138,7 +141,31 @@ pub fn sketch(file: &Path, options: &Options) -> Stack {
     let mut problems = Problems::default();
     let read::Read { sources, decls, .. } = read::read(&source::canonical(file), &mut problems);
     let layered = layers::merge(decls, &options.profiles, &mut problems);
-    build::build(&layered, &sources, options, &mut problems).stack
+    let mut stack = build::build(&layered, &sources, options, &mut problems).stack;
+    // What is not in force, or cannot be read as what it is, may be drawn all the same.
+    stack.from_files.extend(sources.files.iter().flat_map(|file| called_secret(&file.text)));
+    stack
+}
+
+/// A string of KDL in a line, as it is written between its quotes.
+static QUOTED: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#""((?:[^"\\]|\\.)*)""#).expect("a constant pattern"));
+/// A shorter one is in every second word.
+const SHORTEST_SECRET: usize = 4;
+
+/// The strings in the lines that call something a secret, be it with a slip of the pen.
+fn called_secret(text: &str) -> impl Iterator<Item = (String, EnvValue)> {
+    let says_so = |rest: &str| {
+        let value = rest.trim_start().strip_prefix('=').map(str::trim_start);
+        value.is_some_and(|value| !value.trim_start_matches('#').starts_with("false"))
+    };
+    let lines = text.lines().filter(move |line| {
+        !line.contains("env-file") && line.split("secret").skip(1).any(says_so)
+    });
+    let strings = lines.flat_map(|line| QUOTED.captures_iter(line));
+    let strings = strings.map(|found| found.get(1).map_or("", |text| text.as_str()).to_owned());
+    let secrets = strings.filter(|text| text.len() >= SHORTEST_SECRET && !text.contains("{{"));
+    secrets.map(|text| (String::new(), EnvValue { secret: true, ..EnvValue::open(&*text) }))
 }
 
 /// The fingerprint of a file as it is now, as [`crate::model::Source`] has it.

@@ -120,8 +120,26 @@ pub(super) fn findings(problems: Problems, sources: &Sources) -> (Vec<Finding>, 
     all.partition(|finding| !finding.is_warning())
 }
 
+/// So many labels of one problem are shown.
+const LABELS: usize = 50;
+/// A text of a problem is cut beyond this, in characters: it may quote what somebody wrote.
+const LONGEST: usize = 1000;
+
+/// What is shown of a text that may be of any length.
+fn short(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 fn finding(problem: &Problem, sources: &Sources) -> Finding {
-    let description = problem.describe();
+    let mut description = problem.describe();
+    description.labels.truncate(LABELS);
+    for (_, label) in &mut description.labels {
+        *label = short(std::mem::take(label));
+    }
     let severity = if problem.is_warning() { Severity::Warning } else { Severity::Error };
     let mut files: Vec<usize> = Vec::new();
     for (span, _) in &description.labels {
@@ -158,8 +176,8 @@ fn finding(problem: &Problem, sources: &Sources) -> Finding {
             .iter()
             .map(|(span, label)| place(*span, label, sources))
             .collect(),
-        message: description.message,
-        help: description.help,
+        message: short(description.message),
+        help: description.help.map(short),
     }
 }
 

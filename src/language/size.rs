@@ -104,7 +104,8 @@ pub(super) fn check(built: &Built, layered: &Layered, problems: &mut Problems) {
             return problems.add(too_much("needs", MOST_NEEDS, item));
         }
         let settings = shared.saturating_add(settings(&item.decl));
-        if !room.take(own.saturating_mul(settings), item, problems) {
+        let copied = own.saturating_sub(1).saturating_mul(settings);
+        if !room.take(copied, item, problems) {
             return;
         }
     }

@@ -20,7 +20,8 @@ use crate::{
     event::{Cause, Event},
     keeper::protocol::{ToKeeper, UnitId},
     model::{Signal, Stack},
-    platform, secrets,
+    platform::{self, Whereabouts},
+    secrets,
     supervisor::{Command, Input, OpId, Outcome, Until},
 };
 
@@ -313,7 +314,9 @@ impl World {
             Command::Restart { stack, .. } => stack.as_mut(),
             Command::Down { .. } | Command::Wait { .. } => None,
         };
+        // Where our name for it leads elsewhere by now, that of whoever asks is the better one.
         if let Some(stack) = stack
+            && self.places.present_name().1 == Whereabouts::There
             && let Some(relocation) = Relocation::between(&stack.dir, &self.places.folder)
         {
             relocation.stack(stack)?;

@@ -244,15 +244,19 @@ fn a_secret_is_in_no_word_and_in_no_file() {
 
 #[test]
 fn a_problem_is_drawn_without_the_secrets_in_its_line() {
-    let stack = Stack::new(
-        "env { PIN \"qzj4\" secret=#true wrong=\"qzj4\" }\nservice \"a\" { run \"x\" }\n",
-    );
-    for line in ["check", "check --json", "--color always check"] {
-        let ran = says_no_secret(run(&stack, line).exits(2));
-        assert!(
-            ran.out.contains("•••") || ran.err.contains("•••") || line.contains("json"),
-            "{ran:#?}"
-        );
+    for env in [
+        // A property that there is not, a slip of the pen, and what is not in force.
+        r#"env { PIN "qzj4" secret=#true wrong="qzj4" }"#,
+        r#"env { PIN "qzj4" secret=true }"#,
+        r#"env { PIN "qzj4" secret="yes" }"#,
+        r#"profile "p" { env { PIN "qzj4" secret=#true wrong=1 } }"#,
+        r#"template "t" { run "x"; env { PIN "qzj4" "qzj4" secret=#true } }"#,
+    ] {
+        let stack = Stack::new(&format!("{env}\nservice \"a\" {{ run \"x\" }}\n"));
+        for line in ["check", "check --json", "--color always check"] {
+            let ran = says_no_secret(run(&stack, line).exits(2));
+            assert!(line.contains("json") || ran.err.contains("•••"), "{ran:#?}");
+        }
     }
 }
 

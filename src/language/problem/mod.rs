@@ -121,21 +121,18 @@ pub(super) struct Problems {
 }
 
 /// So many are told.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
 impl Problems {
     /// Adds a problem, unless it is known (an inherited node is looked at once a service, and a
     /// service once a profile).
     pub(super) fn add(&mut self, problem: impl Into<Problem>) {
         let problem = problem.into();
-        if self.known.iter().any(|known| known.says_the_same(&problem)) {
-            return;
-        }
-        if self.known.len() < MOST {
-            self.known.push(problem);
-        } else {
+        if self.known.len() >= MOST {
             self.more += 1;
             self.more_errors |= !problem.is_warning();
+        } else if !self.known.iter().any(|known| known.says_the_same(&problem)) {
+            self.known.push(problem);
         }
     }
 

@@ -91,9 +91,17 @@ pub(super) fn labelled(description: Description, path: &[Edge], verb: &str) -> D
     })
 }
 
+/// So many names of a long way are told.
+const NAMES: usize = 20;
+
 /// `a → b → c`.
 fn way(edges: &[Edge]) -> String {
     let names = edges.iter().map(|edge| edge.from.as_str());
-    let last = edges.last().map(|edge| edge.to.as_str());
-    names.chain(last).collect::<Vec<_>>().join(" → ")
+    let mut names: Vec<&str> = names.chain(edges.last().map(|edge| edge.to.as_str())).collect();
+    let more = names.len().saturating_sub(NAMES);
+    let left_out = format!("({more} more)");
+    if more > 0 {
+        names.splice(NAMES / 2..NAMES / 2 + more, [left_out.as_str()]);
+    }
+    names.join(" → ")
 }

@@ -8,7 +8,7 @@ use super::{Missing, Parsed, space_for};
 use crate::language::{
     bounded::{self, Allowance},
     explain,
-    problem::FileProblem,
+    problem::{FileProblem, MOST},
     scan::{self, Kind, Token},
     schema,
     source::Span,
@@ -178,6 +178,10 @@ impl Reader {
 
     /// Says in the parser's words what is wrong with a node, unless that is known.
     fn tell(&mut self, diagnostic: &KdlDiagnostic, base: usize, node: &Range<usize>) {
+        // More than these are not told anyway.
+        if self.problems.len() >= MOST {
+            return;
+        }
         let place = self.missing.original(node.clone());
         let known = self.problems.iter().any(|problem| {
             matches!(problem, FileProblem::Syntax { at, .. }

@@ -58,16 +58,30 @@ impl Missing {
 
     /// Whether something was left out there.
     pub(super) fn is_within(&self, range: &Range<usize>) -> bool {
-        self.holes
-            .iter()
-            .any(|hole| hole.start < range.end && range.start < hole.end.max(hole.start + 1))
+        let before = self.holes.partition_point(|hole| hole.start < range.end);
+        before > 0 && range.start < self.holes[before - 1].end
+    }
+
+    /// Puts what was left out in order, so that it is found quickly.
+    fn settle(&mut self) {
+        self.holes.sort_unstable_by_key(|hole| hole.start);
+        let mut settled: Vec<Range<usize>> = Vec::with_capacity(self.holes.len());
+        for hole in self.holes.drain(..) {
+            let end = hole.end.max(hole.start + 1);
+            match settled.last_mut() {
+                Some(last) if hole.start <= last.end => last.end = last.end.max(end),
+                _ => settled.push(hole.start..end),
+            }
+        }
+        self.holes = settled;
     }
 }
 
 /// Reads a file as KDL.
 pub(super) fn parse(text: &str, file: usize) -> Parsed {
     let tokens = scan::tokens(text);
-    let first = Hints { text, file, tokens: &tokens, missing: &Missing::default() };
+    let nothing = Missing::default();
+    let first = Hints::new(text, file, &tokens, &nothing);
     if let Some(deep) = first.too_deep() {
         let missing = Missing { names: true, ..Missing::default() };
         return Parsed { problems: vec![deep.problem], missing, ..Parsed::default() };
@@ -86,7 +100,7 @@ pub(super) fn parse(text: &str, file: usize) -> Parsed {
     let tokens = scan::tokens(&text);
     let unclosed =
         |token: &Token| matches!(token.kind, Kind::UnclosedString | Kind::UnclosedComment);
-    let hints_of = Hints { text: &text, file, tokens: &tokens, missing: &missing };
+    let hints_of = Hints::new(&text, file, &tokens, &missing);
     // What swallows a brace is told; not the brace that it swallowed.
     let of_braces = match tokens.iter().any(unclosed) {
         true => hints_of.braces_on_their_own(),
@@ -99,7 +113,9 @@ pub(super) fn parse(text: &str, file: usize) -> Parsed {
     missing.names = hints.iter().any(|hint| hint.loses_names);
     missing.holes = hints.iter().filter_map(|hint| hint.hole.clone()).collect();
     let problems = hints.into_iter().map(|hint| hint.problem).collect();
-    holes::read(&text, file, problems, missing, allowance)
+    let mut parsed = holes::read(&text, file, problems, missing, allowance);
+    parsed.missing.settle();
+    parsed
 }
 
 /// Space of the same length; lines stay lines.
@@ -137,9 +153,22 @@ struct Hints<'a> {
     tokens: &'a [Token],
     /// From this text to the one that was written.
     missing: &'a Missing,
+    /// Where each line begins.
+    lines: Vec<usize>,
 }
 
-impl Hints<'_> {
+impl<'a> Hints<'a> {
+    fn new(text: &'a str, file: usize, tokens: &'a [Token], missing: &'a Missing) -> Self {
+        let newlines = memchr::memchr_iter(b'\n', text.as_bytes());
+        let lines = std::iter::once(0).chain(newlines.map(|newline| newline + 1)).collect();
+        Self { text, file, tokens, missing, lines }
+    }
+
+    /// Where the line of a byte begins.
+    fn line_start(&self, at: usize) -> usize {
+        self.lines[self.lines.partition_point(|start| *start <= at).saturating_sub(1)]
+    }
+
     fn hint(
         &self,
         range: Range<usize>,

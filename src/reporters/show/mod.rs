@@ -6,7 +6,8 @@ mod texts;
 use super::theme::{Theme, Tone, pad};
 use crate::{
     model::{Origin, Part, Stack, Text},
-    printable, secrets,
+    printable,
+    secrets::{self, Masker},
     status::Status,
 };
 
@@ -72,9 +73,16 @@ impl Defined<'_> {
             }
             (None, None) => ("group", settings::of_group(stack.group(name)?)),
         };
-        if !self.secrets {
-            let masker = secrets::masker();
-            settings.iter_mut().for_each(|setting| setting.mask(&masker));
+        match self.secrets {
+            // A value that is lost cannot be shown.
+            true => {
+                let masker = Masker::default();
+                settings.iter_mut().for_each(|setting| masker.hide(&mut setting.value));
+            }
+            false => {
+                let masker = secrets::masker();
+                settings.iter_mut().for_each(|setting| setting.mask(&masker));
+            }
         }
         Some((kind, settings))
     }

@@ -291,6 +291,9 @@ fn as_root_a_second_name_is_the_same_stack() {
     unmount(name, UnmountFlags::DETACH).expect("it is unmounted");
     assert_eq!(inner.pids(), pids);
     inner.run("restart api").exits(0);
+    let data = inner.folder.join(".stackrun/data/api");
+    let expected = format!("{}\n{}\n", inner.folder.display(), data.display());
+    eventually("a start where the folder is", || inner.read("where").ends_with(&expected));
     inner.ends_well();
 }
 
