@@ -29,7 +29,6 @@ mod declared;
 mod effects;
 mod event_loop;
 mod excerpt;
-mod files;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod globs;

@@ -1,5 +1,6 @@
 //! Linux: pidfds, `/proc`, epoll, splice and INET_DIAG.
 
+mod beneath;
 mod cgroup;
 mod describe;
 mod diag;
@@ -20,6 +21,7 @@ mod table;
 mod threads;
 mod transfer;
 
+pub(in crate::platform) use beneath::{open_beneath, read_link};
 pub use cgroup::{Cgroup, Cgroups};
 pub use describe::{Description, command_line, describe, predicament};
 pub use endpoint::{Endpoint, Found};
