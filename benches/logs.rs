@@ -26,7 +26,10 @@ use std::{
 };
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use stackrun::logs::{Lines, Log, files, stamp::Stamp};
+use stackrun::{
+    logs::{Lines, Log, files, stamp::Stamp},
+    platform::Subfolder,
+};
 use support::{Stack, eventually};
 
 /// A line, its newline included.
@@ -262,7 +265,8 @@ fn through_stackrun(load: Load, policy: &str, with_kills: bool) -> Cost {
         killer.join().expect("killed");
     }
     for number in 0..load.writers {
-        verify(&Log::new(&logs, &format!("s{number}")), load.lines);
+        let folder = Subfolder::at(&logs).expect("the logs");
+        verify(&Log::new(&folder, &format!("s{number}")), load.lines);
     }
     eventually("a supervisor", || stack.run("status").code == 0);
     stack.down();

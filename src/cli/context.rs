@@ -12,14 +12,14 @@ use super::{
     busy, caller,
     error::Error,
     running::{self, Running},
-    site::{self, FILE, Site},
+    site::{self, FILE, Site, is_there},
 };
 use crate::{
     control::{Client, ClientError, Reply, Request},
     keeper::Remains,
     language::{self, Finding, Loaded, Look},
     model::Stack,
-    platform::{Places, PlacesError},
+    platform::{Places, PlacesError, StackDir},
     printable,
     reporters::{
         Reporter, Symbol, Theme,
@@ -50,6 +50,11 @@ pub(super) struct Context {
     chosen: OnceCell<Running>,
 }
 
+/// A stack's folder, to look into what lasts in it.
+pub(super) fn stack_dir(places: &Places) -> Result<StackDir, Error> {
+    StackDir::to_read(places).map_err(|error| Error::Io { path: places.folder.clone(), error })
+}
+
 impl Context {
     /// Looks at the options and the terminal.
     pub(super) fn new(global: Global) -> Self {
@@ -68,12 +73,12 @@ impl Context {
             let file = if named.is_dir() { named.join(FILE) } else { named };
             let file = std::path::absolute(&file)
                 .map_err(|error| Error::Io { path: file.clone(), error })?;
-            return if file.is_file() { Ok(file) } else { Err(Error::FileMissing(file)) };
+            return if is_there(&file) { Ok(file) } else { Err(Error::FileMissing(file)) };
         }
         if let Some(name) = &self.global.stack {
             let stack = self.chosen(name)?;
             let file = stack.places.folder.join(&stack.file);
-            return if file.is_file() { Ok(file) } else { Err(Error::FileMissing(file)) };
+            return if is_there(&file) { Ok(file) } else { Err(Error::FileMissing(file)) };
         }
         match site::nearest()? {
             Site::File(file) => Ok(file),
@@ -116,7 +121,9 @@ impl Context {
         let folder = folder.parent().unwrap_or(Path::new("."));
         Places::of(folder).map_err(|error| match error {
             PlacesError::Io { path, error } => Error::Io { path, error },
-            unsafe_place @ PlacesError::Unsafe { .. } => ClientError::from(unsafe_place).into(),
+            unsafe_place @ (PlacesError::Unsafe { .. } | PlacesError::Refused(_)) => {
+                ClientError::from(unsafe_place).into()
+            }
         })
     }
 
@@ -125,9 +132,9 @@ impl Context {
         Ok(self.places()?.folder)
     }
 
-    /// What lasts of the stack.
-    pub(super) fn state(&self) -> Result<PathBuf, Error> {
-        Ok(self.places()?.state)
+    /// The stack's folder, to look into what lasts in it.
+    pub(super) fn stack_dir(&self) -> Result<StackDir, Error> {
+        stack_dir(&self.places()?)
     }
 
     /// Reads and checks the stack file.

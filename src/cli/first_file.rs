@@ -34,14 +34,19 @@ pub(super) fn name_of(folder: &Path) -> String {
 /// Reads a file of another tool and makes of it what is right as a stack file of that folder.
 pub(super) fn import(file: &Path, folder: &Path) -> Result<(import::Format, Draft, Report), Error> {
     let wrong = |text: String| Error::Argument(format!("{}: {text}", file.display()));
-    let bytes = std::fs::read(file).map_err(|error| match error.kind() {
+    // What a shell hands over (`<(…)`) has no name, and somebody writes it.
+    let read = match file.canonicalize() {
+        Ok(_) => language::read_file(file),
+        Err(_) => std::fs::read(file),
+    };
+    let bytes = read.map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::Argument(format!("there is no file {}", file.display())),
         _ => wrong(error.to_string()),
     })?;
     let text = String::from_utf8(bytes).map_err(|_| wrong("it is no text (UTF-8)".into()))?;
     let source = std::path::absolute(file).map_err(|error| wrong(error.to_string()))?;
     let source = folder_of(&source).to_owned();
-    let beside = |path: &Path| std::fs::read_to_string(source.join(path)).ok();
+    let beside = |path: &Path| language::read_text(&source.join(path)).ok();
     let imported = import::import(file, &text, &name_of(folder), &beside);
     let import::Imported { format, mut draft, mut report } =
         imported.map_err(|error| wrong(error.to_string()))?;

@@ -1,6 +1,6 @@
 //! Logs as they grow, printed as they come.
 
-use std::{collections::VecDeque, io::IsTerminal, path::PathBuf, time::Duration};
+use std::{collections::VecDeque, io::IsTerminal, time::Duration};
 
 use jiff::Timestamp;
 
@@ -11,6 +11,7 @@ use crate::{
         self, Follower, Item, Line, Log, MarkFollower, MarkQueue, Marks, Place, Select, Sieve,
         Turn, merge,
     },
+    platform::Subfolder,
     reporters::{
         logs::{LogPrinter, Piece},
         words::between,
@@ -30,7 +31,7 @@ const UNREAD: Duration = Duration::from_secs(1);
 /// Several logs that are followed together.
 #[derive(Debug)]
 pub(super) struct Following {
-    folder: PathBuf,
+    folder: Subfolder,
     /// The services and tasks whose logs are wanted; none: all.
     owners: Vec<String>,
     select: Select,
@@ -57,7 +58,7 @@ struct Strand {
 impl Following {
     /// From the present end of each log on; logs that appear later from their start.
     pub(super) fn new(
-        folder: PathBuf,
+        folder: Subfolder,
         owners: Vec<String>,
         select: Select,
         marks: Option<Marks>,
@@ -74,7 +75,7 @@ impl Following {
 
     /// Where it began in a log: what is before that is the past.
     pub(super) fn begin(&self, log: &Log) -> Option<Place> {
-        let strand = self.strands.iter().find(|strand| strand.follower.log() == log);
+        let strand = self.strands.iter().find(|strand| strand.follower.log().name == log.name);
         // One that was not there then is followed from its start.
         Some(strand.map_or(Place::default(), |strand| strand.follower.place()))
     }
@@ -140,7 +141,7 @@ impl Following {
     fn rescan(&mut self, now: Timestamp) -> Result<(), Error> {
         self.scanned = now;
         for log in wanted(&self.folder, &self.owners)? {
-            if !self.strands.iter().any(|strand| *strand.follower.log() == log) {
+            if !self.strands.iter().any(|strand| strand.follower.log().name == log.name) {
                 self.strands.push(Strand::new(Follower::from_start(&log)));
             }
         }
@@ -203,8 +204,8 @@ pub(super) fn print(printer: &mut LogPrinter, out: &mut Vec<u8>, item: &Item) {
 }
 
 /// The logs of these services and tasks; without names all.
-pub(super) fn wanted(folder: &std::path::Path, owners: &[String]) -> Result<Vec<Log>, Error> {
-    let all = logs::all(folder).map_err(|error| Error::Io { path: folder.to_owned(), error })?;
+pub(super) fn wanted(folder: &Subfolder, owners: &[String]) -> Result<Vec<Log>, Error> {
+    let all = logs::all(folder).map_err(|error| Error::Io { path: folder.path(), error })?;
     let is_wanted = |log: &Log| {
         let copy = owners.contains(&log.name);
         owners.is_empty() || copy || owners.iter().any(|owner| owner == log.owner())

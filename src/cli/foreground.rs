@@ -9,7 +9,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     caller,
-    context::{Context, places_of, status_of},
+    context::{Context, places_of, stack_dir, status_of},
     conversation::Ended,
     doing::Doing,
     error::{Error, status},
@@ -351,7 +351,7 @@ pub(super) fn logs_of(context: &Context, stack: &Stack) -> Result<Following, Err
     let style = Style::Prefixed { names: true, times: false };
     let printer = LogPrinter::new(style, context.out, TimeZone::system(), stack.names())
         .within(context.columns());
-    let state = stack.dir.join(".stackrun");
-    let marks = Marks::new(&state, &[]);
-    Following::new(state.join("logs"), Vec::new(), Select::default(), Some(marks), printer)
+    let dir = stack_dir(&places_of(stack)?)?;
+    let marks = Marks::new(&dir.state, &[]);
+    Following::new(dir.logs, Vec::new(), Select::default(), Some(marks), printer)
 }

@@ -38,7 +38,7 @@ pub(super) fn nearest() -> Result<Site, Error> {
     };
     for folder in from.ancestors() {
         let file = folder.join(FILE);
-        if file.is_file() {
+        if is_there(&file) {
             return Ok(Site::File(file));
         }
         if let Some(places) = Places::of(folder).ok().filter(runs_without_file) {
@@ -53,6 +53,11 @@ pub(super) fn nearest() -> Result<Site, Error> {
     })
 }
 
+/// Whether there is something by that name to be read, or to be told that it cannot be.
+pub(super) fn is_there(file: &Path) -> bool {
+    file.metadata().is_ok_and(|there| !there.is_dir())
+}
+
 /// Whether a stack runs in a folder that has no stack file of the usual name, and its own is gone,
 /// whatever that is called: otherwise it is meant only where it is named.
 fn runs_without_file(places: &Places) -> bool {
@@ -61,7 +66,7 @@ fn runs_without_file(places: &Places) -> bool {
     }
     match Client::connect(places) {
         Ok(Some(mut client)) => {
-            status_of(&mut client).is_ok_and(|status| !places.folder.join(status.file).is_file())
+            status_of(&mut client).is_ok_and(|status| !is_there(&places.folder.join(status.file)))
         }
         Ok(None) => false,
         // The command itself finds the same, and says so.

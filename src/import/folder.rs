@@ -9,6 +9,7 @@ use super::{
     draft::{Draft, Node},
     names::slug,
 };
+use crate::language;
 
 /// Folders in which nobody's programs are.
 const NEVER: [&str; 9] =
@@ -155,7 +156,7 @@ fn nodes(name: &str, place: &str, part: &Part, ports: &mut Ports) -> Vec<Node> {
 /// How to run what is in a folder.
 fn part(folder: &Path) -> Option<Part> {
     let has = |file: &str| folder.join(file).exists();
-    let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap_or_default();
+    let read = |file: &str| language::read_text(&folder.join(file)).unwrap_or_default();
     if has("package.json") {
         return node(folder, &read("package.json"));
     }
@@ -297,7 +298,7 @@ fn python_part(folder: &Path, because: &'static str, text: &str) -> Option<Part>
     let main = ["main.py", "app.py", "server.py", "wsgi.py"].into_iter().find(|file| has(file))?;
     let module = main.trim_end_matches(".py");
     let python = python(folder);
-    let source = std::fs::read_to_string(folder.join(main)).unwrap_or_default();
+    let source = language::read_text(&folder.join(main)).unwrap_or_default();
     let (what, run, port) = if text.contains("fastapi") || text.contains("uvicorn") {
         let run = format!("{python} -m uvicorn {module}:app --reload --port {{{{port}}}}");
         ("FastAPI", run, Some(8000))

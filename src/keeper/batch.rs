@@ -9,6 +9,7 @@ use std::{
     mem,
     num::NonZero,
     panic,
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{self, Receiver, RecvError, Sender},
@@ -90,16 +91,13 @@ impl Keeper {
             let first = UnitId { name: name.to_owned(), generation: 0 };
             self.units.range(first..).next().is_some_and(|(unit, _)| unit.name == name)
         };
-        match (log.parent(), log.file_name()) {
-            (Some(folder), Some(file)) if !has_units(name) && !has_units(service_of(name)) => {
-                if !self.rotated.contains_key(folder) {
-                    self.rotated.insert(folder.to_owned(), files::all_numbers(folder));
-                }
-                let numbers = self.rotated.get(folder).and_then(|rotated| rotated.get(file));
-                files::end_after(log, numbers.map_or(&[], Vec::as_slice))
-            }
-            _ => files::end(log),
+        let (logs, file) = (&self.stack.logs, log.file_name().unwrap_or_default());
+        if has_units(name) || has_units(service_of(name)) {
+            return files::end(logs, Path::new(file));
         }
+        let look = || files::all_numbers(logs.names().unwrap_or_default());
+        let numbers = self.rotated.get_or_insert_with(look).get(file);
+        files::end_after(logs, Path::new(file), numbers.map_or(&[], Vec::as_slice))
     }
 
     /// Makes the starts of the batch.

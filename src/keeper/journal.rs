@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fs::File,
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     event::Tick,
-    platform::{self, Places, ProcId, StackId},
+    platform::{self, Dir, Places, ProcId, StackId},
 };
 
 /// The journal is written anew once this many bytes have been added, or twice what it began with.
@@ -105,11 +106,16 @@ impl Journal {
     }
 
     fn put(&self, bytes: &[u8]) -> io::Result<File> {
-        let new = self.path.with_extension("new");
-        let file = platform::write_private(&new, bytes)?;
-        std::fs::rename(new, &self.path)?;
-        Ok(file)
+        let (folder, name) = folder_and_name(&self.path)?;
+        folder.put(name, bytes)
     }
+}
+
+/// The runtime folder, and the name of a journal in it.
+fn folder_and_name(journal: &Path) -> io::Result<(Dir, &OsStr)> {
+    let folder = journal.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let name = journal.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    Ok((Dir::open_own(folder)?, name))
 }
 
 fn add(bytes: &mut Vec<u8>, line: &Line) {
@@ -149,7 +155,8 @@ fn latest(journals: Vec<PathBuf>) -> Option<PathBuf> {
 
 /// When a journal was begun; `None` if it is of another boot.
 fn begin(journal: &Path) -> Option<Tick> {
-    let mut lines = BufReader::new(File::open(journal).ok()?).lines();
+    let (folder, name) = folder_and_name(journal).ok()?;
+    let mut lines = BufReader::new(folder.open_read(name).ok()?).lines();
     let mut next = || serde_json::from_str(&lines.next()?.ok()?).ok();
     match (next()?, next()) {
         (Line::Boot(boot), begun) if boot == platform::boot_id() => match begun {
@@ -187,7 +194,8 @@ pub fn kept(places: &Places, paper: Paper) -> Option<String> {
 pub(super) fn read(journal: &Path) -> io::Result<Told> {
     let mut told = Told::default();
     let mut this_boot = false;
-    for line in std::fs::read(journal)?.split(|byte| *byte == b'\n') {
+    let (folder, name) = folder_and_name(journal)?;
+    for line in folder.read(name)?.split(|byte| *byte == b'\n') {
         match serde_json::from_slice(line) {
             Ok(Line::Begun(_)) => {}
             Ok(Line::Boot(boot)) => this_boot = boot == platform::boot_id(),

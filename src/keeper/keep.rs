@@ -9,7 +9,6 @@ use std::{
     ffi::OsString,
     io,
     os::unix::net::UnixStream,
-    path::PathBuf,
     sync::{Arc, mpsc::Receiver},
     time::Duration,
 };
@@ -36,7 +35,7 @@ use super::{
 use crate::{
     event::Tick,
     model::Exit,
-    platform::{self, Places, Poller, Process, Readiness, SignalPipe, Waker},
+    platform::{self, Places, Poller, Process, Readiness, SignalPipe, StackDir, Waker},
 };
 
 /// The first token for processes; below are the fixed ones.
@@ -58,6 +57,8 @@ type Rotated = BTreeMap<OsString, Vec<u64>>;
 /// The state of a keeper.
 pub(super) struct Keeper {
     pub(super) places: Places,
+    /// The stack's folder, and those in it.
+    pub(super) stack: StackDir,
     pub(super) estate: Estate,
     pub(super) poller: Poller,
     pub(super) logs: Logs,
@@ -76,8 +77,8 @@ pub(super) struct Keeper {
     pub(super) papers: Papers,
     /// What the starts that it asks for have in common.
     pub(super) environment: Environment,
-    /// The rotated logs of each folder that something was started for in this turn.
-    pub(super) rotated: HashMap<PathBuf, Rotated>,
+    /// The rotated logs, once something was started in this turn.
+    pub(super) rotated: Option<Rotated>,
     pub(super) units: BTreeMap<UnitId, Unit>,
     /// Starts that are asked for and not made yet.
     pub(super) batch: Batch,
@@ -115,6 +116,7 @@ pub(super) struct Keeper {
 pub(super) struct Parts {
     pub(super) places: Places,
     pub(super) home: Home,
+    pub(super) stack: StackDir,
     pub(super) estate: Estate,
     pub(super) waker: Arc<Waker>,
     pub(super) signals: SignalPipe,
@@ -129,7 +131,7 @@ impl Keeper {
         poller.add(&parts.signals, SIGNAL)?;
         Ok(Self {
             poller,
-            logs: Logs::start(Arc::clone(&parts.waker))?,
+            logs: Logs::start(Arc::clone(&parts.waker), parts.stack.logs.clone())?,
             waker: parts.waker,
             signals: parts.signals,
             lines: parts.lines,
@@ -138,7 +140,7 @@ impl Keeper {
             had_supervisor: false,
             papers: Papers::new(),
             environment: Environment::default(),
-            rotated: HashMap::new(),
+            rotated: None,
             units: BTreeMap::new(),
             batch: Batch::default(),
             notifies: HashMap::new(),
@@ -160,6 +162,7 @@ impl Keeper {
             open_outputs: HashSet::new(),
             terminals: HashMap::new(),
             places: parts.places,
+            stack: parts.stack,
             estate: parts.estate,
             adopted: false,
         })
@@ -434,7 +437,7 @@ impl Keeper {
     }
 
     pub(super) fn send(&mut self) {
-        self.rotated.clear();
+        self.rotated = None;
         self.record();
         if let Some(line) = &mut self.line {
             let unsent = line.flush();

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{self, Write},
     os::fd::{OwnedFd, RawFd},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, mpsc::channel},
 };
 
@@ -17,7 +17,9 @@ use super::{
     starter::{Gate, Offer, keep_alive, run_supervisor},
     upgrade::{Estate, Resume},
 };
-use crate::platform::{self, FolderLock, Places, PlacesError, RuntimeFolder, SignalPipe, Waker};
+use crate::platform::{
+    self, FolderLock, Places, PlacesError, RuntimeFolder, SignalPipe, StackDir, Waker,
+};
 
 /// How many descriptors there is room for from the start: enough for a thousand services.
 const DESCRIPTORS: i32 = 4096;
@@ -75,8 +77,11 @@ pub fn run(
 pub fn run_with(
     dir: &Path,
     resume: Option<Resume>,
-    one: impl FnMut(&Places, &OwnedFd, &Offer) -> io::Result<()> + Send + 'static,
+    mut one: impl FnMut(&Places, &OwnedFd, &Offer) -> io::Result<()> + Send + 'static,
 ) -> Result<(), KeeperError> {
+    let one = move |places: &Places, _: &StackDir, control: &OwnedFd, offer: &Offer| {
+        one(places, control, offer)
+    };
     run_as(dir, resume, (Papers::new(), &[]), one)
 }
 
@@ -84,7 +89,7 @@ fn run_as(
     dir: &Path,
     resume: Option<Resume>,
     (handed, terminals): (Papers, &[RawFd]),
-    mut one: impl FnMut(&Places, &OwnedFd, &Offer) -> io::Result<()> + Send + 'static,
+    mut one: impl FnMut(&Places, &StackDir, &OwnedFd, &Offer) -> io::Result<()> + Send + 'static,
 ) -> Result<(), KeeperError> {
     let mut answer = leave_everything().map_err(io("become a daemon"))?;
     let prepared = match prepare(dir, resume) {
@@ -95,13 +100,14 @@ fn run_as(
             return Err(error);
         }
     };
-    let Prepared { places, home, estate, papers } = prepared;
+    let Prepared { places, home, stack, closed, estate, papers } = prepared;
     let control = Arc::clone(&estate.control);
     let (sender, lines) = channel();
     let gate = Arc::new(Gate::default());
     let begun = begin(|waker, signals| Parts {
         places: places.clone(),
         home,
+        stack: stack.clone(),
         estate,
         waker,
         signals,
@@ -117,6 +123,13 @@ fn run_as(
     };
     let offer = Offer::new(sender, Arc::clone(&keeper.waker), gate);
     keeper.papers = papers;
+    if let Some(folder) = closed {
+        keeper.trouble(format!(
+            "other users could write to {} until now: nobody else can from now on, and what they \
+             may have put there is still in it",
+            folder.display()
+        ));
+    }
     keeper.take_over(resume.is_some(), terminals);
     // The dead keeper had not read all of that, or had not written it down.
     for (paper, text) in handed {
@@ -126,9 +139,11 @@ fn run_as(
     keeper.watch_home();
     say(&mut answer, launch::READY)?;
     drop(answer);
-    let of_thread = places.clone();
+    let of_thread = (places.clone(), stack);
     let starter = std::thread::Builder::new().name("supervisor".to_owned());
-    let kept = move || keep_alive(|offer| one(&of_thread, &control, offer), &offer);
+    let kept = move || {
+        keep_alive(|offer| one(&of_thread.0, &of_thread.1, &control, offer), &offer);
+    };
     starter.spawn(kept).map_err(io("start a thread"))?;
     keeper.run().map_err(io("wait"))?;
     RuntimeFolder::remove_all(places.id);
@@ -147,6 +162,9 @@ fn begin(parts: impl FnOnce(Arc<Waker>, SignalPipe) -> Parts) -> Result<Keeper, 
 struct Prepared {
     places: Places,
     home: Home,
+    stack: StackDir,
+    /// A folder in it that others could write to until now.
+    closed: Option<PathBuf>,
     estate: Estate,
     papers: Papers,
 }
@@ -165,12 +183,14 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
     let newest = newest.as_deref().and_then(Path::parent);
     let home = RuntimeFolder::make(places.id, &places.folder, newest)?;
     home.path().clone_into(&mut places.runtime);
-    match places.create_state() {
+    let stack = StackDir::of(&places).map_err(io("open the stack's folder"))?;
+    let closed = match stack.create() {
         // What runs already goes on, whatever has become of the folder.
-        Err(error @ PlacesError::Unsafe { .. }) if resume.is_none() => return Err(error.into()),
+        Err(error @ PlacesError::Refused(_)) if resume.is_none() => return Err(error.into()),
         // A read-only folder or a full disk keeps no service from running; the logs will say so.
-        Ok(()) | Err(_) => {}
-    }
+        Err(_) => None,
+        Ok(closed) => closed,
+    };
     platform::become_subreaper().map_err(io("become the parent of orphans"))?;
     let control = match resume {
         Some(resume) => platform::inherited(resume.control),
@@ -183,6 +203,8 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
     Ok(Some(Prepared {
         places,
         home: Home::new(home),
+        stack,
+        closed,
         estate: Estate { lock: Arc::new(lock), control: Arc::new(control) },
         papers,
     }))

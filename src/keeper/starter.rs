@@ -16,7 +16,7 @@ use std::{
 };
 
 use super::handle::{CONNECTION, CONTROL};
-use crate::platform::{self, Launch, Places, Waker};
+use crate::platform::{self, Launch, Places, StackDir, Waker};
 
 /// The first pause before a supervisor that soon died is started again; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -88,12 +88,17 @@ pub(super) fn keep_alive(mut one: impl FnMut(&Offer) -> io::Result<()>, offer: &
 }
 
 /// Runs this same program as the supervisor, to its end.
-pub(super) fn run_supervisor(places: &Places, control: &OwnedFd, offer: &Offer) -> io::Result<()> {
+pub(super) fn run_supervisor(
+    places: &Places,
+    stack: &StackDir,
+    control: &OwnedFd,
+    offer: &Offer,
+) -> io::Result<()> {
     let mut places = places.clone();
     places.rename();
     let (ours, theirs) = UnixStream::pair()?;
     let null = platform::null()?;
-    let stderr = stderr(&places).unwrap_or(null.try_clone()?);
+    let stderr = stderr(stack).unwrap_or(null.try_clone()?);
     let folder = c_string(places.to_hand_over().into())?;
     let launch = Launch {
         program: &c_string(platform::own_program()?.into())?,
@@ -122,13 +127,13 @@ pub(super) fn run_supervisor(places: &Places, control: &OwnedFd, offer: &Offer) 
 }
 
 /// What it has to say when it is in trouble goes to a file, begun anew when it is large.
-fn stderr(places: &Places) -> io::Result<OwnedFd> {
-    let path = places.supervisor_stderr();
-    if std::fs::metadata(&path).is_ok_and(|file| file.len() > 1 << 20) {
-        std::fs::remove_file(&path)?;
+fn stderr(stack: &StackDir) -> io::Result<OwnedFd> {
+    const NAME: &str = "supervisor.stderr";
+    let folder = stack.state.make()?;
+    if folder.stat(NAME).is_ok_and(|file| file.length > 1 << 20) {
+        folder.remove(NAME)?;
     }
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-    Ok(file.into())
+    Ok(folder.append(NAME)?.into())
 }
 
 fn c_string(text: OsString) -> io::Result<CString> {

@@ -51,7 +51,7 @@ impl Keeper {
             unit: self.free_unit(name, mark.generation()?),
             main: Some(main),
             started: main.started(),
-            log: files::end(&log),
+            log: files::end(&self.stack.logs, Path::new(log.file_name().unwrap_or_default())),
             log_policy: LogPolicy::default(),
             outputs: outputs(stamp, &log, processes),
             mark: mark.text.clone(),

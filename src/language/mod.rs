@@ -30,6 +30,7 @@ mod plain;
 mod problem;
 mod read;
 mod recover;
+mod regular;
 mod report;
 mod scan;
 mod schema;
@@ -59,6 +60,7 @@ pub use self::{
     draw::Look,
     explain::{UnknownKey, explain, keys, schema_text},
     fmt::{fmt, unformatted},
+    regular::{read_file, read_text},
     report::{Finding, Label, ProblemData},
     unsupported::{Unsupported, unsupported},
 };
@@ -170,12 +172,12 @@ fn called_secret(text: &str) -> impl Iterator<Item = (String, EnvValue)> {
 
 /// The fingerprint of a file as it is now, as [`crate::model::Source`] has it.
 pub fn fingerprint_of(file: &Path) -> String {
-    std::fs::read(file).map(|bytes| source::fingerprint(&bytes)).unwrap_or_default()
+    read_file(file).map(|bytes| source::fingerprint(&bytes)).unwrap_or_default()
 }
 
 /// The variables of an env file as they are now; none if it cannot be read.
 pub fn variables_of(env_file: &Path) -> BTreeMap<String, String> {
-    let text = std::fs::read(env_file).unwrap_or_default();
+    let text = read_file(env_file).unwrap_or_default();
     let variables = dotenv::parse(&String::from_utf8_lossy(&text)).unwrap_or_default();
     variables.into_iter().map(|variable| (variable.key, variable.value)).collect()
 }

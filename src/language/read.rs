@@ -6,7 +6,9 @@ use super::{
     decl::{Decl, declares},
     encoding,
     problem::{FileProblem, Problems},
-    recover, schema,
+    recover,
+    regular::read_file,
+    schema,
     source::{self, Sources, Span},
     syntax::Syntax,
 };
@@ -64,7 +66,7 @@ impl Reader<'_> {
             return Err(FileProblem::TooMuch { path: owned(), at });
         }
         self.room -= length;
-        match std::fs::read(path) {
+        match read_file(path) {
             Ok(bytes) => encoding::text(bytes).map_err(|error| FileProblem::Encoding {
                 path: owned(),
                 error,

@@ -8,11 +8,13 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fs,
     path::{Path, PathBuf},
 };
 
-use crate::event::Place;
+use crate::{
+    event::Place,
+    platform::{Dir, Subfolder},
+};
 
 /// The log that was rotated away with that number.
 pub fn numbered(log: &Path, number: u64) -> PathBuf {
@@ -30,16 +32,14 @@ pub fn index_path(file: &Path) -> PathBuf {
 }
 
 /// The numbers of a log's rotated files, compressed or not, rising: the oldest first.
-pub fn numbers(log: &Path) -> Vec<u64> {
-    let (Some(folder), Some(name)) = (log.parent(), log.file_name()) else { return Vec::new() };
-    all_numbers(folder).remove(name).unwrap_or_default()
+pub fn numbers(folder: &Subfolder, log: &Path) -> Vec<u64> {
+    all_numbers(folder.names().unwrap_or_default()).remove(log.as_os_str()).unwrap_or_default()
 }
 
-/// The same for all logs of a folder that have any, by the name of the log's file.
-pub fn all_numbers(folder: &Path) -> BTreeMap<OsString, Vec<u64>> {
+/// The same for all logs that have any, of the names in a folder; by the name of the log's file.
+pub fn all_numbers(names: Vec<OsString>) -> BTreeMap<OsString, Vec<u64>> {
     let mut numbers: BTreeMap<OsString, Vec<u64>> = BTreeMap::new();
-    let Ok(entries) = fs::read_dir(folder) else { return numbers };
-    for file in entries.flatten().map(|entry| entry.file_name()) {
+    for file in names {
         // Names of logs have no bytes that are no UTF-8: such a file is none of ours.
         if let Some((log, number)) = file.to_str().and_then(parts) {
             numbers.entry(log.into()).or_default().push(number);
@@ -61,19 +61,14 @@ fn parts(file: &str) -> Option<(&str, u64)> {
 }
 
 /// Where the next byte of a log will be.
-pub fn end(log: &Path) -> Place {
-    end_after(log, &numbers(log))
+pub fn end(folder: &Subfolder, log: &Path) -> Place {
+    end_after(folder, log, &numbers(folder, log))
 }
 
 /// The same, of a log whose rotated files have these numbers.
-pub fn end_after(log: &Path, numbers: &[u64]) -> Place {
-    let offset = fs::metadata(log).map_or(0, |file| file.len());
+pub fn end_after(folder: &Subfolder, log: &Path, numbers: &[u64]) -> Place {
+    let offset = folder.stat(log).map_or(0, |file| file.length);
     Place { file: next(numbers), offset }
-}
-
-/// The number that a log will get when it is rotated away.
-pub fn next_number(log: &Path) -> u64 {
-    next(&numbers(log))
 }
 
 fn next(numbers: &[u64]) -> u64 {
@@ -81,11 +76,11 @@ fn next(numbers: &[u64]) -> u64 {
 }
 
 /// Removes a rotated file, in whatever form it is there.
-pub fn remove(log: &Path, number: u64) {
+pub fn remove(folder: &Dir, log: &Path, number: u64) {
     let file = numbered(log, number);
     // The plain one first: whoever compresses it then knows that it is not wanted any more.
-    for path in [&file, &compressed(&file), &index_path(&file)] {
-        let _is_not_there = fs::remove_file(path);
+    for file in [&file, &compressed(&file), &index_path(&file)] {
+        let _is_not_there = folder.remove(file);
     }
 }
 
@@ -102,19 +97,21 @@ fn with(path: &Path, suffix: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
     fn files_go_by_their_numbers() {
         let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("api.log");
+        let log = Path::new("api.log");
         for name in ["api.log", "api.log.9", "api.log.10.gz", "api.log.10", "api.log.11.gz"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
         for name in ["api.log.x", "api.log.10.idx", "api.log.12.gz.new", "api.log.", "a.log.1"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
-        assert_eq!(numbers(&log), [9, 10, 11]);
+        assert_eq!(numbers(&Subfolder::at(folder.path()).unwrap(), log), [9, 10, 11]);
         assert!(is_rotated("api.log.9") && is_rotated("api.err.log.10.gz"));
         assert!(!is_rotated("api.log") && !is_rotated("api.log.9.idx"));
     }
@@ -122,11 +119,10 @@ mod tests {
     #[test]
     fn all_of_a_file_is_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("api.log");
         for name in ["api.log.9.idx", "api.log.9.gz", "api.log.9"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
-        remove(&log, 9);
+        remove(&Dir::open(folder.path()).unwrap(), Path::new("api.log"), 9);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -1,16 +1,12 @@
 //! A log as it grows: over truncation, rotation and the restarts of whoever writes it.
 
-use std::{
-    fs::{self, Metadata},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{LONGEST_LINE, Line, Log, Place, files::numbered, index::Index, source::Source, tail};
+use crate::platform::{FileFacts, FileId};
 
 /// A line without its newline is shown after it has not grown for this long: a prompt.
 const PROMPT: Duration = Duration::from_millis(500);
@@ -59,7 +55,7 @@ pub struct Follower {
 struct Open {
     source: Source,
     index: Index,
-    identity: Option<(u64, u64)>,
+    identity: Option<FileId>,
     offset: u64,
 }
 
@@ -109,7 +105,7 @@ impl Follower {
             let rotated = log.numbers().into_iter().filter(|number| *number >= place.file);
             let oldest = rotated.min().filter(|oldest| *oldest < number);
             if let Some((oldest, file)) =
-                oldest.and_then(|oldest| Some((oldest, open(&numbered(&log.path, oldest))?)))
+                oldest.and_then(|oldest| Some((oldest, open(log, &numbered(&log.file, oldest))?)))
             {
                 (follower.number, follower.open) = (oldest, Some(file));
             }
@@ -251,7 +247,7 @@ impl Follower {
     /// The file that is being read; the present one if there was none.
     fn current(&mut self) -> Option<&mut Open> {
         if self.open.is_none() {
-            self.open = Some(open(&self.log.path)?);
+            self.open = Some(open(&self.log, &self.log.file)?);
             // Listed after it was opened: if it was rotated in between, it is listed itself.
             self.number = self.log.numbers().last().map_or(1, |last| last + 1);
         }
@@ -261,19 +257,21 @@ impl Follower {
     /// Goes on to the next file at the end of one; whether there is one.
     fn go_on(&mut self) -> bool {
         let Some(old) = &self.open else { return false };
-        let present = open(&self.log.path);
+        let present = open(&self.log, &self.log.file);
         if present.as_ref().is_some_and(|present| present.identity == old.identity) {
             return false;
         }
         let numbers = self.log.numbers();
-        let path = |number: u64| numbered(&self.log.path, number);
-        let is_ours =
-            |number: &&u64| old.identity.is_some() && identity_of(&path(**number)) == old.identity;
+        let path = |number: u64| numbered(&self.log.file, number);
+        let identity = |number: u64| self.log.folder.stat(path(number)).ok().map(|facts| facts.id);
+        let is_ours = |number: &&u64| old.identity.is_some() && identity(**number) == old.identity;
         let ours = numbers.iter().rev().find(is_ours).copied();
         let number = ours.unwrap_or(self.number);
         let rotated = numbers.contains(&number);
         let next = numbers.iter().copied().find(|next| *next > number);
-        let Some(file) = next.and_then(|next| open(&path(next))).or(present) else { return false };
+        let Some(file) = next.and_then(|next| open(&self.log, &path(next))).or(present) else {
+            return false;
+        };
         let following = next.unwrap_or_else(|| numbers.last().map_or(1, |last| last + 1));
         // One that was removed and not rotated away leaves its number to the next one.
         let expected = if rotated || following > number { number + 1 } else { number };
@@ -284,29 +282,11 @@ impl Follower {
     }
 }
 
-fn open(path: &Path) -> Option<Open> {
-    let source = Source::open(path).ok()?;
+fn open(log: &Log, file: &Path) -> Option<Open> {
+    let source = Source::open(&log.folder, file).ok()?;
     let identity = match &source {
-        Source::Plain(file) => Some(identity(&file.metadata().ok()?)),
+        Source::Plain(file) => Some(FileFacts::of(file).ok()?.id),
         Source::Packed(_) => None,
     };
-    Some(Open { source, index: Index::of(path), identity, offset: 0 })
-}
-
-fn identity_of(path: &Path) -> Option<(u64, u64)> {
-    fs::metadata(path).ok().as_ref().map(identity)
-}
-
-#[cfg(unix)]
-fn identity(metadata: &Metadata) -> (u64, u64) {
-    use std::os::unix::fs::MetadataExt;
-    (metadata.dev(), metadata.ino())
-}
-
-/// Without inode numbers the time of its making has to tell one file from another.
-#[cfg(not(unix))]
-fn identity(metadata: &Metadata) -> (u64, u64) {
-    let made = metadata.created().ok();
-    let made = made.and_then(|made| made.duration_since(std::time::UNIX_EPOCH).ok());
-    (0, made.map_or(0, |made| made.as_nanos() as u64))
+    Some(Open { source, index: Index::of(&log.folder, file), identity, offset: 0 })
 }

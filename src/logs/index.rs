@@ -5,7 +5,7 @@
 //! to do, and no time is ever later than that.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{Read, Seek, SeekFrom},
     ops::Range,
     path::{Path, PathBuf},
@@ -17,15 +17,17 @@ use super::{
     files::{compressed, index_path},
     stamp::{RECORD, Stamp},
 };
+use crate::platform::Subfolder;
 
 /// So many records are read at once.
 const BLOCK: u64 = 1024;
 
 /// The index of one file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Index {
     /// The index itself, once it was there: it stays the right one when the log is rotated away.
     file: Option<File>,
+    folder: Subfolder,
     log: PathBuf,
     count: u64,
     /// The records that were read last, and the number of the first of them.
@@ -39,8 +41,17 @@ pub(super) struct Index {
 
 impl Index {
     /// The index of a log file, by its plain name.
-    pub(super) fn of(log: &Path) -> Self {
-        let mut index = Self { log: log.to_owned(), ..Self::default() };
+    pub(super) fn of(folder: &Subfolder, log: &Path) -> Self {
+        let mut index = Self {
+            file: None,
+            folder: folder.clone(),
+            log: log.to_owned(),
+            count: 0,
+            block: Vec::new(),
+            first: 0,
+            changed: Timestamp::default(),
+            span: None,
+        };
         index.refresh();
         index
     }
@@ -48,7 +59,7 @@ impl Index {
     /// Takes note of what was added since.
     pub(super) fn refresh(&mut self) {
         if self.file.is_none() {
-            self.file = File::open(index_path(&self.log)).ok();
+            self.file = self.folder.open_read(index_path(&self.log)).ok();
         }
         let length = self.file.as_ref().and_then(|file| file.metadata().ok());
         let count = length.map_or(0, |file| file.len() / RECORD as u64);
@@ -56,11 +67,13 @@ impl Index {
             self.count = count;
             self.block.clear();
         }
-        let changed = fs::metadata(&self.log).or_else(|_| fs::metadata(compressed(&self.log)));
-        let changed = changed.and_then(|file| file.modified()).ok();
+        let there = self.folder.stat(&self.log);
+        let there = there.or_else(|_| self.folder.stat(compressed(&self.log)));
         self.span = None;
-        self.changed =
-            changed.and_then(|time| Timestamp::try_from(time).ok()).unwrap_or(self.changed);
+        if let Ok(there) = there {
+            let nanos = u64::try_from(there.modified.as_nanos()).unwrap_or(u64::MAX);
+            self.changed = moment(nanos);
+        }
     }
 
     /// When the byte at this offset arrived.
@@ -160,6 +173,8 @@ fn moment(nanos: u64) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// An index of these records, and so many bytes of rubbish.
@@ -174,7 +189,7 @@ mod tests {
         let mut bytes: Vec<u8> = records.iter().flat_map(stamp).collect();
         bytes.extend(std::iter::repeat_n(0xff, rubbish));
         fs::write(index_path(&log), bytes).unwrap();
-        let index = Index::of(&log);
+        let index = Index::of(&Subfolder::at(folder.path()).unwrap(), Path::new("a.log"));
         (folder, index)
     }
 

@@ -5,9 +5,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
     io::{Read, Seek, SeekFrom},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -16,8 +15,13 @@ use jiff::Timestamp;
 use super::{Follower, Log, Since};
 use crate::{
     event::{Event, Record},
-    platform,
+    platform::{self, Subfolder},
 };
+
+/// The ledger, and the one that was set aside when it had grown too long.
+pub const LEDGER: &str = "ledger";
+/// See [`LEDGER`].
+pub const OLD_LEDGER: &str = "ledger.1";
 
 /// So many bytes of the ledger are read at once.
 const CHUNK: u64 = 256 << 10;
@@ -27,23 +31,23 @@ const BEFORE: Duration = Duration::from_secs(2);
 /// The marks of a stack.
 #[derive(Debug, Clone)]
 pub struct Marks {
-    ledger: PathBuf,
+    state: Subfolder,
     /// Of these services and tasks; none: of all.
     names: Vec<String>,
 }
 
 impl Marks {
     /// Those of the stack whose state is in that folder.
-    pub fn new(state: &Path, names: &[String]) -> Self {
-        Self { ledger: state.join("ledger"), names: names.to_vec() }
+    pub fn new(state: &Subfolder, names: &[String]) -> Self {
+        Self { state: state.clone(), names: names.to_vec() }
     }
 
     /// Those since a moment; without one all.
     pub fn since(&self, since: Option<Timestamp>) -> Vec<Record> {
         let since = since.unwrap_or(Timestamp::MIN);
-        let mut records = read_back(&self.ledger, since);
+        let mut records = read_back(&self.state, LEDGER, since);
         if records.first().is_none_or(|first| first.at >= since) {
-            let mut older = read_back(&self.ledger.with_extension("1"), since);
+            let mut older = read_back(&self.state, OLD_LEDGER, since);
             older.append(&mut records);
             records = older;
         }
@@ -88,8 +92,8 @@ pub(super) fn about(at: Timestamp) -> Timestamp {
 }
 
 /// The records of a ledger since a moment, and perhaps some before.
-fn read_back(ledger: &Path, since: Timestamp) -> Vec<Record> {
-    let Ok(mut file) = File::open(ledger) else { return Vec::new() };
+fn read_back(state: &Subfolder, ledger: &str, since: Timestamp) -> Vec<Record> {
+    let Ok(mut file) = state.open_read(ledger) else { return Vec::new() };
     let mut start = file.metadata().map_or(0, |file| file.len());
     let mut bytes: Vec<u8> = Vec::new();
     let mut parts: Vec<Vec<Record>> = Vec::new();
@@ -142,7 +146,8 @@ pub struct MarkFollower {
 impl MarkFollower {
     /// From now on.
     pub fn new(marks: Marks) -> Self {
-        let log = Log { name: "ledger".to_owned(), path: marks.ledger.clone() };
+        let (name, file) = (LEDGER.to_owned(), PathBuf::from(LEDGER));
+        let log = Log { name, folder: marks.state.clone(), file };
         let follower = Follower::from_end(&log);
         Self { marks, follower, partial: Vec::new(), starting: BTreeSet::new() }
     }

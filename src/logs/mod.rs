@@ -24,21 +24,17 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, path::PathBuf, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 
 pub use crate::event::Place;
-use crate::event::Record;
+use crate::{event::Record, platform::Subfolder};
 
 pub use find::Finder;
 pub use follow::{Follower, Spared};
-pub use marks::{MarkFollower, Marks};
+pub use marks::{LEDGER, MarkFollower, Marks, OLD_LEDGER};
 pub use matches::Sieve;
 pub use merge::merge;
 pub use packed::pack;
@@ -120,18 +116,26 @@ impl Item {
 }
 
 /// One service's, task's or hook's log: a file and its predecessors.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Log {
     /// `api`, `api.err`, `api.before-start`.
     pub name: String,
-    /// The file that is written to now; it may not be there yet.
-    pub path: PathBuf,
+    /// The folder of the logs.
+    pub folder: Subfolder,
+    /// The name of the file in it that is written to now; it may not be there yet.
+    pub file: PathBuf,
 }
 
 impl Log {
     /// The log of that name.
-    pub fn new(folder: &Path, name: &str) -> Self {
-        Self { name: name.to_owned(), path: folder.join(format!("{name}.log")) }
+    pub fn new(folder: &Subfolder, name: &str) -> Self {
+        let file = format!("{name}.log").into();
+        Self { name: name.to_owned(), folder: folder.clone(), file }
+    }
+
+    /// Where its file is.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join(&self.file)
     }
 
     /// The service or task that it belongs to: what stands before the first point.
@@ -139,9 +143,14 @@ impl Log {
         owner(&self.name)
     }
 
+    /// Where its next byte will be.
+    pub fn end(&self) -> Place {
+        files::end(&self.folder, &self.file)
+    }
+
     /// The numbers of its rotated files, the oldest first.
     fn numbers(&self) -> Vec<u64> {
-        files::numbers(&self.path)
+        files::numbers(&self.folder, &self.file)
     }
 }
 
@@ -153,15 +162,14 @@ fn owner(name: &str) -> &str {
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn all(folder: &Path) -> io::Result<Vec<Log>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
+pub fn all(folder: &Subfolder) -> io::Result<Vec<Log>> {
+    let files = match folder.names() {
+        Ok(files) => files,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
     let mut names = Vec::new();
-    for entry in entries {
-        let file = entry?.file_name();
+    for file in files {
         names.extend(file.to_str().and_then(|file| file.strip_suffix(".log")).map(str::to_owned));
     }
     names.sort();

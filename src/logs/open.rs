@@ -5,6 +5,7 @@ use std::{io, path::Path};
 use bytes::Bytes;
 
 use super::{LONGEST_LINE, index::Index, source::Source};
+use crate::platform::Subfolder;
 
 /// So many bytes are read at once: what a processor's own cache holds while they are searched.
 const BLOCK: usize = 256 << 10;
@@ -27,10 +28,10 @@ pub(super) struct Open {
 
 impl Open {
     /// A file by its plain name; not read beyond `end`.
-    pub(super) fn new(path: &Path, end: u64) -> io::Result<Self> {
-        let source = Source::open(path)?;
+    pub(super) fn new(folder: &Subfolder, file: &Path, end: u64) -> io::Result<Self> {
+        let source = Source::open(folder, file)?;
         let end = source.length().min(end);
-        let (index, block) = (Index::of(path), Bytes::new());
+        let (index, block) = (Index::of(folder, file), Bytes::new());
         Ok(Self { source, index, end, block, start: 0, filled: 0, next: 0, whole: 0 })
     }
 

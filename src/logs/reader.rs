@@ -17,11 +17,13 @@ use super::{
     open::Open,
     tail::{self, Found},
 };
+use crate::platform::Subfolder;
 
 /// The lines of one log. A file that cannot be read counts as empty: it may just have become too
 /// old to be kept.
 pub struct Lines {
     name: Arc<str>,
+    folder: Subfolder,
     log: PathBuf,
     /// The numbers of the rotated files, the oldest first; after them comes the present one.
     rotated: Vec<u64>,
@@ -52,7 +54,8 @@ impl Lines {
     pub fn all(log: &Log) -> Self {
         Self {
             name: log.name.as_str().into(),
-            log: log.path.clone(),
+            folder: log.folder.clone(),
+            log: log.file.clone(),
             rotated: log.numbers(),
             passed: 0,
             number: 0,
@@ -79,7 +82,7 @@ impl Lines {
         let newest_first = [present].into_iter().chain(self.rotated.iter().rev().copied());
         for number in newest_first {
             let path = if number == present { self.log.clone() } else { self.path(number) };
-            match Index::of(&path).after(time) {
+            match Index::of(&self.folder, &path).after(time) {
                 Some(offset) => self.end = self.end.min(Place { file: number, offset }),
                 None => break,
             }
@@ -138,7 +141,7 @@ impl Lines {
     /// The lines that arrived since a moment.
     #[must_use]
     pub fn since(mut self, time: Timestamp) -> Self {
-        let is_old = |number: &&u64| Index::of(&self.path(**number)).last() < time;
+        let is_old = |number: &&u64| Index::of(&self.folder, &self.path(**number)).last() < time;
         self.pass(self.rotated.iter().take_while(is_old).count());
         if let Some(open) = self.current() {
             let start = match open.index.from(time) {
@@ -355,7 +358,7 @@ impl Lines {
             Ordering::Equal => self.end.offset,
             Ordering::Greater => return None,
         };
-        let opened: io::Result<Open> = Open::new(path, end);
+        let opened: io::Result<Open> = Open::new(&self.folder, path, end);
         opened.ok()
     }
 }

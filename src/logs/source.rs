@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{files::compressed, packed::Packed};
+use crate::platform::Subfolder;
 
 /// A file that is read from any place.
 #[derive(Debug)]
@@ -18,10 +19,10 @@ pub(super) enum Source {
 impl Source {
     /// Opens a file by its plain name. It may be compressed just now: the plain one goes last, so
     /// that one of the two is always there.
-    pub(super) fn open(file: &Path) -> io::Result<Self> {
-        match File::open(file) {
+    pub(super) fn open(folder: &Subfolder, file: &Path) -> io::Result<Self> {
+        match folder.open_read(file) {
             Ok(plain) => Ok(Self::Plain(plain)),
-            Err(_) => Ok(Self::Packed(Packed::open(File::open(compressed(file))?)?)),
+            Err(_) => Ok(Self::Packed(Packed::open(folder.open_read(compressed(file))?)?)),
         }
     }
 

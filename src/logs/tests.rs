@@ -17,6 +17,10 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
+fn here(folder: &tempfile::TempDir) -> Subfolder {
+    Subfolder::at(folder.path()).expect("a folder")
+}
+
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("in range")
 }
@@ -68,14 +72,14 @@ fn last(log: &Log, count: usize) -> Vec<String> {
 #[test]
 fn the_last_lines_over_rotated_files() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
-    fs::write(numbered(&log.path, 9), "1\n2\n").expect("written");
-    fs::write(numbered(&log.path, 10), "3\n").expect("written");
-    fs::write(&log.path, "4\n5").expect("written");
+    let log = Log::new(&here(&folder), "api");
+    fs::write(numbered(&log.path(), 9), "1\n2\n").expect("written");
+    fs::write(numbered(&log.path(), 10), "3\n").expect("written");
+    fs::write(log.path(), "4\n5").expect("written");
     for is_compressed in [false, true] {
         if is_compressed {
-            compress(&numbered(&log.path, 9));
-            compress(&numbered(&log.path, 10));
+            compress(&numbered(&log.path(), 9));
+            compress(&numbered(&log.path(), 10));
         }
         assert_eq!(last(&log, 0), [""; 0]);
         assert_eq!(last(&log, 1), ["5"], "a last line without a newline is one");
@@ -84,30 +88,30 @@ fn the_last_lines_over_rotated_files() {
         assert_eq!(last(&log, 99), ["1", "2", "3", "4", "5"]);
         assert_eq!(texts(Lines::all(&log)), ["1", "2", "3", "4", "5"]);
     }
-    fs::remove_file(&log.path).expect("removed");
+    fs::remove_file(log.path()).expect("removed");
     assert_eq!(last(&log, 2), ["2", "3"]);
 }
 
 #[test]
 fn since_a_moment_over_rotated_and_compressed_files() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
+    let log = Log::new(&here(&folder), "api");
     for (number, second) in [(1, 10), (2, 20), (3, 30)] {
-        let file = numbered(&log.path, number);
+        let file = numbered(&log.path(), number);
         write(&file, &[(second, "a"), (second + 2, "b"), (second + 4, "c")]);
         let time = Timestamp::from_second(second + 4).expect("in range");
         let open = fs::File::options().append(true).open(&file).expect("a file");
         open.set_modified(time.into()).expect("set");
     }
-    write(&log.path, &[(40, "d"), (42, "e")]);
-    compress(&numbered(&log.path, 1));
-    compress(&numbered(&log.path, 2));
+    write(&log.path(), &[(40, "d"), (42, "e")]);
+    compress(&numbered(&log.path(), 1));
+    compress(&numbered(&log.path(), 2));
     let since = |second| Lines::all(&log).since(at(second)).map(|line| line.at.as_second());
     assert_eq!(since(23).collect::<Vec<_>>(), [24, 30, 32, 34, 40, 42]);
     assert_eq!(since(35).collect::<Vec<_>>(), [40, 42]);
     assert_eq!(since(0).count(), 11);
     // Without its index a file's lines came when it was changed last.
-    fs::remove_file(index_path(&numbered(&log.path, 3))).expect("removed");
+    fs::remove_file(index_path(&numbered(&log.path(), 3))).expect("removed");
     assert_eq!(since(33).collect::<Vec<_>>(), [34, 34, 34, 40, 42]);
     assert_eq!(last(&log, 5), ["a", "b", "c", "d", "e"]);
 }
@@ -115,9 +119,9 @@ fn since_a_moment_over_rotated_and_compressed_files() {
 #[test]
 fn a_large_file_is_read_from_its_end() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
+    let log = Log::new(&here(&folder), "api");
     let text: String = (0..50_000).map(|number| format!("line {number}\n")).collect();
-    fs::write(&log.path, text).expect("written");
+    fs::write(log.path(), text).expect("written");
     let last = last(&log, 20_000);
     assert_eq!(last.len(), 20_000);
     assert_eq!(last[0], "line 30000");
@@ -126,24 +130,25 @@ fn a_large_file_is_read_from_its_end() {
 #[test]
 fn nothing_is_no_error() {
     let folder = folder();
-    assert_eq!(all(&folder.path().join("gone")).expect("no error"), []);
-    let log = Log::new(folder.path(), "api");
+    let gone = Subfolder::to_read(&platform::Dir::open(folder.path()).expect("there"), "gone");
+    assert!(all(&gone).expect("no error").is_empty());
+    let log = Log::new(&here(&folder), "api");
     assert_eq!(last(&log, 5), [""; 0]);
-    fs::write(&log.path, "").expect("written");
+    fs::write(log.path(), "").expect("written");
     assert_eq!(last(&log, 5), [""; 0]);
-    fs::write(&log.path, "\n\n").expect("written");
+    fs::write(log.path(), "\n\n").expect("written");
     assert_eq!(last(&log, 5), ["", ""]);
 }
 
 #[test]
 fn what_was_asked_for() {
     let folder = folder();
-    let api = Log::new(folder.path(), "api");
-    let db = Log::new(folder.path(), "db");
-    write(&api.path, &[(10, "api a"), (30, "api b"), (50, "api c")]);
-    write(&db.path, &[(20, "db a"), (40, "db b")]);
-    let logs = all(folder.path()).expect("readable");
-    assert_eq!(logs, [api, db]);
+    let api = Log::new(&here(&folder), "api");
+    let db = Log::new(&here(&folder), "db");
+    write(&api.path(), &[(10, "api a"), (30, "api b"), (50, "api c")]);
+    write(&db.path(), &[(20, "db a"), (40, "db b")]);
+    let logs = all(&here(&folder)).expect("readable");
+    assert_eq!(logs.iter().map(|log| &*log.name).collect::<Vec<_>>(), ["api", "db"]);
     let chosen = |choice: &Select| chosen(&logs, choice);
     assert_eq!(chosen(&Select::default()), ["api a", "db a", "api b", "db b", "api c"]);
     let last = Select { last: Some(2), ..Select::default() };
@@ -165,14 +170,14 @@ fn what_was_asked_for() {
 #[test]
 fn what_matches_with_what_is_around_it() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
+    let log = Log::new(&here(&folder), "api");
     let numbers: Vec<usize> = (0..200_000).collect();
     let text = |numbers: &[usize]| -> String {
         numbers.iter().map(|number| format!("line {number}\n")).collect()
     };
-    fs::write(numbered(&log.path, 1), text(&numbers[..100_000])).expect("written");
-    fs::write(&log.path, text(&numbers[100_000..])).expect("written");
-    compress(&numbered(&log.path, 1));
+    fs::write(numbered(&log.path(), 1), text(&numbers[..100_000])).expect("written");
+    fs::write(log.path(), text(&numbers[100_000..])).expect("written");
+    compress(&numbered(&log.path(), 1));
     for context in [0, 1, 3] {
         // Some of them close together, some at the edges of the files.
         let matches = [0, 33_333, 33_335, 50_000, 99_999, 100_001, 150_000, 199_999];
@@ -197,9 +202,9 @@ fn groups(lines: impl IntoIterator<Item = Line>) -> Vec<(bool, String)> {
 #[test]
 fn what_stands_together_is_a_group() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
-    fs::write(numbered(&log.path, 1), "x1\nb\nc\nd\ne\n").expect("written");
-    fs::write(&log.path, "f\nx2\ng\nh\nx3\ni\nj\nk\nx4\n").expect("written");
+    let log = Log::new(&here(&folder), "api");
+    fs::write(numbered(&log.path(), 1), "x1\nb\nc\nd\ne\n").expect("written");
+    fs::write(log.path(), "f\nx2\ng\nh\nx3\ni\nj\nk\nx4\n").expect("written");
     let expected: [&[&str]; 3] = [
         &["x1", "x2", "x3", "x4"],
         &["-x1", "b", "-f", "x2", "g", "h", "x3", "i", "-k", "x4"],
@@ -229,9 +234,9 @@ fn what_stands_together_is_a_group() {
 #[test]
 fn a_long_line_that_matches_is_shown_whole() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
+    let log = Log::new(&here(&folder), "api");
     let long = |end: &str| format!("{}{end}", "-".repeat(3 << 20));
-    fs::write(&log.path, format!("a\n{}\nb\n{}\nc\n", long("y"), long("x"))).expect("written");
+    fs::write(log.path(), format!("a\n{}\nb\n{}\nc\n", long("y"), long("x"))).expect("written");
     let logs = [log];
     for (pattern, last) in [("x", None), ("x", Some(1)), ("y|x", Some(1))] {
         let grep = Some(Finder::new(pattern).expect("a regex"));
@@ -263,7 +268,7 @@ mod asked {
             pattern in prop::option::of(prop::sample::select(vec!["a", "^b", "^$", "c"])),
         ) {
             let folder = folder();
-            let log = Log::new(folder.path(), "api");
+            let log = Log::new(&here(&folder), "api");
             let times = lines.iter().scan(10, |now, (passed, _)| {
                 *now += passed;
                 Some(*now)
@@ -274,7 +279,7 @@ mod asked {
             cuts.sort_unstable();
             let mut from = 0;
             for (number, cut) in cuts.iter().enumerate() {
-                let file = numbered(&log.path, number as u64 + 1);
+                let file = numbered(&log.path(), number as u64 + 1);
                 write(&file, &lines[from..*cut]);
                 let changed = lines[..*cut].last().map_or(at(1), |(second, _)| at(*second));
                 let open = fs::File::options().append(true).open(&file).expect("a file");
@@ -284,7 +289,7 @@ mod asked {
                 }
                 from = *cut;
             }
-            write(&log.path, &lines[from..]);
+            write(&log.path(), &lines[from..]);
             let grep = pattern.map(|pattern| Finder::new(pattern).expect("a regex"));
             let (since, until) = (since.map(at), until.map(at));
             let all = Select { since, until, grep, context, ..Select::default() };
@@ -334,8 +339,8 @@ fn ledger(state: &Path, records: &[(i64, Event)]) {
 #[test]
 fn marks_stand_between_the_lines() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
-    write(&log.path, &[(10, "a"), (20, "b"), (30, "c")]);
+    let log = Log::new(&here(&folder), "api");
+    write(&log.path(), &[(10, "a"), (20, "b"), (30, "c")]);
     let exit = crate::model::Exit::Code(1);
     let events = [
         (5, Event::Ready { after_ms: 5, checked: true, address: None, unhealthy_ms: None }),
@@ -347,7 +352,7 @@ fn marks_stand_between_the_lines() {
     ];
     ledger(folder.path(), &events);
     append(&folder.path().join("ledger"), "0123 {\"seq\":");
-    let marks = Marks::new(folder.path(), &["api".to_owned()]);
+    let marks = Marks::new(&here(&folder), &["api".to_owned()]);
     let shown = |choice: &Select, marks: &Marks| -> String {
         let shown = select(std::slice::from_ref(&log), |_| None, Some(marks), choice);
         let letter = |item: Item| match item {
@@ -366,7 +371,7 @@ fn marks_stand_between_the_lines() {
     assert_eq!(shown(&all, &marks), "SaRbcE", "what was before the first line is left out");
     assert_eq!(shown(&Select { last: Some(1), ..all.clone() }, &marks), "cE");
     assert_eq!(shown(&Select { since: Some(at(12)), ..all.clone() }, &marks), "bcE");
-    assert_eq!(shown(&all, &Marks::new(folder.path(), &["db".to_owned()])), "abc");
+    assert_eq!(shown(&all, &Marks::new(&here(&folder), &["db".to_owned()])), "abc");
     let started = Since { at: at(9), place: None };
     assert_eq!(marks.last_starts(), [("api".to_owned(), started)].into());
 
@@ -390,8 +395,8 @@ fn marks_stand_between_the_lines() {
 #[test]
 fn bytes_that_are_no_text_are_kept() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
-    fs::write(&log.path, b"\xff\xfe\n").expect("written");
+    let log = Log::new(&here(&folder), "api");
+    fs::write(log.path(), b"\xff\xfe\n").expect("written");
     let lines: Vec<Line> = Lines::all(&log).collect();
     assert_eq!(&lines[0].text[..], b"\xff\xfe");
 }
@@ -399,8 +404,8 @@ fn bytes_that_are_no_text_are_kept() {
 #[test]
 fn a_line_without_end_comes_in_pieces() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
-    fs::write(&log.path, vec![b'x'; 3 << 20]).expect("written");
+    let log = Log::new(&here(&folder), "api");
+    fs::write(log.path(), vec![b'x'; 3 << 20]).expect("written");
     let lengths: Vec<usize> = Lines::all(&log).map(|line| line.text.len()).collect();
     assert_eq!(lengths, [1 << 20; 3]);
 }
@@ -408,12 +413,12 @@ fn a_line_without_end_comes_in_pieces() {
 #[test]
 fn a_long_line_is_one_over_pieces_and_files() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
-    let other = Log::new(folder.path(), "db");
-    fs::write(numbered(&log.path, 1), vec![b'x'; 3 << 20]).expect("written");
-    fs::write(numbered(&log.path, 2), vec![b'y'; 5]).expect("written");
-    fs::write(&log.path, "z\nlast\nwords").expect("written");
-    fs::write(&other.path, "a\nb\n").expect("written");
+    let log = Log::new(&here(&folder), "api");
+    let other = Log::new(&here(&folder), "db");
+    fs::write(numbered(&log.path(), 1), vec![b'x'; 3 << 20]).expect("written");
+    fs::write(numbered(&log.path(), 2), vec![b'y'; 5]).expect("written");
+    fs::write(log.path(), "z\nlast\nwords").expect("written");
+    fs::write(other.path(), "a\nb\n").expect("written");
     let lines: Vec<Line> = Lines::all(&log).collect();
     let ends: Vec<(bool, bool)> = lines.iter().map(|line| (line.begins, line.ends)).collect();
     let middle = [(false, false); 3];
@@ -432,8 +437,8 @@ fn a_long_line_is_one_over_pieces_and_files() {
     assert!(shown(&Select::default()).contains("xxxyz"));
     assert!(shown(&Select { last: Some(5), ..Select::default() }).contains("xxxyz"));
     // The same when it is followed.
-    let mut follower = Follower::from_start(&Log::new(folder.path(), "web"));
-    let path = &follower.log().path.clone();
+    let mut follower = Follower::from_start(&Log::new(&here(&folder), "web"));
+    let path = &follower.log().path();
     let mut pieces = Vec::new();
     for (second, text) in [(1, vec![b'x'; 1 << 20]), (2, vec![b'x'; 10]), (3, b"\nb\n".to_vec())] {
         append(path, std::str::from_utf8(&text).expect("text"));
@@ -449,14 +454,14 @@ fn a_long_line_is_one_over_pieces_and_files() {
 #[test]
 fn followed_lines_that_match_have_those_around_them_too() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
+    let log = Log::new(&here(&folder), "api");
     let mut follower = Follower::from_start(&log);
     let grep = Some(Finder::new("x").expect("a regex"));
     let choice = Select { grep, context: 1, ..Select::default() };
     let mut sieve = Sieve::default();
     let mut shown = Vec::new();
     for part in ["a\nb\n", "x1\n", "c\nd\ne\nx2\nx3\nf\ng\n"] {
-        append(&log.path, part);
+        append(&log.path(), part);
         for line in follower.lines(at(1)) {
             shown.extend(texts(sieve.pass(line, &choice)));
         }
@@ -467,10 +472,10 @@ fn followed_lines_that_match_have_those_around_them_too() {
 #[test]
 fn a_start_is_shown_where_its_output_begins() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
-    write(&numbered(&log.path, 1), &[(10, "a")]);
+    let log = Log::new(&here(&folder), "api");
+    write(&numbered(&log.path(), 1), &[(10, "a")]);
     // The last words of one generation, and what the next one wrote, in one batch.
-    fs::write(&log.path, "b\nlast wordsc\nd\n").expect("written");
+    fs::write(log.path(), "b\nlast wordsc\nd\n").expect("written");
     let exit = crate::model::Exit::Code(1);
     let second = Place { file: 2, offset: 12 };
     let started = |log| Event::Spawned { pid: 7, log: Some(log) };
@@ -482,7 +487,7 @@ fn a_start_is_shown_where_its_output_begins() {
             (4_000_000_000, started(second)),
         ],
     );
-    let marks = Marks::new(folder.path(), &[]);
+    let marks = Marks::new(&here(&folder), &[]);
     let show = |choice: &Select| -> Vec<String> {
         let items = select(std::slice::from_ref(&log), |_| None, Some(&marks), choice);
         let shown = items.map(|item| match item {
@@ -504,29 +509,29 @@ fn a_start_is_shown_where_its_output_begins() {
 #[test]
 fn followed_over_rotation_truncation_and_a_new_file() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
-    append(&log.path, "old\n");
+    let log = Log::new(&here(&folder), "api");
+    append(&log.path(), "old\n");
     let mut follower = Follower::from_end(&log);
     let mut poll = |second| texts(follower.lines(at(second)));
     assert_eq!(poll(1), [""; 0]);
-    append(&log.path, "one\ntw");
+    append(&log.path(), "one\ntw");
     assert_eq!(poll(2), ["one"]);
-    append(&log.path, "o\n");
+    append(&log.path(), "o\n");
     assert_eq!(poll(3), ["two"]);
     // Rotated twice between two looks.
-    append(&log.path, "three\n");
-    fs::rename(&log.path, numbered(&log.path, 1)).expect("rotated");
-    fs::write(numbered(&log.path, 2), "four\n").expect("written");
-    compress(&numbered(&log.path, 2));
-    fs::write(&log.path, "five\n").expect("written");
+    append(&log.path(), "three\n");
+    fs::rename(log.path(), numbered(&log.path(), 1)).expect("rotated");
+    fs::write(numbered(&log.path(), 2), "four\n").expect("written");
+    compress(&numbered(&log.path(), 2));
+    fs::write(log.path(), "five\n").expect("written");
     assert_eq!([poll(4), poll(5), poll(6)].concat(), ["three", "four", "five"]);
     // Shortened.
-    fs::write(&log.path, "6\n").expect("written");
+    fs::write(log.path(), "6\n").expect("written");
     assert_eq!(poll(7), ["6"]);
     // Removed, and made again.
-    fs::remove_file(&log.path).expect("removed");
+    fs::remove_file(log.path()).expect("removed");
     assert_eq!(poll(8), [""; 0]);
-    append(&log.path, "seven\n");
+    append(&log.path(), "seven\n");
     assert_eq!(poll(9), ["seven"]);
     assert_eq!(follower.spared(at(9)), None);
 }
@@ -534,20 +539,20 @@ fn followed_over_rotation_truncation_and_a_new_file() {
 #[test]
 fn a_follower_that_slept_is_told_what_it_missed() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
-    append(&log.path, "one\n");
+    let log = Log::new(&here(&folder), "api");
+    append(&log.path(), "one\n");
     let mut follower = Follower::from_end(&log);
     // What it had open was compressed, what came after that is gone.
-    fs::rename(&log.path, numbered(&log.path, 1)).expect("rotated");
-    compress(&numbered(&log.path, 1));
-    fs::write(numbered(&log.path, 4), "four\n").expect("written");
-    fs::write(&log.path, "five\n").expect("written");
+    fs::rename(log.path(), numbered(&log.path(), 1)).expect("rotated");
+    compress(&numbered(&log.path(), 1));
+    fs::write(numbered(&log.path(), 4), "four\n").expect("written");
+    fs::write(log.path(), "five\n").expect("written");
     let lines = [texts(follower.lines(at(1))), texts(follower.lines(at(2)))].concat();
     assert_eq!(lines, ["four", "five"]);
     assert_eq!(follower.spared(at(2)).map(|spared| (spared.lines, spared.files)), Some((0, 2)));
 
     let flood: String = (0..400_000).map(|number| format!("{number}\n")).collect();
-    append(&log.path, &flood);
+    append(&log.path(), &flood);
     follower.hurry();
     let lines = texts(follower.lines(at(3)));
     let spared = follower.spared(at(3)).expect("lines left out").lines;
@@ -558,15 +563,15 @@ fn a_follower_that_slept_is_told_what_it_missed() {
 #[test]
 fn past_and_present_meet_without_gap() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
-    append(&log.path, "one\ntw");
+    let log = Log::new(&here(&folder), "api");
+    append(&log.path(), "one\ntw");
     let mut follower = Follower::from_last_line(&log);
     let place = follower.place();
-    append(&log.path, "o\nthree\n");
+    append(&log.path(), "o\nthree\n");
     assert_eq!(texts(Lines::all(&log).up_to(place)), ["one"]);
     // Rotated before the past is read.
-    fs::rename(&log.path, numbered(&log.path, 1)).expect("rotated");
-    append(&log.path, "four\n");
+    fs::rename(log.path(), numbered(&log.path(), 1)).expect("rotated");
+    append(&log.path(), "four\n");
     assert_eq!(texts(Lines::all(&log).up_to(place)), ["one"]);
     assert_eq!(texts(Lines::all(&log).up_to(place).last(9)), ["one"]);
     let lines = [texts(follower.lines(at(1))), texts(follower.lines(at(2)))].concat();
@@ -576,10 +581,10 @@ fn past_and_present_meet_without_gap() {
 #[test]
 fn a_prompt_is_shown_after_a_while() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
+    let log = Log::new(&here(&folder), "api");
     let mut follower = Follower::from_start(&log);
     assert_eq!(follower.lines(at(1)), []);
-    append(&log.path, "password: ");
+    append(&log.path(), "password: ");
     assert_eq!(follower.lines(at(2)), []);
     assert_eq!(texts(follower.lines(at(3))), ["password: "]);
     assert_eq!(follower.lines(at(4)), []);
@@ -588,10 +593,10 @@ fn a_prompt_is_shown_after_a_while() {
 #[test]
 fn followed_lines_have_the_times_of_the_index() {
     let folder = folder();
-    let log = Log::new(folder.path(), "api");
+    let log = Log::new(&here(&folder), "api");
     let mut follower = Follower::from_start(&log);
     follower.lines(at(5));
-    write(&log.path, &[(10, "a"), (12, "b")]);
+    write(&log.path(), &[(10, "a"), (12, "b")]);
     let times: Vec<Timestamp> = follower.lines(at(20)).iter().map(|line| line.at).collect();
     assert_eq!(times, [at(10), at(12)]);
 }

@@ -130,7 +130,7 @@ fn make(path: &Path) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: a plain system call on a text that ends with a zero.
     match unsafe { libc::mkfifo(path.as_ptr(), libc::S_IRUSR | libc::S_IWUSR) } {
-        0 => Ok(()),
+        0 => Ok(rustix::fs::chmod(path, Mode::RUSR | Mode::WUSR)?),
         _ => Err(io::Error::last_os_error()),
     }
 }

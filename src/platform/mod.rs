@@ -3,6 +3,7 @@
 //! Everything that is `unsafe`, every `cfg`, and every path below `/proc` is in here. The twins
 //! `linux` and `portable` have the same interface; the other files are for every Unix.
 
+mod beneath;
 mod children;
 mod clock;
 mod evict;
@@ -28,12 +29,17 @@ mod reach;
 mod reserve;
 mod runtime_folder;
 mod signals;
+mod stack_dir;
 mod stack_id;
 mod tree;
 mod types;
 mod users;
 mod watched;
 
+pub use beneath::{
+    Dir, FileFacts, GrowingFile, Open, Refusal, Refused, Subfolder, UserPath, open_file, read_file,
+    unguessable_name,
+};
 pub use children::{Peek, exit_of, peek, peek_any, reap, wait_for};
 pub use clock::{boot_id, local_time, now, stamp, wall_clock, wall_nanos};
 pub use evict::end_tree;
@@ -59,13 +65,14 @@ pub use own::{
     own_program, own_program_file, parent,
 };
 pub use peer::Peer;
-pub use places::{Places, PlacesError, Whereabouts, fnv1a, make_folders};
+pub use places::{Places, PlacesError, Whereabouts, fnv1a};
 pub use pty::{Pty, keep_open, receive_descriptor, send_descriptor, terminal_at};
 pub use reach::{Reached, keeper_of, reach, reach_anywhere};
 pub use reserve::{Reserved, ephemeral_ports, reserve};
-pub use runtime_folder::{RuntimeFolder, write_private};
+pub use runtime_folder::RuntimeFolder;
 use signals::may_signal;
 pub use signals::{SignalPipe, kill_group, kill_process, reset_signals, survive_signals};
+pub use stack_dir::StackDir;
 pub use stack_id::StackId;
 pub use tree::{Family, Tree, below, members, relatives};
 pub use types::{

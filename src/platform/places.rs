@@ -6,10 +6,7 @@
 
 use std::{
     io,
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::fs::DirBuilderExt,
-    },
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,7 +16,7 @@ use rustix::{
     process::geteuid,
 };
 
-use super::{Endpoint, FolderLock, RuntimeFolder, StackId, lock::lock_open_folder};
+use super::{Endpoint, FolderLock, Refused, RuntimeFolder, StackId, lock::lock_open_folder};
 
 /// Every path of one stack.
 #[derive(Debug, Clone)]
@@ -67,6 +64,18 @@ pub enum PlacesError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The same, as it was found when it was opened.
+    #[error("{0} ({advice}); it is not used", advice = .0.why.advice())]
+    Refused(#[from] Refused),
+}
+
+impl PlacesError {
+    pub(super) fn at(path: &Path, error: io::Error) -> Self {
+        match Refused::of(&error) {
+            Some(refused) => Self::Refused(refused.clone()),
+            None => Self::Io { path: path.to_owned(), error },
+        }
+    }
 }
 
 impl Places {
@@ -222,40 +231,6 @@ impl Places {
         self.state.join("runs").join(task)
     }
 
-    /// The ledger of events.
-    pub fn ledger(&self) -> PathBuf {
-        self.state.join("ledger")
-    }
-
-    /// What the supervisor writes to its stderr: nothing, unless it is in trouble.
-    pub fn supervisor_stderr(&self) -> PathBuf {
-        self.state.join("supervisor.stderr")
-    }
-
-    /// Makes the folder that lasts, and tells git to leave it alone.
-    ///
-    /// # Errors
-    ///
-    /// [`PlacesError::Unsafe`] if one is there that others may change; those of making folders: a
-    /// read-only one, a full disk.
-    pub fn create_state(&self) -> Result<(), PlacesError> {
-        // Who may write to the stack's own folder may change the stack file: nothing below it is
-        // safer than that. (A Windows drive under WSL shows every folder as open to everybody.)
-        let shared = rustix::fs::stat(&self.folder).is_ok_and(|stat| is_open_to_writers(&stat));
-        for folder in [&self.state, &self.logs()] {
-            let made = make_folders(folder);
-            match rustix::fs::lstat(folder) {
-                Ok(stat) => check_own(folder, &stat, shared)?,
-                Err(_) => made.map_err(at(folder))?,
-            }
-        }
-        let ignore = self.state.join(".gitignore");
-        if !ignore.exists() {
-            std::fs::write(&ignore, "*\n").map_err(at(&ignore))?;
-        }
-        Ok(())
-    }
-
     /// Removes what keepers that were killed have left of the stack, unless somebody holds it.
     ///
     /// # Errors
@@ -305,32 +280,13 @@ fn name_of(held: &OwnedFd, id: StackId) -> io::Result<(PathBuf, Whereabouts)> {
     })
 }
 
-/// Makes a folder in that for what lasts, and those between them, which nobody else may write to,
-/// whatever the umask says. The stack's own folder is not made: it may have been moved, or removed
-/// for good.
-///
-/// # Errors
-///
-/// Those of mkdir(2); none if it is there.
-pub fn make_folders(folder: &Path) -> io::Result<()> {
-    let depth = folder.iter().rev().position(|name| name == STATE);
-    let own: Vec<&Path> = folder.ancestors().take(depth.map_or(1, |depth| depth + 1)).collect();
-    for folder in own.into_iter().rev() {
-        match std::fs::DirBuilder::new().mode(0o755).create(folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-    }
-    Ok(())
-}
-
 /// Whether users other than its owner may write to a folder.
-pub(super) fn is_open_to_writers(stat: &Stat) -> bool {
+fn is_open_to_writers(stat: &Stat) -> bool {
     Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH)
 }
 
-/// A folder that nobody else may have made, or, unless it lies in a `shared` one, may write to.
-pub(super) fn check_own(folder: &Path, stat: &Stat, shared: bool) -> Result<(), PlacesError> {
+/// A folder that nobody else may have made or may write to.
+pub(super) fn check_own(folder: &Path, stat: &Stat) -> Result<(), PlacesError> {
     let refuse = |why| Err(PlacesError::Unsafe { path: folder.to_owned(), why });
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => {}
@@ -340,7 +296,7 @@ pub(super) fn check_own(folder: &Path, stat: &Stat, shared: bool) -> Result<(), 
     if stat.st_uid != geteuid().as_raw() {
         return refuse("belongs to another user (be that user, or remove it)");
     }
-    if !shared && is_open_to_writers(stat) {
+    if is_open_to_writers(stat) {
         return refuse("can be written to by other users (`chmod go-w` mends that)");
     }
     Ok(())
@@ -348,7 +304,7 @@ pub(super) fn check_own(folder: &Path, stat: &Stat, shared: bool) -> Result<(), 
 
 pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> PlacesError {
     let path = path.to_owned();
-    move |error| PlacesError::Io { path: path.clone(), error }
+    move |error| PlacesError::at(&path, error)
 }
 
 /// The FNV-1a hash of 64 bits: the same in every version of this program.
@@ -366,33 +322,5 @@ mod tests {
     fn the_hash_is_fnv1a() {
         assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
-    }
-
-    #[test]
-    fn a_state_folder_that_others_may_change_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        let places = Places::of(dir.path()).unwrap();
-        places.create_state().unwrap();
-        let set = |folder: &Path, mode| {
-            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode)).unwrap();
-        };
-        for folder in [&places.state, &places.logs()] {
-            set(folder, 0o775);
-            let error = places.create_state().unwrap_err().to_string();
-            assert!(error.contains("chmod go-w"), "{error}");
-            set(dir.path(), 0o777);
-            places.create_state().unwrap();
-            set(dir.path(), 0o700);
-            set(folder, 0o755);
-            places.create_state().unwrap();
-        }
-        let elsewhere = dir.path().join("elsewhere");
-        std::fs::rename(&places.state, &elsewhere).unwrap();
-        std::os::unix::fs::symlink(&elsewhere, &places.state).unwrap();
-        assert!(matches!(places.create_state(), Err(PlacesError::Unsafe { .. })));
-        std::fs::remove_file(&places.state).unwrap();
-        std::fs::write(&places.state, "").unwrap();
-        assert!(matches!(places.create_state(), Err(PlacesError::Unsafe { .. })));
     }
 }

@@ -187,7 +187,7 @@ fn all_bases() -> [(PathBuf, PathBuf); 3] {
 }
 
 fn is_own(path: &Path) -> bool {
-    rustix::fs::lstat(path).is_ok_and(|stat| check_own(path, &stat, false).is_ok())
+    rustix::fs::lstat(path).is_ok_and(|stat| check_own(path, &stat).is_ok())
 }
 
 /// A folder's, if it is one, and no link.
@@ -204,7 +204,7 @@ fn make_private(path: &Path) -> Result<OwnedFd, PlacesError> {
         Err(error) => return Err(at(path)(error.into())),
     }
     let stat = rustix::fs::lstat(path).map_err(|error| at(path)(error.into()))?;
-    check_own(path, &stat, false)?;
+    check_own(path, &stat)?;
     let held = open_folder(path).map_err(at(path))?;
     let opened = rustix::fs::fstat(&held).map_err(|error| at(path)(error.into()))?;
     if (opened.st_dev, opened.st_ino) != (stat.st_dev, stat.st_ino) {
@@ -221,7 +221,7 @@ fn make_private(path: &Path) -> Result<OwnedFd, PlacesError> {
 /// # Errors
 ///
 /// Those of unlink(2), open(2) and write(2).
-pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<std::fs::File> {
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<std::fs::File> {
     // One whose mode a umask has spoilt cannot be opened, but removed.
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -1,43 +1,47 @@
-//! Deletes what `cleanup` names, inside the stack's folder only, whatever symbolic links say.
+//! Deletes what `cleanup` names, inside the stack's folder only: below its descriptor, and behind no
+//! link.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
 use super::globs;
+use crate::platform::{Dir, Refusal, Refused};
 
-/// Deletes every match of the patterns (absolute; a folder ends with `/`). Nothing at all, if what
-/// makes the stack is among them: a glob may be wider than it was meant to be. What cannot be
-/// deleted keeps nothing else.
+/// Deletes every match of the patterns (absolute, for the stack in `stack_dir`, which is held as
+/// `root`; a folder ends with `/`). Nothing at all, if what makes the stack is among them: a glob may
+/// be wider than it was meant to be. What cannot be deleted keeps nothing else.
 ///
 /// # Errors
 /// What could not be deleted, and why, in one line.
-pub(super) fn delete(stack_dir: &Path, patterns: &[String]) -> Result<(), String> {
+pub(super) fn delete(root: &Dir, stack_dir: &Path, patterns: &[String]) -> Result<(), String> {
     let mut matches: Vec<(PathBuf, bool)> = Vec::new();
     for pattern in patterns {
         let folder = pattern.ends_with('/');
-        matches.extend(globs::matches(pattern)?.into_iter().map(|path| (path, folder)));
+        let below = globs::below(stack_dir, pattern);
+        let below = below.ok_or_else(|| format!("{pattern}: {OUTSIDE}"))?;
+        let found = globs::matches_beneath(root, &below)?;
+        matches.extend(found.into_iter().map(|path| (path, folder)));
     }
-    if let Some((path, _)) = matches.iter().find(|(path, _)| makes_the_stack(stack_dir, path)) {
+    if let Some((path, _)) = matches.iter().find(|(path, _)| makes_the_stack(path)) {
+        let path = stack_dir.join(path);
         return Err(format!("{}: `cleanup` never deletes what makes the stack", path.display()));
     }
     let failed = matches.into_iter().filter_map(|(path, folder)| {
-        let error = delete_one(stack_dir, &path, folder).err()?;
-        Some(format!("{}: {}", path.display(), super::text::os_error(&error)))
+        let error = delete_one(root, &path, folder).err()?;
+        Some(format!("{}: {error}", stack_dir.join(path).display()))
     });
     let failed: Vec<String> = failed.collect();
     if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }
 
+const OUTSIDE: &str = "it is outside the stack's folder";
+const BEHIND_A_LINK: &str = "it is behind a link, which may lead outside the stack's folder";
+
 /// Whether it is a stack file beside the folder's other ones, stackrun's own state (the services'
 /// data apart), or the history of the source.
-fn makes_the_stack(stack_dir: &Path, path: &Path) -> bool {
-    let parent = path.parent().and_then(|parent| parent.canonicalize().ok());
-    let real = parent.zip(path.file_name()).map(|(parent, name)| parent.join(name));
-    // Where there is no folder there is nothing to delete.
-    let Some(real) = real else { return false };
-    let Ok(below) = real.strip_prefix(stack_dir) else { return false };
+fn makes_the_stack(below: &Path) -> bool {
     let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
     match parts.iter().map(AsRef::as_ref).collect::<Vec<&str>>()[..] {
         [".stackrun", "data", _, ..] => false,
@@ -47,33 +51,32 @@ fn makes_the_stack(stack_dir: &Path, path: &Path) -> bool {
     }
 }
 
-fn delete_one(stack_dir: &Path, path: &Path, folder: bool) -> io::Result<()> {
-    // Not of the path itself: a link inside the folder may be deleted, whatever it points to.
-    let parent = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let real = match parent.canonicalize() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other?,
-    };
-    if !real.starts_with(stack_dir) {
-        return Err(io::Error::other("it is outside the stack's folder"));
-    }
-    let metadata = match path.symlink_metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other?,
-    };
-    if metadata.is_symlink() && folder {
-        return Err(io::Error::other("it is a link, and what it points to is left alone"));
-    }
-    match (metadata.is_dir(), folder) {
-        (true, true) => fs::remove_dir_all(path),
-        (true, false) => Err(io::Error::other("it is a folder; write it with a `/` at the end")),
-        (false, _) => fs::remove_file(path),
+fn delete_one(root: &Dir, path: &Path, folder: bool) -> Result<(), String> {
+    let deleted = globs::parent_of(root, path).and_then(|(dir, name)| {
+        let facts = dir.stat(name)?;
+        match (facts.is_folder, folder) {
+            (true, true) => dir.remove_all(name),
+            (true, false) => {
+                Err(io::Error::other("it is a folder; write it with a `/` at the end"))
+            }
+            (false, true) if !facts.is_file => {
+                Err(io::Error::other("it is a link, and what it points to is left alone"))
+            }
+            (false, _) => dir.remove(name),
+        }
+    });
+    let Err(error) = deleted else { return Ok(()) };
+    match Refused::of(&error).map(|refused| refused.why) {
+        Some(Refusal::Link) => Err(BEHIND_A_LINK.into()),
+        Some(why) => Err(format!("it {why}")),
+        None if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        None => Err(super::text::os_error(&error)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{fs, os::unix::fs::symlink};
 
     use super::*;
 
@@ -90,7 +93,12 @@ mod tests {
         for file in ["one.lock", "two.lock", "kept", "a/b/deep.lock"] {
             fs::write(format!("{dir}/{file}"), "").unwrap();
         }
-        delete(Path::new(&dir), &[format!("{dir}/*.lock"), format!("{dir}/a/")]).unwrap();
+        delete(
+            &Dir::open(Path::new(&dir)).unwrap(),
+            Path::new(&dir),
+            &[format!("{dir}/*.lock"), format!("{dir}/a/")],
+        )
+        .unwrap();
         let mut left: Vec<_> =
             fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name()).collect();
         left.sort();
@@ -111,27 +119,47 @@ mod tests {
             ["*", "stack.kdl", ".git/../stack.kdl", ".stackrun/", ".git/", ".stackrun/ledger"]
         {
             let patterns = [format!("{dir}/*.lock"), format!("{dir}/{pattern}")];
-            let error = delete(Path::new(&dir), &patterns).unwrap_err();
+            let error = delete(&Dir::open(Path::new(&dir)).unwrap(), Path::new(&dir), &patterns)
+                .unwrap_err();
             assert!(error.contains("never deletes what makes the stack"), "{error}");
         }
         for file in files {
             assert!(Path::new(&dir).join(file).exists(), "{file}");
         }
-        assert_eq!(delete(Path::new(&dir), &[format!("{dir}/{data}")]), Ok(()));
+        assert_eq!(
+            delete(
+                &Dir::open(Path::new(&dir)).unwrap(),
+                Path::new(&dir),
+                &[format!("{dir}/{data}")]
+            ),
+            Ok(())
+        );
         assert!(!Path::new(&dir).join(data).exists());
     }
 
     #[test]
     fn what_is_not_there_is_no_error() {
         let (_guard, dir) = folder();
-        assert_eq!(delete(Path::new(&dir), &[format!("{dir}/no/such/file")]), Ok(()));
+        assert_eq!(
+            delete(
+                &Dir::open(Path::new(&dir)).unwrap(),
+                Path::new(&dir),
+                &[format!("{dir}/no/such/file")]
+            ),
+            Ok(())
+        );
     }
 
     #[test]
     fn a_folder_needs_its_slash() {
         let (_guard, dir) = folder();
         fs::create_dir(format!("{dir}/cache")).unwrap();
-        let error = delete(Path::new(&dir), &[format!("{dir}/cache")]).unwrap_err();
+        let error = delete(
+            &Dir::open(Path::new(&dir)).unwrap(),
+            Path::new(&dir),
+            &[format!("{dir}/cache")],
+        )
+        .unwrap_err();
         assert!(error.contains("with a `/` at the end"), "{error}");
         assert!(Path::new(&dir).join("cache").exists());
     }
@@ -144,13 +172,17 @@ mod tests {
         symlink(&outside, format!("{dir}/link")).unwrap();
         fs::write(format!("{dir}/own.lock"), "").unwrap();
         let patterns = ["link/precious", "link/", "own.lock"].map(|name| format!("{dir}/{name}"));
-        let error = delete(Path::new(&dir), &patterns).unwrap_err();
+        let error =
+            delete(&Dir::open(Path::new(&dir)).unwrap(), Path::new(&dir), &patterns).unwrap_err();
         assert!(!Path::new(&dir).join("own.lock").exists(), "what is refused keeps nothing else");
         assert!(error.contains("it is a link"), "{error}");
         assert!(error.contains("outside the stack's folder"), "{error}");
         assert!(Path::new(&outside).join("precious").exists());
         // The link itself may go.
-        assert_eq!(delete(Path::new(&dir), &[format!("{dir}/link")]), Ok(()));
+        assert_eq!(
+            delete(&Dir::open(Path::new(&dir)).unwrap(), Path::new(&dir), &[format!("{dir}/link")]),
+            Ok(())
+        );
         assert!(Path::new(&outside).join("precious").exists());
     }
 }

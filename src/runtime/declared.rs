@@ -1,23 +1,21 @@
 //! The probes of a service, made from what it declares.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use super::{
     checks::{Attempt, Endpoint},
+    effects::errors_of,
     foreground::Foreground,
     http::{HttpRequest, Scheme, Target, parse_url},
     launch::Launcher,
-    log_search::{LogSearch, errors_log},
+    log_search::LogSearch,
     owner::Owner,
     probe::{Probe, Rhythm},
     world::Unit,
 };
 use crate::{
     event::Place,
-    logs::{Lines, Log, files},
+    logs::{Lines, Log},
     model::{Alive, Check, HttpCheck, HttpTarget, Port, PortRef, Service},
     platform,
 };
@@ -104,11 +102,11 @@ impl Maker<'_> {
     }
 
     /// The logs that this generation writes to, and where it began.
-    fn outputs(&self) -> Vec<(PathBuf, Place)> {
-        let log = self.launcher.places.log(&self.service.name);
-        let begin = self.unit.map_or_else(|| files::end(&log), |unit| unit.log);
+    fn outputs(&self) -> Vec<(Log, Place)> {
+        let log = Log::new(self.launcher.logs, &self.service.name);
+        let begin = self.unit.map_or_else(|| log.end(), |unit| unit.log);
         let errors = self.service.log.split.then(|| {
-            let log = errors_log(&log);
+            let log = Log::new(self.launcher.logs, &errors_of(&self.service.name));
             let known = self.unit.and_then(|unit| unit.errors);
             let begin = known.unwrap_or_else(|| self.begin_by_time(&log));
             (log, begin)
@@ -117,13 +115,12 @@ impl Maker<'_> {
     }
 
     /// Where a log was when the unit was started, which a supervisor before this one knew.
-    fn begin_by_time(&self, log: &Path) -> Place {
-        let Some(unit) = self.unit else { return files::end(log) };
+    fn begin_by_time(&self, log: &Log) -> Place {
+        let Some(unit) = self.unit else { return log.end() };
         let passed = platform::now().since(unit.started);
         let started = platform::wall_clock().checked_sub(passed);
-        let log = Log { name: self.service.name.clone(), path: log.to_owned() };
-        let begin = started.map(|at| Lines::all(&log).since(at).begin());
-        let end = files::end(&log.path);
+        let begin = started.map(|at| Lines::all(log).since(at).begin());
+        let end = log.end();
         begin.map_or(end, |begin| begin.min(end))
     }
 

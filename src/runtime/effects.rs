@@ -5,7 +5,6 @@ use std::{path::Path, time::Duration};
 use super::{
     Internal, cleanup, excerpt,
     launch::Launcher,
-    log_search::errors_log,
     watch::Reaction,
     world::{World, hook_unit, main_unit},
 };
@@ -13,7 +12,7 @@ use crate::{
     event::{Cause, Event, Place},
     keeper::protocol::{SpawnSpec, ToKeeper, UnitId, UnitReport},
     lifecycle::{self, Hook, PortsAnswer},
-    logs::files,
+    logs::Log,
     model::{Service, Signal, StopTo, WatchThen},
     platform, secrets,
     status::ServiceState,
@@ -178,10 +177,12 @@ impl World {
             self.tell(name, generation, lifecycle::Input::Cleaned(Ok(())));
             return;
         }
-        let (dir, patterns) = (self.places.folder.clone(), service.cleanup.clone());
+        let (dir, patterns) = (self.core.stack().dir.clone(), service.cleanup.clone());
+        let root = self.stack_dir.root().clone();
         let (internal, name) = (self.internal.clone(), name.to_owned());
         tokio::task::spawn_local(async move {
-            let deleting = tokio::task::spawn_blocking(move || cleanup::delete(&dir, &patterns));
+            let deleting =
+                tokio::task::spawn_blocking(move || cleanup::delete(&root, &dir, &patterns));
             let result = deleting.await.unwrap_or_else(|error| Err(error.to_string()));
             let input = lifecycle::Input::Cleaned(result);
             let _ = internal.send(Internal::Unit { name, generation, input });
@@ -211,7 +212,7 @@ impl World {
             Ok(spec) => {
                 if spec.log_policy.split {
                     // The keeper tells of the other one.
-                    let end = files::end(&errors_log(&spec.log));
+                    let end = Log::new(&self.stack_dir.logs, &errors_of(name)).end();
                     self.log_places.insert(errors_of(name), (generation, end));
                 }
                 self.link.spawn(spec, &self.caller);
@@ -318,7 +319,7 @@ impl World {
         let units = if was_started { vec![errors, main] } else { vec![before] };
         let lines = units.into_iter().find_map(|unit| {
             let place = self.log_of(&unit)?;
-            let log = self.places.log(&unit.name.replace(':', "."));
+            let log = Log::new(&self.stack_dir.logs, &unit.name.replace(':', "."));
             Some(excerpt::last_lines(&log, place)).filter(|lines| !lines.is_empty())
         });
         // Before they are cut to fit somewhere: half a secret is not found any more.

@@ -1,14 +1,13 @@
 //! The last lines of a log, as evidence in records.
 
 use std::{
-    fs::File,
     io::{Read, Seek, SeekFrom},
     path::Path,
 };
 
 use crate::{
     event::Place,
-    logs::files::{self, numbered},
+    logs::{Log, files::numbered},
 };
 
 /// How many lines are enough to see what went wrong, …
@@ -23,12 +22,12 @@ const SHORT: usize = 120;
 
 /// The last lines that were written to `log` after `start`, from the one on that says what went
 /// wrong; none if it cannot be read.
-pub(super) fn last_lines(log: &Path, start: Place) -> Vec<String> {
-    let present = files::next_number(log);
+pub(super) fn last_lines(log: &Log, start: Place) -> Vec<String> {
+    let present = log.end().file;
     let read = |number: u64| {
         let offset = if number == start.file { start.offset } else { 0 };
-        let file = if number == present { log } else { &numbered(log, number) };
-        read_end(file, offset).map(|bytes| lines(&bytes)).unwrap_or_default()
+        let file = if number == present { &log.file } else { &numbered(&log.file, number) };
+        read_end(log, file, offset).map(|bytes| lines(&bytes)).unwrap_or_default()
     };
     let mut last = read(present);
     if last.len() < MOST && start.file < present {
@@ -82,8 +81,8 @@ pub(super) fn short(line: &str) -> String {
     short
 }
 
-fn read_end(log: &Path, offset: u64) -> std::io::Result<Vec<u8>> {
-    let mut file = File::open(log)?;
+fn read_end(log: &Log, file: &Path, offset: u64) -> std::io::Result<Vec<u8>> {
+    let mut file = log.folder.open_read(file)?;
     let length = file.metadata()?.len();
     // A log that got shorter was rotated: what is there now is all new.
     let offset = if length < offset { 0 } else { offset };
@@ -140,11 +139,11 @@ mod tests {
     #[test]
     fn the_line_that_says_why_is_shown_though_many_follow() {
         let text = |after: usize| format!("a\nb\nError: no\n{}", "    at x\n".repeat(after));
-        let log = tempfile::NamedTempFile::new().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::new(&crate::platform::Subfolder::at(folder.path()).unwrap(), "a");
         for (after, first) in [(3, "a"), (14, "Error: no"), (40, "    at x")] {
             std::fs::write(log.path(), text(after)).unwrap();
-            let shown =
-                last_lines(log.path(), Place { file: files::next_number(log.path()), offset: 0 });
+            let shown = last_lines(&log, Place { file: 1, offset: 0 });
             assert_eq!(shown.first().map(String::as_str), Some(first), "{after}");
             assert!(shown.len() <= MOST);
         }

@@ -6,20 +6,24 @@
 //! file cannot be written the run goes on: only less is known of it.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::File,
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::{event::Tick, model::Exit};
+use crate::{
+    event::Tick,
+    model::Exit,
+    platform::{Dir, StackDir, Subfolder},
+};
 
 /// So much of a journal is read, in bytes: far more than any task has steps for.
 const LONGEST: u64 = 4 << 20;
 
 /// How the name of a file ends that is being written aside; it begins with a dot.
-const ASIDE: &str = ".stackrun-part";
+pub(super) const ASIDE: &str = "stackrun-part";
 
 /// The first line: which run this is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,10 +83,11 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Reads one; what cannot be understood (a torn last line) is left out.
-    pub(super) fn read(path: &Path) -> Self {
+    /// Reads that of a task; what cannot be understood (a torn last line) is left out.
+    pub(super) fn read(folder: &Subfolder, task: &str) -> Self {
         let mut bytes = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes));
+        let file = folder.open_read(task);
+        let read = file.and_then(|file| file.take(LONGEST).read_to_end(&mut bytes));
         if read.is_err() {
             return Self::default();
         }
@@ -95,9 +100,9 @@ impl Journal {
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn begin(path: &Path, head: &Head) -> io::Result<()> {
-        fs::create_dir_all(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
-        fs::write(path, serde_json::to_string(head)? + "\n")
+    pub(super) fn begin(folder: &Subfolder, task: &str, head: &Head) -> io::Result<()> {
+        let line = serde_json::to_string(head)? + "\n";
+        folder.make()?.put(task, line.as_bytes()).map(drop)
     }
 
     /// The lines of one generation, numbered from 0.
@@ -123,24 +128,19 @@ impl Journal {
         for line in &self.lines {
             if let Entry::Aside { path } = &line.entry
                 && is_aside(path)
+                && let (Some(folder), Some(name)) = (path.parent(), path.file_name())
             {
                 // It is not there any more, most likely.
-                let _ = fs::remove_file(path);
+                let _ = Dir::open(folder).and_then(|folder| folder.remove(name));
             }
         }
     }
 }
 
-/// Where a file is written before it is renamed to `path`.
-pub(super) fn aside(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let name = format!(".{}.{}{ASIDE}", name.to_string_lossy(), std::process::id());
-    Ok(path.with_file_name(name))
-}
-
 fn is_aside(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy());
-    name.is_some_and(|name| name.starts_with('.') && name.ends_with(ASIDE))
+    let name = path.file_name().and_then(|name| name.to_str());
+    let inner = name.and_then(|name| name.strip_prefix('.')?.strip_suffix(ASIDE));
+    inner.is_some_and(|inner| inner.ends_with('.'))
 }
 
 /// The end of a journal, to write to.
@@ -152,9 +152,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn open(path: &Path, generation: u64, on_failure: bool) -> Self {
-        let file = OpenOptions::new().append(true).open(path).ok();
+    /// Opens that of a task in the stack's folder.
+    pub(super) fn open(stack: &Path, task: &Path, generation: u64, on_failure: bool) -> Self {
+        let folder = StackDir::open(stack).and_then(|stack| stack.runs.make());
+        let file = folder.and_then(|folder| folder.append(task)).ok();
         Self { file, generation, on_failure }
+    }
+
+    /// Writes nothing down.
+    pub(super) fn none() -> Self {
+        Self { file: None, generation: 0, on_failure: false }
     }
 
     /// Writes a line, in one go; if that fails, nothing more is written.
@@ -179,20 +186,22 @@ mod tests {
     #[test]
     fn a_torn_line_is_left_out_and_only_our_own_names_are_swept() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("runs/sync");
+        let stack = StackDir::open(folder.path()).unwrap();
         let head = Head { began: Tick::default(), stamp: "20240501-101530".into() };
-        Journal::begin(&path, &head).unwrap();
-        let mut writer = Writer::open(&path, 3, false);
+        Journal::begin(&stack.runs, "sync", &head).unwrap();
+        let mut writer = Writer::open(folder.path(), Path::new("sync"), 3, false);
         let target = folder.path().join("backup.sql");
-        let part = aside(&target).unwrap();
+        let part =
+            folder.path().join(crate::platform::unguessable_name("backup.sql".as_ref(), ASIDE));
         for path in [&target, &part] {
-            fs::write(path, "half").unwrap();
+            std::fs::write(path, "half").unwrap();
             writer.write(Entry::Aside { path: path.clone() });
         }
         writer.write(Entry::Over { status: 4 });
-        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"gene").unwrap();
+        let journal = || stack.runs.make().unwrap().append("sync").unwrap();
+        journal().write_all(b"{\"gene").unwrap();
 
-        let journal = Journal::read(&path);
+        let journal = Journal::read(&stack.runs, "sync");
         assert_eq!(journal.head, Some(head));
         assert_eq!(journal.of(3).count(), 3);
         assert_eq!(journal.of(2).count(), 0);

@@ -14,7 +14,7 @@ use crate::{
     keeper::protocol::{SpawnSpec, UnitId},
     lifecycle::Hook,
     model::{Check, Command, EnvValue, LogPolicy, Service, Task, TaskBody, Text, Values},
-    platform::{self, CgroupLimits, MARK, Mark, Person, Places},
+    platform::{self, CgroupLimits, MARK, Mark, Person, Places, Subfolder},
     secrets,
 };
 
@@ -22,6 +22,7 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Launcher<'a> {
     pub(super) places: &'a Places,
+    pub(super) logs: &'a Subfolder,
     pub(super) ports: &'a PortTable,
     /// The environment of the caller of the latest `up` or `restart`.
     pub(super) caller: &'a BTreeMap<String, String>,
@@ -128,6 +129,7 @@ impl Launcher<'_> {
         let work = step::Work {
             steps: resolved.collect::<Result<_, _>>()?,
             succeeds_with: task.succeeds_with.clone(),
+            stack: self.places.folder.clone(),
             journal: Some(self.places.journal(&task.name)),
             generation: unit.generation,
             on_failure,
@@ -161,7 +163,8 @@ impl Launcher<'_> {
                     step::Step::plain(&name, command, &env, &service.dir)
                 };
                 let steps = resolved.into_iter().enumerate().map(plain).collect();
-                let work = step::Work { steps, ..step::Work::default() };
+                let stack = self.places.folder.clone();
+                let work = step::Work { steps, stack, ..step::Work::default() };
                 self.helper(unit, work, env.clone(), &service.dir)
             }
         };

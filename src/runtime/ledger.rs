@@ -8,16 +8,18 @@
 use std::{
     collections::VecDeque,
     fmt::Write as _,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Take, Write},
-    path::{Path, PathBuf},
+    os::unix::fs::FileExt,
     sync::Arc,
 };
 
 use super::words::Words as _;
 use crate::{
     event::{Cause, Event, Record},
-    platform, secrets,
+    logs::{LEDGER, OLD_LEDGER},
+    platform::{self, FileFacts, GrowingFile, Open, Refused, Subfolder},
+    secrets,
 };
 
 /// How many records are kept in memory at most, …
@@ -34,8 +36,7 @@ const END: u64 = 64 << 10;
 /// The ledger of one stack.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    path: PathBuf,
-    file: Option<File>,
+    file: GrowingFile,
     length: u64,
     last_seq: u64,
     /// The last ones of this supervisor, as JSON.
@@ -49,21 +50,18 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger, and goes on where it ends.
-    pub(super) fn open(path: &Path) -> Self {
+    /// Opens the ledger in that folder, and goes on where it ends.
+    pub(super) fn open(folder: &Subfolder) -> Self {
         let mut ledger = Self {
-            path: path.to_owned(),
-            file: None,
+            file: GrowingFile::appending(folder.clone(), LEDGER),
             length: 0,
-            last_seq: last_seq(path),
+            last_seq: last_seq(folder),
             records: VecDeque::new(),
             memory: 0,
             unwritten: String::new(),
             trouble: None,
         };
-        if let Err(error) = ledger.reopen() {
-            ledger.trouble = Some(error.to_string());
-        }
+        ledger.trouble = ledger.reopen().err().map(|error| error.to_string());
         ledger
     }
 
@@ -108,7 +106,8 @@ impl Ledger {
     /// one, whatever becomes of the file meanwhile.
     pub(super) fn since(&self, seq: u64) -> impl Iterator<Item = Arc<str>> + Send + use<> {
         let first = self.last_seq + 1 - self.records.len() as u64;
-        let past = (seq < first).then(|| Lines::end_of(&self.path, TAIL).ok()).flatten();
+        let past =
+            (seq < first).then(|| Lines::end_of(self.file.folder(), LEDGER, TAIL).ok()).flatten();
         let past = past.into_iter().flatten().filter_map(|line| {
             let seq = parse(&line)?.seq;
             Some((seq, json_of(&line)?.into()))
@@ -126,21 +125,20 @@ impl Ledger {
         }
         if let Err(error) = self.write() {
             self.trouble = Some(error.to_string());
-            self.file = None;
+            self.file.close();
         }
         self.unwritten.clear();
     }
 
     fn write(&mut self) -> io::Result<()> {
-        if self.file.is_none() {
-            self.reopen()?;
-        }
+        self.reopen()?;
         let length = self.unwritten.len() as u64;
         if self.length > 0 && self.length + length > MAX_LENGTH {
-            std::fs::rename(&self.path, self.path.with_extension("1"))?;
+            self.put_aside()?;
             self.reopen()?;
         }
-        if let Some(file) = &mut self.file {
+        if let Some(Open { file, .. }) = self.file.opened() {
+            let mut file = file;
             file.write_all(self.unwritten.as_bytes())?;
             self.length += length;
             self.trouble = None;
@@ -148,42 +146,55 @@ impl Ledger {
         Ok(())
     }
 
+    /// Opens the file, unless it is the one that is open already.
     fn reopen(&mut self) -> io::Result<()> {
-        if let Some(folder) = self.path.parent() {
-            platform::make_folders(folder)?;
+        let (open, facts, is_other) = match self.file.current() {
+            // Whoever made that copy does not want it to grow.
+            Err(error) if Refused::is_hard_link(&error) => {
+                self.put_aside()?;
+                self.file.current()?
+            }
+            current => current?,
+        };
+        if is_other {
+            self.length = facts.length + end_torn_line(open, &facts)?;
         }
-        let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
-        self.length = file.metadata()?.len();
-        // After a torn line a new one begins.
-        if self.length > 0 && !ends_with_newline(&self.path)? {
-            file.write_all(b"\n")?;
-            self.length += 1;
-        }
-        self.file = Some(file);
         Ok(())
+    }
+
+    fn put_aside(&mut self) -> io::Result<()> {
+        let opened = self.file.opened().map(|open| open.dir.clone());
+        let folder = opened.map_or_else(|| self.file.folder().make(), Ok)?;
+        self.file.close();
+        folder.rename(LEDGER, OLD_LEDGER)
     }
 }
 
-fn ends_with_newline(path: &Path) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::End(-1))?;
-    let mut last = [0];
-    file.read_exact(&mut last)?;
-    Ok(last == *b"\n")
+/// After a torn line a new one begins; how many bytes that took.
+fn end_torn_line(open: &Open, facts: &FileFacts) -> io::Result<u64> {
+    let mut last = *b"\n";
+    if facts.length > 0 {
+        open.file.read_exact_at(&mut last, facts.length - 1)?;
+    }
+    if last == *b"\n" {
+        return Ok(0);
+    }
+    (&open.file).write_all(b"\n")?;
+    Ok(1)
 }
 
 /// The number of the last record that can be read; the file may just have been set aside.
-fn last_seq(path: &Path) -> u64 {
-    let last = |path: &Path| {
-        let near = read_end(path, END).pop();
-        near.or_else(|| read_end(path, TAIL).pop()).map(|record| record.seq)
+fn last_seq(folder: &Subfolder) -> u64 {
+    let last = |name: &str| {
+        let near = read_end(folder, name, END).pop();
+        near.or_else(|| read_end(folder, name, TAIL).pop()).map(|record| record.seq)
     };
-    last(path).or_else(|| last(&path.with_extension("1"))).unwrap_or(0)
+    last(LEDGER).or_else(|| last(OLD_LEDGER)).unwrap_or(0)
 }
 
 /// The records in the last so many bytes of a file.
-fn read_end(path: &Path, length: u64) -> Vec<Record> {
-    let lines = Lines::end_of(path, length).into_iter().flatten();
+fn read_end(folder: &Subfolder, name: &str, length: u64) -> Vec<Record> {
+    let lines = Lines::end_of(folder, name, length).into_iter().flatten();
     lines.filter_map(|line| parse(&line)).collect()
 }
 
@@ -191,8 +202,8 @@ fn read_end(path: &Path, length: u64) -> Vec<Record> {
 struct Lines(BufReader<Take<File>>);
 
 impl Lines {
-    fn end_of(path: &Path, length: u64) -> io::Result<Self> {
-        let mut file = File::open(path)?;
+    fn end_of(folder: &Subfolder, name: &str, length: u64) -> io::Result<Self> {
+        let mut file = folder.open_read(name)?;
         let start = file.metadata()?.len().saturating_sub(length);
         file.seek(SeekFrom::Start(start))?;
         Ok(Self(BufReader::new(file.take(length))))
@@ -226,6 +237,10 @@ fn parse(line: &[u8]) -> Option<Record> {
 mod tests {
     use super::*;
 
+    fn here(folder: &tempfile::TempDir) -> Subfolder {
+        Subfolder::at(folder.path()).unwrap()
+    }
+
     fn append(ledger: &mut Ledger) -> Record {
         let record = ledger.append(Some("api"), Some(1), Event::Starting, Cause::Exit);
         ledger.flush();
@@ -240,9 +255,9 @@ mod tests {
     fn records_survive_and_go_on_counting() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
-        let mut ledger = Ledger::open(&path);
+        let mut ledger = Ledger::open(&here(&folder));
         let written = [append(&mut ledger), append(&mut ledger)];
-        let mut again = Ledger::open(&path);
+        let mut again = Ledger::open(&here(&folder));
         assert_eq!(since(&again, 0), written);
         assert_eq!(since(&again, 2).len(), 1);
         assert_eq!(append(&mut again).seq, 3);
@@ -250,24 +265,24 @@ mod tests {
         assert_eq!(all, [1, 2, 3], "of both, each once");
         // Set aside just before the end.
         std::fs::rename(&path, path.with_extension("1")).unwrap();
-        assert_eq!(append(&mut Ledger::open(&path)).seq, 4);
+        assert_eq!(append(&mut Ledger::open(&here(&folder))).seq, 4);
     }
 
     #[test]
     fn a_torn_tail_at_any_byte_costs_one_record() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
-        let mut ledger = Ledger::open(&path);
+        let mut ledger = Ledger::open(&here(&folder));
         append(&mut ledger);
         let first = std::fs::metadata(&path).unwrap().len();
         append(&mut ledger);
         let whole = std::fs::read(&path).unwrap();
         for length in first as usize..whole.len() - 1 {
             std::fs::write(&path, &whole[..length]).unwrap();
-            let mut torn = Ledger::open(&path);
+            let mut torn = Ledger::open(&here(&folder));
             assert_eq!(since(&torn, 0).len(), 1, "cut at {length}");
             assert_eq!(append(&mut torn).seq, 2);
-            assert_eq!(since(&Ledger::open(&path), 0).len(), 2, "cut at {length}");
+            assert_eq!(since(&Ledger::open(&here(&folder)), 0).len(), 2, "cut at {length}");
         }
     }
 
@@ -275,7 +290,7 @@ mod tests {
     fn a_byte_that_went_wrong_costs_its_record_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
-        let mut ledger = Ledger::open(&path);
+        let mut ledger = Ledger::open(&here(&folder));
         let written: Vec<Record> = (0..3).map(|_| append(&mut ledger)).collect();
         let whole = std::fs::read(&path).unwrap();
         for at in 0..whole.len() {
@@ -283,7 +298,7 @@ mod tests {
             spoilt[at] ^= 0x55;
             std::fs::write(&path, &spoilt).unwrap();
             let line = whole[..at].iter().filter(|byte| **byte == b'\n').count();
-            let kept: Vec<Record> = since(&Ledger::open(&path), 0);
+            let kept: Vec<Record> = since(&Ledger::open(&here(&folder)), 0);
             // Without its end a line takes the next one with it.
             let lost = if whole[at] == b'\n' { line..line + 2 } else { line..line + 1 };
             let expected = (0..3).filter(|number| !lost.contains(number));
@@ -294,7 +309,8 @@ mod tests {
 
     #[test]
     fn a_ledger_that_cannot_be_written_still_serves_from_memory() {
-        let mut ledger = Ledger::open(Path::new("/proc/no/such/ledger"));
+        let mut ledger =
+            Ledger::open(&Subfolder::own(&platform::Dir::open("/proc".as_ref()).unwrap(), "no"));
         append(&mut ledger);
         assert_eq!(since(&ledger, 0).len(), 1);
         assert!(ledger.trouble.is_some());
@@ -303,7 +319,7 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_the_rest_is_read_from_the_file() {
         let folder = tempfile::tempdir().unwrap();
-        let mut ledger = Ledger::open(&folder.path().join("ledger"));
+        let mut ledger = Ledger::open(&here(&folder));
         let reason = "x".repeat(1000);
         for _ in 0..2 * IN_MEMORY {
             let event = Event::Skipped { reason: reason.clone() };
@@ -320,5 +336,23 @@ mod tests {
         assert!(seqs.is_sorted() && seqs.last() == Some(&last), "in order, up to then");
         assert_eq!(seqs.len() as u64, last - seqs[0] + 1, "none is missing, none is doubled");
         assert!(seqs.len() > ledger.records.len(), "more than is in memory");
+    }
+
+    #[test]
+    fn it_goes_on_where_somebody_has_removed_or_copied_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let mut ledger = Ledger::open(&here(&folder));
+        append(&mut ledger);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(append(&mut ledger).seq, 2);
+        assert_eq!(since(&Ledger::open(&here(&folder)), 0).len(), 1);
+        let copy = folder.path().join("copy");
+        std::fs::hard_link(&path, &copy).unwrap();
+        let before = std::fs::read(&copy).unwrap();
+        let mut again = Ledger::open(&here(&folder));
+        assert_eq!(append(&mut again).seq, 3);
+        assert_eq!(std::fs::read(&copy).unwrap(), before);
+        assert!(again.trouble.is_none() && folder.path().join("ledger.1").exists());
     }
 }

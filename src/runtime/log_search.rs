@@ -1,7 +1,5 @@
 //! The check that a service has printed a line.
 
-use std::path::{Path, PathBuf};
-
 use crate::{
     event::Place,
     logs::{Follower, Log},
@@ -30,10 +28,9 @@ struct Output {
 
 impl LogSearch {
     /// A search in these logs, from these places on.
-    pub(super) fn new(regex: regex::bytes::Regex, logs: Vec<(PathBuf, Place)>) -> Self {
-        let output = |(path, place): (PathBuf, Place)| {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let follower = Follower::from(&Log { name, path }, place);
+    pub(super) fn new(regex: regex::bytes::Regex, logs: Vec<(Log, Place)>) -> Self {
+        let output = |(log, place): (Log, Place)| {
+            let follower = Follower::from(&log, place);
             Output { follower, partial: Vec::new() }
         };
         Self { outputs: logs.into_iter().map(output).collect(), regex, found: false }
@@ -80,26 +77,26 @@ impl Output {
     }
 }
 
-/// The log of a service's stderr, where that is apart.
-pub(super) fn errors_log(log: &Path) -> PathBuf {
-    log.with_extension("err.log")
-}
-
 #[cfg(test)]
 mod tests {
     use std::{fs, io::Write};
 
     use super::*;
-    use crate::logs::files::numbered;
+    use crate::{logs::files::numbered, platform::Subfolder};
+
+    fn here(folder: &tempfile::TempDir) -> Log {
+        Log::new(&Subfolder::at(folder.path()).unwrap(), "a")
+    }
 
     #[test]
     fn a_line_is_found_wherever_the_reads_cut_it() {
-        let mut log = tempfile::NamedTempFile::new().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = fs::File::create(folder.path().join("a.log")).unwrap();
         log.write_all(b"ready from before\n").unwrap();
         let regex = regex::bytes::Regex::new("^ready$").unwrap();
-        let offset = log.as_file().metadata().unwrap().len();
+        let offset = log.metadata().unwrap().len();
         let place = Place { file: 1, offset };
-        let mut search = LogSearch::new(regex, vec![(log.path().to_owned(), place)]);
+        let mut search = LogSearch::new(regex, vec![(here(&folder), place)]);
         assert!(search.look().is_err());
         for piece in ["not ready\nre", "ad", "y\r\nlater\n"] {
             assert!(search.look().is_err(), "before {piece:?}");
@@ -116,7 +113,7 @@ mod tests {
         let regex = regex::bytes::Regex::new("^ready$").unwrap();
         let search = |file, offset| {
             let place = Place { file, offset };
-            LogSearch::new(regex.clone(), vec![(log.clone(), place)])
+            LogSearch::new(regex.clone(), vec![(here(&folder), place)])
         };
         fs::write(&log, "ready\nabc\n").unwrap();
         let mut early = search(1, 6);

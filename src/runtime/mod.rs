@@ -30,7 +30,6 @@ mod declared;
 mod effects;
 mod event_loop;
 mod excerpt;
-mod files;
 mod foreground;
 #[cfg(fuzzing)]
 pub mod fuzzing;

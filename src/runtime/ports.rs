@@ -9,12 +9,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     ops::RangeInclusive,
-    path::PathBuf,
 };
 
 use crate::{
     model::{Busy, Port, PortNumber, Service, Stack},
-    platform::{self, Holder, Places, Reserved},
+    platform::{self, Holder, Places, Reserved, Subfolder},
 };
 
 /// How many numbers after a busy one `busy="next"` tries.
@@ -22,11 +21,15 @@ const NEXT_TRIES: u16 = 200;
 /// Where open numbers are from, unless the system gives these to outgoing connections.
 const OPEN: RangeInclusive<u16> = 30_000..=32_767;
 
+/// The file that they are stored in.
+const STORED: &str = "ports";
+
 /// The numbers of the ports that the file leaves open, kept over restarts of the stack.
 #[derive(Debug)]
 pub(super) struct PortTable {
     places: Places,
-    file: PathBuf,
+    /// Where it is stored.
+    state: Subfolder,
     /// `service/index` → number, for `port "auto"` and a moved `busy="next"`.
     chosen: BTreeMap<String, u16>,
     /// `service/index` → number of the stack in force, fixed ones included.
@@ -49,13 +52,12 @@ pub(super) struct BusyPort {
 
 impl PortTable {
     /// The table as it was last stored; an empty one if it cannot be read: it is only a hint.
-    pub(super) fn load(places: &Places) -> Self {
-        let file = places.state.join("ports");
-        let stored = std::fs::read(&file).ok();
+    pub(super) fn load(places: &Places, state: Subfolder) -> Self {
+        let stored = state.read(STORED).ok();
         let chosen = stored.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         Self {
             places: places.clone(),
-            file,
+            state,
             chosen: chosen.unwrap_or_default(),
             numbers: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -226,7 +228,8 @@ impl PortTable {
 
     fn store(&self) {
         let bytes = serde_json::to_vec(&self.chosen).unwrap_or_default();
-        if let Err(error) = super::files::replace(&self.file, &bytes) {
+        let stored = self.state.make().and_then(|folder| folder.replace(STORED, &bytes));
+        if let Err(error) = stored {
             tracing::warn!(%error, "cannot store the chosen ports");
         }
     }

@@ -1,48 +1,48 @@
 //! The file that a step writes to: written aside, and renamed into place only on success.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    ffi::OsString,
+    fs::File,
     io,
     path::{Path, PathBuf},
 };
 
-use super::journal;
+use super::journal::ASIDE;
+use crate::platform::{UserPath, unguessable_name};
 
 /// Where the output of a step goes.
 #[derive(Debug)]
 pub(super) struct Target {
-    path: PathBuf,
+    place: UserPath,
     file: File,
-    /// Where it is written until all is well; a device or a pipe is written to as it is.
-    aside: Option<PathBuf>,
+    /// What it is called until all is well; a device or a pipe is written to as it is.
+    aside: Option<OsString>,
 }
 
 impl Target {
-    /// Opens it; `announce` is told of the file beside it before that exists.
+    /// Opens it, for the stack in that folder; `announce` is told of the file beside it before that
+    /// exists.
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn open(path: &Path, announce: impl FnOnce(PathBuf)) -> io::Result<Self> {
+    pub(super) fn open(
+        path: &Path,
+        stack: &Path,
+        announce: impl FnOnce(PathBuf),
+    ) -> io::Result<Self> {
         // What a link points to is replaced, not the link.
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let before = fs::metadata(&path).ok();
-        if before.as_ref().is_some_and(|metadata| !metadata.is_file()) {
-            let file = OpenOptions::new().write(true).open(&path)?;
-            return Ok(Self { path, file, aside: None });
+        let place = UserPath::make(path, stack)?;
+        if let Some(file) = place.open_special()? {
+            return Ok(Self { place, file, aside: None });
         }
-        fs::create_dir_all(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
-        let aside = journal::aside(&path)?;
-        announce(aside.clone());
-        let file = File::create(&aside)?;
-        if let Some(before) = before {
-            // As `>` would leave it.
-            file.set_permissions(before.permissions())?;
-        }
-        Ok(Self { path, file, aside: Some(aside) })
+        let aside = unguessable_name(&place.name, ASIDE);
+        announce(place.folder.path().join(&aside));
+        let file = place.create_beside(&aside)?;
+        Ok(Self { place, file, aside: Some(aside) })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    pub(super) fn path(&self) -> PathBuf {
+        self.place.path()
     }
 
     /// For the program that writes.
@@ -59,14 +59,12 @@ impl Target {
     /// The system's, with the file.
     pub(super) fn keep(mut self) -> Result<(), (PathBuf, io::Error)> {
         let Some(aside) = self.aside.take() else { return Ok(()) };
-        let kept = self.file.sync_all().and_then(|()| fs::rename(&aside, &self.path));
-        let kept = kept.and_then(|()| {
-            // The rename itself is safe once the folder is on the disk.
-            File::open(self.path.parent().unwrap_or(Path::new("/")))?.sync_all()
-        });
-        kept.map_err(|error| {
-            let _ = fs::remove_file(&aside);
-            (self.path.clone(), error)
+        let folder = &self.place.folder;
+        let kept = self.file.sync_all().and_then(|()| folder.rename(&aside, &self.place.name));
+        // The rename itself is safe once the folder is on the disk.
+        kept.and_then(|()| folder.sync()).map_err(|error| {
+            let _ = folder.remove(&aside);
+            (self.path(), error)
         })
     }
 }
@@ -75,7 +73,7 @@ impl Drop for Target {
     fn drop(&mut self) {
         if let Some(aside) = &self.aside {
             // What was there before stays.
-            let _ = fs::remove_file(aside);
+            let _ = self.place.folder.remove(aside);
         }
     }
 }
@@ -83,6 +81,7 @@ impl Drop for Target {
 #[cfg(test)]
 mod tests {
     use std::{
+        fs,
         io::Write,
         os::unix::fs::{PermissionsExt, symlink},
     };
@@ -94,7 +93,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/out.sql");
         let write = |text: &[u8]| {
-            let target = Target::open(&path, |_| {}).unwrap();
+            let target = Target::open(&path, folder.path(), |_| {}).unwrap();
             target.writer().unwrap().write_all(text).unwrap();
             target
         };
@@ -116,12 +115,12 @@ mod tests {
         let (real, link) = (folder.path().join("real"), folder.path().join("link"));
         fs::write(&real, "old").unwrap();
         symlink(&real, &link).unwrap();
-        let target = Target::open(&link, |_| {}).unwrap();
+        let target = Target::open(&link, folder.path(), |_| {}).unwrap();
         target.writer().unwrap().write_all(b"new").unwrap();
         target.keep().unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::read_to_string(&real).unwrap(), "new");
-        let null = Target::open(Path::new("/dev/null"), |_| unreachable!()).unwrap();
+        let null = Target::open(Path::new("/dev/null"), folder.path(), |_| unreachable!()).unwrap();
         null.keep().unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
     }

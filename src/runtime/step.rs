@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     model::{self, Exit, ExitPattern, StepCommand},
-    platform::{self, SignalPipe},
+    platform::{self, Refused, SignalPipe, UserPath},
     printable,
     secrets::Masker,
 };
@@ -44,7 +44,10 @@ pub(super) struct Work {
     pub(super) steps: Vec<Step>,
     /// Ends of a step that are no failure, besides status 0.
     pub(super) succeeds_with: Vec<ExitPattern>,
-    /// Where to write down what happens; a hook of a service has no journal.
+    /// The stack's folder.
+    #[serde(with = "crate::model::path_text", default)]
+    pub(super) stack: PathBuf,
+    /// Where in it to write down what happens; a hook of a service has no journal.
     #[serde(with = "crate::model::path_text::optional", default)]
     pub(super) journal: Option<PathBuf>,
     pub(super) generation: u64,
@@ -128,13 +131,14 @@ impl Step {
     }
 
     /// Runs the step.
-    fn run(&self, good: &[ExitPattern], journal: &mut Writer) -> Result<(), Failure> {
-        let mut input = match &self.stdin {
-            Some(path) => Some(File::open(path).map_err(|error| Failure::file(path, &error))?),
-            None => None,
-        };
+    fn run(&self, stack: &Path, good: &[ExitPattern], journal: &mut Writer) -> Result<(), Failure> {
+        let input = self.stdin.as_deref().map(|path| {
+            let open = UserPath::find(path, stack).and_then(|place| place.open_read());
+            open.map_err(|error| Failure::file(path, &error))
+        });
+        let mut input = input.transpose()?;
         let target = self.stdout.as_deref().map(|path| {
-            let open = Target::open(path, |path| journal.write(Entry::Aside { path }));
+            let open = Target::open(path, stack, |path| journal.write(Entry::Aside { path }));
             open.map_err(|error| Failure::file(path, &error))
         });
         let target = target.transpose()?;
@@ -241,14 +245,17 @@ impl Failure {
     }
 
     fn file(path: &Path, error: &io::Error) -> Self {
-        let error = super::text::os_error(error);
-        Self::own(NO_FILE, format!("{}: {error}", path.display()))
+        let text = match Refused::of(error) {
+            Some(refused) => refused.to_string(),
+            None => format!("{}: {}", path.display(), super::text::os_error(error)),
+        };
+        Self::own(NO_FILE, text)
     }
 }
 
 impl Target {
     fn failure(&self, error: &io::Error) -> Failure {
-        Failure::file(self.path(), error)
+        Failure::file(&self.path(), error)
     }
 }
 
@@ -273,7 +280,7 @@ impl Work {
             }
             journal.write(Entry::Began { step: name.clone() });
             let began = platform::now();
-            let result = step.run(&self.succeeds_with, journal);
+            let result = step.run(&self.stack, &self.succeeds_with, journal);
             let took = platform::now().since(began);
             let (exit, failed) = match result {
                 Ok(()) => (Exit::SUCCESS, None),
@@ -319,8 +326,10 @@ pub fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let path = work.journal.as_deref().unwrap_or(Path::new(""));
-    let mut journal = Writer::open(path, work.generation, work.on_failure);
+    let mut journal = match work.journal.as_deref().and_then(Path::file_name) {
+        Some(task) => Writer::open(&work.stack, Path::new(task), work.generation, work.on_failure),
+        None => Writer::none(),
+    };
     let status = work.run(&signals, &mut journal).err().unwrap_or(0);
     journal.write(Entry::Over { status });
     ExitCode::from(status)

@@ -3,15 +3,15 @@
 
 use std::{
     collections::HashMap,
-    fs, io,
+    io,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::Duration,
 };
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::{
-    Internal, files, globs,
+    Internal, globs,
     journal::{Entry, Head, Journal},
     watch,
     world::World,
@@ -20,7 +20,7 @@ use crate::{
     event::Tick,
     lifecycle::{self, StepNews},
     model::{Exit, Keep, Task, TaskBody},
-    platform,
+    platform::{self, Dir, Refused, StackDir},
 };
 
 /// What is known of the runs of tasks besides the core.
@@ -56,15 +56,15 @@ impl World {
         if is_plain {
             return None;
         }
-        let path = self.places.journal(name);
-        let before = Journal::read(&path);
+        let runs = &self.stack_dir.runs;
+        let before = Journal::read(runs, name);
         if let Some(head) = before.head.as_ref().filter(|head| head.began == began) {
             self.watch_journals();
             return Some(head.stamp.clone());
         }
         before.sweep();
         let head = Head { began, stamp: platform::stamp(platform::wall_clock()) };
-        if let Err(error) = Journal::begin(&path, &head) {
+        if let Err(error) = Journal::begin(runs, name, &head) {
             tracing::warn!(%error, "the steps of a run are not written down");
         }
         self.watch_journals();
@@ -83,7 +83,7 @@ impl World {
                 let _ = internal.send(Internal::Stepped { journals: event.paths });
             }
         });
-        let folder = self.places.state.join("runs");
+        let folder = self.stack_dir.runs.path();
         // Anew each time: the folder may be another one by now.
         self.runs.watcher = watcher.ok().and_then(|mut watcher| {
             watcher.watch(&folder, RecursiveMode::NonRecursive).ok().map(|()| watcher)
@@ -96,7 +96,7 @@ impl World {
             if !is_meant(&name) {
                 continue;
             }
-            let journal = Journal::read(&self.places.journal(&name));
+            let journal = Journal::read(&self.stack_dir.runs, &name);
             if journal.head.as_ref().map(|head| head.began) != self.core.began(&name) {
                 continue;
             }
@@ -126,7 +126,7 @@ impl World {
     ) -> Exit {
         match seen {
             Exit::Unknown(_) if self.task(name).is_some() => {
-                let journal = Journal::read(&self.places.journal(name));
+                let journal = Journal::read(&self.stack_dir.runs, name);
                 journal.end(generation, on_failure).unwrap_or(seen)
             }
             Exit::Unknown(_) | Exit::Code(_) | Exit::Signal(_) => seen,
@@ -135,20 +135,20 @@ impl World {
 
     /// Deletes what a run that was killed left half written.
     pub(super) fn sweep_after_run(&self, name: &str) {
-        Journal::read(&self.places.journal(name)).sweep();
+        Journal::read(&self.stack_dir.runs, name).sweep();
     }
 
     /// Compares a task's inputs with those of its last success; the answer comes later.
     pub(super) fn check_inputs(&mut self, name: &str, generation: u64) {
         let Some(task) = self.task(name).cloned() else { return };
-        let record = self.inputs_record(name);
+        let inputs = self.stack_dir.inputs.clone();
         let (internal, name) = (self.internal.clone(), name.to_owned());
         tokio::task::spawn_local(async move {
             let looking = tokio::task::spawn_blocking(move || {
                 let fingerprint = fingerprint(&task).ok();
-                let before = fs::read_to_string(record).ok();
+                let before = inputs.read(&task.name).ok();
                 let unchanged = fingerprint.is_some()
-                    && fingerprint == before
+                    && fingerprint.as_deref().map(str::as_bytes) == before.as_deref()
                     && task.outputs.iter().all(|output| exists(output));
                 (fingerprint, unchanged)
             });
@@ -165,30 +165,27 @@ impl World {
             return self.tell(name, generation, lifecycle::Input::Recorded);
         };
         let known = self.inputs.remove(name);
-        let (record, dir) = (self.inputs_record(name), self.places.folder.clone());
+        let (stack, dir) = (self.stack_dir.clone(), self.core.stack().dir.clone());
         let (internal, name) = (self.internal.clone(), name.to_owned());
         tokio::task::spawn_local(async move {
-            let writing = move || write_down(&task, known, &record, &dir);
+            let writing = move || write_down(&task, known, &stack, &dir);
             let troubles = tokio::task::spawn_blocking(writing).await;
             let troubles = troubles.unwrap_or_else(|error| vec![error.to_string()]);
             let _ = internal.send(Internal::Recorded { name, generation, troubles });
         });
     }
-
-    fn inputs_record(&self, name: &str) -> PathBuf {
-        self.places.state.join("inputs").join(name)
-    }
 }
 
 /// Writes down what a success leaves; what could not be done.
-fn write_down(task: &Task, known: Option<String>, record: &Path, dir: &Path) -> Vec<String> {
+fn write_down(task: &Task, known: Option<String>, stack: &StackDir, dir: &Path) -> Vec<String> {
     let mut troubles = Vec::new();
     if !task.inputs.is_empty() {
         let fingerprint = known.map_or_else(|| fingerprint(task), Ok);
-        let stored = fingerprint.and_then(|text| files::replace(record, text.as_bytes()));
+        let stored =
+            fingerprint.and_then(|text| stack.inputs.make()?.replace(&task.name, text.as_bytes()));
         troubles.extend(stored.err().map(|error| format!("inputs are not remembered: {error}")));
     }
-    troubles.extend(task.keep.iter().filter_map(|keep| tidy(dir, keep).err()));
+    troubles.extend(task.keep.iter().filter_map(|keep| tidy(stack.root(), dir, keep).err()));
     troubles
 }
 
@@ -198,7 +195,7 @@ fn fingerprint(task: &Task) -> io::Result<String> {
     for pattern in &task.inputs {
         for path in globs::matches(pattern).map_err(io::Error::other)? {
             if path.is_file() {
-                let content = platform::fnv1a(&fs::read(&path)?);
+                let content = platform::fnv1a(&platform::read_file(&path)?);
                 let line = format!("{sum:016x} {} {content:016x}", path.display());
                 sum = platform::fnv1a(line.as_bytes());
             }
@@ -211,24 +208,25 @@ fn exists(pattern: &str) -> bool {
     globs::matches(pattern).is_ok_and(|paths| paths.iter().any(|path| path.exists()))
 }
 
-/// Deletes what `keep` does not keep; the newest file always stays.
-fn tidy(stack_dir: &Path, keep: &Keep) -> Result<(), String> {
-    let mut found: Vec<(SystemTime, PathBuf)> = Vec::new();
-    for path in globs::matches(&keep.glob)? {
-        // A link that leads out of the stack's folder is not ours to tidy.
-        let inside = path.canonicalize().is_ok_and(|real| real.starts_with(stack_dir));
-        let modified = path.symlink_metadata().and_then(|metadata| metadata.modified());
-        if let (true, Ok(modified)) = (inside && path.is_file(), modified) {
-            found.push((modified, path));
+/// Deletes what `keep` does not keep; the newest file always stays. Links, and what is behind one,
+/// are not ours to tidy.
+fn tidy(root: &Dir, stack_dir: &Path, keep: &Keep) -> Result<(), String> {
+    let Some(pattern) = globs::below(stack_dir, &keep.glob) else { return Ok(()) };
+    let mut found: Vec<(Duration, PathBuf)> = Vec::new();
+    for path in globs::matches_beneath(root, &pattern)? {
+        let facts = globs::parent_of(root, &path).and_then(|(dir, name)| dir.stat(name));
+        if let Some(facts) = facts.ok().filter(|facts| facts.is_file) {
+            found.push((facts.modified, path));
         }
     }
     found.sort_by(|one, other| other.cmp(one));
-    let now = SystemTime::from(platform::wall_clock());
+    let now = Duration::from_nanos(platform::wall_nanos());
     for (place, (modified, path)) in found.iter().enumerate().skip(1) {
         let beyond = keep.newest.is_some_and(|newest| place >= newest as usize);
-        let age = now.duration_since(*modified).unwrap_or_default();
+        let age = now.saturating_sub(*modified);
         if beyond || keep.max_age.is_some_and(|max_age| age > max_age) {
-            fs::remove_file(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let removed = globs::parent_of(root, path).and_then(|(dir, name)| dir.remove(name));
+            removed.map_err(|error| Refused::describe(&stack_dir.join(path), &error))?;
         }
     }
     Ok(())
@@ -236,6 +234,8 @@ fn tidy(stack_dir: &Path, keep: &Keep) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, time::SystemTime};
+
     use super::*;
     use crate::model::{Command, TaskBody};
 
@@ -276,19 +276,21 @@ mod tests {
     fn tidying_keeps_the_newest() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().canonicalize().unwrap();
-        let day = std::time::Duration::from_secs(24 * 3600);
+        let day = Duration::from_secs(24 * 3600);
         let now = SystemTime::from(platform::wall_clock());
         for age in 1..=7_u32 {
             let file = fs::File::create(dir.join(format!("{age}.sql"))).unwrap();
             file.set_modified(now - day * age).unwrap();
         }
         let glob = format!("{}/*.sql", dir.display());
+        let root = Dir::open(&dir).unwrap();
         let left = || fs::read_dir(&dir).unwrap().count();
-        tidy(&dir, &Keep { glob: glob.clone(), newest: Some(5), max_age: None }).unwrap();
+        tidy(&root, &dir, &Keep { glob: glob.clone(), newest: Some(5), max_age: None }).unwrap();
         assert_eq!(left(), 5);
-        tidy(&dir, &Keep { glob: glob.clone(), newest: None, max_age: Some(day * 3) }).unwrap();
+        tidy(&root, &dir, &Keep { glob: glob.clone(), newest: None, max_age: Some(day * 3) })
+            .unwrap();
         assert_eq!(left(), 2);
-        tidy(&dir, &Keep { glob, newest: None, max_age: Some(day / 2) }).unwrap();
+        tidy(&root, &dir, &Keep { glob, newest: None, max_age: Some(day / 2) }).unwrap();
         assert!(dir.join("1.sql").exists() && left() == 1, "the newest never goes");
     }
 }

@@ -234,7 +234,7 @@ impl World {
             notices.push(format!("left when the stack was to be stopped: {process}"));
         }
         let changed = |source: &&crate::model::Source| {
-            let bytes = std::fs::read(&source.path);
+            let bytes = platform::read_file(&source.path);
             let fingerprint = bytes.map(|bytes| format!("{:016x}", platform::fnv1a(&bytes)));
             fingerprint.unwrap_or_default() != source.fingerprint
         };

@@ -33,7 +33,7 @@ use crate::{
     keeper::protocol::UnitId,
     lifecycle::Hook,
     model::{Exit, Service, Stack, Task},
-    platform::{self, Places},
+    platform::{self, Places, StackDir},
     secrets::{self, Secrets},
     supervisor::{OpId, ServiceView, Supervisor},
 };
@@ -42,6 +42,7 @@ use crate::{
 pub(super) struct World {
     pub(super) core: Supervisor,
     pub(super) places: Places,
+    pub(super) stack_dir: StackDir,
     pub(super) own_program: PathBuf,
     pub(super) keeper_pid: u32,
     pub(super) since: jiff::Timestamp,
@@ -116,6 +117,7 @@ impl World {
         keeper_pid: u32,
         internal: mpsc::UnboundedSender<Internal>,
     ) -> io::Result<Self> {
+        let stack_dir = StackDir::of(&places)?;
         let stack = Stack { dir: places.folder.clone(), ..Stack::default() };
         Ok(Self {
             core: Supervisor::new(stack, u64::from(std::process::id())),
@@ -123,10 +125,11 @@ impl World {
             keeper_pid,
             since: platform::wall_clock(),
             link,
-            ports: PortTable::load(&places),
+            ports: PortTable::load(&places, stack_dir.state.clone()),
             caller: BTreeMap::new(),
-            ledger: Ledger::open(&places.ledger()),
+            ledger: Ledger::open(&stack_dir.state),
             places,
+            stack_dir,
             clients: Clients::default(),
             prober: Prober::begin(internal.clone())?,
             statistics: Statistics::default(),
@@ -236,6 +239,7 @@ impl World {
     pub(super) fn launcher(&self) -> Launcher<'_> {
         Launcher {
             places: &self.places,
+            logs: &self.stack_dir.logs,
             ports: &self.ports,
             caller: &self.caller,
             own_program: &self.own_program,

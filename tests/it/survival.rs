@@ -8,6 +8,7 @@ mod login;
 mod lost;
 mod monkey;
 mod obstacles;
+mod planted;
 mod secrets;
 mod strangers;
 mod takeover;

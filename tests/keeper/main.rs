@@ -65,7 +65,7 @@ fn tests() -> Vec<Trial> {
         a_log_that_was_removed_begins_anew,
         a_log_is_rotated_at_the_end_of_a_line,
         what_was_rotated_is_compressed_in_the_end,
-        a_full_disk_stops_no_service,
+        a_log_that_cannot_be_written_stops_no_service,
         stderr_may_be_apart,
         a_flood_starves_nobody,
     }

@@ -13,7 +13,7 @@ use rustix::{
 
 use crate::{
     cli::{
-        context::{Context, write_out},
+        context::{Context, stack_dir, write_out},
         error::{Error, status},
         interrupt, names,
         screen::Screen,
@@ -53,7 +53,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     names::check(&stack, std::slice::from_ref(name))?;
     let places = context.places()?;
     let terminal = terminal_of(&stack, &places, name)?;
-    let log = Log::new(&places.logs(), name);
+    let log = Log::new(&stack_dir(&places)?.logs, name);
     context.say(&format!("attached to {name}: Ctrl-] leaves it"));
     let mut follower = Follower::from_last_line(&log);
     let mut screen = Screen::default();

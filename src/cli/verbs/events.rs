@@ -13,6 +13,8 @@ use crate::{
     },
     control::{Client, ClientError, Reply, Request, protocol::Answer},
     event::Record,
+    logs::{LEDGER, OLD_LEDGER},
+    platform::Subfolder,
     reporters::{self, progress::TICK, words::count},
 };
 
@@ -101,7 +103,7 @@ fn follow(context: &Context, show: impl Fn(&Record) -> Result<(), Error>) -> Res
 pub(in crate::cli) fn records(context: &Context) -> Result<Vec<Record>, Error> {
     match context.connect_if_running()? {
         Some(client) => from_supervisor(client),
-        None => Ok(from_disk(&context.state()?)),
+        None => Ok(from_disk(&context.stack_dir()?.state)),
     }
 }
 
@@ -122,9 +124,9 @@ fn from_supervisor(mut client: Client) -> Result<Vec<Record>, Error> {
 }
 
 /// A line of the ledger is a checksum, a space, and the record; a torn one is not read.
-fn from_disk(state: &std::path::Path) -> Vec<Record> {
-    let read = |file: &str| std::fs::read(state.join(file)).unwrap_or_default();
-    let bytes = [read("ledger.1"), read("ledger")].concat();
+fn from_disk(state: &Subfolder) -> Vec<Record> {
+    let read = |file: &str| state.read(file).unwrap_or_default();
+    let bytes = [read(OLD_LEDGER), read(LEDGER)].concat();
     let records = bytes.split(|byte| *byte == b'\n').filter_map(|line| {
         let (_checksum, json) = std::str::from_utf8(line).ok()?.split_once(' ')?;
         serde_json::from_str(json).ok()

@@ -1,13 +1,15 @@
 //! `fmt`: indents the stack file.
 
-use std::io::Write;
+use std::path::Path;
 
 use crate::{
     cli::{
         context::Context,
         error::{Error, status},
     },
-    language, printable,
+    language,
+    platform::UserPath,
+    printable,
     reporters::{Symbol, headline, words},
 };
 
@@ -31,7 +33,7 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let file = context.file()?;
     let io = |error| Error::Io { path: file.clone(), error };
-    let before = std::fs::read_to_string(&file).map_err(io)?;
+    let before = language::read_text(&file).map_err(io)?;
     // Whose braces are which is a guess in a file that is no KDL.
     let problems = language::syntax_problems(&file, &before);
     if !problems.is_empty() {
@@ -64,16 +66,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     Ok(status::OK)
 }
 
-/// Written aside and renamed into place, with the permissions it had: whole at every moment.
-fn replace(file: &std::path::Path, text: &str) -> std::io::Result<()> {
-    // A link stays a link.
-    let file = file.canonicalize()?;
-    let permissions = std::fs::metadata(&file)?.permissions();
-    let mut aside = file.clone().into_os_string();
-    aside.push(".new");
-    let mut new = std::fs::File::create(&aside)?;
-    new.write_all(text.as_bytes())?;
-    new.set_permissions(permissions)?;
-    new.sync_data()?;
-    std::fs::rename(&aside, &file)
+/// Written aside and renamed into place, with the permissions it had: whole at every moment. A link
+/// stays a link.
+fn replace(file: &Path, text: &str) -> std::io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    UserPath::find(file, folder)?.replace(text.as_bytes())
 }

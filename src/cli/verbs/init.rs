@@ -11,6 +11,7 @@ use crate::{
         },
     },
     import::{self, Format, Report},
+    language,
     reporters::{Symbol, headline, summary},
 };
 
@@ -81,5 +82,5 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
 
 /// Whether a compose file has its programs built here: then they are in it already.
 fn builds(file: &Path) -> bool {
-    std::fs::read_to_string(file).is_ok_and(|text| text.contains("build:"))
+    language::read_text(file).is_ok_and(|text| text.contains("build:"))
 }

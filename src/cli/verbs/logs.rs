@@ -19,7 +19,7 @@ use crate::{
     },
     control::{Client, ClientError},
     logs::{Finder, Item, Log, Marks, Place, Select, select},
-    platform::Places,
+    platform::{Places, Refused, Subfolder},
     reporters::logs::{LogPrinter, Style},
 };
 
@@ -77,7 +77,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let folder = context.state()?.join("logs");
+    let folder = context.stack_dir()?.logs;
     let owners = owners(args, context, &folder)?;
     let mut choice = choice(args, context)?;
     let mut client = None;
@@ -89,6 +89,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let marks = marks(args, context, &owners)?;
     let Some(client) = client else {
         let logs = wanted(&folder, &owners)?;
+        tell_refused(&logs, context);
         print_past(&logs, |_| None, marks.as_ref(), &choice, &mut printer)?;
         return Ok(status::OK);
     };
@@ -97,9 +98,20 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut following =
         Following::new(folder.clone(), owners.clone(), choices, marks.clone(), own)?;
     let logs = wanted(&folder, &owners)?;
+    tell_refused(&logs, context);
     print_past(&logs, |log| following.begin(log), marks.as_ref(), &choice, &mut printer)?;
     following.go_on(printer);
     follow(context, &mut following, client)
+}
+
+/// Says which logs are no files of their own: what is behind a link is somebody else's.
+fn tell_refused(logs: &[Log], context: &Context) {
+    for log in logs {
+        if let Some(refused) = log.folder.open_read(&log.file).err().as_ref().and_then(Refused::of)
+        {
+            context.say(&format!("{refused}: it is not read"));
+        }
+    }
 }
 
 /// Prints what there is by now. Whoever looks for it goes on while it is being printed.
@@ -147,7 +159,7 @@ fn print_past(
 /// What happened between the lines. It is no part of the bytes, nor of what is searched.
 fn marks(args: &Args, context: &Context, owners: &[String]) -> Result<Option<Marks>, Error> {
     let wanted = !args.raw && args.grep.is_none();
-    Ok(wanted.then_some(Marks::new(&context.state()?, owners)))
+    Ok(wanted.then_some(Marks::new(&context.stack_dir()?.state, owners)))
 }
 
 fn follow(context: &Context, following: &mut Following, client: Client) -> Result<u8, Error> {
@@ -186,7 +198,7 @@ pub(super) fn reconnect(places: &Places) -> Result<Option<Client>, Error> {
 }
 
 /// The services and tasks whose logs are wanted; none: all.
-fn owners(args: &Args, context: &Context, folder: &std::path::Path) -> Result<Vec<String>, Error> {
+fn owners(args: &Args, context: &Context, folder: &Subfolder) -> Result<Vec<String>, Error> {
     if args.names.is_empty() {
         return Ok(Vec::new());
     }
@@ -207,7 +219,7 @@ fn choice(args: &Args, context: &Context) -> Result<Select, Error> {
     let zone = TimeZone::system();
     let moment = |text: &String| when::moment(text, now, &zone).map_err(Error::Argument);
     let (since, starts) = match args.since.as_deref() {
-        Some("last-start") => (None, Marks::new(&context.state()?, &[]).last_starts()),
+        Some("last-start") => (None, Marks::new(&context.stack_dir()?.state, &[]).last_starts()),
         _ => (args.since.as_ref().map(moment).transpose()?, BTreeMap::new()),
     };
     let until = args.until.as_ref().map(moment).transpose()?;
@@ -219,7 +231,7 @@ fn choice(args: &Args, context: &Context) -> Result<Select, Error> {
 fn printer(
     args: &Args,
     context: &Context,
-    folder: &std::path::Path,
+    folder: &Subfolder,
     owners: &[String],
     choice: &Select,
 ) -> Result<LogPrinter, Error> {

@@ -35,7 +35,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// Stop whoever holds these ports: your own processes alone, after asking
+    /// Stop whoever holds these ports, after asking: your own processes, and no stack's services
     #[arg(long, value_name = "PORT", num_args = 1..)]
     free: Vec<u16>,
     /// Do not ask

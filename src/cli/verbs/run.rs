@@ -80,7 +80,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut board = Board::of_stack(&stack, Goal::Up);
     board.add_undeclared(&before);
     let mut reporter = context.reporter(board, began);
-    let mut output = Output::of(&stack.dir, task);
+    let mut output = Output::of(&places_of(&stack)?, task)?;
     reporter.expand(&task.name, output.is_seen());
     if before.tasks.iter().any(|known| known.name == task.name && known.state == TaskState::Running)
     {

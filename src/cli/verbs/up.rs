@@ -64,7 +64,7 @@ pub(in crate::cli) struct Args {
     /// Leave out what the named ones need
     #[arg(long)]
     no_deps: bool,
-    /// Stop whoever holds a port, if it is your own process
+    /// Stop whoever holds a port, if it is your own process and no stack's
     #[arg(long)]
     take_ports: bool,
     /// Answer the questions of tasks with yes

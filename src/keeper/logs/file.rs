@@ -2,21 +2,21 @@
 //! bytes go rather than the service wait.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Seek, SeekFrom},
     os::{
         fd::{AsFd, OwnedFd},
-        unix::fs::{FileExt, MetadataExt},
+        unix::fs::FileExt,
     },
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{LazyLock, mpsc::Sender},
-    time::{Duration, UNIX_EPOCH},
+    time::Duration,
 };
 
 use super::{index::Index, rotate::Rotation, tidy::Tidy};
 use crate::{
     model::LogPolicy,
-    platform::{self, Moved, peek_bytes, transfer, wall_nanos},
+    platform::{self, GrowingFile, Moved, Refused, Subfolder, peek_bytes, transfer, wall_nanos},
 };
 
 /// Trouble is not said more often than that.
@@ -25,9 +25,12 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// A log that bytes are moved to.
 #[derive(Debug)]
 pub(super) struct LogFile {
-    path: PathBuf,
+    name: PathBuf,
     policy: LogPolicy,
-    open: Option<Open>,
+    file: GrowingFile,
+    /// Where the next byte goes: the end of the file, unless somebody has changed it.
+    end: u64,
+    index: Option<Index>,
     rotation: Option<Rotation>,
     /// Who looks after what was rotated away.
     tidy: Sender<Tidy>,
@@ -41,29 +44,21 @@ pub(super) struct LogFile {
     said_at: u64,
 }
 
-#[derive(Debug)]
-struct Open {
-    file: File,
-    /// Which it is: device and inode.
-    id: (u64, u64),
-    /// Where the next byte goes: the end.
-    end: u64,
-    index: Option<Index>,
-}
-
 impl LogFile {
-    /// A log that is opened when the first byte comes.
-    pub(super) fn new(path: PathBuf, tidy: Sender<Tidy>) -> Self {
+    /// A log of that name that is opened when the first byte comes.
+    pub(super) fn new(folder: Subfolder, name: PathBuf, tidy: Sender<Tidy>) -> Self {
         LazyLock::force(&NOWHERE);
+        let file = GrowingFile::new(folder, &name);
         let policy = LogPolicy::default();
-        let (open, rotation, unsaid) = (None, None, None);
-        Self { path, policy, open, rotation, tidy, lost: 0, unsaid, said: false, said_at: 0 }
+        let (index, rotation, unsaid) = (None, None, None);
+        let (end, lost, said, said_at) = (0, 0, false, 0);
+        Self { name, policy, file, end, index, rotation, tidy, lost, unsaid, said, said_at }
     }
 
     /// Somebody begins to write to it, and from now on it is kept this way.
     pub(super) fn begin(&mut self, policy: LogPolicy) {
         self.policy = policy;
-        if let Some(index) = self.open.as_mut().and_then(|open| open.index.as_mut()) {
+        if let Some(index) = &mut self.index {
             index.begin();
         }
         self.have_tidied();
@@ -71,12 +66,15 @@ impl LogFile {
 
     fn have_tidied(&self) {
         let _thread_ends_with_the_process =
-            self.tidy.send((self.path.clone(), self.policy.clone()));
+            self.tidy.send((self.name.clone(), self.policy.clone()));
     }
 
     /// What a person should know of this log; each trouble is said once.
     pub(super) fn trouble(&mut self) -> Option<String> {
-        self.unsaid.take()
+        self.unsaid.take().or_else(|| {
+            let refused = self.file.refused()?;
+            Some(format!("{refused}: the logs go on in the folder that was there before"))
+        })
     }
 
     /// Takes at most `most` bytes from a pipe. It always takes some if there are any: what the
@@ -85,7 +83,8 @@ impl LogFile {
         match self.store(&pipe, most) {
             Ok(moved) => {
                 if matches!(moved, Moved::Bytes(1..)) && std::mem::take(&mut self.said) {
-                    let (path, lost) = (self.path.display(), std::mem::take(&mut self.lost));
+                    let (path, lost) = (self.file.path(), std::mem::take(&mut self.lost));
+                    let path = path.display();
                     let text = format!("{path}: it goes on; {lost} bytes of output were let go");
                     self.unsaid = Some(text);
                 }
@@ -97,18 +96,16 @@ impl LogFile {
 
     fn store(&mut self, pipe: impl AsFd, most: usize) -> io::Result<Moved> {
         let most = self.rotate_if_due(&pipe, most)?;
-        let max_size = self.policy.max_size;
-        let open = match &mut self.open {
-            Some(open) => open,
-            None => self.at_end()?,
-        };
-        let moved = transfer(pipe, &open.file, most)?;
+        if self.file.opened().is_none() {
+            self.go_to_end()?;
+        }
+        let moved = transfer(pipe, self.opened()?, most)?;
         if let Moved::Bytes(count @ 1..) = moved {
-            if let Some(index) = &mut open.index {
+            if let Some(index) = &mut self.index {
                 // A log without times is better than none.
-                let _disk_full = index.note(open.end, wall_nanos(), max_size);
+                let _disk_full = index.note(self.end, wall_nanos(), self.policy.max_size);
             }
-            open.end += count as u64;
+            self.end += count as u64;
         }
         Ok(moved)
     }
@@ -117,18 +114,15 @@ impl LogFile {
     /// log is rotated.
     fn rotate_if_due(&mut self, pipe: impl AsFd, most: usize) -> io::Result<usize> {
         let max_size = self.policy.max_size.max(1);
-        let open = self.at_end()?;
-        if open.end < max_size {
-            return Ok(at_most(max_size - open.end, most));
+        self.go_to_end()?;
+        if self.end < max_size {
+            return Ok(at_most(max_size - self.end, most));
         }
         let mut last = [0];
-        open.file.read_exact_at(&mut last, open.end - 1)?;
+        self.opened()?.read_exact_at(&mut last, self.end - 1)?;
         // A line that is longer than a whole log is cut.
-        if last == *b"\n" || open.end >= max_size * 2 {
-            self.open = None;
-            let rotation = self.rotation.get_or_insert_with(|| Rotation::of(&self.path));
-            rotation.rotate(&self.path, self.policy.keep)?;
-            self.have_tidied();
+        if last == *b"\n" || self.end >= max_size * 2 {
+            self.put_aside()?;
             return Ok(at_most(max_size, most));
         }
         let waiting = peek_bytes(pipe, most)?;
@@ -137,29 +131,39 @@ impl LogFile {
         Ok(end.map_or(waiting.len().max(1), |end| end + 1))
     }
 
-    /// The file, positioned at its end: opened again if somebody removed or moved it, sought if
+    /// Rotates the log.
+    fn put_aside(&mut self) -> io::Result<()> {
+        let opened = self.file.opened().map(|open| open.dir.clone());
+        let folder = opened.map_or_else(|| self.file.folder().make(), Ok)?;
+        self.file.close();
+        let rotation = self.rotation.get_or_insert_with(|| Rotation::of(&folder, &self.name));
+        rotation.rotate(&folder, &self.name, self.policy.keep)?;
+        self.have_tidied();
+        Ok(())
+    }
+
+    /// Goes to the end of the file: opened again if somebody removed or moved it, sought if
     /// somebody shortened it. (With O_APPEND the system would do so, but splice(2) refuses that.)
-    fn at_end(&mut self) -> io::Result<&mut Open> {
-        let there = std::fs::metadata(&self.path);
-        let known = self.open.take().zip(there.ok());
-        let (mut open, metadata) = match known {
-            Some((open, there)) if open.id == (there.dev(), there.ino()) => (open, there),
-            _ => {
-                let file = open(&self.path)?;
-                let metadata = file.metadata()?;
-                let id = (metadata.dev(), metadata.ino());
-                (Open { file, id, end: u64::MAX, index: None }, metadata)
+    fn go_to_end(&mut self) -> io::Result<()> {
+        let (open, facts, is_other) = match self.file.current() {
+            // Whoever made that copy does not want it to grow.
+            Err(error) if Refused::is_hard_link(&error) => {
+                self.put_aside()?;
+                self.file.current()?
             }
+            current => current?,
         };
-        let length = metadata.len();
-        if length != open.end {
-            open.end = open.file.seek(SeekFrom::End(0))?;
-            let changed = metadata.modified()?.duration_since(UNIX_EPOCH);
-            let changed = changed.map_or(0, |time| time.as_nanos());
-            let changed = u64::try_from(changed).unwrap_or(u64::MAX);
-            open.index = Index::open(&self.path, open.end, changed).ok();
+        if is_other || facts.length != self.end {
+            self.index = None;
+            self.end = (&open.file).seek(SeekFrom::End(0))?;
+            let changed = u64::try_from(facts.modified.as_nanos()).unwrap_or(u64::MAX);
+            self.index = Index::open(&open.dir, &self.name, self.end, changed).ok();
         }
-        Ok(self.open.insert(open))
+        Ok(())
+    }
+
+    fn opened(&self) -> io::Result<&File> {
+        Ok(&self.file.opened().ok_or(io::ErrorKind::NotFound)?.file)
     }
 
     fn let_go(&mut self, pipe: impl AsFd, most: usize, error: &io::Error) -> Moved {
@@ -172,14 +176,14 @@ impl LogFile {
         let now = wall_nanos();
         if !self.said && u128::from(now.abs_diff(self.said_at)) >= AGAIN.as_nanos() {
             (self.said, self.said_at) = (true, now);
-            let path = self.path.display();
+            let trouble = Refused::describe(&self.file.path(), error);
             let until = match error.kind() {
                 io::ErrorKind::StorageFull
                 | io::ErrorKind::QuotaExceeded
                 | io::ErrorKind::FileTooLarge => "there is room",
                 _ => "it can be written",
             };
-            self.unsaid = Some(format!("{path}: {error}; output is let go until {until}"));
+            self.unsaid = Some(format!("{trouble}; output is let go until {until}"));
         }
         moved
     }
@@ -187,19 +191,6 @@ impl LogFile {
 
 /// Where output goes that nothing else takes: open before there are no descriptors left.
 static NOWHERE: LazyLock<Option<OwnedFd>> = LazyLock::new(|| platform::null().ok());
-
-/// Opens a log, in a folder that may have been removed.
-fn open(path: &Path) -> io::Result<File> {
-    let mut how = OpenOptions::new();
-    how.read(true).write(true).create(true).truncate(false);
-    match (how.open(path), path.parent()) {
-        (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
-            platform::make_folders(folder)?;
-            how.open(path)
-        }
-        (result, _) => result,
-    }
-}
 
 fn at_most(room: u64, most: usize) -> usize {
     usize::try_from(room).unwrap_or(most).min(most)

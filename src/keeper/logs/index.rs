@@ -1,15 +1,18 @@
 //! Writing the index of a log ([`crate::logs::stamp`]).
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Read, Write},
     path::Path,
     time::Duration,
 };
 
-use crate::logs::{
-    files::index_path,
-    stamp::{RECORD, Stamp},
+use crate::{
+    logs::{
+        files::index_path,
+        stamp::{RECORD, Stamp},
+    },
+    platform::{Dir, Refused},
 };
 
 /// Two batches closer than this share a record.
@@ -39,9 +42,16 @@ impl Index {
     /// Goes on with the index of a log that has `length` bytes, the last of which came at
     /// `changed`; what cannot be true is taken out, what is missing made good as far as it is
     /// known.
-    pub(super) fn open(log: &Path, length: u64, changed: u64) -> io::Result<Self> {
-        let path = index_path(log);
-        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    pub(super) fn open(folder: &Dir, log: &Path, length: u64, changed: u64) -> io::Result<Self> {
+        let name = index_path(log);
+        let mut file = match folder.append(&name) {
+            // Without the old one some times are less exact; what it was copied to stays as it is.
+            Err(error) if Refused::is_hard_link(&error) => {
+                folder.remove(&name)?;
+                folder.append(&name)?
+            }
+            opened => opened?,
+        };
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let good = plausible(&bytes, length, changed.saturating_add(1_000_000_000));
@@ -106,8 +116,8 @@ mod tests {
     #[test]
     fn batches_close_together_share_a_record() {
         let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("a.log");
-        let mut index = Index::open(&log, 0, 0).unwrap();
+        let (folder, log) = (Dir::open(dir.path()).unwrap(), dir.path().join("a.log"));
+        let mut index = Index::open(&folder, Path::new("a.log"), 0, 0).unwrap();
         for (offset, nanos) in [(0, SECOND), (4, SECOND + 1_000_000), (7, SECOND + 10_000_000)] {
             index.note(offset, nanos, 1000).unwrap();
         }
@@ -120,7 +130,7 @@ mod tests {
     #[test]
     fn what_cannot_be_true_is_taken_out() {
         let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("a.log");
+        let (folder, log) = (Dir::open(dir.path()).unwrap(), dir.path().join("a.log"));
         let stamp = |offset, nanos| Stamp { offset, nanos }.to_bytes().to_vec();
         let torn = vec![7; 5];
         let parts = [
@@ -132,15 +142,18 @@ mod tests {
             torn,
         ];
         std::fs::write(index_path(&log), parts.concat()).unwrap();
-        Index::open(&log, 100, 3 * SECOND).unwrap().note(100, 4 * SECOND, 1000).unwrap();
+        Index::open(&folder, Path::new("a.log"), 100, 3 * SECOND)
+            .unwrap()
+            .note(100, 4 * SECOND, 1000)
+            .unwrap();
         assert_eq!(offsets(&log), [0, 50, 100]);
     }
 
     #[test]
     fn it_is_bounded_whatever_comes() {
         let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("a.log");
-        let mut index = Index::open(&log, 0, 0).unwrap();
+        let (folder, log) = (Dir::open(dir.path()).unwrap(), dir.path().join("a.log"));
+        let mut index = Index::open(&folder, Path::new("a.log"), 0, 0).unwrap();
         let most = 10 << 20;
         for offset in (0..most).step_by(64) {
             index.note(offset, (offset + 1) * SECOND, most).unwrap();
@@ -152,9 +165,9 @@ mod tests {
     #[test]
     fn what_comes_slowly_has_its_time_in_the_largest_log() {
         let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("a.log");
+        let (folder, log) = (Dir::open(dir.path()).unwrap(), dir.path().join("a.log"));
         let most = 10 << 30;
-        let mut index = Index::open(&log, 0, 0).unwrap();
+        let mut index = Index::open(&folder, Path::new("a.log"), 0, 0).unwrap();
         // A line of 100 bytes each second, for half a day.
         let lines = 43_200;
         for second in 0..lines {
@@ -175,8 +188,11 @@ mod tests {
     #[test]
     fn a_missing_one_begins_with_what_is_known() {
         let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("a.log");
-        Index::open(&log, 100, 3 * SECOND).unwrap().note(100, 3 * SECOND + 1, 1000).unwrap();
+        let (folder, log) = (Dir::open(dir.path()).unwrap(), dir.path().join("a.log"));
+        Index::open(&folder, Path::new("a.log"), 100, 3 * SECOND)
+            .unwrap()
+            .note(100, 3 * SECOND + 1, 1000)
+            .unwrap();
         let bytes = std::fs::read(index_path(&log)).unwrap();
         let first = Stamp { offset: 0, nanos: 3 * SECOND };
         assert_eq!(Stamp::all(&bytes).next(), Some(first));

@@ -25,7 +25,7 @@ use std::{
 use self::{file::LogFile, tidy::Tidy};
 use crate::{
     model::LogPolicy,
-    platform::{Moved, Poller, Readiness, Waker},
+    platform::{Moved, Poller, Readiness, Subfolder, Waker},
 };
 
 /// The most that is moved in one step: what a pipe holds, unless it was enlarged.
@@ -44,7 +44,7 @@ pub(super) struct Output {
     pub(super) key: u64,
     /// The keeper's end of the pipe.
     pub(super) pipe: OwnedFd,
-    /// The log's file.
+    /// The log's file, which is in the folder of the logs.
     pub(super) path: PathBuf,
     /// How it is kept.
     pub(super) policy: LogPolicy,
@@ -77,15 +77,15 @@ pub(super) struct Logs {
 }
 
 impl Logs {
-    /// Starts the thread, which wakes `main` when it has something to say.
-    pub(super) fn start(main: Arc<Waker>) -> io::Result<Self> {
+    /// Starts the thread for the logs in that folder; it wakes `main` when it has something to say.
+    pub(super) fn start(main: Arc<Waker>, folder: Subfolder) -> io::Result<Self> {
         let (asks, asked) = channel();
         let (tell, tells) = channel();
         let waker = Arc::new(Waker::new()?);
         let poller = Poller::new()?;
         poller.add(&*waker, WAKE)?;
         let own_waker = Arc::clone(&waker);
-        let tidy = tidy::start()?;
+        let tidy = tidy::start(folder.clone())?;
         std::thread::Builder::new().name("logs".to_owned()).spawn(move || {
             Mover {
                 poller,
@@ -94,6 +94,7 @@ impl Logs {
                 tell,
                 main,
                 tidy,
+                folder,
                 sources: HashMap::new(),
                 files: HashMap::new(),
             }
@@ -137,8 +138,9 @@ struct Mover {
     tell: Sender<Tell>,
     main: Arc<Waker>,
     tidy: Sender<Tidy>,
+    folder: Subfolder,
     sources: HashMap<u64, Source>,
-    /// Two generations of a service may write to one log for a while.
+    /// By their names. Two generations of a service may write to one log for a while.
     files: HashMap<PathBuf, Weak<RefCell<LogFile>>>,
 }
 
@@ -182,11 +184,15 @@ impl Mover {
             self.say(Tell::Trouble(format!("{}: {error}", path.display())));
             return;
         }
-        let known = self.files.get(&path).and_then(Weak::upgrade);
-        let new = || Rc::new(RefCell::new(LogFile::new(path.clone(), self.tidy.clone())));
+        let name = PathBuf::from(path.file_name().unwrap_or_default());
+        let known = self.files.get(&name).and_then(Weak::upgrade);
+        let new = || {
+            let file = LogFile::new(self.folder.clone(), name.clone(), self.tidy.clone());
+            Rc::new(RefCell::new(file))
+        };
         let file = known.unwrap_or_else(new);
         file.borrow_mut().begin(policy);
-        self.files.insert(path, Rc::downgrade(&file));
+        self.files.insert(name, Rc::downgrade(&file));
         self.sources.insert(key, Source { pipe, file });
     }
 

@@ -7,12 +7,11 @@
 //! name, and only then the plain one goes.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::{self, File, Metadata},
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use crate::{
@@ -21,7 +20,7 @@ use crate::{
         pack,
     },
     model::LogPolicy,
-    platform::{self, wall_nanos},
+    platform::{self, Dir, FileFacts, Subfolder, wall_nanos},
 };
 
 /// A rotated file is left alone for so long after its last byte.
@@ -33,20 +32,20 @@ const TOGETHER: Duration = Duration::from_millis(100);
 /// The rotated logs of a stack take no more than this, unless one of them may do so alone.
 const TOTAL: u64 = 2 << 30;
 
-/// What to look after: a log, and how it is kept.
+/// What to look after: the name of a log, and how it is kept.
 pub(super) type Tidy = (PathBuf, LogPolicy);
 
-/// Starts the thread; what is sent is looked after from then on, and looked at at once.
-pub(super) fn start() -> io::Result<Sender<Tidy>> {
+/// Starts the thread for the logs in that folder; what is sent is looked after from then on, and looked at at once.
+pub(super) fn start(folder: Subfolder) -> io::Result<Sender<Tidy>> {
     let (sender, receiver) = channel();
     std::thread::Builder::new().name("old logs".to_owned()).spawn(move || {
         platform::lower_own_priority();
-        look_after(&receiver);
+        look_after(&folder, &receiver);
     })?;
     Ok(sender)
 }
 
-fn look_after(asked: &Receiver<Tidy>) {
+fn look_after(folder: &Subfolder, asked: &Receiver<Tidy>) {
     let mut logs: BTreeMap<PathBuf, (LogPolicy, Option<Duration>)> = BTreeMap::new();
     loop {
         let due = logs.values().filter_map(|(_, due)| *due).min();
@@ -67,50 +66,60 @@ fn look_after(asked: &Receiver<Tidy>) {
         for (log, policy) in first.into_iter().chain(asked.try_iter()) {
             logs.insert(log, (policy, Some(Duration::ZERO)));
         }
-        tidy_all(&mut logs, wall_time());
+        tidy_all(folder, &mut logs, wall_time());
     }
 }
 
 /// Looks after all logs that are due, and sets when they are due again.
-fn tidy_all(logs: &mut BTreeMap<PathBuf, (LogPolicy, Option<Duration>)>, now: Duration) {
-    let folders: BTreeSet<PathBuf> =
-        logs.keys().filter_map(|log| log.parent()).map(Path::to_owned).collect();
-    for folder in &folders {
-        let rotated = files::all_numbers(folder);
-        let here = logs.iter_mut().filter(|(log, _)| log.parent() == Some(folder));
-        for (log, (policy, due)) in here.filter(|(_, (_, due))| due.is_some_and(|due| due <= now)) {
-            let numbers = log.file_name().and_then(|name| rotated.get(name));
-            *due = tidy(log, numbers.map_or(&[], Vec::as_slice), policy, now);
+fn tidy_all(
+    folder: &Subfolder,
+    logs: &mut BTreeMap<PathBuf, (LogPolicy, Option<Duration>)>,
+    now: Duration,
+) {
+    // One that was removed is made for a log, and not for this.
+    let folder = folder.here().and_then(|_| folder.make());
+    let names = folder.as_ref().map_or_else(|_| Vec::new(), |dir| dir.names().unwrap_or_default());
+    let rotated = files::all_numbers(names);
+    for (log, (policy, due)) in logs.iter_mut() {
+        if due.is_some_and(|due| due <= now) {
+            let numbers = rotated.get(log.as_os_str()).map_or(&[][..], Vec::as_slice);
+            *due = folder.as_ref().ok().and_then(|folder| tidy(folder, log, numbers, policy, now));
         }
     }
     let own = |policy: &LogPolicy| policy.max_size.saturating_mul(u64::from(policy.keep) + 1);
     let total = logs.values().map(|(policy, _)| own(policy)).max().unwrap_or(0).max(TOTAL);
-    folders.iter().for_each(|folder| bound(folder, total));
+    let _is_not_there = folder.map(|folder| bound(&folder, total));
 }
 
 /// Looks after the rotated files of one log, which have these numbers; when to do so again.
-fn tidy(log: &Path, numbers: &[u64], policy: &LogPolicy, now: Duration) -> Option<Duration> {
+fn tidy(
+    folder: &Dir,
+    log: &Path,
+    numbers: &[u64],
+    policy: &LogPolicy,
+    now: Duration,
+) -> Option<Duration> {
     let mut due = None;
     let surplus = numbers.len().saturating_sub(usize::try_from(policy.keep).unwrap_or(usize::MAX));
-    numbers[..surplus].iter().for_each(|number| files::remove(log, *number));
+    numbers[..surplus].iter().for_each(|number| files::remove(folder, log, *number));
     for &number in &numbers[surplus..] {
         let file = numbered(log, number);
-        let plain = fs::metadata(&file).ok();
+        let plain = folder.stat(&file).ok();
         let is_plain = plain.is_some();
-        let Some(written) = plain.or_else(|| fs::metadata(compressed(&file)).ok()) else {
+        let Some(facts) = plain.or_else(|| folder.stat(compressed(&file)).ok()) else {
             continue;
         };
-        let written = changed(&written);
+        let written = facts.modified;
         let expires = written + policy.max_age;
         if expires <= now {
-            files::remove(log, number);
+            files::remove(folder, log, number);
             continue;
         }
         let mut next = expires;
         if is_plain && policy.compress {
             // If it cannot be done now, the next rotation is soon enough.
             match written + REST {
-                rested if rested <= now => drop(compress(&file)),
+                rested if rested <= now => drop(compress(folder, &file)),
                 rested => next = next.min(rested),
             }
         }
@@ -120,59 +129,54 @@ fn tidy(log: &Path, numbers: &[u64], policy: &LogPolicy, now: Duration) -> Optio
 }
 
 /// Puts a compressed file in the place of a plain one.
-fn compress(file: &Path) -> io::Result<()> {
+fn compress(folder: &Dir, file: &Path) -> io::Result<()> {
     let target = compressed(file);
     let mut new = target.clone().into_os_string();
     new.push(".new");
-    let done = write(file, Path::new(&new)).and_then(|()| fs::rename(&new, &target));
+    // One that was not finished is in the way.
+    let _there_was_none = folder.remove(&new);
+    let done = write(folder, file, Path::new(&new)).and_then(|()| folder.rename(&new, &target));
     if done.is_err() {
-        let _was_not_made = fs::remove_file(&new);
+        let _was_not_made = folder.remove(&new);
         return done;
     }
-    match fs::remove_file(file) {
+    match folder.remove(file) {
         // Meanwhile it has become too old to be kept.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::remove_file(&target),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => folder.remove(&target),
         removed => removed,
     }
 }
 
-fn write(file: &Path, new: &Path) -> io::Result<()> {
-    let plain = File::open(file)?;
-    let metadata = plain.metadata()?;
-    let packed = File::create(new)?;
-    if pack(&plain, &packed)? < metadata.len() {
+fn write(folder: &Dir, file: &Path, new: &Path) -> io::Result<()> {
+    let plain = folder.open_read(file)?;
+    let facts = FileFacts::of(&plain)?;
+    let packed = folder.create(new)?;
+    if pack(&plain, &packed)? < facts.length {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    packed.set_modified(metadata.modified()?)?;
+    packed.set_modified(UNIX_EPOCH + facts.modified)?;
     packed.sync_all()
 }
 
 /// Removes the oldest rotated files of all logs of a folder, until the rest is no more than that.
-fn bound(folder: &Path, most: u64) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    let rotated = entries.flatten().filter_map(|entry| {
-        let name = entry.file_name();
-        let metadata = files::is_rotated(name.to_str()?).then(|| entry.metadata().ok())??;
-        Some((changed(&metadata), metadata.len(), entry.path()))
+fn bound(folder: &Dir, most: u64) {
+    let rotated = folder.names().unwrap_or_default().into_iter().filter_map(|name| {
+        let facts = files::is_rotated(name.to_str()?).then(|| folder.stat(&name).ok())??;
+        Some((facts.modified, facts.length, PathBuf::from(name)))
     });
     let mut rotated: Vec<(Duration, u64, PathBuf)> = rotated.collect();
     rotated.sort();
     let mut total: u64 = rotated.iter().map(|(_, length, _)| length).sum();
-    for (_, length, path) in rotated {
+    for (_, length, file) in rotated {
         if total <= most {
             return;
         }
         total -= length;
-        let _gone_already = fs::remove_file(&path);
-        let is_packed = path.extension().is_some_and(|extension| extension == "gz");
-        let plain = if is_packed { path.with_extension("") } else { path };
-        let _had_none = fs::remove_file(index_path(&plain));
+        let _gone_already = folder.remove(&file);
+        let is_packed = file.extension().is_some_and(|extension| extension == "gz");
+        let plain = if is_packed { file.with_extension("") } else { file };
+        let _had_none = folder.remove(index_path(&plain));
     }
-}
-
-fn changed(file: &Metadata) -> Duration {
-    let time: io::Result<SystemTime> = file.modified();
-    time.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default()
 }
 
 fn wall_time() -> Duration {
@@ -181,6 +185,8 @@ fn wall_time() -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+
     use super::*;
 
     fn log() -> (tempfile::TempDir, PathBuf) {
@@ -196,7 +202,21 @@ mod tests {
     }
 
     fn tidy(log: &Path, policy: &LogPolicy, now: Duration) -> Option<Duration> {
-        super::tidy(log, &files::numbers(log), policy, now)
+        let (folder, name) = parts(log);
+        super::tidy(&folder, &name, &numbers(log), policy, now)
+    }
+
+    fn parts(log: &Path) -> (Dir, PathBuf) {
+        (Dir::open(log.parent().unwrap()).unwrap(), log.file_name().unwrap().into())
+    }
+
+    fn numbers(log: &Path) -> Vec<u64> {
+        let (folder, name) = parts(log);
+        files::all_numbers(folder.names().unwrap()).remove(name.as_os_str()).unwrap_or_default()
+    }
+
+    fn changed(file: &Path) -> Duration {
+        fs::metadata(file).unwrap().modified().unwrap().duration_since(UNIX_EPOCH).unwrap()
     }
 
     fn at(seconds: u64) -> Duration {
@@ -212,13 +232,13 @@ mod tests {
         assert_eq!(tidy(&log, &policy, at(105)), Some(at(103) + REST));
         assert!(!numbered(&log, 1).exists() && numbered(&log, 2).exists());
         let packed = compressed(&numbered(&log, 1));
-        assert_eq!(changed(&fs::metadata(&packed).unwrap()), at(100), "its age stays");
+        assert_eq!(changed(&packed), at(100), "its age stays");
         assert_eq!(tidy(&log, &policy, at(110)), Some(at(1100)));
         assert_eq!(tidy(&log, &policy, at(1100)), Some(at(1103)), "compressed ones age too");
         assert!(!packed.exists());
         let policy = LogPolicy { keep: 0, ..policy };
         tidy(&log, &policy, at(1100));
-        assert_eq!(files::numbers(&log), [0; 0]);
+        assert_eq!(numbers(&log), [0; 0]);
     }
 
     #[test]
@@ -246,10 +266,10 @@ mod tests {
         old(&other, 7, 2, "12345");
         old(&log, 2, 3, "12345");
         fs::write(&log, "12345").unwrap();
-        bound(folder.path(), 10);
-        assert_eq!((files::numbers(&log), files::numbers(&other)), (vec![2], vec![7]));
-        bound(folder.path(), 9);
-        assert_eq!((files::numbers(&log), files::numbers(&other)), (vec![2], vec![]));
+        bound(&Dir::open(folder.path()).unwrap(), 10);
+        assert_eq!((numbers(&log), numbers(&other)), (vec![2], vec![7]));
+        bound(&Dir::open(folder.path()).unwrap(), 9);
+        assert_eq!((numbers(&log), numbers(&other)), (vec![2], vec![]));
         assert!(log.exists());
     }
 }

@@ -13,6 +13,7 @@ use crate::{
         encoding,
         problem::{FileProblem, Problems},
         read::without_number,
+        regular::read_file,
         source::{self, Spanned},
         value::Value,
         values::{Owner, Scope},
@@ -69,7 +70,7 @@ fn file(
     problems: &mut Problems,
 ) -> Option<(Source, Vec<Variable>)> {
     let at = text.span;
-    let bytes = match std::fs::read(&path) {
+    let bytes = match read_file(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             if !optional {

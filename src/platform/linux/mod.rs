@@ -1,5 +1,6 @@
 //! Linux: pidfds, `/proc`, epoll, splice and INET_DIAG.
 
+mod beneath;
 mod cgroup;
 mod describe;
 mod diag;
@@ -21,6 +22,7 @@ mod table;
 mod threads;
 mod transfer;
 
+pub(in crate::platform) use beneath::{open_beneath, read_link};
 pub use cgroup::{Cgroup, Cgroups};
 pub use describe::{Description, command_line, describe, predicament, user_of};
 pub use endpoint::{Endpoint, Found};

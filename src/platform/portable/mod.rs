@@ -2,6 +2,7 @@
 //! as far as the system can, slower, and with the small gaps that a process known by its number
 //! alone leaves.
 
+mod beneath;
 mod cgroup;
 mod endpoint;
 mod folder_watch;
@@ -17,6 +18,7 @@ mod table;
 mod threads;
 mod transfer;
 
+pub(in crate::platform) use beneath::{open_beneath, read_link};
 pub use cgroup::{Cgroup, Cgroups};
 pub use endpoint::{Endpoint, Found};
 pub use folder_watch::{FolderWatch, MountWatch};

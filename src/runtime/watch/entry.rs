@@ -126,7 +126,12 @@ impl Entry {
 pub(super) fn ignored_by_git(path: &Path, is_folder: bool, root: &Path) -> bool {
     let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
     for folder in folders {
-        let (rules, _) = Gitignore::new(folder.join(".gitignore"));
+        let file = folder.join(".gitignore");
+        // A named pipe of that name would be waited for.
+        if !file.is_file() {
+            continue;
+        }
+        let (rules, _) = Gitignore::new(file);
         match rules.matched_path_or_any_parents(path, is_folder) {
             ignore::Match::None => {}
             ignore::Match::Ignore(_) => return true,

@@ -2,15 +2,18 @@
 
 use std::{
     io::{self, IsTerminal},
-    path::Path,
     time::Duration,
 };
 
 use crate::{
-    cli::{context::write_out, error::Error},
+    cli::{
+        context::{stack_dir, write_out},
+        error::Error,
+    },
     event::{Event, Record},
     logs::{Follower, Log},
     model::{Task, TaskBody},
+    platform::Places,
     reporters::Reporter,
 };
 
@@ -31,9 +34,9 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn of(dir: &Path, task: &Task) -> Self {
-        let log = Log::new(&dir.join(".stackrun").join("logs"), &task.name);
-        Self {
+    pub(super) fn of(places: &Places, task: &Task) -> Result<Self, Error> {
+        let log = Log::new(&stack_dir(places)?.logs, &task.name);
+        Ok(Self {
             task: task.name.clone(),
             follower: Follower::from_end(&log),
             has_steps: matches!(task.body, TaskBody::Steps(_)),
@@ -41,7 +44,7 @@ impl Output {
             begun: Vec::new(),
             open: false,
             seen: 0,
-        }
+        })
     }
 
     /// Whether who sees the steps sees the output, too.
