@@ -52,21 +52,21 @@ impl Reader<'_> {
         match self.read_text(path, at) {
             Ok(text) => self.text(path, &text),
             Err(problem) => {
-                self.problems.add(problem);
+                self.problems.add(*problem);
                 self.read.incomplete = true;
             }
         }
     }
 
-    fn read_text(&mut self, path: &Path, at: Option<Span>) -> Result<String, FileProblem> {
+    fn read_text(&mut self, path: &Path, at: Option<Span>) -> Result<String, Box<FileProblem>> {
         let owned = || path.to_path_buf();
         let length = path.metadata().map_or(0, |metadata| metadata.len());
         let files = self.read.sources.files.len();
         if length > self.room || files >= MOST_FILES || self.open.len() >= DEEPEST {
-            return Err(FileProblem::TooMuch { path: owned(), at });
+            return Err(Box::new(FileProblem::TooMuch { path: owned(), at }));
         }
         self.room -= length;
-        match read_file(path) {
+        let text = match read_file(path) {
             Ok(bytes) => encoding::text(bytes).map_err(|error| FileProblem::Encoding {
                 path: owned(),
                 error,
@@ -81,7 +81,8 @@ impl Reader<'_> {
                     FileProblem::Unreadable { path: owned(), reason, at }
                 }
             }),
-        }
+        };
+        text.map_err(Box::new)
     }
 
     fn text(&mut self, path: &Path, text: &str) {

@@ -5,9 +5,11 @@
 //! is not declared is left out, and every stage has a deadline: a tree that survives KILL counts as
 //! *stuck* from then on, and may still finish later.
 //!
-//! The same way is gone after an end that nobody asked for, from KILL on (from the signal on, where
-//! a server has put itself into the background); then the restart policy has the last word ([`Then::Judge`]). A `stop` in between takes that word away: stop
-//! beats restart.
+//! An unexpected end takes the same way from KILL on (from the signal on, where a server has put
+//! itself into the background); then the restart policy decides ([`Then::Judge`]). A `stop` in
+//! between beats it.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +23,7 @@ use crate::{
 };
 
 /// How long to wait before looking at a stopped service's ports again.
-const RELEASE_EVERY: std::time::Duration = std::time::Duration::from_millis(50);
+const RELEASE_EVERY: Duration = Duration::from_millis(50);
 
 /// A stop on its way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -214,10 +216,8 @@ impl Life {
         self.note_exit(exit, !is_failure, step);
         self.end_beside(step);
         self.emit(Effect::StopProbes, step);
-        match in_background {
-            true => self.signal(Then::Judge(ending), step),
-            false => self.kill(Then::Judge(ending), step),
-        }
+        let end = if in_background { Self::signal } else { Self::kill };
+        end(self, Then::Judge(ending), step);
     }
 
     /// The whole tree went without an exit having been seen.
@@ -437,16 +437,10 @@ impl Life {
         }
     }
 
-    fn stage_stop(
-        &mut self,
-        stage: StopStage,
-        then: Then,
-        within: std::time::Duration,
-        step: &Step<'_>,
-    ) {
+    fn stage_stop(&mut self, stage: StopStage, then: Then, within: Duration, step: &Step<'_>) {
         let until = Some(step.now + within);
-        let stopping =
-            Stopping { stage, until, then, stuck: Vec::new(), overdue: false, gone: false };
+        let stuck = Vec::new();
+        let stopping = Stopping { stage, until, then, stuck, overdue: false, gone: false };
         self.enter(Phase::Stopping(stopping), step.now);
     }
 

@@ -25,6 +25,7 @@ mod agenda;
 mod checks;
 mod claim;
 mod cleanup;
+mod clients;
 mod data;
 mod declared;
 mod effects;

@@ -11,6 +11,7 @@ use tokio::{sync::mpsc, task::AbortHandle};
 
 use super::{
     Internal,
+    clients::Clients,
     effects::errors_of,
     keeper_link::KeeperLink,
     launch::{Launcher, Programs},
@@ -20,7 +21,6 @@ use super::{
     ports::PortTable,
     prober::Prober,
     pulse::Pulse,
-    requests::Clients,
     schedule::Schedules,
     tasks::Runs,
     terminals::Terminals,
