@@ -37,7 +37,9 @@ impl Others {
 
     /// A process of a stack whose keeper was killed.
     fn have_marked(&self, process: &Entry, own: &Places) -> bool {
-        let Some(mark) = Mark::of(process).filter(|mark| !mark.is_of(own)) else { return false };
+        let Some(mark) = platform::mark_of(process).filter(|mark| !mark.is_of(own)) else {
+            return false;
+        };
         let Ok(stack) = mark.stack.parse() else { return false };
         self.keepers.iter().any(|keeper| keeper.stack == stack) || is_recorded(stack, &mark)
     }
@@ -52,7 +54,7 @@ impl Others {
 /// all of them.
 pub(super) fn is_of_another(process: &Entry, own: &Places) -> bool {
     platform::is_keeper(process.id.pid)
-        || Mark::of(process).is_some_and(|mark| !mark.is_of(own))
+        || platform::mark_of(process).is_some_and(|mark| !mark.is_of(own))
             && Table::read().is_ok_and(|table| Others::find(&table).have(process, own))
 }
 

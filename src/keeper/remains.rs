@@ -60,7 +60,7 @@ fn lives_as_recorded(told: &Told, table: &Table) -> bool {
 pub(super) fn unproved(marked: &Marked) -> Vec<String> {
     let unseen = marked.unseen.iter().map(|entry| {
         let process = platform::predicament(entry);
-        format!("{process} may be of it: its environment cannot be seen")
+        format!("{process}: a stack has started it, and nothing tells which")
     });
     let hidden = "other users' processes are hidden here (`hidepid`)".to_owned();
     unseen.chain(marked.hides_others.then_some(hidden)).collect()

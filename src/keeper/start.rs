@@ -121,7 +121,8 @@ impl Start<'_> {
         }
         let make = |(number, log): (u64, PathBuf)| {
             let key = self.stamp + number;
-            let path = self.places.fifo(&format!("{key:x}.pipe"));
+            let name = platform::output_name(key, &spec.unit.name, spec.unit.generation);
+            let path = self.places.fifo(&name);
             let (fifo, writer) = Fifo::create(path, spec.user.as_ref())
                 .map_err(said("cannot make the pipe of its log"))?;
             let Fifo { path, id, reader } = fifo;

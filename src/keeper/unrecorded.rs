@@ -15,7 +15,7 @@ use crate::{
     event::Tick,
     logs::files,
     model::LogPolicy,
-    platform::{self, Entry, FileId, Mark, Marked, Table},
+    platform::{self, Entry, FileId, Mark, Marked, Table, output_key},
 };
 
 impl Keeper {
@@ -81,10 +81,8 @@ impl Keeper {
 fn outputs(stamp: u64, log: &Path, processes: &[Entry]) -> Vec<OutputPipe> {
     let mut found: BTreeMap<u64, (FileId, PathBuf)> = BTreeMap::new();
     for process in processes {
-        for (_, id, path) in platform::named_outputs(process.id.pid) {
-            let key = [stamp, stamp + 1]
-                .into_iter()
-                .find(|key| path.file_name().is_some_and(|name| *name == *format!("{key:x}.pipe")));
+        for (id, path) in platform::named_outputs(process.id.pid) {
+            let key = output_key(&path).filter(|key| [stamp, stamp + 1].contains(key));
             if let Some(key) = key {
                 found.entry(key).or_insert((id, path));
             }

@@ -49,7 +49,7 @@ pub use init::leave_first_process;
 pub use keepers::{KeeperOf, claimed_stack, is_keeper, keepers};
 pub use limits::{open_files_limit, raise_limits, restore_limits, with_callers_limits};
 pub use lock::FolderLock;
-pub use marked::Marked;
+pub use marked::{Marked, mark_of, output_key, output_name};
 pub use notify::{NotifySocket, Sender};
 pub use os::{
     Cgroup, Cgroups, Description, Endpoint, Entry, FolderWatch, Found, KernelTag, MountWatch,

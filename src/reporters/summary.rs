@@ -251,7 +251,7 @@ const UNPROVED: usize = 5;
 /// What could not be looked at when nothing was found.
 pub fn unproved_lines(unproved: &[String], theme: Theme) -> Vec<String> {
     let bar = theme.symbol(Symbol::Bar);
-    let line = |text: &String| format!("  {bar} not looked into: {text}");
+    let line = |text: &String| format!("  {bar} not ruled out: {text}");
     let mut lines: Vec<String> = unproved.iter().take(UNPROVED).map(line).collect();
     if let Some(more @ 1..) = unproved.len().checked_sub(UNPROVED) {
         lines.push(format!("  {bar} and {more} more"));

@@ -81,7 +81,7 @@ fn nothing_runs(name: &str, (remains, unproved): (Remains, Vec<String>)) -> Why 
         Remains::Dead | Remains::Living => {
             let killed = "what held the stack was killed, and all that is known of what it held has \
                           ended (`stackrun events` has what was seen)";
-            let unproved = unproved.iter().map(|text| format!("not looked into: {text}"));
+            let unproved = unproved.iter().map(|text| format!("not ruled out: {text}"));
             iter::once(killed.to_owned()).chain(unproved).collect()
         }
     };

@@ -177,11 +177,6 @@ impl Entry {
         let environment = std::fs::read(format!("/proc/{}/environ", self.id.pid)).ok()?;
         String::from_utf8(find(&environment, name)?.to_vec()).ok()
     }
-
-    /// The user who started it: a program that is setuid runs as another one (proc_pid_status(5)).
-    pub fn real_uid(&self) -> Option<u32> {
-        uids(self.id.pid).map(|[real, _]| real)
-    }
 }
 
 fn find<'e>(environment: &'e [u8], name: &str) -> Option<&'e [u8]> {
@@ -198,9 +193,9 @@ pub(super) fn uids(pid: u32) -> Option<[u32; 2]> {
     Some([uids.next()?, uids.next()?])
 }
 
-/// The named pipes that a process has as stdout and stderr: the number there, which it is, and its
-/// name, or the one that it had.
-pub fn named_outputs(pid: u32) -> Vec<(u8, FileId, PathBuf)> {
+/// The named pipes that a process has as stdout and stderr, each with its name, or the one that it
+/// had.
+pub fn named_outputs(pid: u32) -> Vec<(FileId, PathBuf)> {
     let output = |number: u8| {
         let path = format!("/proc/{pid}/fd/{number}");
         let stat = rustix::fs::stat(&path).ok()?;
@@ -208,7 +203,7 @@ pub fn named_outputs(pid: u32) -> Vec<(u8, FileId, PathBuf)> {
         let name = std::fs::read_link(&path).ok().filter(|name| is_pipe && name.is_absolute())?;
         let name = name.to_str()?;
         let name = name.strip_suffix(" (deleted)").unwrap_or(name);
-        Some((number, FileId::from(&stat), name.into()))
+        Some((FileId::from(&stat), name.into()))
     };
     [1, 2].into_iter().filter_map(output).collect()
 }

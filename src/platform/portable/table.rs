@@ -145,7 +145,7 @@ impl Entry {
     }
 
     /// The user who started it.
-    pub fn real_uid(&self) -> Option<u32> {
+    fn real_uid(&self) -> Option<u32> {
         output("ps", &["-o", "ruid=", "-p", &self.id.pid.to_string()]).ok()?.trim().parse().ok()
     }
 }
@@ -156,6 +156,6 @@ pub fn held_pipe(_pid: u32, _pipe: FileId) -> Option<std::os::fd::OwnedFd> {
 }
 
 /// The named pipes that a process has as stdout and stderr: not told here.
-pub fn named_outputs(_pid: u32) -> Vec<(u8, FileId, std::path::PathBuf)> {
+pub fn named_outputs(_pid: u32) -> Vec<(FileId, std::path::PathBuf)> {
     Vec::new()
 }

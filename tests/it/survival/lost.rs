@@ -5,7 +5,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::support::{Process, Stack, alive, eventually};
+use crate::support::{Process, Stack, alive, eventually, have, listening};
 
 const COUNTING: &str = r#"
     service "db"   { run "@testbed lock db.lock listen {{port}}"; port @0 }
@@ -78,6 +78,29 @@ fn what_no_file_names_is_stopped() {
         assert!(matches!((line, ran.code), (_, 0) | ("status", 3)), "{ran:#?}");
         assert!(line != "down" || !db.lives(), "it said that nothing was left");
         nothing_was_doubled(&stack);
+        stack.down();
+    }
+}
+
+#[test]
+fn a_server_that_has_overwritten_its_environment_is_found() {
+    if !have(&["redis-server"]) {
+        return;
+    }
+    for line in ["up", "down"] {
+        let stack =
+            Stack::new(r#"service "redis" { run "redis-server --port @0 --save ''"; port @0 }"#);
+        stack.up();
+        let redis = stack.process("redis");
+        let environment = fs::read(format!("/proc/{}/environ", redis.pid)).expect("its own");
+        assert!(!String::from_utf8_lossy(&environment).contains("STACKRUN_ID"), "it is intact");
+        kill_both(&stack);
+        fs::remove_dir_all(stack.places().runtime).expect("the runtime folder");
+        fs::remove_dir_all(stack.path(".stackrun")).expect("the state folder");
+        assert_eq!(stack.pid("redis"), redis.pid);
+        stack.run(line).exits(0);
+        assert!(!redis.lives(), "`{line}` has left it");
+        assert_eq!(listening(stack.port(0)), line == "up");
         stack.down();
     }
 }
