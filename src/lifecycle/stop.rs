@@ -2,12 +2,10 @@
 //!
 //! The stop command, for at most the grace → the signal, for at most the grace → KILL, until the
 //! tree is gone → its ports are free → `cleanup` → `after-stop`, for at most the grace → down. What
-//! is not declared is left out, and every stage has a deadline: a tree that survives KILL counts as
-//! *stuck* from then on, and may still finish later.
+//! is not declared is left out. A tree that survives KILL counts as *stuck*, and may end later.
 //!
-//! An unexpected end takes the same way from KILL on (from the signal on, where a server has put
-//! itself into the background); then the restart policy decides ([`Then::Judge`]). A `stop` in
-//! between beats it.
+//! An unexpected end takes the same way from KILL on (from the signal, where a server is left in the
+//! background); then the restart policy decides ([`Then::Judge`]), unless a `stop` comes first.
 
 use std::time::Duration;
 
@@ -209,7 +207,7 @@ impl Life {
         };
         self.cause = ending.cause();
         if ending == Ending::OutOfMemory {
-            let text = "the kernel killed it, because memory ran out".to_owned();
+            let text = "the kernel killed it, because memory ran out".into();
             self.publish(Event::Notice { text }, step);
         }
         let is_failure = in_background || self.is_failure(exit, step.service);
