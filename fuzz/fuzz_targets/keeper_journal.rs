@@ -24,5 +24,6 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(keeper::fuzzing::journal(&file), told);
 
     fs::write(&file, bytes).expect("a file");
-    runtime::fuzzing::steps(&file);
+    let folder = platform::Subfolder::at(FOLDER.path()).expect("the folder");
+    runtime::fuzzing::steps(&folder, "journal");
 });

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fs, sync::LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use stackrun::language::{Look, Options, data, fmt, load, render, syntax_problems};
+use stackrun::language::{Look, Options, fmt, load, syntax_problems};
 
 static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder");
@@ -33,9 +33,9 @@ fuzz_target!(|text: &str| {
             assert!(!reports.is_empty(), "it is refused without a reason");
             for report in reports.iter().chain(&syntax_problems(&file, text)) {
                 for (width, color) in [(24, false), (100, true)] {
-                    assert!(!render(report, Look { width, color, unicode: color }).is_empty());
+                    assert!(!Look { width, color, unicode: color }.draw(report).is_empty());
                 }
-                data(report);
+                report.data();
             }
         }
     }

@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use stackrun::{
     event::Record,
     logs::Marks,
-    platform::fnv1a,
+    platform::{Subfolder, fnv1a},
     reporters::{Theme, events},
     runtime::fuzzing,
     timeline::Start,
@@ -34,14 +34,14 @@ fuzz_target!(|bytes: &[u8]| {
             None => text.extend_from_slice(line),
         }
     }
-    let file = FOLDER.path().join("ledger");
-    fs::write(&file, text).expect("a file");
+    fs::write(FOLDER.path().join("ledger"), text).expect("a file");
+    let folder = Subfolder::at(FOLDER.path()).expect("the folder");
 
-    let marks = Marks::new(FOLDER.path(), &[]);
+    let marks = Marks::new(&folder, &[]);
     marks.since(None);
     marks.last_starts();
 
-    let (before, after) = fuzzing::ledger(&file);
+    let (before, after) = fuzzing::ledger(&folder);
     let mut rest = after.iter();
     assert!(before.iter().all(|record| rest.any(|other| other == record)), "none is lost");
     assert!(rest.next().is_some(), "one is added");

@@ -1,32 +1,31 @@
 //! What the fuzz targets try of this layer.
 
-use std::path::Path;
-
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{http, journal::Journal, ledger::Ledger, schedule};
 use crate::{
     event::{Cause, Event, Record},
     model::Cron,
+    platform::Subfolder,
 };
 
-/// The records of a ledger as a supervisor finds them, and as the next one does after this one
-/// has added a record.
-pub fn ledger(file: &Path) -> (Vec<Record>, Vec<Record>) {
-    let mut ledger = Ledger::open(file);
+/// The records of the ledger in a folder as a supervisor finds them, and as the next one does
+/// after this one has added a record.
+pub fn ledger(folder: &Subfolder) -> (Vec<Record>, Vec<Record>) {
+    let mut ledger = Ledger::open(folder);
     let before = records(&ledger);
     ledger.append(Some("api"), Some(1), Event::Starting, Cause::Exit);
     ledger.flush();
-    (before, records(&Ledger::open(file)))
+    (before, records(&Ledger::open(folder)))
 }
 
 fn records(ledger: &Ledger) -> Vec<Record> {
     ledger.since(0).map(|json| serde_json::from_str(&json).expect("a record")).collect()
 }
 
-/// Reads the journal of a task's steps.
-pub fn steps(file: &Path) {
-    let journal = Journal::read(file);
+/// Reads the journal of a task's steps, a file in that folder.
+pub fn steps(folder: &Subfolder, task: &str) {
+    let journal = Journal::read(folder, task);
     for line in &journal.lines {
         for on_failure in [false, true] {
             journal.end(line.generation, on_failure);
