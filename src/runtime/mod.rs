@@ -15,7 +15,7 @@
 //!   liveness; [`prober`], [`agenda`]: when they are asked;
 //! - [`ports`], [`claim`], [`cleanup`], [`data`], [`tasks`], [`excerpt`]: what is looked at around
 //!   a start;
-//! - [`ledger`], [`papers`], [`files`]: what is kept, and where;
+//! - [`ledger`], [`papers`]: what is kept, and where;
 //! - [`words`]: what leaves in words, and without secrets;
 //! - [`watch`], [`memory`], [`schedule`]: what restarts a service or runs a task by itself;
 //! - [`terminals`]: the second master of each terminal;

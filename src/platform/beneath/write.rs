@@ -44,7 +44,7 @@ impl Dir {
     ///
     /// # Errors
     ///
-    /// Those of open(2); [`Refused`] for whatever is no regular file, belongs to somebody else or
+    /// Those of open(2); [`super::Refused`] for whatever is no regular file, belongs to somebody else or
     /// has another name.
     pub fn open_write(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         self.open_own_file(name.as_ref(), OFlags::RDWR)
