@@ -1,5 +1,6 @@
 //! The language as its users meet it: text in, a stack or rendered problems out.
 
+mod bounds;
 mod documents;
 mod errors;
 mod folders;
