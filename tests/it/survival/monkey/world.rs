@@ -187,15 +187,17 @@ impl World {
     }
 
     fn loses_runtime(&self, chance: &mut Chance) -> String {
-        let all = [format!("{SESSION}/stackrun"), format!("/dev/shm/stackrun-{USER}")];
+        // All places where it may be.
+        let shared = ["/dev/shm", "/tmp"].map(|base| format!("{base}/stackrun-{USER}"));
+        let all = [format!("{SESSION}/stackrun")].into_iter().chain(shared);
         let everything = chance.below(2) == 0;
         let mut lost = Vec::new();
-        for folder in all.iter().map(Path::new) {
+        for folder in all.map(PathBuf::from) {
             if everything {
-                lost.push(remove(folder));
+                lost.push(remove(&folder));
                 continue;
             }
-            for stack in entries(folder) {
+            for stack in entries(&folder) {
                 let files = entries(&stack);
                 if !files.is_empty() {
                     lost.push(remove(&chance.one_of(&files.iter().collect::<Vec<_>>()).clone()));
