@@ -206,12 +206,19 @@ impl Context {
         self.places().map_or(nothing, |places| Remains::and_unproved(&places))
     }
 
-    /// The stack as the supervisor has it; with nothing running, as its file has it.
+    /// The stack as the supervisor has it; as its file has it with nothing running, and where
+    /// nothing is known of what runs but that it does.
     pub(super) fn known_stack(&self, client: Option<&mut Client>) -> Result<Stack, Error> {
         match client {
             Some(client) => match client.call(Request::Stack)? {
                 Reply::Stack { stack } => {
                     secrets::learn(&stack);
+                    if stack.tasks.is_empty()
+                        && stack.services.iter().all(|known| known.is_lost)
+                        && let Ok(loaded) = self.load(&[])
+                    {
+                        return Ok(loaded.stack);
+                    }
                     Ok(*stack)
                 }
                 other => Err(unexpected(&other)),
@@ -369,9 +376,10 @@ pub(super) fn unexpected(reply: &Reply) -> Error {
 fn broken_line(text: &str) {
     // Before it is broken: half a secret is not found any more.
     let text = masked(text);
-    let text = &*text;
+    let text = &*printable::line(&text);
     let columns = columns_of(&console::Term::stderr());
-    let Some(columns) = columns.filter(|columns| is_long(text, *columns)) else {
+    let Some(columns) = columns.filter(|columns| console::measure_text_width(text) > *columns)
+    else {
         return line(text);
     };
     let words = text.trim_start();
@@ -380,12 +388,6 @@ fn broken_line(text: &str) {
         let indent = if number == 0 { indent } else { indent + 2 };
         line(&format!("{}{part}", " ".repeat(indent)));
     }
-}
-
-/// Whether a message of one line is wider than the terminal; what has lines of its own is laid
-/// out already.
-fn is_long(text: &str, columns: usize) -> bool {
-    !text.contains('\n') && console::measure_text_width(text) > columns
 }
 
 /// Whether the locale's characters go beyond ASCII. One that is not set says nothing: containers

@@ -169,7 +169,7 @@ fn what_an_earlier_run_left_is_swept_without_asking() {
     let port = stack.port(0).to_string();
     let left = stack.stranger(&["listen", &port], &[("STACKRUN_ID", &mark)]);
     eventually("the leftover listening", || listening(stack.port(0)));
-    stack.run("ports").exits(0).says("earlier `a` has left");
+    stack.run("ports").exits(0).says("ours: a");
     stack.up();
     assert!(!alive(left.pid()));
     assert_eq!(get(stack.port(0), "/"), Some((200, "fine\n".to_owned())));

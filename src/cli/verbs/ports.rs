@@ -56,10 +56,15 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     }
     let mut client = context.connect_if_running()?;
     let stack = context.known_stack(client.as_mut())?;
-    let status = match client {
-        Some(mut client) => status_of(&mut client)?,
-        None => verbs::status::idle(&stack),
-    };
+    let mut status = verbs::status::idle(&stack);
+    if let Some(mut client) = client {
+        let declared = std::mem::replace(&mut status, status_of(&mut client)?).services;
+        // Of a service of which nothing is known but that it runs, the file tells the ports.
+        for service in status.services.iter_mut().filter(|service| service.ports.is_empty()) {
+            let known = declared.iter().find(|known| known.name == service.name);
+            service.ports = known.map(|known| known.ports.clone()).unwrap_or_default();
+        }
+    }
     let rows = rows(&status, &stack)?;
     if args.json {
         let ports: Vec<Value> = rows.iter().map(|row| row.json(&folder)).collect();
