@@ -74,7 +74,7 @@ impl Ledger {
         event: Event,
         cause: Cause,
     ) -> Arc<str> {
-        self.last_seq += 1;
+        self.last_seq = self.last_seq.saturating_add(1);
         let mut record = Record {
             seq: self.last_seq,
             at: platform::wall_clock(),
@@ -105,7 +105,7 @@ impl Ledger {
     /// The latest records from `seq` on, as JSON; those that are not in memory are read one by
     /// one, whatever becomes of the file meanwhile.
     pub(super) fn since(&self, seq: u64) -> impl Iterator<Item = Arc<str>> + Send + use<> {
-        let first = self.last_seq + 1 - self.records.len() as u64;
+        let first = (self.last_seq - self.records.len() as u64).saturating_add(1);
         let past =
             (seq < first).then(|| Lines::end_of(self.file.folder(), LEDGER, TAIL).ok()).flatten();
         let past = past.into_iter().flatten().filter_map(|line| {
