@@ -166,7 +166,7 @@ fn a_long_way_is_cut_in_its_middle() {
     let told = told(&ring);
     assert!(told[0].contains("s9 → (2981 more) → s2991 →"), "{told:?}");
     let dir = folder(&[("stack.kdl", &ring)]);
-    let findings = load_in(dir.path(), &options()).err().expect("a ring");
+    let findings = load_in(dir.path(), &options()).expect_err("a ring");
     assert!(findings[0].data().labels.len() <= 50);
 }
 
@@ -247,6 +247,8 @@ fn large(kind: &str, services: usize, entries: usize) -> String {
 }
 
 #[test]
+#[ignore = "it measures time: `cargo test --release --lib four_times -- --ignored`, with nothing beside it"]
+#[expect(clippy::disallowed_methods, reason = "a measurement watches the clock")]
 fn four_times_as_much_takes_about_four_times_as_long() {
     let took = |kind: &str, services: usize| -> Duration {
         let dir = folder(&[("stack.kdl", &large(kind, services, 20))]);
