@@ -248,7 +248,7 @@ fn scripts(package: &serde_json::Value) -> Vec<(&'static str, &str)> {
 
 /// What to say of a package that only hands out its own folder.
 fn web_server(folder: &Path) -> Option<String> {
-    let manifest = std::fs::read_to_string(folder.join("package.json")).ok()?;
+    let manifest = language::read_text(&folder.join("package.json")).ok()?;
     let package = serde_json::from_str(&manifest).ok()?;
     let scripts = scripts(&package);
     let (name, script) = scripts.first().filter(|_| node(folder, &manifest).is_none())?;

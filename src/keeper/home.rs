@@ -36,6 +36,9 @@ impl Home {
     }
 }
 
+/// How often the folder is looked at in a row, until it is as it should be.
+const LOOKS: usize = 100;
+
 impl Keeper {
     /// Watches the runtime folder, which is the only one of this stack from now on.
     pub(super) fn watch_home(&mut self) {
@@ -49,28 +52,40 @@ impl Keeper {
         if let Some(watch) = &self.home.watch {
             watch.clear();
         }
-        if self.home.folder.is_in_place() {
-            if !self.places.units().exists() {
-                self.rewrite_journal();
+        // Whoever removes it may be at it still: it is right once a look finds it right.
+        for _ in 0..LOOKS {
+            match (self.home.folder.is_in_place(), self.places.units().exists()) {
+                (true, true) => return,
+                (true, false) => self.rewrite_journal(),
+                (false, _) if self.make_home() => {}
+                (false, _) => return,
             }
-            return;
         }
+    }
+
+    /// Makes the runtime folder anew, elsewhere if need be; whether that was possible.
+    fn make_home(&mut self) -> bool {
         let before = self.places.runtime.display().to_string();
         match RuntimeFolder::make(self.places.id, &self.places.folder, None) {
             Ok(folder) => {
                 folder.path().clone_into(&mut self.places.runtime);
                 self.home.folder = folder;
                 self.journal.move_to(self.places.units());
-                self.rewrite_journal();
+                // First, so that nothing that is removed from now on is missed.
                 self.watch_home();
+                self.rewrite_journal();
                 let now = self.places.runtime.display().to_string();
                 let place = if now == before { String::new() } else { format!(" as {now}") };
                 self.trouble(format!("{before} had been removed; it was made anew{place}"));
+                true
             }
-            Err(error) => self.trouble_once(format!(
-                "{before} was removed, and cannot be made anew ({error}): everything goes on, but \
-                 if stackrun's keeper is killed now, nobody can take over from it"
-            )),
+            Err(error) => {
+                self.trouble_once(format!(
+                    "{before} was removed, and cannot be made anew ({error}): everything goes on, \
+                     but if stackrun's keeper is killed now, nobody can take over from it"
+                ));
+                false
+            }
         }
     }
 
