@@ -142,7 +142,9 @@ impl World {
         }
         let ran = Running::start(format!("stackrun {line}"), command).ends();
         let living = truth::instances(Path::new(LOCKS));
-        let says_none = ran.code == 3 || ran.out.contains("0 processes");
+        // Exit status 3 alone may also mean that not all is ready.
+        let none = ["0 processes", "nothing is running", "\"supervisor\": null"];
+        let says_none = none.iter().any(|none| ran.out.contains(none) || ran.err.contains(none));
         assert!(
             !says_none || living.is_empty(),
             "nothing is said to run, but {living:?}: {ran:#?}"
