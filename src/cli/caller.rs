@@ -2,25 +2,29 @@
 
 #![expect(clippy::disallowed_methods, reason = "the command line reads environment and clock")]
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
-use crate::model::shell_word;
+use crate::model::{path_text, shell_word};
 
 /// One variable of the environment; an empty one counts as unset.
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// One variable of the environment that is a path.
-pub(super) fn path_variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+/// The same, whatever bytes it is made of.
+pub(super) fn variable_bytes(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The whole environment, as far as it is text.
+/// One variable of the environment that is a path.
+pub(super) fn path_variable(name: &str) -> Option<PathBuf> {
+    variable_bytes(name).map(PathBuf::from)
+}
+
+/// The whole environment; what is not UTF-8 in it as [`path_text`] writes it.
 pub(super) fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+    let all = std::env::vars_os();
+    all.map(|(key, value)| (path_text::encode_text(&key), path_text::encode_text(&value))).collect()
 }
 
 /// The time.

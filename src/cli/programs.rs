@@ -2,12 +2,16 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
 
 use super::{caller, context::Context, error::Error, names, version};
 use crate::{
-    model::{Command, EnvValue, Stack, StepCommand, Task, TaskBody, Tool, VersionRange, nearest},
+    model::{
+        Command, EnvValue, Stack, StepCommand, Task, TaskBody, Tool, VersionRange, nearest,
+        path_text,
+    },
     reporters::{Symbol, headline, summary::hint},
 };
 
@@ -32,7 +36,7 @@ pub(super) struct Missing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Searched {
     /// In the folders of this PATH.
-    Path(String),
+    Path(OsString),
     /// At this place, where nothing is.
     Nothing(PathBuf),
     /// At this place, where something is that cannot be executed.
@@ -77,7 +81,9 @@ impl Missing {
     pub(super) fn what(&self) -> String {
         let Self { owner, program, .. } = self;
         let what = match &self.searched {
-            Searched::Path(path) => format!("there is no program `{program}` in PATH ({path})"),
+            Searched::Path(path) => {
+                format!("there is no program `{program}` in PATH ({})", path.display())
+            }
             Searched::Nothing(place) => format!("there is no program {}", place.display()),
             Searched::NotExecutable(place) => format!("{} is not executable", place.display()),
             Searched::Version { found, wanted, place } => {
@@ -122,7 +128,7 @@ pub(super) fn check(context: &Context, stack: &Stack, names: &[String]) -> Resul
 pub(super) fn look(stack: &Stack, env: &BTreeMap<String, String>, names: &[String]) -> Found {
     let mut missing = Vec::new();
     let mut versions = Versions::default();
-    let mut places: HashMap<(&str, String, &Path), PathBuf> = HashMap::new();
+    let mut places: HashMap<(&str, OsString, &Path), PathBuf> = HashMap::new();
     for name in names {
         let Some(owner) = Owner::of(stack, name) else { continue };
         let path = path_of(env, owner.env);
@@ -259,20 +265,24 @@ fn program_of(command: &Command) -> Option<&str> {
 }
 
 /// The PATH that a service gets.
-fn path_of(env: &BTreeMap<String, String>, declared: &BTreeMap<String, EnvValue>) -> String {
+fn path_of(env: &BTreeMap<String, String>, declared: &BTreeMap<String, EnvValue>) -> OsString {
     match declared.get("PATH") {
-        Some(EnvValue { value: Some(text), .. }) => text.to_string(),
-        Some(EnvValue { value: None, .. }) => String::new(),
-        None => env.get("PATH").cloned().unwrap_or_default(),
+        Some(EnvValue { value: Some(text), .. }) => text.to_string().into(),
+        Some(EnvValue { value: None, .. }) => OsString::new(),
+        None => env.get("PATH").map(|path| path_text::decode_text(path)).unwrap_or_default(),
     }
 }
 
-fn path_is_own(path: &str, stack: &Stack) -> bool {
+fn path_is_own(path: &OsStr, stack: &Stack) -> bool {
     std::env::split_paths(path).any(|folder| folder.is_relative() || folder.starts_with(&stack.dir))
 }
 
 /// Where it is, or why it is not there and what has almost the same name.
-fn look_for(program: &str, path: &str, dir: &Path) -> Result<PathBuf, (Searched, Option<String>)> {
+fn look_for(
+    program: &str,
+    path: &OsStr,
+    dir: &Path,
+) -> Result<PathBuf, (Searched, Option<String>)> {
     if let Ok(place) = which::which_in(program, Some(path), dir) {
         return Ok(place);
     }

@@ -5,7 +5,7 @@ use std::{
     ffi::CString,
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-    os::unix::ffi::OsStrExt,
+    os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     event::{Place, Tick},
+    model::path_text,
     platform::{
         self, Cgroup, CgroupLimits, Fifo, FileId, FolderLock, HOLDS, KernelTag, Launch, MARK,
         Places, Pty, SpawnError, Stage,
@@ -308,7 +309,10 @@ fn is_own(name: &str) -> bool {
 }
 
 fn variable(name: &str, value: &str) -> Result<CString, String> {
-    text(name, format!("{name}={value}").into_bytes())
+    let mut bytes = path_text::decode_text(name).into_vec();
+    bytes.push(b'=');
+    bytes.extend(path_text::decode_text(value).into_vec());
+    text(name, bytes)
 }
 
 fn text(what: &str, bytes: impl Into<Vec<u8>>) -> Result<CString, String> {
@@ -335,7 +339,7 @@ impl Texts {
             argv: spec
                 .argv
                 .iter()
-                .map(|word| text("an argument", word.as_bytes()))
+                .map(|word| text("an argument", path_text::decode_text(word).into_vec()))
                 .collect::<Result<_, _>>()?,
             env,
             dir: text("the directory's path", spec.dir.as_os_str().as_bytes())?,

@@ -100,10 +100,13 @@ pub(super) fn run_supervisor(
     let null = platform::null()?;
     let stderr = stderr(stack).unwrap_or(null.try_clone()?);
     let folder = c_string(places.to_hand_over().into())?;
+    let mut env = platform::environment();
+    // The zone of whoever called last is told with the rest of its environment.
+    env.retain(|variable| !variable.as_bytes().starts_with(b"TZ="));
     let launch = Launch {
         program: &c_string(platform::own_program()?.into())?,
         argv: &[c"stackrun".into(), c"supervisor".into(), c"--dir".into(), folder],
-        env: &platform::environment(),
+        env: &env,
         dir: None,
         fds: &[
             (null.as_fd(), 0),

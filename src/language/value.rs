@@ -5,7 +5,10 @@ use std::time::Duration;
 use kdl::KdlValue;
 
 use super::{name, schema::ValueSpec};
-use crate::model::{BadStatusSet, Cron, Signal, StatusSet, VersionRange};
+use crate::model::{
+    BadStatusSet, Cron, Signal, StatusSet, VersionRange,
+    duration::{self, BadDuration},
+};
 
 /// More copies of one service than anybody runs on one machine.
 const MOST_REPLICAS: i128 = 1000;
@@ -91,10 +94,10 @@ fn string(spec: &ValueSpec, text: &str) -> Result<Value, BadValue> {
     }
     let kept = Value::Text(text.to_owned());
     match spec.format.as_deref() {
-        Some("duration") => duration(text).map(Value::Duration).ok_or(BadValue::Duration),
+        Some("duration") => duration(text).map(Value::Duration),
         Some("interval") => match duration(text) {
-            Some(none) if none.is_zero() => Err(BadValue::Range("more than 0")),
-            some => some.map(Value::Duration).ok_or(BadValue::Duration),
+            Ok(none) if none.is_zero() => Err(BadValue::Range("more than 0")),
+            some => some.map(Value::Duration),
         },
         Some("size") => match size(text) {
             Some(0) => Err(BadValue::Range("more than 0")),
@@ -147,10 +150,6 @@ fn float(spec: &ValueSpec, number: f64, spelling: &str) -> Result<Value, BadValu
     }
 }
 
-/// The units of time, in milliseconds.
-const TIMES: [(&str, f64); 5] =
-    [("ms", 1.0), ("s", 1e3), ("m", 60e3), ("h", 3600e3), ("d", 86_400e3)];
-
 /// The units of size, in bytes.
 const SIZES: [(&str, f64); 9] = [
     ("B", 1.0),
@@ -164,24 +163,16 @@ const SIZES: [(&str, f64); 9] = [
     ("TiB", 1_099_511_627_776.0),
 ];
 
-/// `1m30s`, `1.5h`: one or more numbers with a unit each.
-fn duration(text: &str) -> Option<Duration> {
-    let mut rest = text.trim();
-    let mut millis = 0.0;
-    while !rest.is_empty() {
-        let (number, after) = leading_number(rest)?;
-        let end = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
-        let (unit, next) = after.split_at(end);
-        millis += number * TIMES.iter().find(|(name, _)| *name == unit)?.1;
-        rest = next.trim_start();
-    }
-    // A century is enough, and keeps every sum of times in range.
-    (!text.trim().is_empty() && millis <= 3.2e12).then(|| Duration::from_secs_f64(millis / 1e3))
+fn duration(text: &str) -> Result<Duration, BadValue> {
+    duration::parse(text).map_err(|bad| match bad {
+        BadDuration::Form => BadValue::Duration,
+        BadDuration::TooLong => BadValue::Range("a hundred years or less"),
+    })
 }
 
 /// `500MiB`, `1.5 GB`.
 fn size(text: &str) -> Option<u64> {
-    let (number, unit) = leading_number(text.trim())?;
+    let (number, unit) = duration::leading_number(text.trim())?;
     let unit = unit.trim();
     let (_, factor) = SIZES.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
     let bytes = number * factor;
@@ -189,33 +180,42 @@ fn size(text: &str) -> Option<u64> {
     (bytes < 9e18).then_some(bytes as u64)
 }
 
-fn leading_number(text: &str) -> Option<(f64, &str)> {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, rest) = text.split_at(end);
-    Some((number.parse().ok()?, rest))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
 
-    #[test]
-    fn times_have_units() {
-        assert_eq!(duration("100ms"), Some(Duration::from_millis(100)));
-        assert_eq!(duration("1m30s"), Some(Duration::from_secs(90)));
-        assert_eq!(duration("1.5s"), Some(Duration::from_millis(1500)));
-        assert_eq!(duration("7d"), Some(Duration::from_secs(7 * 86_400)));
-        for bad in ["", "5", "s", "5 parsecs", "-1s", "1.2.3s", "99999999d"] {
-            assert_eq!(duration(bad), None, "{bad}");
-        }
-    }
+    use super::*;
+    use crate::language::schema;
 
     #[test]
     fn sizes_have_units() {
         assert_eq!(size("500MiB"), Some(500 << 20));
         assert_eq!(size("1.5kb"), Some(1500));
-        for bad in ["", "5", "5 XB", "MiB", "99999999TB"] {
+        for bad in ["", "5", "5 XB", "MiB", "99999999TB", "999999999TiB", &"9".repeat(400)] {
             assert_eq!(size(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_and_any_number_has_an_answer(text: String, number: i128, float: f64) {
+            for name in ["restart", "memory", "log", "port", "ready", "alive", "replicas", "tool"] {
+                let Some(node) = schema::document().child("service").and_then(|of| of.child(name))
+                else {
+                    continue;
+                };
+                let values = node.value.iter().chain(node.props.iter().map(|prop| &prop.value));
+                for spec in values {
+                    let _ = parse(spec, &KdlValue::String(text.clone()), &text);
+                    let _ = parse(spec, &KdlValue::Integer(number), &text);
+                    let _ = parse(spec, &KdlValue::Float(float), &text);
+                }
+            }
+        }
+
+        #[test]
+        fn any_text_is_a_size_or_none(text in "[0-9.]{0,40} ?[KMGTB]?i?B?") {
+            let _ = size(&text);
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{
     template::{self, Piece},
     words,
 };
-use crate::model::{Busy, Part, Port, Text, nearest};
+use crate::model::{Busy, Part, Port, Text, nearest, path_text};
 
 /// What strings can speak of, wherever they stand.
 #[derive(Debug)]
@@ -308,6 +308,9 @@ impl Scope<'_, '_> {
         };
         let value = self.env.get(key).or_else(|| self.world.env.get(key));
         match (value, default) {
+            (Some(value), _) if path_text::is_escaped(value) => {
+                Err(BadExpression::NotUtf8(key.to_owned()))
+            }
             (Some(value), None) => Ok(value.clone()),
             (Some(value), Some(_)) if !value.is_empty() => Ok(value.clone()),
             (_, Some(default)) => Ok(default.trim_start().to_owned()),

@@ -10,6 +10,8 @@ pub struct Cron {
     /// Whether each of the two kinds of days is restricted: with both, either will do (cron(8)).
     days: bool,
     weekdays: bool,
+    /// Whether every minute or every hour may be one, so that it goes by real time.
+    wildcard: bool,
 }
 
 /// A field: its name, its least and greatest number, and names for numbers (from the least).
@@ -54,6 +56,13 @@ impl Cron {
         }
     }
 
+    /// Whether the field of the minute or that of the hour begins with `*`. Such times go by real
+    /// time when the clocks change; all others are times of day, of which each comes once a day
+    /// (cron(8)).
+    pub fn is_wildcard(&self) -> bool {
+        self.wildcard
+    }
+
     fn has(&self, field: usize, number: i8) -> bool {
         u32::try_from(number).is_ok_and(|number| self.fields[field] >> number & 1 == 1)
     }
@@ -74,7 +83,9 @@ impl FromStr for Cron {
             *set = numbers(word, field)
                 .ok_or_else(|| format!("`{word}` is no {name} ({least} to {greatest})"))?;
         }
-        Ok(Self { fields, days: !words[2].starts_with('*'), weekdays: !words[4].starts_with('*') })
+        let is_star = |at: usize| words[at].starts_with('*');
+        let (days, weekdays) = (!is_star(2), !is_star(4));
+        Ok(Self { fields, days, weekdays, wildcard: is_star(0) || is_star(1) })
     }
 }
 
@@ -126,6 +137,32 @@ mod tests {
         }
         for bad in ["", "* * * *", "60 * * * *", "*/0 * * * *", "5-1 * * * *", "a * * * *"] {
             assert!(bad.parse::<Cron>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_of_day_are_those_without_a_star() {
+        for (text, wildcard) in [
+            ("* * * * *", true),
+            ("*/5 3 * * *", true),
+            ("30 * * * *", true),
+            ("30 */2 * * *", true),
+            ("30 2 * * *", false),
+            ("0,30 1-5 * * *", false),
+        ] {
+            assert_eq!(text.parse::<Cron>().unwrap().is_wildcard(), wildcard, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_has_an_answer(text: String) {
+            let _ = text.parse::<Cron>();
+        }
+
+        #[test]
+        fn any_fields_have_an_answer(text in "([0-9*,/a-z-]{1,12} ){4}[0-9*,/a-z-]{1,12}") {
+            let _ = text.parse::<Cron>();
         }
     }
 

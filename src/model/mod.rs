@@ -9,6 +9,7 @@ mod background;
 mod check;
 mod command;
 mod cron;
+pub mod duration;
 mod exit;
 mod near;
 mod origin;

@@ -1,11 +1,12 @@
-//! Paths as text that loses nothing, for messages and records in JSON.
+//! Paths and other texts of the system, variables and arguments, as text that loses nothing, for
+//! messages and records in JSON.
 //!
 //! A path is bytes, and JSON is characters. A path that is UTF-8 is written as it is. Any other
 //! one is written as a NUL, which no path holds, and then the path with each byte that is not
 //! printable ASCII, and each `%`, as `%` and two hexadecimal digits.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
@@ -41,6 +42,21 @@ pub fn decode(text: &str) -> Option<PathBuf> {
         bytes.extend_from_slice(piece.get(2..)?.as_bytes());
     }
     Some(OsString::from_vec(bytes).into())
+}
+
+/// The text of a variable's name or value, or of an argument.
+pub fn encode_text(text: &OsStr) -> String {
+    encode(Path::new(text))
+}
+
+/// What a text of [`encode_text`] stands for; any other text is itself.
+pub fn decode_text(text: &str) -> OsString {
+    decode(text).map_or_else(|| text.into(), PathBuf::into_os_string)
+}
+
+/// Whether a text stands for bytes that are not UTF-8.
+pub fn is_escaped(text: &str) -> bool {
+    text.starts_with(ESCAPED)
 }
 
 /// Writes a path.

@@ -13,7 +13,9 @@ use super::{oneshot::Oneshot, ports::PortTable, step};
 use crate::{
     keeper::protocol::{SpawnSpec, UnitId},
     lifecycle::Hook,
-    model::{Check, Command, EnvValue, LogPolicy, Service, Task, TaskBody, Text, Values},
+    model::{
+        Check, Command, EnvValue, LogPolicy, Service, Task, TaskBody, Text, Values, path_text,
+    },
     platform::{self, CgroupLimits, MARK, Mark, Person, Places, Subfolder},
     secrets,
 };
@@ -47,7 +49,8 @@ impl Values for Launcher<'_> {
     }
 
     fn now(&self) -> String {
-        self.stamp.map_or_else(|| platform::stamp(self.at), str::to_owned)
+        let zone = || platform::time_zone(self.caller.get("TZ").map(String::as_str));
+        self.stamp.map_or_else(|| platform::stamp(self.at, zone()), str::to_owned)
     }
 
     fn replica(&self) -> u32 {
@@ -335,8 +338,8 @@ pub(super) fn find_program(
     env: &BTreeMap<String, String>,
     dir: &Path,
 ) -> Result<PathBuf, String> {
-    let path = env.get("PATH").map_or("", String::as_str);
-    which::which_in(name, Some(path), dir).map_err(|_| {
+    let path = env.get("PATH").map(|path| path_text::decode_text(path)).unwrap_or_default();
+    which::which_in(name, Some(&path), dir).map_err(|_| {
         if name.contains('/') {
             let full = dir.join(name);
             match full.exists() {
@@ -344,7 +347,7 @@ pub(super) fn find_program(
                 false => format!("`{}` does not exist", full.display()),
             }
         } else {
-            format!("there is no program `{name}` in PATH ({path})")
+            format!("there is no program `{name}` in PATH ({})", path.display())
         }
     })
 }

@@ -15,7 +15,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use super::checks::Environment;
 use crate::{
-    model::Signal,
+    model::{Signal, path_text},
     platform::{self, Person, Process, Watched},
 };
 
@@ -65,9 +65,10 @@ impl Oneshot {
 
     fn start(&self, output: &std::fs::File) -> Result<Running, String> {
         let file = output.try_clone().map_err(|error| error.to_string())?;
-        let handle = duct::cmd(&self.program, &self.args)
+        let arguments = self.args.iter().map(|argument| path_text::decode_text(argument));
+        let handle = duct::cmd(&self.program, arguments)
             .dir(&self.dir)
-            .full_env(&self.env)
+            .full_env(super::text::variables(&self.env))
             .stdin_null()
             .stdout_file(file)
             .stderr_to_stdout()

@@ -243,6 +243,7 @@ impl World {
                     asked.take_if(|_| env != self.caller);
                 }
                 self.caller = env;
+                self.adopt_schedules();
             }
         }
         self.clients.ops.insert(id, op);

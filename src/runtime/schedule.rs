@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use jiff::{Timestamp, ToSpan, Zoned, civil};
+use jiff::{
+    Timestamp, ToSpan, Zoned, civil,
+    tz::{AmbiguousOffset, TimeZone},
+};
 
 use super::{Internal, world::World};
 use crate::{event::Cause, model::Cron, platform, status::TaskState, supervisor::Command};
@@ -17,6 +20,8 @@ const YEARS: i16 = 9;
 pub(super) struct Schedules {
     /// Task → its schedule, and its next time.
     tasks: BTreeMap<String, (Cron, Option<Timestamp>)>,
+    /// The value of TZ by which these are.
+    tz: Option<String>,
     timer: Option<tokio::task::AbortHandle>,
 }
 
@@ -49,10 +54,12 @@ impl World {
         });
         let scheduled: BTreeMap<String, Cron> = scheduled.collect();
         let known = self.schedules.tasks.iter().map(|(task, (cron, _))| (task, cron));
-        if known.eq(&scheduled) {
+        let tz = self.caller.get("TZ").cloned();
+        if known.eq(&scheduled) && self.schedules.tz == tz {
             return;
         }
-        let now = local_now();
+        self.schedules.tz = tz;
+        let now = self.local_now();
         let entry = |(task, cron): (String, Cron)| {
             let next = after(&cron, &now);
             (task, (cron, next))
@@ -80,7 +87,7 @@ impl World {
 
     /// Runs the tasks whose time has come, but for those that still run.
     pub(super) fn run_scheduled(&mut self) {
-        let due = self.schedules.due(&local_now());
+        let due = self.schedules.due(&self.local_now());
         let views = self.core.tasks(platform::now());
         let runs = |task: &String| {
             let on_its_way = |state| matches!(state, TaskState::Running | TaskState::Waiting);
@@ -94,14 +101,55 @@ impl World {
         }
         self.wait_for_schedule();
     }
-}
 
-fn local_now() -> Zoned {
-    platform::wall_clock().to_zoned(jiff::tz::TimeZone::system())
+    /// The time where whoever called last is.
+    fn local_now(&self) -> Zoned {
+        platform::wall_clock().to_zoned(self.time_zone())
+    }
+
+    /// The time zone of whoever called last.
+    pub(super) fn time_zone(&self) -> TimeZone {
+        platform::time_zone(self.caller.get("TZ").map(String::as_str))
+    }
 }
 
 /// The first time after `now` that a schedule names.
 pub(super) fn after(cron: &Cron, now: &Zoned) -> Option<Timestamp> {
+    if cron.is_wildcard() { by_real_time(cron, now) } else { by_time_of_day(cron, now) }
+}
+
+/// The first minute after `now` that shows such a time, be it shown again.
+fn by_real_time(cron: &Cron, now: &Zoned) -> Option<Timestamp> {
+    let last = now.year().saturating_add(YEARS);
+    let mut at = next_minute(now)?;
+    while at.year() <= last {
+        let next = if !cron.month(at.month()) {
+            start_of(at.date().first_of_month().checked_add(1.month()).ok()?, &at)?
+        } else if !cron.day(at.day(), at.weekday().to_sunday_zero_offset()) {
+            start_of(at.date().tomorrow().ok()?, &at)?
+        } else if !cron.hour(at.hour()) {
+            at.checked_add((60 - i64::from(at.minute())).minutes()).ok()?
+        } else if !cron.minute(at.minute()) {
+            at.checked_add(1.minute()).ok()?
+        } else {
+            return Some(at.timestamp());
+        };
+        // What is in between shows other times once the clocks have changed.
+        let zone = at.time_zone().clone();
+        let change = zone.following(at.timestamp()).next().map(|change| change.timestamp());
+        at = match change {
+            Some(change) if change < next.timestamp() => {
+                whole_minute(&change.to_zoned(zone.clone()))?
+            }
+            _ => next,
+        };
+    }
+    None
+}
+
+/// The first time of day after `now` that a schedule names: one that the clocks leave out comes as
+/// soon as they go on, and one that they repeat comes once.
+fn by_time_of_day(cron: &Cron, now: &Zoned) -> Option<Timestamp> {
     let last = now.year().saturating_add(YEARS);
     let mut at = now.datetime().with().second(0).subsec_nanosecond(0).build().ok()?;
     at = at.checked_add(1.minute()).ok()?;
@@ -115,9 +163,7 @@ pub(super) fn after(cron: &Cron, now: &Zoned) -> Option<Timestamp> {
         } else if !cron.minute(at.minute()) {
             at = at.checked_add(1.minute()).ok()?;
         } else {
-            // A time that the clocks leave out comes when they go on; one that they repeat is
-            // its first, which may be over.
-            let found = at.to_zoned(now.time_zone().clone()).ok()?.timestamp();
+            let found = moment(at, now.time_zone())?;
             if found > now.timestamp() {
                 return Some(found);
             }
@@ -127,8 +173,41 @@ pub(super) fn after(cron: &Cron, now: &Zoned) -> Option<Timestamp> {
     None
 }
 
+/// When the clocks show this for the first time, or would have if they did not leave it out.
+fn moment(at: civil::DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    let ambiguous = zone.to_ambiguous_zoned(at);
+    let is_left_out = matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. });
+    let earlier = ambiguous.earlier().ok()?.timestamp();
+    if !is_left_out {
+        return Some(earlier);
+    }
+    zone.following(earlier).next().map(|change| change.timestamp())
+}
+
 fn start_of_day(date: civil::Date) -> civil::DateTime {
     date.at(0, 0, 0, 0)
+}
+
+/// The first moment of a day that is after `at`, which is in one before it.
+fn start_of(date: civil::Date, at: &Zoned) -> Option<Zoned> {
+    let midnight = || at.time_zone().to_ambiguous_zoned(start_of_day(date));
+    let first = midnight().compatible().ok()?;
+    // The clocks may have gone back over midnight since.
+    if first > *at { Some(first) } else { midnight().later().ok().filter(|later| later > at) }
+}
+
+/// The next minute that begins.
+fn next_minute(now: &Zoned) -> Option<Zoned> {
+    let whole = whole_minute(now)?;
+    if whole > *now { Some(whole) } else { whole.checked_add(1.minute()).ok() }
+}
+
+/// This moment, if a minute begins then; else the next one.
+fn whole_minute(at: &Zoned) -> Option<Zoned> {
+    let over = i64::from(at.second());
+    let nanos = i64::from(at.subsec_nanosecond());
+    let begun = at.checked_sub(over.seconds().nanoseconds(nanos)).ok()?;
+    if begun == *at { Some(begun) } else { begun.checked_add(1.minute()).ok() }
 }
 
 #[cfg(test)]
@@ -138,7 +217,7 @@ mod tests {
     /// The next times after this one, in a zone whose clocks change.
     fn times(cron: &str, from: &str, count: usize) -> Vec<String> {
         let cron: Cron = cron.parse().unwrap();
-        let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap_or(jiff::tz::TimeZone::UTC);
+        let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
         let from: civil::DateTime = from.parse().unwrap();
         let mut at = from.to_zoned(zone.clone()).unwrap();
         let mut times = Vec::new();
@@ -174,11 +253,11 @@ mod tests {
     fn schedules(cron: &str, at: &Zoned) -> Schedules {
         let cron: Cron = cron.parse().unwrap();
         let next = after(&cron, at);
-        Schedules { tasks: [("job".to_owned(), (cron, next))].into(), timer: None }
+        Schedules { tasks: [("job".to_owned(), (cron, next))].into(), ..Schedules::default() }
     }
 
     fn utc(at: &str) -> Zoned {
-        at.parse::<civil::DateTime>().unwrap().to_zoned(jiff::tz::TimeZone::UTC).unwrap()
+        at.parse::<civil::DateTime>().unwrap().to_zoned(TimeZone::UTC).unwrap()
     }
 
     #[test]
@@ -192,21 +271,117 @@ mod tests {
         assert_eq!(schedules.due(&utc("2024-05-01T10:20:00")), ["job"]);
     }
 
+    /// Central Europe: an hour, at two and at three.
+    const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
+    /// Lord Howe Island: half an hour, at two.
+    const LORD_HOWE: &str = "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0";
+    /// Newfoundland until 2011: an hour, a minute past midnight.
+    const ST_JOHNS: &str = "NST3:30NDT,M3.2.0/0:01,M11.1.0/0:01";
+
+    /// The next times after this one, with the offset of the zone then.
+    fn next(cron: &str, zone: &str, from: &str, count: usize) -> Vec<String> {
+        let cron: Cron = cron.parse().unwrap();
+        let zone = TimeZone::posix(zone).unwrap();
+        let mut at = from.parse::<Timestamp>().unwrap().to_zoned(zone.clone());
+        let mut times = Vec::new();
+        for _ in 0..count {
+            at = after(&cron, &at).unwrap().to_zoned(zone.clone());
+            times.push(at.strftime("%d %H:%M%:z").to_string());
+        }
+        times
+    }
+
     #[test]
-    fn an_hour_that_the_clocks_repeat_is_no_storm() {
-        let zone = jiff::tz::TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
-        // The second 02:10 of that night.
-        let now = "2024-10-27T01:10:00Z".parse::<Timestamp>().unwrap().to_zoned(zone);
-        let next = after(&"*/20 * * * *".parse().unwrap(), &now).unwrap();
-        assert_eq!(next.to_string(), "2024-10-27T02:00:00Z");
+    fn wildcards_go_on_by_real_time_when_the_clocks_go_back() {
+        let minutes = next("* * * * *", BERLIN, "2024-10-27T02:58:30+02:00", 3);
+        assert_eq!(minutes, ["27 02:59+02:00", "27 02:00+01:00", "27 02:01+01:00"]);
+        let thirds = next("*/20 * * * *", BERLIN, "2024-10-27T02:10:00+02:00", 6);
+        let expected = ["02:20+02:00", "02:40+02:00", "02:00+01:00", "02:20+01:00", "02:40+01:00"];
+        assert_eq!(thirds[..5], expected.map(|time| format!("27 {time}")));
+        assert_eq!(thirds[5], "27 03:00+01:00");
+        // Every hour, and of a named hour every one that is shown.
+        let hours = next("30 * * * *", BERLIN, "2024-10-27T01:30:00+02:00", 3);
+        assert_eq!(hours, ["27 02:30+02:00", "27 02:30+01:00", "27 03:30+01:00"]);
+        let named = next("*/30 2 * * *", BERLIN, "2024-10-27T02:00:00+02:00", 4);
+        assert_eq!(named, ["27 02:30+02:00", "27 02:00+01:00", "27 02:30+01:00", "28 02:00+01:00"]);
+    }
+
+    #[test]
+    fn wildcards_go_on_by_real_time_when_the_clocks_go_forward() {
+        let minutes = next("* * * * *", BERLIN, "2024-03-31T01:58:00+01:00", 3);
+        assert_eq!(minutes, ["31 01:59+01:00", "31 03:00+02:00", "31 03:01+02:00"]);
+        let named = next("*/30 2 * * *", BERLIN, "2024-03-31T01:00:00+01:00", 1);
+        assert_eq!(named, ["01 02:00+02:00"], "nothing shows it that day");
+    }
+
+    #[test]
+    fn a_time_of_day_that_is_left_out_comes_as_the_clocks_go_on() {
+        for cron in ["30 2 * * *", "0,15,59 2 * * *"] {
+            let times = next(cron, BERLIN, "2024-03-31T01:00:00+01:00", 2);
+            assert_eq!(times[0], "31 03:00+02:00", "{cron}");
+            assert!(times[1].starts_with("01 02:"), "{cron}: once: {times:?}");
+        }
+        let with_another = next("0 2,3 * * *", BERLIN, "2024-03-31T01:00:00+01:00", 2);
+        assert_eq!(with_another, ["31 03:00+02:00", "01 02:00+02:00"]);
+    }
+
+    #[test]
+    fn a_time_of_day_that_is_repeated_comes_once() {
+        let times = next("30 2 * * *", BERLIN, "2024-10-27T00:00:00+02:00", 2);
+        assert_eq!(times, ["27 02:30+02:00", "28 02:30+01:00"]);
+        let second = next("30 2 * * *", BERLIN, "2024-10-27T02:10:00+01:00", 1);
+        assert_eq!(second, ["28 02:30+01:00"]);
+        let several = next("0 1-4 * * *", BERLIN, "2024-10-27T01:00:00+02:00", 3);
+        assert_eq!(several, ["27 02:00+02:00", "27 03:00+01:00", "27 04:00+01:00"]);
+    }
+
+    #[test]
+    fn clocks_that_change_by_half_an_hour_or_at_midnight_are_followed() {
+        let back = next("*/15 * * * *", LORD_HOWE, "2024-04-07T01:30:00+11:00", 4);
+        let expected = ["01:45+11:00", "01:30+10:30", "01:45+10:30", "02:00+10:30"];
+        assert_eq!(back, expected.map(|time| format!("07 {time}")));
+        let forward = next("*/15 * * * *", LORD_HOWE, "2024-10-06T01:45:00+10:30", 2);
+        assert_eq!(forward, ["06 02:30+11:00", "06 02:45+11:00"]);
+        let fixed = next("15 2 * * *", LORD_HOWE, "2024-10-06T00:00:00+10:30", 2);
+        assert_eq!(fixed, ["06 02:30+11:00", "07 02:15+11:00"]);
+        // From 00:01 of Sunday back to 23:01 of Saturday.
+        let midnight = next("0 * * * *", ST_JOHNS, "2010-11-06T23:00:00-02:30", 3);
+        assert_eq!(midnight, ["07 00:00-02:30", "07 00:00-03:30", "07 01:00-03:30"]);
+        let daily = next("0 0 * * *", ST_JOHNS, "2010-11-06T12:00:00-02:30", 2);
+        assert_eq!(daily, ["07 00:00-02:30", "08 00:00-03:30"]);
+        let sundays = next("*/30 * * * 0", ST_JOHNS, "2010-11-07T00:00:00-02:30", 2);
+        assert_eq!(sundays, ["07 00:00-03:30", "07 00:30-03:30"]);
+    }
+
+    proptest::proptest! {
+        /// What comes next is after now, is shown by the clocks, and no minute before it is.
+        #[test]
+        fn the_next_time_of_a_wildcard_is_the_first_minute_that_shows_it(
+            zone in 0..3_usize,
+            minute in proptest::sample::select(vec!["*", "*/7", "0", "30", "1,59"]),
+            hour in proptest::sample::select(vec!["*", "*/5"]),
+            hours in 0..9000_i64,
+            seconds in 0..3600_i64,
+        ) {
+            let zone = TimeZone::posix([BERLIN, LORD_HOWE, ST_JOHNS][zone]).unwrap();
+            let cron: Cron = format!("{minute} {hour} * * *").parse().unwrap();
+            let start = "2024-01-01T00:00:00Z".parse::<Timestamp>().unwrap();
+            let now = start.checked_add(hours.hours().seconds(seconds)).unwrap().to_zoned(zone);
+            let found = after(&cron, &now).unwrap();
+            let mut at = next_minute(&now).unwrap();
+            let shows = |at: &Zoned| cron.minute(at.minute()) && cron.hour(at.hour());
+            while !shows(&at) {
+                at = at.checked_add(1.minute()).unwrap();
+            }
+            proptest::prop_assert_eq!(found, at.timestamp());
+        }
     }
 
     #[test]
     fn however_many_times_were_missed_a_task_runs_once() {
         let cron: Cron = "*/5 * * * *".parse().unwrap();
-        let at = |time: &str| {
-            time.parse::<civil::DateTime>().unwrap().to_zoned(jiff::tz::TimeZone::UTC).unwrap()
-        };
+        let at =
+            |time: &str| time.parse::<civil::DateTime>().unwrap().to_zoned(TimeZone::UTC).unwrap();
         let next = after(&cron, &at("2024-05-01T10:01:00"));
         let mut schedules = Schedules::default();
         schedules.tasks.insert("backup".into(), (cron, next));
@@ -220,6 +395,6 @@ mod tests {
     #[test]
     fn a_day_that_does_not_exist_never_comes() {
         let cron: Cron = "0 0 31 2 *".parse().unwrap();
-        assert_eq!(after(&cron, &Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC)), None);
+        assert_eq!(after(&cron, &Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC)), None);
     }
 }

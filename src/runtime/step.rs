@@ -26,7 +26,7 @@ use super::{
     redirect::Target,
 };
 use crate::{
-    model::{self, Exit, ExitPattern, StepCommand},
+    model::{self, Exit, ExitPattern, StepCommand, path_text},
     platform::{self, Refused, SignalPipe, UserPath},
     printable,
     secrets::Masker,
@@ -204,8 +204,9 @@ impl Step {
                 .map_err(|error| Failure::own(NOT_FOUND, error))?,
         };
         // `argv[0]` is not kept: duct names the program by its path.
-        let mut command =
-            duct::cmd(&program, &member.argv[1..]).dir(&self.dir).full_env(&self.env).unchecked();
+        let arguments = member.argv[1..].iter().map(|argument| path_text::decode_text(argument));
+        let env = super::text::variables(&self.env);
+        let mut command = duct::cmd(&program, arguments).dir(&self.dir).full_env(env).unchecked();
         command = match input {
             Some(file) => command.stdin_file(file),
             None => command.stdin_null(),

@@ -42,7 +42,7 @@ impl World {
         }
         let stamp = self
             .begin_journal(name, began)
-            .unwrap_or_else(|| platform::stamp(platform::wall_clock()));
+            .unwrap_or_else(|| platform::stamp(platform::wall_clock(), self.time_zone()));
         self.runs.stamps.insert(name.to_owned(), (began, stamp.clone()));
         stamp
     }
@@ -63,7 +63,8 @@ impl World {
             return Some(head.stamp.clone());
         }
         before.sweep();
-        let head = Head { began, stamp: platform::stamp(platform::wall_clock()) };
+        let stamp = platform::stamp(platform::wall_clock(), self.time_zone());
+        let head = Head { began, stamp };
         if let Err(error) = Journal::begin(runs, name, &head) {
             tracing::warn!(%error, "the steps of a run are not written down");
         }

@@ -1,6 +1,14 @@
-//! How errors are worded.
+//! Texts of the system: how its errors are worded, and variables as it wants them.
 
-use std::io;
+use std::{collections::BTreeMap, ffi::OsString, io};
+
+use crate::model::path_text;
+
+/// Variables as programs get them, whatever bytes they are made of.
+pub(super) fn variables(env: &BTreeMap<String, String>) -> Vec<(OsString, OsString)> {
+    let all = env.iter();
+    all.map(|(name, value)| (path_text::decode_text(name), path_text::decode_text(value))).collect()
+}
 
 /// A system error without the number, beginning in lower case: `connection refused`.
 pub(super) fn os_error(error: &io::Error) -> String {

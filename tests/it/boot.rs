@@ -118,3 +118,60 @@ fn what_cannot_be_kept_is_refused_and_nothing_is_written() {
     stack.edit("runn", "run");
     stack.run_on_machine("boot enable").exits(1).says("broken");
 }
+
+/// A crontab that takes no line of a thousand bytes, as many a cron does.
+const STRICT: &str = r#"#!/bin/sh
+case "$1" in
+-l) cat "$CRONFILE" 2>/dev/null || { echo "no crontab for me" >&2; exit 1; } ;;
+-) cat > "$CRONFILE.new"
+   if grep -q '.\{999\}' "$CRONFILE.new"; then echo "command too long" >&2; exit 1; fi
+   mv "$CRONFILE.new" "$CRONFILE" ;;
+*) exit 2 ;;
+esac
+"#;
+
+#[test]
+fn what_does_not_fit_into_a_crontab_goes_by_a_script_of_our_own() {
+    use std::{
+        ffi::OsStr,
+        os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    };
+    let stack = Stack::new(
+        r#"stack "one"; service "a" { shell "cat /proc/self/environ >environ; exec @testbed" }"#,
+    );
+    stack.has_crontab_alone();
+    stack.put_program("bin/crontab", STRICT);
+    for more in ["/usr/local/some/where/bin:".repeat(100).into_bytes(), b"/no/caf\xe9".to_vec()] {
+        let mut enable = stack.command("boot enable --every 5m");
+        stack.on_machine(&mut enable);
+        let path = enable.get_envs().find(|(key, _)| *key == "PATH").and_then(|(_, path)| path);
+        let mut path = path.expect("a search path").to_owned();
+        path.push(":");
+        path.push(OsStr::from_bytes(&more));
+        enable.env("PATH", &path);
+        Running::start("boot enable".to_owned(), enable).ends().exits(0);
+        assert_eq!(stack.crontab().len(), 2);
+        let scripts = stack.path("config/stackrun");
+        let script = fs::read_dir(&scripts).expect("the scripts").flatten().next().expect("one");
+        for path in [&scripts, &script.path()] {
+            let mode = fs::metadata(path).expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", path.display());
+        }
+        let json = stack.run_on_machine("boot status --json").exits(0).out;
+        let json: Value = serde_json::from_str(&json).expect("JSON");
+        assert!(
+            json["by"]["program"].as_str().is_some_and(|program| program.ends_with("/stackrun"))
+        );
+        for line in stack.crontab() {
+            stack.run_as_cron(&line).exits(0);
+            assert_eq!(stack.state("a"), "ready", "{line}");
+        }
+        let environment = fs::read(stack.path("environ")).expect("its environment");
+        let expected = [b"PATH=".as_slice(), path.as_bytes()].concat();
+        assert!(environment.split(|byte| *byte == 0).any(|variable| variable == expected));
+        stack.down();
+        stack.run_on_machine("boot disable").exits(0);
+        assert_eq!(fs::read_dir(&scripts).expect("the scripts").count(), 0);
+        stack.run_on_machine("boot status").exits(3);
+    }
+}

@@ -229,3 +229,78 @@ fn whatever_is_executed_has_default_signals_whatever_the_caller_ignores_or_block
     }
     stack.down();
 }
+
+#[test]
+fn what_is_not_utf8_in_the_callers_environment_comes_to_services_as_it_is() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            shell "cat /proc/self/environ >service; exec @testbed"
+            ready { run "sh -c 'cat /proc/self/environ >check'" }
+        }
+        task "t" { step "one" { run "cat /proc/self/environ"; stdout "step" } }
+        task "args" { run "sh -c 'printf %s \"$1\" >args' sh" }
+        "#,
+    );
+    let latin = OsStr::from_bytes(b"caf\xe9 \xff%");
+    let started = |line: &str, arguments: &[&OsStr]| {
+        let mut command = stack.command(line);
+        let path = command.get_envs().find(|(key, _)| *key == "PATH").and_then(|(_, path)| path);
+        let mut path = path.expect("a search path").to_owned();
+        path.push(OsStr::from_bytes(b":/no/caf\xe9"));
+        command.args(arguments).env("LATIN", latin).env("PATH", &path);
+        command.env(OsStr::from_bytes(b"N\xe9"), "name");
+        let ran = Running::start(line.to_owned(), command).ends();
+        (ran, path)
+    };
+    let (ran, path) = started("up", &[]);
+    ran.exits(0);
+    started("run t", &[]).0.exits(0);
+    started("run args --", &[latin]).0.exits(0);
+    let expected = [
+        [b"LATIN=".as_slice(), latin.as_bytes()].concat(),
+        [b"PATH=".as_slice(), path.as_bytes()].concat(),
+    ];
+    let has_all = |environment: &[u8], of: &str| {
+        for variable in &expected {
+            let found = environment.split(|byte| *byte == 0).any(|one| one == variable);
+            assert!(found, "{of}: {}", String::from_utf8_lossy(variable));
+        }
+    };
+    for name in ["service", "check", "step"] {
+        has_all(&fs::read(stack.path(name)).expect("an environment"), name);
+    }
+    // Shells let go of what they could not name; a step's program is executed by nobody else.
+    let step = fs::read(stack.path("step")).expect("an environment");
+    assert!(
+        step.split(|byte| *byte == 0).any(|one| one == b"N\xe9=name"),
+        "the name of a variable"
+    );
+    assert_eq!(fs::read(stack.path("args")).expect("an argument"), latin.as_bytes());
+    // Also when the supervisor was killed, and both were.
+    let [keeper, supervisor] = both(&stack);
+    supervisor.kill();
+    eventually("another supervisor", || stack.supervisor().pid != supervisor.pid);
+    stack.run("signal a SIGKILL").exits(0);
+    eventually("another start", || stack.node("a")["generation"] == 2);
+    stack.reaches("a", "ready");
+    has_all(&fs::read(stack.path("service")).expect("an environment"), "after a crash");
+    drop(keeper);
+    // By `exec`, and by what `env` exports.
+    let mut exec = stack.command("exec a sh -c");
+    exec.arg("cat /proc/self/environ >exec");
+    Running::start("exec".to_owned(), exec).ends().exits(0);
+    has_all(&fs::read(stack.path("exec")).expect("an environment"), "exec");
+    let script = stack.run("env a --export --secrets").exits(0).out;
+    let shell = Command::new("sh")
+        .arg("-c")
+        .arg(format!("{script}\nprintf %s \"$LATIN\""))
+        .output()
+        .expect("a shell");
+    assert_eq!(shell.stdout, latin.as_bytes());
+    // Where the file asks for it, that is told.
+    stack.edit("shell \"cat", "env { L \"{{env.LATIN}}\" }; shell \"cat");
+    started("check", &[]).0.exits(2).says("the value of `LATIN` is not UTF-8");
+    stack.down();
+}

@@ -14,6 +14,7 @@ mod support;
 mod alive;
 mod at_once;
 mod boot;
+mod bounds;
 mod caller;
 mod commands;
 mod daemons;

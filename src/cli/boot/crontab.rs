@@ -2,15 +2,18 @@
 //! are, byte by byte.
 
 use std::{
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use super::{Done, Job, Known, is_program, mark, run, said};
+use super::{Done, Job, Known, is_program, mark, run, said, script};
 use crate::cli::error::Error;
 
 /// Begins the mark at the end of each line of ours.
 const MARK: &str = "# stackrun:";
+/// No cron refuses a line of this length, in bytes.
+const LONGEST_LINE: usize = 900;
 
 pub(super) fn is_here() -> bool {
     is_program("crontab")
@@ -19,7 +22,21 @@ pub(super) fn is_here() -> bool {
 pub(super) fn enable(job: &Job) -> Result<Done, Error> {
     let when = job.every.map(when).transpose()?;
     let before = read()?;
-    let after = with(&before, job, when.as_deref());
+    let lines = match lines(job, when.as_deref(), None) {
+        Some(lines) => {
+            script::remove(&job.folder)?;
+            lines
+        }
+        None => {
+            let path = script::write(job)?;
+            let unwritable = || {
+                let text = format!("{}: no crontab can hold this path", path.display());
+                Error::Other(text)
+            };
+            lines(job, when.as_deref(), Some(&path)).ok_or_else(unwritable)?
+        }
+    };
+    let after = with(&before, &job.folder, &lines);
     if after != before {
         write(&after)?;
     }
@@ -33,6 +50,7 @@ pub(super) fn enable(job: &Job) -> Result<Done, Error> {
 
 /// Takes our lines of this stack out; whether there were any.
 pub(super) fn remove(folder: &Path) -> Result<bool, Error> {
+    script::remove(folder)?;
     if !is_here() {
         return Ok(false);
     }
@@ -57,10 +75,14 @@ pub(super) fn known(folder: &Path) -> Result<Option<Known>, Error> {
     };
     let every = ours.iter().find(|line| !line.starts_with("@reboot "));
     let every = every.map(|line| line.splitn(6, ' ').take(5).collect::<Vec<_>>().join(" "));
-    // The word before `--file`.
-    let program = first.split(" --file ").next().and_then(|head| head.rsplit_once(" '"));
-    let program =
-        program.map(|(_, word)| PathBuf::from(word.trim_end_matches('\'').replace("\\%", "%")));
+    let command = match first.contains(" --file ") {
+        true => Some(first.replace("\\%", "%")),
+        false => script::read(folder),
+    };
+    // The word before `--file`; nothing stands before it where the environment is empty.
+    let head = command.as_ref().and_then(|command| command.split(" --file ").next());
+    let program = head.and_then(|head| head.rsplit_once(" '").or_else(|| head.rsplit_once("\n'")));
+    let program = program.map(|(_, word)| PathBuf::from(word.trim_end_matches('\'')));
     Ok(Some(Known { by: "crontab", place: "crontab -l".into(), every, program }))
 }
 
@@ -82,16 +104,26 @@ fn when(every: Duration) -> Result<String, Error> {
     }
 }
 
-/// The crontab with our lines of this stack as they are to be now.
-fn with(text: &str, job: &Job, when: Option<&str>) -> String {
-    let mut text = without(text, &job.folder);
+/// Our lines of a stack, by way of the script or whole; `None` if no crontab can hold one of them.
+fn lines(job: &Job, when: Option<&str>, script: Option<&Path>) -> Option<Vec<String>> {
+    let lines = std::iter::once(("@reboot", "--quiet up"))
+        .chain(when.map(|when| (when, "--quiet boot mend")));
+    let written = lines.map(|(when, arguments)| {
+        let line = format!("{when} {} {}", command(job, arguments, script)?, end_mark(&job.folder));
+        (line.len() <= LONGEST_LINE).then_some(line)
+    });
+    written.collect()
+}
+
+/// The crontab with these lines in the place of our lines of this stack.
+fn with(text: &str, folder: &Path, lines: &[String]) -> String {
+    let mut text = without(text, folder);
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    let lines = std::iter::once(("@reboot", "--quiet up"))
-        .chain(when.map(|when| (when, "--quiet boot mend")));
-    for (when, verb) in lines {
-        text.push_str(&format!("{when} {} {}\n", command(job, verb), end_mark(&job.folder)));
+    for line in lines {
+        text.push_str(line);
+        text.push('\n');
     }
     text
 }
@@ -106,18 +138,21 @@ fn end_mark(folder: &Path) -> String {
     format!("{MARK}{}", mark(folder))
 }
 
-/// The command of a line. cron runs it by `/bin/sh` in an almost empty environment, and takes a
-/// bare `%` for the end of the line.
-fn command(job: &Job, verb: &str) -> String {
-    let quoted = |word: &str| format!("'{}'", word.replace('\'', r"'\''"));
-    let env = job.env.iter().map(|(name, value)| format!("{name}={} ", quoted(value)));
-    let line = format!(
-        "{}{} --file {} --color never {verb} >/dev/null",
-        env.collect::<String>(),
-        quoted(&job.program.to_string_lossy()),
-        quoted(&job.file.to_string_lossy()),
-    );
-    line.replace('%', "\\%")
+/// The command of a line, if text can hold it. cron runs it by `/bin/sh` in an almost empty
+/// environment, and takes a bare `%` for the end of the line.
+fn command(job: &Job, arguments: &str, script: Option<&Path>) -> Option<String> {
+    let command = match script {
+        None => script::command(job, arguments),
+        Some(script) => {
+            let mut command = b"/bin/sh ".to_vec();
+            script::quote(&mut command, script.as_os_str().as_bytes());
+            command.push(b' ');
+            command.extend_from_slice(arguments.as_bytes());
+            command
+        }
+    };
+    let line = String::from_utf8(command).ok().filter(|line| !line.contains(char::is_control))?;
+    Some(format!("{line} >/dev/null").replace('%', "\\%"))
 }
 
 /// The user's crontab; empty if there is none.
@@ -161,6 +196,9 @@ mod tests {
     #[test]
     fn all_other_lines_stay_byte_by_byte() {
         let theirs = "MAILTO=me\n\n# a comment\n5 4 * * * backup --date=\\%F";
+        let with = |text: &str, job: &Job, when: Option<&str>| {
+            with(text, &job.folder, &lines(job, when, None).unwrap())
+        };
         let one = with(theirs, &job("/one"), Some("*/5 * * * *"));
         assert!(one.starts_with(&format!("{theirs}\n")), "{one}");
         assert_eq!(one.lines().filter(|line| line.contains(MARK)).count(), 2);
@@ -173,9 +211,24 @@ mod tests {
 
     #[test]
     fn the_command_is_whole_without_any_environment() {
-        let line = command(&job("/100%"), "up");
+        let line = command(&job("/100%"), "up", None).unwrap();
         let expected = r"PATH='/a b:/usr/bin' '/opt/it'\''s/stackrun' --file '/100\%/stack.kdl' --color never up >/dev/null";
         assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn what_no_line_can_hold_goes_by_a_script() {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+        let long = Job { env: vec![("PATH", "/usr/bin:".repeat(300).into())], ..job("/one") };
+        let latin = OsStr::from_bytes(b"/caf\xe9").to_owned();
+        let bytes = Job { env: vec![("PATH", latin)], ..job("/one") };
+        let newline = Job { file: "/a\nb/stack.kdl".into(), ..job("/one") };
+        for job in [long, bytes, newline] {
+            assert_eq!(lines(&job, None, None), None, "{job:?}");
+            let by_script = lines(&job, None, Some(Path::new("/100%/boot.sh"))).unwrap();
+            let expected = r"@reboot /bin/sh '/100\%/boot.sh' --quiet up >/dev/null # stackrun:";
+            assert!(by_script[0].starts_with(expected), "{by_script:?}");
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Starting a stack when the machine starts: whoever can do that here, and what it is told.
 
 mod crontab;
+mod script;
 mod systemd;
 
 use std::{
+    ffi::OsString,
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -25,7 +27,7 @@ pub(super) struct Job {
     /// This program.
     pub(super) program: PathBuf,
     /// What it needs of the caller's environment: whoever starts it then has none.
-    pub(super) env: Vec<(&'static str, String)>,
+    pub(super) env: Vec<(&'static str, OsString)>,
     /// How often to look in.
     pub(super) every: Option<Duration>,
 }
@@ -60,17 +62,18 @@ impl Job {
     ) -> Result<Self, Error> {
         let program = platform::own_program_file()
             .map_err(|error| Error::Io { path: "stackrun itself".into(), error })?;
-        for path in [file, &program] {
-            if path.to_str().is_none_or(|path| path.contains(char::is_control)) {
-                let text = format!("{}: this path cannot be written down", path.display());
-                return Err(Error::Argument(text));
-            }
-        }
         let variables = ["PATH", "LANG"].into_iter();
-        let env = variables.filter_map(|name| Some((name, caller::variable(name)?))).collect();
+        let env =
+            variables.filter_map(|name| Some((name, caller::variable_bytes(name)?))).collect();
         let (name, file, folder) = (name.to_owned(), file.to_owned(), folder.to_owned());
         Ok(Self { name, folder, file, program, env, every })
     }
+}
+
+/// Where the user's settings are.
+fn config() -> Option<PathBuf> {
+    caller::path_variable("XDG_CONFIG_HOME")
+        .or_else(|| Some(caller::path_variable("HOME")?.join(".config")))
 }
 
 /// A mark that no other stack has.

@@ -1,17 +1,15 @@
 //! A unit of the user's own systemd (systemd.service(5), systemd.timer(5), loginctl(1)).
 
 use std::{
+    ffi::{OsStr, OsString},
     fs,
+    os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use super::{Done, Job, Known, is_program, mark, run, said};
-use crate::{
-    cli::{caller, error::Error},
-    model::time,
-    platform,
-};
+use super::{Done, Job, Known, config, is_program, mark, run, said};
+use crate::{cli::error::Error, model::time, platform};
 
 /// Whether the user has a systemd that answers.
 pub(super) fn is_here() -> bool {
@@ -22,9 +20,7 @@ pub(super) fn is_here() -> bool {
 
 /// Where the user's units are.
 fn units() -> Option<PathBuf> {
-    let config = caller::path_variable("XDG_CONFIG_HOME")
-        .or_else(|| Some(caller::path_variable("HOME")?.join(".config")));
-    Some(config?.join("systemd/user"))
+    Some(config()?.join("systemd/user"))
 }
 
 fn unit(folder: &Path) -> String {
@@ -33,8 +29,8 @@ fn unit(folder: &Path) -> String {
 
 /// The unit that starts and stops the stack.
 fn service(job: &Job) -> String {
-    let program = quoted(&job.program.to_string_lossy());
-    let file = quoted(&job.file.to_string_lossy());
+    let program = quoted(job.program.as_os_str());
+    let file = quoted(job.file.as_os_str());
     let (name, shown) = (plain(&job.name), plain(&job.file.to_string_lossy()));
     let env: String = environment(job);
     format!(
@@ -58,8 +54,8 @@ fn service(job: &Job) -> String {
 
 /// The unit that looks in.
 fn look(job: &Job) -> String {
-    let program = quoted(&job.program.to_string_lossy());
-    let file = quoted(&job.file.to_string_lossy());
+    let program = quoted(job.program.as_os_str());
+    let file = quoted(job.file.as_os_str());
     let (name, env) = (plain(&job.name), environment(job));
     // What it starts must outlive it.
     format!(
@@ -93,22 +89,68 @@ fn timer(every: Duration) -> String {
 }
 
 fn environment(job: &Job) -> String {
-    let lines = job
-        .env
-        .iter()
-        .map(|(name, value)| format!("Environment={}\n", setting(&format!("{name}={value}"))));
+    let lines = job.env.iter().map(|(name, value)| {
+        let mut setting = OsString::from(name);
+        setting.push("=");
+        setting.push(value);
+        format!("Environment={}\n", in_quotes(&setting))
+    });
     lines.collect()
 }
 
 /// A word of a command: in quotes, `%` and `$` as themselves.
-fn quoted(word: &str) -> String {
-    setting(&word.replace('$', "$$"))
+fn quoted(word: &OsStr) -> String {
+    in_quotes(word).replace('$', "$$")
 }
 
-/// A value in quotes, `%` as itself (`$` means nothing but in commands).
-fn setting(text: &str) -> String {
-    let text = text.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("\"{}\"", text.replace('%', "%%"))
+/// A value in quotes, whatever bytes it is made of (systemd.syntax(7)); `%` as itself. (`$` means
+/// nothing but in commands.)
+fn in_quotes(value: &OsStr) -> String {
+    let mut text = String::from('"');
+    for chunk in value.as_bytes().utf8_chunks() {
+        for char in chunk.valid().chars() {
+            match char {
+                '\\' | '"' => text.extend(['\\', char]),
+                '%' => text.push_str("%%"),
+                char if char.is_control() => {
+                    let mut bytes = [0; 4];
+                    escape(&mut text, char.encode_utf8(&mut bytes).as_bytes());
+                }
+                char => text.push(char),
+            }
+        }
+        escape(&mut text, chunk.invalid());
+    }
+    text.push('"');
+    text
+}
+
+fn escape(text: &mut String, bytes: &[u8]) {
+    bytes.iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+}
+
+/// What stands in the quotes that a text begins with.
+fn unquoted(text: &str) -> Option<OsString> {
+    let mut bytes = Vec::new();
+    let mut rest = text.strip_prefix('"')?.bytes().peekable();
+    loop {
+        match rest.next()? {
+            b'"' => return Some(OsString::from_vec(bytes)),
+            b'\\' => match rest.next()? {
+                b'x' => {
+                    let digits = [rest.next()?, rest.next()?];
+                    let digits = std::str::from_utf8(&digits).ok()?;
+                    bytes.push(u8::from_str_radix(digits, 16).ok()?);
+                }
+                byte => bytes.push(byte),
+            },
+            byte @ (b'%' | b'$') => {
+                rest.next_if_eq(&byte);
+                bytes.push(byte);
+            }
+            byte => bytes.push(byte),
+        }
+    }
 }
 
 /// A text of a unit: `%` as itself.
@@ -179,9 +221,8 @@ pub(super) fn known(folder: &Path) -> Option<Known> {
     let unit = unit(folder);
     let place = units.join(format!("{unit}.service"));
     let text = fs::read_to_string(&place).ok()?;
-    let program = text.lines().find_map(|line| line.strip_prefix("ExecStart=\""));
-    let program =
-        program.and_then(|rest| Some(PathBuf::from(rest.split_once('"')?.0.replace("%%", "%"))));
+    let command = text.lines().find_map(|line| line.strip_prefix("ExecStart="));
+    let program = command.and_then(unquoted).map(PathBuf::from);
     let timer = fs::read_to_string(units.join(format!("{unit}.timer"))).ok();
     let every = timer.and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("OnUnitActiveSec="))?;
@@ -240,6 +281,19 @@ mod tests {
         assert!(unit.lines().any(|line| line == start), "{unit}");
         assert!(unit.contains("Environment=\"PATH=/opt/$x/bin:/usr/bin\""), "{unit}");
         assert!(unit.contains("(/home/me/my shop/100%%/stack.kdl)"), "{unit}");
+    }
+
+    #[test]
+    fn whatever_a_path_holds_is_written_down() {
+        for bytes in
+            [&b"/caf\xe9"[..], b"/a\nb", b"/\"q\" \\ '", b"/100%/$HOME", "/é/日本".as_bytes()]
+        {
+            let word = OsStr::from_bytes(bytes);
+            let written = quoted(word);
+            assert!(!written.contains(char::is_control), "{written}");
+            assert_eq!(unquoted(&format!("{written} up")).as_deref(), Some(word), "{written}");
+        }
+        assert_eq!(in_quotes(OsStr::from_bytes(b"P=/\xe9\n%$")), r#""P=/\xe9\x0a%%$""#);
     }
 
     #[test]

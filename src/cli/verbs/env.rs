@@ -1,6 +1,6 @@
 //! `env`: the environment of a service, for an editor or a shell.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, os::unix::ffi::OsStringExt};
 
 use clap_complete::engine::ArgValueCandidates;
 
@@ -13,7 +13,7 @@ use crate::{
             exec::{self, Place},
         },
     },
-    model::Stack,
+    model::{Stack, path_text},
     printable,
     reporters::{Symbol, headline, summary},
     secrets::{self, MASK},
@@ -53,13 +53,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     };
     let shown = |key: &String, value: &str| match masked.contains(key) {
         true => MASK.to_owned(),
-        false => value.to_owned(),
+        false => as_text(value),
     };
     if args.export {
         return export(&env, &masked, context);
     }
-    let env: BTreeMap<&String, String> =
-        env.iter().map(|(key, value)| (key, shown(key, value))).collect();
+    let env: BTreeMap<String, String> =
+        env.iter().map(|(key, value)| (as_text(key), shown(key, value))).collect();
     let text = match args.json {
         true => {
             let json = serde_json::json!({ "format": 1, "name": args.name, "env": env });
@@ -101,7 +101,7 @@ fn export(
     let open = named.into_iter().filter(|(key, _)| !masked.contains(key));
     context
         .print_with_secrets(&open.map(|(key, value)| exported(key, value)).collect::<String>())?;
-    let nameless: Vec<String> = nameless.into_iter().map(|(key, _)| key.clone()).collect();
+    let nameless: Vec<String> = nameless.into_iter().map(|(key, _)| as_text(key)).collect();
     if !nameless.is_empty() {
         let text = format!("left out, no shell takes such a name: {}", nameless.join(", "));
         context.say(&headline(Symbol::Warn, &text, context.err));
@@ -115,6 +115,11 @@ fn export(
     Ok(status::FAILED)
 }
 
+/// A name or a value for people, and for JSON, which holds no other text.
+fn as_text(text: &str) -> String {
+    path_text::decode_text(text).to_string_lossy().into_owned()
+}
+
 /// Whether a shell takes a variable of this name (POSIX, XBD 3.216).
 fn is_name(key: &str) -> bool {
     let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -123,14 +128,16 @@ fn is_name(key: &str) -> bool {
         && !key.is_empty()
 }
 
-/// `export KEY='value'`. Control characters are for no terminal: `printf` makes them (POSIX, XCU
+/// `export KEY='value'`. Control characters, and what is no text, are for no terminal: `printf` makes them (POSIX, XCU
 /// printf), with a full stop behind them, since a shell takes newlines from the end.
 fn exported(key: &str, value: &str) -> String {
-    if !value.contains(|letter| letter != '\n' && printable::is_control(letter)) {
+    let is_control = |letter| letter != '\n' && printable::is_control(letter);
+    if !path_text::is_escaped(value) && !value.contains(is_control) {
         return format!("export {key}='{}'\n", value.replace('\'', r"'\''"));
     }
-    let escaped: String = value
-        .bytes()
+    let escaped: String = path_text::decode_text(value)
+        .into_vec()
+        .into_iter()
         .map(|byte| match byte {
             b'\\' | b'\'' => format!("\\0{byte:03o}"),
             b' '..=b'~' => char::from(byte).to_string(),
@@ -142,6 +149,8 @@ fn exported(key: &str, value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
 
     #[test]
@@ -154,6 +163,11 @@ mod tests {
             assert_eq!(String::from_utf8_lossy(&shell.stdout), value, "{script}");
             assert!(!script.contains(|letter| letter != '\n' && printable::is_control(letter)));
         }
+        let latin = OsString::from_vec(b"caf\xe9 % \\".to_vec());
+        let script =
+            format!("{}printf '%s' \"$KEY\"", exported("KEY", &path_text::encode_text(&latin)));
+        let shell = duct::cmd("/bin/sh", ["-c", &script]).stdout_capture().run().unwrap();
+        assert_eq!(shell.stdout, latin.into_vec(), "{script}");
         assert!(is_name("_A1") && !is_name("1A") && !is_name("A.B") && !is_name(""));
     }
 }

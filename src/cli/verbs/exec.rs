@@ -13,7 +13,7 @@ use crate::{
         verbs::completions::stack_names,
     },
     control::{Reply, Request},
-    model::{EnvValue, Stack, Values},
+    model::{EnvValue, Stack, Values, path_text},
     platform::{MARK, Person, find_user, own_uid},
 };
 
@@ -56,7 +56,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         return Err(Error::Argument("there is no command to run".into()));
     };
     let shown = program.to_string_lossy().into_owned();
-    let path = env.get("PATH").cloned().unwrap_or_default();
+    let path = env.get("PATH").map(|path| path_text::decode_text(path)).unwrap_or_default();
     let found = which::which_in(program, Some(path), &dir).map_err(|_| {
         // It is there, and is no program: that is another exit status.
         let kind = match shown.contains('/') && dir.join(program).exists() {
@@ -92,6 +92,9 @@ fn replace(
     use std::os::unix::process::CommandExt;
     let Place { env, dir, user } = place;
     let mut command = std::process::Command::new(found);
+    let env = env
+        .iter()
+        .map(|(name, value)| (path_text::decode_text(name), path_text::decode_text(value)));
     command.arg0(name).args(arguments).env_clear().envs(env).current_dir(dir);
     // Typed in the terminal of a service it is no process of that.
     command.env_remove(MARK);

@@ -3,6 +3,8 @@
 mod lost;
 mod output;
 
+use std::ffi::OsString;
+
 use clap_complete::engine::ArgValueCandidates;
 use lost::Lost;
 use output::Output;
@@ -17,7 +19,7 @@ use crate::{
         verbs::completions::{profile_names, task_names},
     },
     control::{Client, Request},
-    model::{Stack, Task, TaskBody},
+    model::{Stack, Task, TaskBody, path_text},
     reporters::{
         Symbol,
         board::{Board, Goal, Phase},
@@ -47,7 +49,7 @@ pub(in crate::cli) struct Args {
     task: String,
     /// Arguments to append to its command
     #[arg(value_name = "ARG")]
-    arguments: Vec<String>,
+    arguments: Vec<OsString>,
     /// Answer its question with yes
     #[arg(short, long)]
     yes: bool,
@@ -90,7 +92,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let request = |again| Request::Do {
         command: Command::Run {
             task: task.name.clone(),
-            args: args.arguments.clone(),
+            args: args.arguments.iter().map(|word| path_text::encode_text(word)).collect(),
             force: args.force,
             stack: Box::new(stack.clone()),
             again,

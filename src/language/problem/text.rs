@@ -34,6 +34,8 @@ pub(in crate::language) enum BadExpression {
     NoPortNamed { of: String, known: Vec<String> },
     /// `{{env.KEY}}` of a variable that is not set.
     Unset(String),
+    /// `{{env.KEY}}` of a variable that is no text.
+    NotUtf8(String),
     /// `{{now}}` outside a task.
     OnlyInTasks,
     /// `{{replica}}` outside a service.
@@ -45,8 +47,8 @@ pub(in crate::language) enum BadExpression {
 impl TextProblem {
     /// Whether only a variable or a service is missing, that another machine or profile may have.
     pub(in crate::language) fn may_hold_elsewhere(&self) -> bool {
-        use BadExpression::{NoService, Unset};
-        matches!(self, Self::Expression { bad: Unset(_) | NoService(..), .. })
+        use BadExpression::{NoService, NotUtf8, Unset};
+        matches!(self, Self::Expression { bad: Unset(_) | NotUtf8(_) | NoService(..), .. })
     }
 
     pub(super) fn describe(&self) -> Description {
@@ -106,6 +108,11 @@ fn expression(text: &str, bad: &BadExpression, at: Span) -> Description {
         BadExpression::Unset(key) => Description::new("unset", format!("`{key}` is not set"))
             .at(at, "neither in your environment nor in an env file")
             .help(format!("`{{{{env.{key}:-default}}}}` has a value without it")),
+        BadExpression::NotUtf8(key) => {
+            Description::new("encoding", format!("the value of `{key}` is not UTF-8"))
+                .at(at, "set to other bytes in your environment")
+                .help("services get it as it is; a string of this file can hold UTF-8 alone")
+        }
         BadExpression::NoService(name, near) => new(format!("there is no service `{name}`"))
             .at(at, "names no service's port")
             .maybe_help(near.as_ref().map(|near| format!("did you mean `{near}`?")))

