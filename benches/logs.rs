@@ -27,7 +27,7 @@ use std::{
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use stackrun::{
-    logs::{Lines, Log, files, stamp::Stamp},
+    logs::{Lines, Log, files, timestamps::Stamp},
     platform::Subfolder,
 };
 use support::{Stack, eventually};

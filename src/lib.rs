@@ -29,31 +29,29 @@
 //! - [`graph`]: closure, order, cycles (petgraph).
 //! - [`event`], [`status`]: what happened, and what is: the published vocabulary.
 //! - [`timeline`]: the starts of a stack, as its records tell them.
-//! - [`plan`], [`lifecycle`], [`supervisor`]: the pure core. No I/O, no clock: inputs and the
-//!   time go in, effects come out.
+//! - [`mod@core`]: the pure core, which decides everything. No I/O, no clock: inputs and the time go
+//!   in, effects come out.
 //! - [`platform`]: the operating system behind one small interface.
 //! - [`keeper`], [`logs`]: process trees and their output.
 //! - [`control`]: the socket between clients and supervisor.
-//! - [`runtime`]: the one loop that carries out the core's effects (tokio).
+//! - [`executor`]: the one loop that carries out the core's effects (tokio).
 //! - [`reporters`]: everything that is shown.
-//! - [`cli`]: one file a verb; the only place that composes.
+//! - [`cli`]: one file a command; the only place that composes.
 
 pub mod cli;
 pub mod control;
+pub mod core;
 pub mod event;
+pub mod executor;
 pub mod graph;
 pub mod import;
 pub mod keeper;
 pub mod language;
-pub mod lifecycle;
 pub mod logs;
 pub mod model;
-pub mod plan;
 pub mod platform;
 pub mod printable;
 pub mod reporters;
-pub mod runtime;
 pub mod secrets;
 pub mod status;
-pub mod supervisor;
 pub mod timeline;

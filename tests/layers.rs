@@ -18,25 +18,22 @@ const LAYERS: &[(&str, &str)] = &[
     ("event", "model"),
     ("status", "model event"),
     ("timeline", "event"),
-    ("plan", "model graph event"),
-    ("lifecycle", "model event status"),
-    ("supervisor", "model graph event status plan lifecycle"),
+    ("core", "model graph event status"),
     ("platform", "model event"),
     ("logs", "model event platform"),
     ("keeper", "model event platform logs"),
-    ("control", "model event status plan supervisor platform keeper"),
+    ("control", "model event status core platform keeper"),
     (
-        "runtime",
-        "printable model secrets language graph event status plan lifecycle supervisor platform logs keeper \
-         control",
+        "executor",
+        "printable model secrets language graph event status core platform logs keeper control",
     ),
-    ("reporters", "printable model secrets event status timeline plan supervisor"),
+    ("reporters", "printable model secrets event status timeline core"),
     ("cli", EVERYTHING),
 ];
 
 /// The command line is the only place that composes.
-const EVERYTHING: &str = "printable model secrets language import graph event status timeline plan lifecycle supervisor platform \
-                          logs keeper control runtime reporters";
+const EVERYTHING: &str = "printable model secrets language import graph event status timeline core platform logs keeper \
+                          control executor reporters";
 
 /// Crates that belong to some layers alone.
 const CRATES: &[(&str, &str)] = &[
@@ -45,8 +42,8 @@ const CRATES: &[(&str, &str)] = &[
     ("saphyr", "import"),
     ("petgraph", "graph language"),
     ("indicatif", "reporters"),
-    ("tokio", "control runtime cli"),
-    ("hyper", "runtime"),
+    ("tokio", "control executor cli"),
+    ("hyper", "executor"),
     ("clap", "cli"),
 ];
 
@@ -71,6 +68,24 @@ fn layers_import_from_above_only() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Within the core: one service or task knows nothing of the others.
+#[test]
+fn the_core_has_layers_too() {
+    let allowed = [("lifecycle", ""), ("plan", ""), ("stack", "lifecycle plan")];
+    for (_, file, text) in sources().into_iter().filter(|(layer, ..)| layer == "core") {
+        let part = file.iter().nth(1).and_then(|part| part.to_str()).expect("a part");
+        let part = part.trim_end_matches(".rs");
+        let Some((_, allowed)) = allowed.iter().find(|(name, _)| *name == part) else { continue };
+        for import in imports(&text, "crate::core::").into_iter().chain(imports(&text, "core::")) {
+            assert!(
+                import == part || has(allowed, &import),
+                "{} imports core::{import}",
+                file.display()
+            );
+        }
+    }
+}
+
 #[test]
 fn crates_stay_in_their_layers() {
     let mut wrong = Vec::new();
@@ -88,17 +103,17 @@ fn crates_stay_in_their_layers() {
 /// masks secrets and makes control characters visible.
 const WAYS_OUT: &[(&str, &str)] = &[
     ("stdout().lock()", "cli/context.rs"),
-    ("stderr().lock()", "reporters/terminal.rs cli/roles.rs"),
+    ("stderr().lock()", "reporters/terminal.rs cli/hidden_commands.rs"),
     ("println!(", ""),
-    ("eprintln!(", "runtime/step.rs reporters/tests/replay.rs"),
+    ("eprintln!(", "executor/step.rs reporters/tests/replay.rs"),
     ("print!(", ""),
     ("write!(terminal", "cli/ask.rs"),
     (".write_line(", ""),
     // A program's own output, and scripts for shells.
     (
         "write_out(",
-        "cli/context.rs cli/following.rs cli/verbs/attach.rs cli/verbs/completions.rs \
-         cli/verbs/logs.rs cli/verbs/run/output.rs",
+        "cli/context.rs cli/following.rs cli/commands/attach.rs cli/commands/completions.rs \
+         cli/commands/logs.rs cli/commands/run/output.rs",
     ),
 ];
 
@@ -195,9 +210,9 @@ fn what_only_root_can_run_is_named_so() {
 #[test]
 fn imports_are_found_in_every_form() {
     let text = "use crate::model::Exit;\nuse crate::{\n    event::{Cause, Tick},\n    graph,\n};\n\
-                fn f() -> crate::plan::Plan { crate::status::now() }\n";
+                fn f() -> crate::core::Plan { crate::status::now() }\n";
     let found: Vec<String> = imports(text, "crate::").into_iter().collect();
-    assert_eq!(found, ["event", "graph", "model", "plan", "status"]);
+    assert_eq!(found, ["core", "event", "graph", "model", "status"]);
 }
 
 /// Whether a word is one of `words`.

@@ -5,7 +5,7 @@
 use std::{fs, sync::LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use stackrun::{keeper, platform, runtime};
+use stackrun::{keeper, platform, executor};
 
 static FOLDER: LazyLock<tempfile::TempDir> =
     LazyLock::new(|| tempfile::tempdir().expect("a folder"));
@@ -25,5 +25,5 @@ fuzz_target!(|bytes: &[u8]| {
 
     fs::write(&file, bytes).expect("a file");
     let folder = platform::Subfolder::at(FOLDER.path()).expect("the folder");
-    runtime::fuzzing::steps(&folder, "journal");
+    executor::fuzzing::steps(&folder, "journal");
 });

@@ -14,7 +14,7 @@ use stackrun::{
     logs::Marks,
     platform::{Subfolder, fnv1a},
     reporters::{Theme, events},
-    runtime::fuzzing,
+    executor::fuzzing,
     timeline::Start,
 };
 

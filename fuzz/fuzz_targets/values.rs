@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stackrun::{cli, language, model, runtime};
+use stackrun::{cli, language, model, executor};
 
 fuzz_target!(|text: &str| {
     language::fuzzing::values(text);
@@ -12,11 +12,11 @@ fuzz_target!(|text: &str| {
     if let Ok(range) = wanted.parse::<model::VersionRange>() {
         range.contains(version);
     }
-    runtime::fuzzing::url(text);
+    executor::fuzzing::url(text);
     if let Ok(statuses) = text.parse::<model::StatusSet>() {
         assert_eq!(statuses.to_string().parse(), Ok(statuses), "it is worded as it may be read");
     }
     if let Ok(cron) = text.parse::<model::Cron>() {
-        runtime::fuzzing::next_times(&cron);
+        executor::fuzzing::next_times(&cron);
     }
 });

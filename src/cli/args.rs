@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCandidates;
 
-use super::verbs::{
+use super::commands::{
     attach, boot, check, completions, doctor, down, env, events, exec, explain, fmt, graph, help,
     import, init, logs, ls, ports, restart, run, schema, show, signal, status, timeline, up,
     upgrade, wait, why,
@@ -71,7 +71,7 @@ pub(super) enum Color {
 impl Color {
     /// Whether to colour a stream.
     pub(super) fn wanted(self, terminal: bool) -> bool {
-        let variable = super::caller::variable;
+        let variable = super::ambient::variable;
         match self {
             Self::Always => true,
             Self::Never => false,

@@ -2,19 +2,20 @@
 
 use std::process::{Command, Stdio};
 
-use super::caller;
+use super::ambient;
 use crate::{
+    core::stack::{ItemOutcome, Outcome},
     model::{Stack, Values},
     platform,
     status::Status,
-    supervisor::{How, Outcome},
 };
 
 /// Opens the addresses of what has just become ready. A browser that cannot be opened is no
 /// failure: the address has been shown.
 pub(super) fn open(stack: &Stack, outcome: &Outcome, status: &Status) {
     let Some(program) = program() else { return };
-    let ready = outcome.results.iter().filter(|settled| matches!(settled.how, How::Ready { .. }));
+    let ready =
+        outcome.results.iter().filter(|settled| matches!(settled.how, ItemOutcome::Ready { .. }));
     for settled in ready {
         let service = stack.service(&settled.name).filter(|service| service.url_open);
         // The status has it without passwords.
@@ -54,7 +55,7 @@ impl Values for AsRunning<'_> {
 /// What opens addresses here: the first of `$BROWSER`, which editors set where they show a machine
 /// that has no screen of its own; else the desktop's own, where there is a desktop.
 fn program() -> Option<String> {
-    let named = caller::variable("BROWSER");
+    let named = ambient::variable("BROWSER");
     let first = named.and_then(|names| names.split(':').next().map(str::to_owned));
     if let Some(program) = first.filter(|program| !program.is_empty()) {
         return Some(program);
@@ -63,7 +64,7 @@ fn program() -> Option<String> {
         return Some("open".to_owned());
     }
     let desktop =
-        ["DISPLAY", "WAYLAND_DISPLAY"].into_iter().any(|it| caller::variable(it).is_some());
+        ["DISPLAY", "WAYLAND_DISPLAY"].into_iter().any(|it| ambient::variable(it).is_some());
     desktop.then(|| "xdg-open".to_owned())
 }
 

@@ -8,22 +8,23 @@ use std::{
 };
 
 use super::{
+    ambient,
     args::Global,
-    busy, caller,
     error::Error,
-    running::{self, Running},
+    port_prompt,
+    running_stacks::{self, Running},
     site::{self, FILE, Site, is_there},
 };
 use crate::{
     control::{Client, ClientError, Reply, Request},
-    keeper::Remains,
+    keeper::StaleState,
     language::{self, Finding, Loaded, Look},
     model::Stack,
-    platform::{Places, PlacesError, StackDir},
+    platform::{StackDir, StackPaths, StackPathsError},
     printable,
     reporters::{
         Reporter, Symbol, Theme,
-        board::Board,
+        live_model::LiveModel,
         progress::Progress,
         terminal::{line, masked, printed},
         theme::wrap,
@@ -51,7 +52,7 @@ pub(super) struct Context {
 }
 
 /// A stack's folder, to look into what lasts in it.
-pub(super) fn stack_dir(places: &Places) -> Result<StackDir, Error> {
+pub(super) fn stack_dir(places: &StackPaths) -> Result<StackDir, Error> {
     StackDir::to_read(places).map_err(|error| Error::Io { path: places.folder.clone(), error })
 }
 
@@ -59,7 +60,7 @@ impl Context {
     /// Looks at the options and the terminal.
     pub(super) fn new(global: Global) -> Self {
         let unicode = unicode_locale();
-        let dumb = caller::variable("TERM").is_some_and(|term| term == "dumb");
+        let dumb = ambient::variable("TERM").is_some_and(|term| term == "dumb");
         let color = |terminal: bool| global.color.wanted(terminal && !dumb);
         let out = Theme { color: color(io::stdout().is_terminal()), unicode };
         let err = Theme { color: color(io::stderr().is_terminal()), unicode };
@@ -88,7 +89,7 @@ impl Context {
     }
 
     fn named_file(&self) -> Option<PathBuf> {
-        self.global.file.clone().or_else(|| caller::path_variable("STACKRUN_FILE"))
+        self.global.file.clone().or_else(|| ambient::path_variable("STACKRUN_FILE"))
     }
 
     /// The running stack of that name, which is looked for once.
@@ -96,14 +97,14 @@ impl Context {
         match self.chosen.get() {
             Some(stack) => Ok(stack),
             None => {
-                let found = running::find(name)?;
+                let found = running_stacks::find(name)?;
                 Ok(self.chosen.get_or_init(|| found))
             }
         }
     }
 
     /// Where the stack is, whether or not its file, or its folder, is still there.
-    pub(super) fn places(&self) -> Result<Places, Error> {
+    pub(super) fn places(&self) -> Result<StackPaths, Error> {
         let folder = match (self.named_file(), &self.global.stack) {
             (None, Some(name)) => return Ok(self.chosen(name)?.places.clone()),
             (None, None) => match site::nearest()? {
@@ -119,9 +120,9 @@ impl Context {
             },
         };
         let folder = folder.parent().unwrap_or(Path::new("."));
-        Places::of(folder).map_err(|error| match error {
-            PlacesError::Io { path, error } => Error::Io { path, error },
-            unsafe_place @ (PlacesError::Unsafe { .. } | PlacesError::Refused(_)) => {
+        StackPaths::of(folder).map_err(|error| match error {
+            StackPathsError::Io { path, error } => Error::Io { path, error },
+            unsafe_place @ (StackPathsError::Unsafe { .. } | StackPathsError::Refused(_)) => {
                 ClientError::from(unsafe_place).into()
             }
         })
@@ -150,7 +151,7 @@ impl Context {
     ) -> Result<Loaded, Error> {
         let file = self.file()?;
         let profiles = profiles.to_vec();
-        let options = language::Options { env: caller::environment(), profiles, giving_way };
+        let options = language::Options { env: ambient::environment(), profiles, giving_way };
         let loaded = language::load(&file, &options);
         // Before there is a word about it, or about what is wrong with it.
         match &loaded {
@@ -172,7 +173,7 @@ impl Context {
         };
         let profiles = if profiles.is_empty() { &known.profiles } else { profiles };
         let loaded = self.load(profiles)?;
-        let giving_way = busy::given_way(&known, &loaded.stack, &status);
+        let giving_way = port_prompt::given_way(&known, &loaded.stack, &status);
         if giving_way.is_empty() {
             return Ok(loaded);
         }
@@ -201,9 +202,9 @@ impl Context {
 
     /// What there is of a stack that nobody holds, and what may be of it and could not be looked
     /// into.
-    pub(super) fn remains(&self) -> (Remains, Vec<String>) {
-        let nothing = (Remains::Nothing, Vec::new());
-        self.places().map_or(nothing, |places| Remains::and_unproved(&places))
+    pub(super) fn stale_state(&self) -> (StaleState, Vec<String>) {
+        let nothing = (StaleState::Nothing, Vec::new());
+        self.places().map_or(nothing, |places| StaleState::and_unproved(&places))
     }
 
     /// The stack as the supervisor has it; as its file has it with nothing running, and where
@@ -292,7 +293,7 @@ impl Context {
     }
 
     /// What shows a command that takes time.
-    pub(super) fn reporter(&self, board: Board, began: jiff::Timestamp) -> Reporter {
+    pub(super) fn reporter(&self, board: LiveModel, began: jiff::Timestamp) -> Reporter {
         let reporter = match (self.global.quiet, self.live) {
             (true, _) => Reporter::quiet(board, self.err),
             (false, true) => Reporter::bars(board, Progress::on_stderr(self.err, began), self.err),
@@ -337,8 +338,8 @@ pub(super) fn write_out(bytes: &[u8]) -> Result<(), Error> {
 }
 
 /// Where the stack is that was just read.
-pub(super) fn places_of(stack: &Stack) -> Result<Places, Error> {
-    Ok(Places::of(&stack.dir).map_err(ClientError::from)?)
+pub(super) fn places_of(stack: &Stack) -> Result<StackPaths, Error> {
+    Ok(StackPaths::of(&stack.dir).map_err(ClientError::from)?)
 }
 
 /// Asks the supervisor for its status.
@@ -393,7 +394,7 @@ fn broken_line(text: &str) {
 /// Whether the locale's characters go beyond ASCII. One that is not set says nothing: containers
 /// have none, and terminals are UTF-8.
 fn unicode_locale() -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(caller::variable);
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(ambient::variable);
     let locale = locale.map(|locale| locale.to_ascii_uppercase());
     locale.is_none_or(|locale| locale.contains("UTF-8") || locale.contains("UTF8"))
 }

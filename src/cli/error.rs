@@ -4,8 +4,8 @@ use std::{io, path::PathBuf};
 
 use super::programs::Missing;
 use crate::{
-    control::ClientError, keeper::LaunchError, language::Finding, reporters::words::count,
-    supervisor::Refusal,
+    control::ClientError, core::stack::Refusal, keeper::LaunchError, language::Finding,
+    reporters::words::count,
 };
 
 /// The exit statuses of every command but `run` and `exec`.

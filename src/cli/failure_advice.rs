@@ -3,16 +3,16 @@
 use super::context::Context;
 use crate::{
     control::{Client, Reply, Request},
+    core::stack::{ItemOutcome, Outcome},
     reporters::summary::hint,
-    supervisor::{How, Outcome},
 };
 
-/// Says it, once for all that failed alike. Ports have their own advice: [`super::busy::advise`].
+/// Says it, once for all that failed alike. Ports have their own advice: [`super::port_prompt::advise`].
 pub(super) fn advise(context: &Context, client: &mut Client, outcome: &Outcome) {
     let failed = outcome
         .results
         .iter()
-        .filter(|settled| matches!(settled.how, How::Failed { port: None, .. }));
+        .filter(|settled| matches!(settled.how, ItemOutcome::Failed { port: None, .. }));
     let mut lines: Vec<String> = Vec::new();
     for settled in failed {
         // Who is stopped meanwhile needs no advice.

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{caller, context::Context, error::Error};
+use super::{ambient, context::Context, error::Error};
 use crate::{
     import::{self, Draft, Note, Report},
     language,
@@ -53,14 +53,18 @@ pub(super) fn import(file: &Path, folder: &Path) -> Result<(import::Format, Draf
     if let Some(path) = path_between(folder, &source) {
         draft.relocate(&path);
     }
-    settle(&mut draft, &mut report, folder)?;
+    drop_rejected(&mut draft, &mut report, folder)?;
     Ok((format, draft, report))
 }
 
 /// Takes out what `check` would refuse.
-pub(super) fn settle(draft: &mut Draft, report: &mut Report, folder: &Path) -> Result<(), Error> {
-    let options = language::Options { env: caller::environment(), ..language::Options::default() };
-    import::settle(draft, report, folder, &options)
+pub(super) fn drop_rejected(
+    draft: &mut Draft,
+    report: &mut Report,
+    folder: &Path,
+) -> Result<(), Error> {
+    let options = language::Options { env: ambient::environment(), ..language::Options::default() };
+    import::drop_rejected(draft, report, folder, &options)
         .map_err(|error| Error::Other(format!("{}: {error}", folder.display())))
 }
 

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, io::IsTerminal, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{caller, context::write_out, error::Error};
+use super::{ambient, context::write_out, error::Error};
 use crate::{
     event::Record,
     logs::{
@@ -68,7 +68,7 @@ impl Following {
         let strands =
             followers.iter().map(|log| Strand::new(Follower::from_last_line(log))).collect();
         let marks = marks.map(MarkFollower::new);
-        let (scanned, pause) = (caller::now(), PAUSES.0);
+        let (scanned, pause) = (ambient::now(), PAUSES.0);
         let watched = std::io::stdout().is_terminal();
         Ok(Self { folder, owners, select, strands, marks, printer, scanned, pause, watched })
     }
@@ -87,7 +87,7 @@ impl Following {
 
     /// Prints what has come since the last time; whether that was anything.
     pub(super) fn print_new(&mut self) -> Result<bool, Error> {
-        let now = caller::now();
+        let now = ambient::now();
         if between(self.scanned, now) >= RESCAN {
             self.rescan(now)?;
         }

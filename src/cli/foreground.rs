@@ -8,30 +8,30 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    caller,
+    ambient,
     context::{Context, places_of, stack_dir, status_of},
-    conversation::Ended,
-    doing::Doing,
     error::{Error, status},
     following::Following,
-    interrupt, outcome,
+    interrupt,
+    operation::Operation,
+    outcome,
+    request_loop::Ended,
 };
 use crate::{
     control::{Answer, Client, ClientError, Reply, Request},
+    core::stack::{Command, ItemOutcome, Outcome, Until},
     event::{Event, Record},
     logs::{Marks, Select},
     model::{Exit, Stack},
     reporters::{
-        Symbol,
-        board::{Board, Goal},
-        headline,
+        Symbol, headline,
+        live_model::{Goal, LiveModel},
         logs::{LogPrinter, Style},
         summary,
         terminal::NoEcho,
         words,
     },
     status::{ServiceState, Status, TaskState},
-    supervisor::{Command, How, Outcome, Until},
 };
 
 /// Follows the logs until Ctrl-C or the end of the stack; the stack stays as it is.
@@ -75,7 +75,7 @@ fn stopped_by_others(context: &Context, stack: &Stack) -> Result<u8, Error> {
 /// Has a supervisor stop everything when this client goes away.
 fn hold(client: &mut Client) -> Result<(), Error> {
     let command = Command::Wait { names: Vec::new(), until: Until::Ready };
-    let line = caller::command_line();
+    let line = ambient::command_line();
     let (env, follow, foreground, take_ports) = (None, false, true, false);
     client.ask(Request::Do { command, line, env, follow, foreground, take_ports })?;
     Ok(())
@@ -107,7 +107,7 @@ pub(super) fn follow(
             Ok(Some(Answer { id, reply: Reply::Record { record } })) if id == events => {
                 failure = seen.take(&record);
                 if matches!(record.event, Event::Exited { .. }) {
-                    ask_at = Some(caller::instant());
+                    ask_at = Some(ambient::instant());
                 }
             }
             // What was left out is in the ledger.
@@ -129,10 +129,10 @@ pub(super) fn follow(
             events = client.ask(Request::Events { since: seen.next, follow: true })?;
         }
         let mut is_over = false;
-        if failure.is_none() && ask_at.is_some_and(|at| at <= caller::instant()) {
+        if failure.is_none() && ask_at.is_some_and(|at| at <= ambient::instant()) {
             match remaining(stack)? {
                 Remaining::Running => ask_at = None,
-                Remaining::OnItsWay => ask_at = Some(caller::instant() + ASK_EVERY),
+                Remaining::OnItsWay => ask_at = Some(ambient::instant() + ASK_EVERY),
                 // Why that is so has been written down, and may not have come along yet.
                 Remaining::Nothing => (is_over, failure) = (true, seen.catch_up(stack)?),
             }
@@ -287,7 +287,7 @@ pub(super) fn fail(
 /// What failed first; `own` is the status where its process is not what failed.
 fn first_failure(outcome: &Outcome, status: &Status, own: u8) -> Option<Failure> {
     let failed = outcome.results.iter().filter_map(|settled| match &settled.how {
-        How::Failed { exit, .. } => {
+        ItemOutcome::Failed { exit, .. } => {
             let since = status.every().find(|item| item.name == settled.name)?.since;
             Some((since, Failure { name: settled.name.clone(), status: exit.map_or(own, code) }))
         }
@@ -298,23 +298,23 @@ fn first_failure(outcome: &Outcome, status: &Status, own: u8) -> Option<Failure>
 
 /// Stops the stack; Ctrl-C meanwhile kills what is left.
 pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Result<u8, Error> {
-    let began = caller::now();
+    let began = ambient::now();
     let before = match status_of(client) {
         Err(Error::Client(ClientError::Gone)) => return stopped_by_others(context, stack),
         other => other?,
     };
-    let board = Board::of_status(&before, Goal::Down);
+    let board = LiveModel::of_status(&before, Goal::Down);
     let mut reporter = context.reporter(board, began);
-    let down = || Doing::new(Command::Down { names: Vec::new() }, None);
+    let down = || Operation::new(Command::Down { names: Vec::new() }, None);
     let mut ended = down().carry_out(client, &mut reporter);
     if let Ok(Ended::Early(_)) = ended {
         kill_all(client)?;
         ended = down().carry_out(client, &mut reporter);
     }
-    let took = words::between(began, caller::now());
+    let took = words::between(began, ambient::now());
     match ended? {
         Ended::Outcome { outcome, left } => {
-            let left = left.as_ref().map(super::verbs::down::left);
+            let left = left.as_ref().map(super::commands::down::left);
             let is_left = left.is_some_and(|left| left.is_any());
             context.say_all(&summary::down(
                 summary::What { stack: &stack.name, names: &[] },
@@ -335,7 +335,7 @@ fn kill_all(client: &mut Client) -> Result<(), Error> {
     for service in status.services.iter().filter(|service| service.state != ServiceState::Idle) {
         let (name, signal) = (service.name.clone(), "SIGKILL".to_owned());
         // One that is gone already cannot get a signal any more.
-        let line = caller::command_line();
+        let line = ambient::command_line();
         let _ = client.call(Request::Signal { name, signal, tree: true, line });
     }
     Ok(())

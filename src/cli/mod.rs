@@ -4,16 +4,14 @@
 //! gives back an exit status. [`error`] is the one place that words what went wrong and says
 //! which exit status that is.
 
+mod ambient;
 mod args;
 mod ask;
 mod boot;
 mod browser;
-mod busy;
-mod caller;
+mod commands;
 mod context;
-mod conversation;
 mod doctor;
-mod doing;
 mod error;
 mod failure_advice;
 mod first_file;
@@ -22,18 +20,20 @@ mod foreground;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod grammar;
-mod holding;
+mod hidden_commands;
 mod interrupt;
 mod names;
+mod operation;
 mod outcome;
+mod port_holder;
+mod port_prompt;
 mod programs;
-mod roles;
-mod running;
+mod request_loop;
+mod running_stacks;
 mod screen;
 mod site;
-mod verbs;
+mod time_args;
 mod version;
-mod when;
 
 use std::process::ExitCode;
 
@@ -47,11 +47,11 @@ use crate::platform;
 /// The program: reads the command line, carries it out, says how that went.
 pub fn main() -> ExitCode {
     platform::leave_first_process();
-    if let Some(status) = roles::play() {
+    if let Some(status) = hidden_commands::play() {
         return status;
     }
     clap_complete::CompleteEnv::with_factory(Cli::command)
-        .var(verbs::completions::VARIABLE)
+        .var(commands::completions::VARIABLE)
         .complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -62,35 +62,35 @@ pub fn main() -> ExitCode {
     let context = Context::new(global);
     let passes_on = matches!(cli.verb, Verb::Run(_) | Verb::Exec(_));
     let result = match &cli.verb {
-        Verb::Up(args) => verbs::up::run(args, &context),
-        Verb::Down(args) => verbs::down::run(args, &context),
-        Verb::Restart(args) => verbs::restart::run(args, &context),
-        Verb::Status(args) => verbs::status::run(args, &context),
-        Verb::Why(args) => verbs::why::run(args, &context),
-        Verb::Attach(args) => verbs::attach::run(args, &context),
-        Verb::Logs(args) => verbs::logs::run(args, &context),
-        Verb::Run(args) => verbs::run::run(args, &context),
-        Verb::Exec(args) => verbs::exec::run(args, &context),
-        Verb::Wait(args) => verbs::wait::run(args, &context),
-        Verb::Check(args) => verbs::check::run(args, &context),
-        Verb::Graph(args) => verbs::graph::run(args, &context),
-        Verb::Timeline(args) => verbs::timeline::run(args, &context),
-        Verb::Events(args) => verbs::events::run(args, &context),
-        Verb::Signal(args) => verbs::signal::run(args, &context),
-        Verb::Show(args) => verbs::show::run(args, &context),
-        Verb::Env(args) => verbs::env::run(args, &context),
-        Verb::Ports(args) => verbs::ports::run(args, &context),
-        Verb::Boot(args) => verbs::boot::run(args, &context),
-        Verb::Ls(args) => verbs::ls::run(args, &context),
-        Verb::Doctor(args) => verbs::doctor::run(args, &context),
-        Verb::Upgrade(args) => verbs::upgrade::run(args, &context),
-        Verb::Init(args) => verbs::init::run(args, &context),
-        Verb::Import(args) => verbs::import::run(args, &context),
-        Verb::Explain(args) => verbs::explain::run(args, &context),
-        Verb::Schema(args) => verbs::schema::run(args, &context),
-        Verb::Fmt(args) => verbs::fmt::run(args, &context),
-        Verb::Help(args) => verbs::help::run(args),
-        Verb::Completions(args) => verbs::completions::run(args, &context),
+        Verb::Up(args) => commands::up::run(args, &context),
+        Verb::Down(args) => commands::down::run(args, &context),
+        Verb::Restart(args) => commands::restart::run(args, &context),
+        Verb::Status(args) => commands::status::run(args, &context),
+        Verb::Why(args) => commands::why::run(args, &context),
+        Verb::Attach(args) => commands::attach::run(args, &context),
+        Verb::Logs(args) => commands::logs::run(args, &context),
+        Verb::Run(args) => commands::run::run(args, &context),
+        Verb::Exec(args) => commands::exec::run(args, &context),
+        Verb::Wait(args) => commands::wait::run(args, &context),
+        Verb::Check(args) => commands::check::run(args, &context),
+        Verb::Graph(args) => commands::graph::run(args, &context),
+        Verb::Timeline(args) => commands::timeline::run(args, &context),
+        Verb::Events(args) => commands::events::run(args, &context),
+        Verb::Signal(args) => commands::signal::run(args, &context),
+        Verb::Show(args) => commands::show::run(args, &context),
+        Verb::Env(args) => commands::env::run(args, &context),
+        Verb::Ports(args) => commands::ports::run(args, &context),
+        Verb::Boot(args) => commands::boot::run(args, &context),
+        Verb::Ls(args) => commands::ls::run(args, &context),
+        Verb::Doctor(args) => commands::doctor::run(args, &context),
+        Verb::Upgrade(args) => commands::upgrade::run(args, &context),
+        Verb::Init(args) => commands::init::run(args, &context),
+        Verb::Import(args) => commands::import::run(args, &context),
+        Verb::Explain(args) => commands::explain::run(args, &context),
+        Verb::Schema(args) => commands::schema::run(args, &context),
+        Verb::Fmt(args) => commands::fmt::run(args, &context),
+        Verb::Help(args) => commands::help::run(args),
+        Verb::Completions(args) => commands::completions::run(args, &context),
     };
     ExitCode::from(match result {
         Ok(status) => status,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::error::{Error, UnknownName};
 use crate::{
+    core::stack::Refusal,
     model::{Stack, nearest},
-    supervisor::Refusal,
 };
 
 /// Checks that each name is a service, a task or a group of the stack; tells of all that are not.

@@ -2,8 +2,8 @@
 
 use super::error::{Error, status};
 use crate::{
+    core::stack::{ItemOutcome, Outcome},
     status::Asked,
-    supervisor::{How, Outcome},
 };
 
 /// The exit status of a command that ended so.
@@ -25,7 +25,7 @@ pub(super) fn exit_status_of(outcome: &Outcome, asked: Asked) -> Result<u8, Erro
     let port_held = outcome
         .results
         .iter()
-        .any(|settled| matches!(settled.how, How::Failed { port: Some(_), .. }));
+        .any(|settled| matches!(settled.how, ItemOutcome::Failed { port: Some(_), .. }));
     let failed = outcome.results.iter().any(|settled| settled.how.is_bad(asked));
     Ok(match (port_held, failed || outcome.superseded) {
         (true, _) => status::PORT,
@@ -38,33 +38,33 @@ pub(super) fn exit_status_of(outcome: &Outcome, asked: Asked) -> Result<u8, Erro
 mod tests {
     use super::*;
     use crate::{
+        core::stack::{ItemResult, Refusal},
         model::Exit,
-        supervisor::{Refusal, Settled},
     };
 
-    fn outcome(how: How) -> Outcome {
-        let ready = Settled { name: "a".into(), how: How::Ready { after_ms: 1 } };
-        let results = vec![ready, Settled { name: "b".into(), how }];
+    fn outcome(how: ItemOutcome) -> Outcome {
+        let ready = ItemResult { name: "a".into(), how: ItemOutcome::Ready { after_ms: 1 } };
+        let results = vec![ready, ItemResult { name: "b".into(), how }];
         Outcome { results, ..Outcome::default() }
     }
 
-    fn failed(port: Option<u16>) -> How {
-        How::Failed { reason: "exit 1".into(), exit: None, port }
+    fn failed(port: Option<u16>) -> ItemOutcome {
+        ItemOutcome::Failed { reason: "exit 1".into(), exit: None, port }
     }
 
     #[test]
     fn each_outcome_has_its_status() {
         let status = |how| exit_status(&outcome(how)).expect("not refused");
-        assert_eq!(status(How::Unchanged), status::OK);
+        assert_eq!(status(ItemOutcome::Unchanged), status::OK);
         assert_eq!(status(failed(None)), status::FAILED);
         assert_eq!(status(failed(Some(80))), status::PORT);
-        assert_eq!(status(How::Blocked { by: "a".into() }), status::FAILED);
-        assert_eq!(status(How::Superseded), status::FAILED);
+        assert_eq!(status(ItemOutcome::Blocked { by: "a".into() }), status::FAILED);
+        assert_eq!(status(ItemOutcome::Superseded), status::FAILED);
     }
 
     #[test]
     fn what_has_ended_well_is_well_and_not_ready() {
-        let ended = outcome(How::Ended { exit: Some(Exit::SUCCESS) });
+        let ended = outcome(ItemOutcome::Ended { exit: Some(Exit::SUCCESS) });
         let status = |asked| exit_status_of(&ended, asked).expect("not refused");
         assert_eq!(status(Asked::AsPartOfAll), status::OK);
         assert_eq!(status(Asked::ByName), status::FAILED);

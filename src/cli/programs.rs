@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{caller, context::Context, error::Error, names, version};
+use super::{ambient, context::Context, error::Error, names, version};
 use crate::{
     model::{
         Command, EnvValue, Stack, StepCommand, Task, TaskBody, Tool, VersionRange, nearest,
@@ -112,7 +112,7 @@ impl std::fmt::Display for Missing {
 /// # Errors
 /// Some are not there.
 pub(super) fn check(context: &Context, stack: &Stack, names: &[String]) -> Result<(), Error> {
-    let Found { missing, untold } = look(stack, &caller::environment(), names);
+    let Found { missing, untold } = look(stack, &ambient::environment(), names);
     if !missing.is_empty() {
         return Err(Error::MissingPrograms(missing));
     }

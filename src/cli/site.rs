@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{context::status_of, error::Error};
 use crate::{
     control::Client,
-    platform::{self, Places, Reached, Whereabouts},
+    platform::{self, Reached, StackPaths, Whereabouts},
 };
 
 /// The name of the stack file that is looked for.
@@ -20,9 +20,9 @@ pub(super) enum Site {
     /// A stack file.
     File(PathBuf),
     /// A stack that runs, and whose file is gone, or its folder.
-    Running(Places),
+    Running(StackPaths),
     /// What lasts of a stack that had a file.
-    Stopped { from: PathBuf, places: Places },
+    Stopped { from: PathBuf, places: StackPaths },
     /// Nothing.
     Nothing { from: PathBuf },
 }
@@ -41,11 +41,11 @@ pub(super) fn nearest() -> Result<Site, Error> {
         if is_there(&file) {
             return Ok(Site::File(file));
         }
-        if let Some(places) = Places::of(folder).ok().filter(runs_without_file) {
+        if let Some(places) = StackPaths::of(folder).ok().filter(runs_without_file) {
             return Ok(Site::Running(places));
         }
     }
-    let mut places = from.ancestors().filter_map(|folder| Places::of(folder).ok());
+    let mut places = from.ancestors().filter_map(|folder| StackPaths::of(folder).ok());
     let stopped = places.find(|places| places.state.is_dir());
     Ok(match stopped {
         Some(places) => Site::Stopped { from, places },
@@ -60,7 +60,7 @@ pub(super) fn is_there(file: &Path) -> bool {
 
 /// Whether a stack runs in a folder that has no stack file of the usual name, and its own is gone,
 /// whatever that is called: otherwise it is meant only where it is named.
-fn runs_without_file(places: &Places) -> bool {
+fn runs_without_file(places: &StackPaths) -> bool {
     if !is_held(places) {
         return false;
     }
@@ -74,15 +74,15 @@ fn runs_without_file(places: &Places) -> bool {
     }
 }
 
-fn is_held(places: &Places) -> bool {
+fn is_held(places: &StackPaths) -> bool {
     matches!(platform::reach(&places.control()), Reached::Keeper(..) | Reached::Full)
 }
 
 /// The running stack in a folder that was removed, in which this process still is, or above it.
-fn above_removed() -> Option<Places> {
+fn above_removed() -> Option<StackPaths> {
     let mut folder = PathBuf::from(".");
     for _ in 0..DEEPEST {
-        let places = Places::of(&folder).ok()?;
+        let places = StackPaths::of(&folder).ok()?;
         if is_held(&places) {
             return Some(places);
         }

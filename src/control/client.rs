@@ -8,10 +8,10 @@ use super::{
     wire::{Orphaned, Wire},
 };
 use crate::{
-    keeper::{LaunchError, Remains},
-    platform::{Places, PlacesError},
+    core::stack::{Command, Outcome, Until},
+    keeper::{LaunchError, StaleState},
+    platform::{StackPaths, StackPathsError},
     status::ServiceState,
-    supervisor::{Command, Outcome, Until},
 };
 
 /// How many supervisors in a row may go away before they have answered a question.
@@ -40,7 +40,7 @@ pub enum ClientError {
     },
     /// Its folders cannot be used.
     #[error(transparent)]
-    Places(#[from] PlacesError),
+    StackPaths(#[from] StackPathsError),
     /// It could not be started.
     #[error(transparent)]
     Launch(#[from] LaunchError),
@@ -61,7 +61,7 @@ impl From<Obstacle> for ClientError {
 /// A connection to the supervisor of one stack.
 #[derive(Debug)]
 pub struct Client {
-    places: Places,
+    places: StackPaths,
     wire: Wire,
     /// Whether a supervisor is started where there is none any more.
     launches: bool,
@@ -84,7 +84,7 @@ impl Client {
     ///
     /// # Errors
     /// Anything but "nothing is running".
-    pub fn connect(places: &Places) -> Result<Option<Self>, ClientError> {
+    pub fn connect(places: &StackPaths) -> Result<Option<Self>, ClientError> {
         Self::connect_if_used(places, Orphaned::TakeOverTheLiving)
     }
 
@@ -93,7 +93,7 @@ impl Client {
     ///
     /// # Errors
     /// Anything but "nothing is running".
-    pub fn connect_to_end(places: &Places) -> Result<Option<Self>, ClientError> {
+    pub fn connect_to_end(places: &StackPaths) -> Result<Option<Self>, ClientError> {
         let client = Self::connect_if_used(places, Orphaned::TakeOver)?;
         if client.is_none() {
             places.tidy_runtime()?;
@@ -101,7 +101,10 @@ impl Client {
         Ok(client)
     }
 
-    fn connect_if_used(places: &Places, orphaned: Orphaned) -> Result<Option<Self>, ClientError> {
+    fn connect_if_used(
+        places: &StackPaths,
+        orphaned: Orphaned,
+    ) -> Result<Option<Self>, ClientError> {
         // One that was just started by somebody else, who has not asked for anything yet.
         let wire = Wire::connect(places, orphaned)?.filter(|wire| wire.used);
         Ok(wire.map(|wire| Self { places: places.clone(), wire, launches: false, pending: None }))
@@ -112,7 +115,7 @@ impl Client {
     ///
     /// # Errors
     /// It could be neither reached nor started.
-    pub fn connect_or_launch(places: &Places) -> Result<Self, ClientError> {
+    pub fn connect_or_launch(places: &StackPaths) -> Result<Self, ClientError> {
         let wire = Wire::connect_or_launch(places)?;
         Ok(Self { places: places.clone(), wire, launches: true, pending: None })
     }
@@ -122,7 +125,7 @@ impl Client {
     ///
     /// # Errors
     /// Anything but "nothing is running".
-    pub fn connect_to_newest(places: &Places) -> Result<Option<Self>, ClientError> {
+    pub fn connect_to_newest(places: &StackPaths) -> Result<Option<Self>, ClientError> {
         let wire = Wire::connect_to_newest(places)?.filter(|wire| wire.used);
         Ok(wire.map(|wire| Self { places: places.clone(), wire, launches: false, pending: None }))
     }
@@ -132,7 +135,7 @@ impl Client {
     ///
     /// # Errors
     /// It could not be reached, or could not go on as this program.
-    pub fn upgrade(places: &Places) -> Result<Option<Self>, ClientError> {
+    pub fn upgrade(places: &StackPaths) -> Result<Option<Self>, ClientError> {
         let wire = Wire::upgrade(places)?;
         Ok(wire.map(|wire| Self { places: places.clone(), wire, launches: false, pending: None }))
     }
@@ -318,8 +321,8 @@ fn is_run(request: &Request) -> bool {
 
 /// The answer of a supervisor that has ended before it could give it. Nothing of the stack was found
 /// when its successor was looked for.
-fn nothing_left(id: u64, places: &Places) -> Answer {
-    let (_, unproved) = Remains::and_unproved(places);
+fn nothing_left(id: u64, places: &StackPaths) -> Answer {
+    let (_, unproved) = StaleState::and_unproved(places);
     let left = Left { processes: Vec::new(), ports: Vec::new(), proved: false, unproved };
     Answer { id, reply: Reply::Outcome { outcome: Outcome::default(), left: Some(left) } }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::platform::{
-    self, Description, Entry, Places, Standstill, Table, lock_holder, standstill,
+    self, Description, Entry, StackPaths, Standstill, Table, lock_holder, standstill,
 };
 
 /// What keeps a command from the supervisor.
@@ -92,7 +92,7 @@ impl Obstacle {
 
     /// Looks who holds a stack that nobody answers for. `listening` is another user who listens
     /// in its name.
-    pub fn behind_lock(places: &Places, listening: Option<u32>) -> Self {
+    pub fn behind_lock(places: &StackPaths, listening: Option<u32>) -> Self {
         let own = platform::user_name(platform::own_uid());
         let Some(process) = lock_holder(places).and_then(platform::describe) else {
             return match listening {

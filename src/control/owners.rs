@@ -12,7 +12,7 @@ use std::{
 use super::{Client, Reply, Request, protocol::Owned};
 use crate::{
     model::shell_word,
-    platform::{self, Endpoint, Mark, Places, RuntimeFolder, StackId},
+    platform::{self, Endpoint, Mark, RuntimeFolder, StackId, StackPaths},
 };
 
 /// How long all stacks together have to answer.
@@ -37,7 +37,7 @@ impl ProcessOwner {
     /// The owner that a mark tells, where its stack does not answer.
     pub fn of_mark(mark: &Mark) -> Option<Self> {
         let id = mark.stack.parse().ok()?;
-        let Places { folder, .. } = Places::of_stack(id)?;
+        let StackPaths { folder, .. } = StackPaths::of_stack(id)?;
         let stack = folder.file_name()?.to_string_lossy().into_owned();
         Some(Self { stack, id, folder, name: mark.name.clone(), is_only: false })
     }
@@ -92,7 +92,7 @@ pub fn owners(pids: &[u32], but: Option<StackId>, own_name: &str) -> HashMap<u32
 
 /// The name of a stack, and which of these processes are its own.
 fn ask(stack: StackId, pids: Vec<u32>) -> Option<(String, Vec<(u32, ProcessOwner)>)> {
-    let places = Places::of_stack(stack)?;
+    let places = StackPaths::of_stack(stack)?;
     let mut client = Client::connect(&places).ok()??;
     let Ok(Reply::Owners { stack: name, owners }) = client.call(Request::Owners { pids }) else {
         return None;

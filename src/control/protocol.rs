@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    core::stack::{Command, Outcome},
     event::Record,
-    platform::Person,
+    platform::RunAs,
     status::Status,
-    supervisor::{Command, Outcome},
 };
 
 /// The version of this protocol.
@@ -171,12 +171,12 @@ pub enum Reply {
     /// Answers `Plan`.
     Plan {
         /// What would be done.
-        plan: crate::plan::Plan,
+        plan: crate::core::plan::Plan,
     },
     /// Answers `Why`.
     Why {
         /// The chain, the asked-for one first.
-        why: crate::supervisor::Why,
+        why: crate::core::stack::Why,
     },
     /// Answers `Stack`.
     Stack {
@@ -192,7 +192,7 @@ pub enum Reply {
         dir: PathBuf,
         /// Whom it runs as, where not our own user.
         #[serde(default)]
-        user: Option<Person>,
+        user: Option<RunAs>,
     },
     /// Answers `Owners`.
     Owners {

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     event::Tick,
-    keeper::{self, Launched, Remains},
-    platform::{self, Places, Reached, Watched},
+    keeper::{self, Launched, StaleState},
+    platform::{self, Reached, StackPaths, Watched},
 };
 
 /// How long a supervisor may take to answer the handshake. It may be being restarted.
@@ -64,7 +64,7 @@ enum Found {
 }
 
 impl Found {
-    fn at(places: &Places) -> Result<Self, ClientError> {
+    fn at(places: &StackPaths) -> Result<Self, ClientError> {
         let control = places.control();
         let found = match platform::reach(&control) {
             Reached::Keeper(stream, peer) => return Ok(Self::Somebody(stream, peer.pid)),
@@ -84,14 +84,14 @@ impl Found {
 
 /// How long a command waits for others to come to their end, or their beginning.
 struct Patience<'a> {
-    places: &'a Places,
+    places: &'a StackPaths,
     since: Tick,
     /// When to look again what keeps us waiting.
     look: Tick,
 }
 
 impl<'a> Patience<'a> {
-    fn new(places: &'a Places) -> Self {
+    fn new(places: &'a StackPaths) -> Self {
         let since = platform::now();
         Self { places, since, look: since + FIRST_LOOK }
     }
@@ -135,11 +135,11 @@ pub(super) enum Orphaned {
 }
 
 impl Orphaned {
-    fn is_taken_over(self, remains: Remains) -> bool {
+    fn is_taken_over(self, remains: StaleState) -> bool {
         match remains {
-            Remains::Nothing => false,
-            Remains::Dead => self == Self::TakeOver,
-            Remains::Living => true,
+            StaleState::Nothing => false,
+            StaleState::Dead => self == Self::TakeOver,
+            StaleState::Living => true,
         }
     }
 }
@@ -147,7 +147,7 @@ impl Orphaned {
 impl Wire {
     /// Connects; `None` if nobody holds the stack.
     pub(super) fn connect(
-        places: &Places,
+        places: &StackPaths,
         orphaned: Orphaned,
     ) -> Result<Option<Self>, ClientError> {
         let mut patience = Patience::new(places);
@@ -160,7 +160,7 @@ impl Wire {
                 },
                 Found::Orphan if patience.wait_for_orphan() => {}
                 Found::Orphan | Found::Nobody => {
-                    if !orphaned.is_taken_over(Remains::of(places)) {
+                    if !orphaned.is_taken_over(StaleState::of(places)) {
                         return Ok(None);
                     }
                     launch(places, &mut patience)?;
@@ -171,7 +171,7 @@ impl Wire {
     }
 
     /// Connects, if need be to a supervisor that is started for it.
-    pub(super) fn connect_or_launch(places: &Places) -> Result<Self, ClientError> {
+    pub(super) fn connect_or_launch(places: &StackPaths) -> Result<Self, ClientError> {
         let mut patience = Patience::new(places);
         loop {
             match Self::connect_to_newest(places)? {
@@ -183,7 +183,7 @@ impl Wire {
 
     /// Connects; one of an older version goes on as this program. `None` if nobody holds the
     /// stack.
-    pub(super) fn connect_to_newest(places: &Places) -> Result<Option<Self>, ClientError> {
+    pub(super) fn connect_to_newest(places: &StackPaths) -> Result<Option<Self>, ClientError> {
         match Self::connect(places, Orphaned::TakeOverTheLiving) {
             Ok(Some(wire)) if is_older(&wire.version) => Self::upgrade(places),
             Err(ClientError::Version { version }) if is_older(&version) => Self::upgrade(places),
@@ -192,7 +192,7 @@ impl Wire {
     }
 
     /// Has this program go on in the place of whoever holds the stack; `None` if nobody does.
-    pub(super) fn upgrade(places: &Places) -> Result<Option<Self>, ClientError> {
+    pub(super) fn upgrade(places: &StackPaths) -> Result<Option<Self>, ClientError> {
         let program = platform::own_program_file()?;
         let mut patience = Patience::new(places);
         loop {
@@ -214,7 +214,7 @@ impl Wire {
                 Found::Orphan if patience.wait_for_orphan() => {}
                 // Who takes over is of this program, too.
                 Found::Orphan | Found::Nobody => {
-                    if Remains::of(places) != Remains::Living {
+                    if StaleState::of(places) != StaleState::Living {
                         return Ok(None);
                     }
                     launch(places, &mut patience)?;
@@ -367,7 +367,7 @@ fn gone(error: io::Error) -> ClientError {
 }
 
 /// Starts a keeper, unless somebody holds the stack by now.
-fn launch(places: &Places, patience: &mut Patience<'_>) -> Result<(), ClientError> {
+fn launch(places: &StackPaths, patience: &mut Patience<'_>) -> Result<(), ClientError> {
     match keeper::launch(places, &platform::own_program()?)? {
         Launched::Ready => Ok(()),
         Launched::Held => patience.wait(None),

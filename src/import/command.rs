@@ -1,6 +1,6 @@
 //! Commands of other tools as `run` or `shell`.
 
-use super::draft::Node;
+use super::kdl_writer::Node;
 use crate::language::is_plain_command;
 
 /// A command, and what stood before it on its line.

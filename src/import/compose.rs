@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, path::Path};
 use super::{
     Beside, command,
     container::{self, Container},
-    draft::{Draft, Node},
+    kdl_writer::{Draft, Node},
     names::Names,
     report::Report,
     value::{Data, Entry, Value},

@@ -3,7 +3,7 @@
 use super::{
     command,
     compose::{Compose, interpolate, words_of},
-    draft::Node,
+    kdl_writer::Node,
     report::Report,
     value::{Data, Entry, Value},
 };

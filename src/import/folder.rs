@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    draft::{Draft, Node},
+    kdl_writer::{Draft, Node},
     names::slug,
 };
 use crate::language;

@@ -15,15 +15,15 @@
 mod command;
 mod compose;
 mod container;
-mod draft;
+mod drop_rejected;
 mod folder;
 mod js;
+mod kdl_writer;
 mod names;
 mod pm2;
 mod process_compose;
 mod procfile;
 mod report;
-mod settle;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -31,10 +31,10 @@ mod yaml;
 
 use std::path::Path;
 
-pub use draft::Draft;
+pub use drop_rejected::{RejectedError, drop_rejected};
 pub use folder::{guess, others};
+pub use kdl_writer::Draft;
 pub use report::{Note, Report};
-pub use settle::{SettleError, settle};
 
 use value::Value;
 

@@ -2,7 +2,7 @@
 
 use super::{
     command, compose,
-    draft::{Draft, Node},
+    kdl_writer::{Draft, Node},
     names::Names,
     report::Report,
     value::{Data, Entry, Value},

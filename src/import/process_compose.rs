@@ -6,7 +6,7 @@ use super::{
     command,
     compose::interpolate,
     container::unknown,
-    draft::{Draft, Node},
+    kdl_writer::{Draft, Node},
     names::Names,
     report::Report,
     value::{Data, Entry, Value},

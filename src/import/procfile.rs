@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     Beside,
     command::{self, Line},
-    draft::{Draft, Node},
+    kdl_writer::{Draft, Node},
     names::Names,
     report::Report,
 };

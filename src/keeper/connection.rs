@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    handle::{Decoder, Unsent},
+    framing::{Decoder, Unsent},
     protocol::{FromKeeper, ToKeeper},
 };
 

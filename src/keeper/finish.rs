@@ -9,11 +9,11 @@
 use std::{collections::HashSet, time::Duration};
 
 use super::{
-    keep::Keeper,
     left::living,
+    main_loop::Keeper,
     others::{is_of_another, may_become_one},
     protocol::FromKeeper,
-    remains,
+    stale_state,
     unit::STUCK,
 };
 use crate::{
@@ -98,7 +98,7 @@ impl Keeper {
         if let (true, true, Some(marked)) = (childless, logs_written, &marked)
             && self.end_marked(marked)
         {
-            return self.tell_empty(false, remains::unproved(marked));
+            return self.tell_empty(false, stale_state::unproved(marked));
         }
         if since >= PATIENCE {
             let left = self.left(marked.as_ref());

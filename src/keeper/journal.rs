@@ -1,4 +1,4 @@
-//! The journal in the runtime folder: a line for each change of a unit or of a paper; the last
+//! The journal in the runtime folder: a line for each change of a unit or of a part of the checkpoint; the last
 //! one counts, and one that was cut short does not. Nothing of another boot counts.
 
 use std::{
@@ -12,12 +12,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    protocol::{Paper, Papers, UnitId},
-    record::Record,
+    protocol::{Checkpoint, CheckpointPart, UnitId},
+    unit_record::Record,
 };
 use crate::{
     event::Tick,
-    platform::{self, Dir, Places, ProcId, StackId},
+    platform::{self, Dir, ProcId, StackId, StackPaths},
 };
 
 /// The journal is written anew once this many bytes have been added, or twice what it began with.
@@ -34,9 +34,9 @@ pub(super) enum Line {
     /// It runs, and nothing else of its record has changed.
     Started(UnitId, ProcId),
     Forgotten(UnitId),
-    Paper(Paper, String),
-    /// What comes after the text of a paper so far.
-    PaperAlso(Paper, String),
+    CheckpointPart(CheckpointPart, String),
+    /// What comes after the text of a part of the checkpoint so far.
+    CheckpointPartAppended(CheckpointPart, String),
     /// What could not be ended when the stack was to be: all of it.
     Left(Vec<ProcId>),
     /// The keeper has taken over from another one: it is not the parent of everything.
@@ -120,7 +120,7 @@ fn folder_and_name(journal: &Path) -> io::Result<(Dir, &OsStr)> {
 
 fn add(bytes: &mut Vec<u8>, line: &Line) {
     // Lines are plain data with names as keys; such a thing cannot fail to be written.
-    let _ = super::handle::add_line(bytes, line);
+    let _ = super::framing::add_line(bytes, line);
 }
 
 /// What a journal tells.
@@ -128,8 +128,8 @@ fn add(bytes: &mut Vec<u8>, line: &Line) {
 pub(super) struct Told {
     /// The last record of each unit.
     pub(super) records: BTreeMap<UnitId, Record>,
-    /// The last text of each paper.
-    pub(super) papers: Papers,
+    /// The last text of each part of the checkpoint.
+    pub(super) checkpoint: Checkpoint,
     /// What could not be ended.
     pub(super) left: Vec<ProcId>,
     /// Whether its keeper had taken over from another one.
@@ -139,12 +139,12 @@ pub(super) struct Told {
 impl Told {
     /// Whether it tells of nothing.
     pub(super) fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.papers.is_empty() && self.left.is_empty()
+        self.records.is_empty() && self.checkpoint.is_empty() && self.left.is_empty()
     }
 }
 
 /// The journal that was begun last, of all that keepers of the stack have left in this boot.
-pub(super) fn newest(places: &Places) -> Option<PathBuf> {
+pub(super) fn newest(places: &StackPaths) -> Option<PathBuf> {
     latest(places.all_units())
 }
 
@@ -172,7 +172,7 @@ fn begin(journal: &Path) -> Option<Tick> {
 /// # Errors
 ///
 /// `NotFound` if there is none; those of reading it.
-pub(super) fn read_newest(places: &Places) -> io::Result<Told> {
+pub(super) fn read_newest(places: &StackPaths) -> io::Result<Told> {
     read(&newest(places).ok_or(io::ErrorKind::NotFound)?)
 }
 
@@ -182,12 +182,12 @@ pub(super) fn read_newest(places: &Places) -> io::Result<Told> {
 ///
 /// As [`read_newest`].
 pub(super) fn read_newest_of(stack: StackId) -> io::Result<Told> {
-    read(&latest(Places::all_units_of(stack)).ok_or(io::ErrorKind::NotFound)?)
+    read(&latest(StackPaths::all_units_of(stack)).ok_or(io::ErrorKind::NotFound)?)
 }
 
 /// What a supervisor gave the keeper of a stack to keep, as that has written it down.
-pub fn kept(places: &Places, paper: Paper) -> Option<String> {
-    read_newest(places).ok()?.papers.remove(&paper)
+pub fn kept(places: &StackPaths, part: CheckpointPart) -> Option<String> {
+    read_newest(places).ok()?.checkpoint.remove(&part)
 }
 
 /// Reads a journal; nothing if it is of another boot.
@@ -207,9 +207,9 @@ pub(super) fn read(journal: &Path) -> io::Result<Told> {
                 }
             }
             Ok(Line::Forgotten(unit)) => drop(told.records.remove(&unit)),
-            Ok(Line::Paper(paper, text)) => drop(told.papers.insert(paper, text)),
-            Ok(Line::PaperAlso(paper, text)) => {
-                told.papers.entry(paper).or_default().push_str(&text);
+            Ok(Line::CheckpointPart(part, text)) => drop(told.checkpoint.insert(part, text)),
+            Ok(Line::CheckpointPartAppended(part, text)) => {
+                told.checkpoint.entry(part).or_default().push_str(&text);
             }
             Ok(Line::Left(left)) => told.left = left,
             Ok(Line::Adopted) => told.adopted = true,

@@ -11,8 +11,8 @@ use std::{
     thread,
 };
 
-use super::protocol::Papers;
-use crate::platform::{self, HOLDS, MARK, Places};
+use super::protocol::Checkpoint;
+use crate::platform::{self, HOLDS, MARK, StackPaths};
 
 /// What a keeper says first: one of these, on its stdout.
 pub(super) const READY: &str = "ready";
@@ -48,7 +48,7 @@ pub enum LaunchError {
 /// # Errors
 ///
 /// [`LaunchError`]: it could not be started, or could not do its work.
-pub fn launch(places: &Places, program: &Path) -> Result<Launched, LaunchError> {
+pub fn launch(places: &StackPaths, program: &Path) -> Result<Launched, LaunchError> {
     launch_as(command(places, program))
 }
 
@@ -59,24 +59,24 @@ pub fn launch(places: &Places, program: &Path) -> Result<Launched, LaunchError> 
 ///
 /// As [`launch`].
 pub fn launch_with(
-    places: &Places,
+    places: &StackPaths,
     program: &Path,
-    papers: &Papers,
+    checkpoint: &Checkpoint,
     terminals: &[OwnedFd],
 ) -> Result<Launched, LaunchError> {
     let mut command = command(places, program);
-    let text = serde_json::to_string(papers).map_err(io::Error::other);
+    let text = serde_json::to_string(checkpoint).map_err(io::Error::other);
     // Not in a file that has a name: there are secrets among them.
-    let papers = text.and_then(|text| platform::input_file(&text, &places.fifo("papers")));
-    command.arg("--papers");
+    let checkpoint = text.and_then(|text| platform::input_file(&text, &places.fifo("checkpoint")));
+    command.arg("--checkpoint");
     for terminal in terminals {
         command.arg("--terminal").arg(terminal.as_raw_fd().to_string());
     }
     let terminals: Vec<_> = terminals.iter().map(AsFd::as_fd).collect();
-    launch_on(command, papers.map_err(LaunchError::Start)?.into(), &terminals)
+    launch_on(command, checkpoint.map_err(LaunchError::Start)?.into(), &terminals)
 }
 
-fn command(places: &Places, program: &Path) -> Command {
+fn command(places: &StackPaths, program: &Path) -> Command {
     #[expect(clippy::disallowed_methods, reason = "the one process that is nobody's service")]
     let mut command = Command::new(program);
     command

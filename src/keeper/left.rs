@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::{journal::Line, keep::Keeper, protocol::FromKeeper, unit::STUCK};
+use super::{journal::Line, main_loop::Keeper, protocol::FromKeeper, unit::STUCK};
 use crate::{
     event::Tick,
     model::Signal,

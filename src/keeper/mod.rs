@@ -22,45 +22,45 @@
 //! the end of a pipe.
 //!
 //! A record of all that goes to a journal in the runtime folder, for a keeper that has to take over
-//! ([`record`]). A journal may be lost: what carries the stack's mark and is in no record is looked
-//! for ([`unrecorded`]), before anybody says that nothing runs ([`Remains`]) and at the end of the
+//! ([`unit_record`]). A journal may be lost: what carries the stack's mark and is in no record is looked
+//! for ([`unrecorded`]), before anybody says that nothing runs ([`StaleState`]) and at the end of the
 //! stack, unless the kernel proves that nothing is left ([`finish`]). What cannot be ended stays known
 //! until it has ([`left`]). What other stacks have below this keeper is theirs ([`others`]).
 
-mod abandoned;
-mod batch;
+mod abandoned_checks;
+mod commands;
 mod connection;
 mod finish;
+pub mod framing;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-pub mod handle;
-mod home;
 mod journal;
-mod keep;
 mod launch;
 mod left;
 mod limits;
 mod logs;
-mod look;
+mod main_loop;
 mod memory;
 mod notify;
-mod orders;
 mod orphans;
 mod others;
+mod process_scan;
 pub mod protocol;
-mod record;
-mod remains;
 mod run;
+mod runtime_dir;
+mod spawn_batch;
+mod stale_state;
 mod start;
-mod starter;
+mod supervisor_process;
 mod terminal;
 mod unit;
+mod unit_record;
 mod unrecorded;
 mod upgrade;
 
 pub use journal::kept;
 pub use launch::{LaunchError, Launched, launch, launch_as, launch_with};
-pub use remains::Remains;
 pub use run::{KeeperError, run, run_with};
-pub use starter::Offer;
+pub use stale_state::StaleState;
+pub use supervisor_process::Offer;
 pub use upgrade::{NoResume, Resume};

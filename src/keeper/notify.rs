@@ -21,7 +21,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    keep::Keeper,
+    main_loop::Keeper,
     protocol::{FromKeeper, UnitId},
     unit::Unit,
 };

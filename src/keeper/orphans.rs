@@ -16,7 +16,7 @@ use std::{
 };
 
 use super::{
-    keep::Keeper,
+    main_loop::Keeper,
     others::Others,
     protocol::{FromKeeper, UnitId},
     unit::Unit,

@@ -11,7 +11,7 @@
 use std::collections::HashSet;
 
 use super::journal;
-use crate::platform::{self, Entry, KeeperOf, Mark, Places, StackId, Table, below, keepers};
+use crate::platform::{self, Entry, KeeperOf, Mark, StackId, StackPaths, Table, below, keepers};
 
 /// The other stacks at one moment.
 #[derive(Debug, Default)]
@@ -31,12 +31,12 @@ impl Others {
     }
 
     /// Whether a process is one of theirs; `own` is our stack.
-    pub(super) fn have(&self, process: &Entry, own: &Places) -> bool {
+    pub(super) fn have(&self, process: &Entry, own: &StackPaths) -> bool {
         self.pids.contains(&process.id.pid) || self.have_marked(process, own)
     }
 
     /// A process of a stack whose keeper was killed.
-    fn have_marked(&self, process: &Entry, own: &Places) -> bool {
+    fn have_marked(&self, process: &Entry, own: &StackPaths) -> bool {
         let Some(mark) = platform::mark_of(process).filter(|mark| !mark.is_of(own)) else {
             return false;
         };
@@ -52,7 +52,7 @@ impl Others {
 
 /// Whether a child of ours is of another stack: asked of one process, it seldom takes a look at
 /// all of them.
-pub(super) fn is_of_another(process: &Entry, own: &Places) -> bool {
+pub(super) fn is_of_another(process: &Entry, own: &StackPaths) -> bool {
     platform::is_keeper(process.id.pid)
         || platform::mark_of(process).is_some_and(|mark| !mark.is_of(own))
             && Table::read().is_ok_and(|table| Others::find(&table).have(process, own))
@@ -66,6 +66,6 @@ fn is_recorded(stack: StackId, mark: &Mark) -> bool {
 
 /// Whether a process is about to be the keeper of another stack, or is its supervisor, which will
 /// start another one if its keeper was killed.
-pub(super) fn may_become_one(process: &Entry, own: &Places) -> bool {
+pub(super) fn may_become_one(process: &Entry, own: &StackPaths) -> bool {
     platform::claimed_stack(process).is_some_and(|stack| stack != own.id)
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::{Place, Tick},
     model::{Background, Exit, LogPolicy, Signal, is_default},
-    platform::{CgroupLimits, Person},
+    platform::{CgroupLimits, RunAs},
 };
 
 /// The version of this protocol. A keeper of another version is asked to re-exec first.
@@ -79,14 +79,14 @@ pub enum ToKeeper {
     /// Keep this for the next supervisor, in the place of what was kept under this name.
     Keep {
         /// Under which name.
-        paper: Paper,
+        part: CheckpointPart,
         /// What.
         text: String,
     },
     /// Keep this too, after what is kept under this name.
     KeepAlso {
         /// Under which name.
-        paper: Paper,
+        part: CheckpointPart,
         /// What.
         text: String,
     },
@@ -136,7 +136,7 @@ pub struct SpawnSpec {
     pub limits: Option<CgroupLimits>,
     /// Whom to run as, where not the keeper's own user.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub user: Option<Person>,
+    pub user: Option<RunAs>,
     /// Whether it gets a `NOTIFY_SOCKET` to say on that it is ready.
     #[serde(default, skip_serializing_if = "is_default")]
     pub notify: bool,
@@ -148,7 +148,7 @@ pub struct SpawnSpec {
 /// What the keeper keeps for the next supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Paper {
+pub enum CheckpointPart {
     /// What is wanted, and how far everything is.
     Note,
     /// The stack last applied.
@@ -157,7 +157,7 @@ pub enum Paper {
     Secrets,
 }
 
-impl Paper {
+impl CheckpointPart {
     /// Whether a keeper that takes over finds it too.
     pub(super) fn outlives_the_keeper(self) -> bool {
         match self {
@@ -168,7 +168,7 @@ impl Paper {
 }
 
 /// All that the keeper keeps.
-pub type Papers = std::collections::BTreeMap<Paper, String>;
+pub type Checkpoint = std::collections::BTreeMap<CheckpointPart, String>;
 
 /// From the keeper to the supervisor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -188,7 +188,7 @@ pub enum FromKeeper {
         units: Vec<UnitReport>,
         /// What the last supervisor gave to keep.
         #[serde(default)]
-        papers: Papers,
+        checkpoint: Checkpoint,
         /// What could not be ended when the stack was to be.
         #[serde(default)]
         left: Vec<String>,

@@ -9,16 +9,15 @@ use std::{
 };
 
 use super::{
-    home::Home,
-    journal,
-    keep::{Keeper, Parts},
-    launch,
-    protocol::Papers,
-    starter::{Gate, Offer, keep_alive, run_supervisor},
-    upgrade::{Estate, Resume},
+    journal, launch,
+    main_loop::{Keeper, Parts},
+    protocol::Checkpoint,
+    runtime_dir::Home,
+    supervisor_process::{Gate, Offer, keep_alive, run_supervisor},
+    upgrade::{Handoff, Resume},
 };
 use crate::platform::{
-    self, FolderLock, Places, PlacesError, RuntimeFolder, SignalPipe, StackDir, Waker,
+    self, FolderLock, RuntimeFolder, SignalPipe, StackDir, StackPaths, StackPathsError, Waker,
 };
 
 /// How many descriptors there is room for from the start: enough for a thousand services.
@@ -32,7 +31,7 @@ const FEWEST_DESCRIPTORS: u64 = 64;
 pub enum KeeperError {
     /// The places cannot be used.
     #[error(transparent)]
-    Places(#[from] PlacesError),
+    StackPaths(#[from] StackPathsError),
     /// The system said no.
     #[error("{doing}: {error}")]
     Io {
@@ -50,9 +49,9 @@ pub enum KeeperError {
 ///
 /// It makes this process a daemon, says one line on stdout (`ready`, `held`, or `error: …`),
 /// closes that, takes over what a dead keeper or (`resume`) the program before has left, with what
-/// the dead keeper's supervisor knows (`papers`: it is on stdin) and has left open (`terminals`),
+/// the dead keeper's supervisor knows (`checkpoint`: it is on stdin) and has left open (`terminals`),
 /// and starts the supervisor: this same program as `supervisor --dir DIR`, with the descriptors
-/// [`super::handle::CONNECTION`] and [`super::handle::CONTROL`].
+/// [`super::framing::CONNECTION`] and [`super::framing::CONTROL`].
 ///
 /// # Errors
 ///
@@ -60,11 +59,11 @@ pub enum KeeperError {
 pub fn run(
     dir: &Path,
     resume: Option<Resume>,
-    papers: bool,
+    checkpoint: bool,
     terminals: &[RawFd],
 ) -> Result<(), KeeperError> {
     // Without them it goes on from what the dead keeper has written down.
-    let handed = papers.then(|| serde_json::from_reader(io::stdin().lock()).ok()).flatten();
+    let handed = checkpoint.then(|| serde_json::from_reader(io::stdin().lock()).ok()).flatten();
     run_as(dir, resume, (handed.unwrap_or_default(), terminals), run_supervisor)
 }
 
@@ -77,19 +76,19 @@ pub fn run(
 pub fn run_with(
     dir: &Path,
     resume: Option<Resume>,
-    mut one: impl FnMut(&Places, &OwnedFd, &Offer) -> io::Result<()> + Send + 'static,
+    mut one: impl FnMut(&StackPaths, &OwnedFd, &Offer) -> io::Result<()> + Send + 'static,
 ) -> Result<(), KeeperError> {
-    let one = move |places: &Places, _: &StackDir, control: &OwnedFd, offer: &Offer| {
+    let one = move |places: &StackPaths, _: &StackDir, control: &OwnedFd, offer: &Offer| {
         one(places, control, offer)
     };
-    run_as(dir, resume, (Papers::new(), &[]), one)
+    run_as(dir, resume, (Checkpoint::new(), &[]), one)
 }
 
 fn run_as(
     dir: &Path,
     resume: Option<Resume>,
-    (handed, terminals): (Papers, &[RawFd]),
-    mut one: impl FnMut(&Places, &StackDir, &OwnedFd, &Offer) -> io::Result<()> + Send + 'static,
+    (handed, terminals): (Checkpoint, &[RawFd]),
+    mut one: impl FnMut(&StackPaths, &StackDir, &OwnedFd, &Offer) -> io::Result<()> + Send + 'static,
 ) -> Result<(), KeeperError> {
     let mut answer = leave_everything().map_err(io("become a daemon"))?;
     let prepared = match prepare(dir, resume) {
@@ -100,15 +99,15 @@ fn run_as(
             return Err(error);
         }
     };
-    let Prepared { places, home, stack, closed, estate, papers } = prepared;
-    let control = Arc::clone(&estate.control);
+    let Prepared { places, home, stack, closed, handoff, checkpoint } = prepared;
+    let control = Arc::clone(&handoff.control);
     let (sender, lines) = channel();
     let gate = Arc::new(Gate::default());
     let begun = begin(|waker, signals| Parts {
         places: places.clone(),
         home,
         stack: stack.clone(),
-        estate,
+        handoff,
         waker,
         signals,
         lines,
@@ -122,7 +121,7 @@ fn run_as(
         }
     };
     let offer = Offer::new(sender, Arc::clone(&keeper.waker), gate);
-    keeper.papers = papers;
+    keeper.checkpoint = checkpoint;
     if let Some(folder) = closed {
         keeper.trouble(format!(
             "other users could write to {} until now: nobody else can from now on, and what they \
@@ -132,8 +131,8 @@ fn run_as(
     }
     keeper.take_over(resume.is_some(), terminals);
     // The dead keeper had not read all of that, or had not written it down.
-    for (paper, text) in handed {
-        keeper.keep_paper(paper, text);
+    for (part, text) in handed {
+        keeper.keep_part(part, text);
     }
     keeper.record();
     keeper.watch_home();
@@ -160,13 +159,13 @@ fn begin(parts: impl FnOnce(Arc<Waker>, SignalPipe) -> Parts) -> Result<Keeper, 
 
 /// What is to be had before it can be said to be ready.
 struct Prepared {
-    places: Places,
+    places: StackPaths,
     home: Home,
     stack: StackDir,
     /// A folder in it that others could write to until now.
     closed: Option<PathBuf>,
-    estate: Estate,
-    papers: Papers,
+    handoff: Handoff,
+    checkpoint: Checkpoint,
 }
 
 /// `None` if another keeper holds the stack.
@@ -186,7 +185,7 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
     let stack = StackDir::of(&places).map_err(io("open the stack's folder"))?;
     let closed = match stack.create() {
         // What runs already goes on, whatever has become of the folder.
-        Err(error @ PlacesError::Refused(_)) if resume.is_none() => return Err(error.into()),
+        Err(error @ StackPathsError::Refused(_)) if resume.is_none() => return Err(error.into()),
         // A read-only folder or a full disk keeps no service from running; the logs will say so.
         Err(_) => None,
         Ok(closed) => closed,
@@ -199,32 +198,35 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
     let control = control.map_err(io("listen on the control socket"))?;
     platform::make_room_for_descriptors(DESCRIPTORS);
     // Lost secrets are asked for when they are needed.
-    let papers = resume.and_then(|resume| resume.papers().ok()).unwrap_or_default();
+    let checkpoint = resume.and_then(|resume| resume.checkpoint().ok()).unwrap_or_default();
     Ok(Some(Prepared {
         places,
         home: Home::new(home),
         stack,
         closed,
-        estate: Estate { lock: Arc::new(lock), control: Arc::new(control) },
-        papers,
+        handoff: Handoff { lock: Arc::new(lock), control: Arc::new(control) },
+        checkpoint,
     }))
 }
 
 /// The stack's folder with its lock; `None` if another keeper has that. After an upgrade both are
 /// known by the descriptor alone: the folder may have been moved or removed.
-fn hold(dir: &Path, resume: Option<Resume>) -> Result<Option<(Places, FolderLock)>, KeeperError> {
+fn hold(
+    dir: &Path,
+    resume: Option<Resume>,
+) -> Result<Option<(StackPaths, FolderLock)>, KeeperError> {
     let locking = "lock the stack's folder";
     if let Some(resume) = resume {
         let lock = platform::inherited(resume.lock).map_err(io(locking))?;
-        let places = Places::open_in(&lock).map_err(io("find the stack's folder"))?;
+        let places = StackPaths::open_in(&lock).map_err(io("find the stack's folder"))?;
         return Ok(Some((places, FolderLock::resume(lock))));
     }
-    let places = Places::of(dir)?;
+    let places = StackPaths::of(dir)?;
     let lock = places.lock().map_err(io(locking))?;
     Ok(lock.map(|lock| (places, lock)))
 }
 
-fn listen(places: &Places) -> io::Result<OwnedFd> {
+fn listen(places: &StackPaths) -> io::Result<OwnedFd> {
     let listener = places.control().listen()?;
     listener.set_nonblocking(true)?;
     Ok(listener.into())

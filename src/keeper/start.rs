@@ -15,15 +15,15 @@ use super::{
     logs::Output,
     notify::{self, Notify},
     protocol::{SpawnSpec, UnitId},
-    record::Record,
     unit::{OutputPipe, Unit},
+    unit_record::Record,
 };
 use crate::{
     event::{Place, Tick},
     model::path_text,
     platform::{
-        self, Cgroup, CgroupLimits, Fifo, FileId, FolderLock, HOLDS, KernelTag, Launch, MARK,
-        Places, Pty, SpawnError, Stage,
+        self, Cgroup, CgroupLimits, Fifo, FileId, FolderLock, HOLDS, KernelTag, Launch, MARK, Pty,
+        SpawnError, StackPaths, Stage,
     },
 };
 
@@ -37,7 +37,7 @@ pub(super) struct Started {
 
 /// What a start is made ready with.
 pub(super) struct Start<'a> {
-    pub(super) places: &'a Places,
+    pub(super) places: &'a StackPaths,
     pub(super) environment: &'a Environment,
     /// Different at each start.
     pub(super) stamp: u64,
@@ -47,7 +47,7 @@ pub(super) struct Start<'a> {
 }
 
 /// What all processes that this keeper starts have in common.
-pub(super) struct Heritage {
+pub(super) struct SpawnContext {
     /// Held by a start, too, until it executes its program: who takes over from us waits for that.
     pub(super) lock: Arc<FolderLock>,
 }
@@ -200,7 +200,7 @@ impl Prepared<'_> {
     }
 
     /// Starts it, or says in one line for a person what failed.
-    pub(super) fn start(self, heritage: &Heritage) -> Result<Started, String> {
+    pub(super) fn start(self, context: &SpawnContext) -> Result<Started, String> {
         let Prepared { spec, mark, texts, made, stdin, input, group, .. } = &self;
         let entrance = group.as_ref().map(Cgroup::entrance).transpose();
         let entrance = entrance.map_err(said("cannot enter its cgroup"))?;
@@ -216,7 +216,7 @@ impl Prepared<'_> {
             env: &texts.env,
             dir: Some(&texts.dir),
             fds: &fds,
-            held: Some(heritage.lock.as_fd()),
+            held: Some(context.lock.as_fd()),
             open_files: spec.open_files,
             terminal: spec.tty,
             cgroup: entrance.as_ref().map(AsFd::as_fd),

@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use super::keep::Keeper;
+use super::main_loop::Keeper;
 use crate::platform::{self, Endpoint, Peer};
 
 /// The terminal of a unit.

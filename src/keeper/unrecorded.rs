@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{keep::Keeper, protocol::UnitId, record::Record, unit::OutputPipe};
+use super::{main_loop::Keeper, protocol::UnitId, unit::OutputPipe, unit_record::Record};
 use crate::{
     event::Tick,
     logs::files,

@@ -14,8 +14,8 @@ use std::{
 };
 
 use super::{
-    keep::Keeper,
-    protocol::{FromKeeper, Papers},
+    main_loop::Keeper,
+    protocol::{Checkpoint, FromKeeper},
 };
 use crate::platform::{self, FolderLock};
 
@@ -24,8 +24,8 @@ use crate::platform::{self, FolderLock};
 pub struct Resume {
     pub(super) lock: RawFd,
     pub(super) control: RawFd,
-    /// A file without a name: the papers that must not be in one that has.
-    pub(super) papers: RawFd,
+    /// A file without a name: the checkpoint that must not be in one that has.
+    pub(super) checkpoint: RawFd,
 }
 
 /// Not three descriptors.
@@ -39,7 +39,7 @@ impl FromStr for Resume {
     fn from_str(text: &str) -> Result<Self, NoResume> {
         let numbers: Result<Vec<RawFd>, _> = text.split(',').map(str::parse).collect();
         match *numbers.map_err(|_| NoResume)? {
-            [lock, control, papers] => Ok(Self { lock, control, papers }),
+            [lock, control, checkpoint] => Ok(Self { lock, control, checkpoint }),
             _ => Err(NoResume),
         }
     }
@@ -47,7 +47,7 @@ impl FromStr for Resume {
 
 /// What the next program needs of this one.
 #[derive(Debug)]
-pub(super) struct Estate {
+pub(super) struct Handoff {
     /// Shared with the threads that start processes.
     pub(super) lock: Arc<FolderLock>,
     /// The listening control socket, for this supervisor and the next ones.
@@ -55,9 +55,9 @@ pub(super) struct Estate {
 }
 
 impl Resume {
-    /// The papers that came down from the program before.
-    pub(super) fn papers(&self) -> io::Result<Papers> {
-        let mut file = File::from(platform::inherited(self.papers)?);
+    /// The checkpoint that came down from the program before.
+    pub(super) fn checkpoint(&self) -> io::Result<Checkpoint> {
+        let mut file = File::from(platform::inherited(self.checkpoint)?);
         file.rewind()?;
         Ok(serde_json::from_reader(file)?)
     }
@@ -76,14 +76,15 @@ impl Keeper {
     }
 
     fn execute(&self, program: &Path) -> io::Result<std::convert::Infallible> {
-        let lock = platform::inheritable(&*self.estate.lock)?;
-        let control = platform::inheritable(&*self.estate.control)?;
-        let mut papers = self.papers.clone();
-        papers.retain(|paper, _| !paper.outlives_the_keeper());
-        let papers = serde_json::to_string(&papers)?;
-        let papers = platform::input_file(&papers, &self.places.fifo("papers"))?;
-        let papers = platform::inheritable(&papers)?;
-        let resume = format!("{},{},{}", lock.as_raw_fd(), control.as_raw_fd(), papers.as_raw_fd());
+        let lock = platform::inheritable(&*self.handoff.lock)?;
+        let control = platform::inheritable(&*self.handoff.control)?;
+        let mut checkpoint = self.checkpoint.clone();
+        checkpoint.retain(|part, _| !part.outlives_the_keeper());
+        let checkpoint = serde_json::to_string(&checkpoint)?;
+        let checkpoint = platform::input_file(&checkpoint, &self.places.fifo("checkpoint"))?;
+        let checkpoint = platform::inheritable(&checkpoint)?;
+        let resume =
+            format!("{},{},{}", lock.as_raw_fd(), control.as_raw_fd(), checkpoint.as_raw_fd());
         let text = |text: OsString| CString::new(text.into_encoded_bytes());
         let argv = [
             c"stackrun".into(),
@@ -105,7 +106,7 @@ mod tests {
 
     #[test]
     fn three_descriptors_are_read() {
-        assert_eq!("5,17,6".parse(), Ok(Resume { lock: 5, control: 17, papers: 6 }));
+        assert_eq!("5,17,6".parse(), Ok(Resume { lock: 5, control: 17, checkpoint: 6 }));
         assert_eq!("5,17".parse::<Resume>(), Err(NoResume));
         assert_eq!("5,17,x".parse::<Resume>(), Err(NoResume));
     }

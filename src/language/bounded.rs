@@ -2,7 +2,7 @@
 //!
 //! It calls itself for every brace, for every sign in a comment and for every mistake, and tries
 //! some things twice on every level: a few thousand bytes can exhaust any stack, or take for ever.
-//! So it is asked only where [`super::plain`] gives up, and that is where something is wrong, for
+//! So it is asked only where [`super::fast_parser`] gives up, and that is where something is wrong, for
 //! its words: of short texts, without comments and without what `/-` takes out, and with a stack
 //! that is large enough for the worst of them.
 
@@ -11,7 +11,7 @@ use std::{sync::Arc, thread};
 use kdl::{KdlDiagnostic, KdlDocument};
 
 use super::{
-    plain,
+    fast_parser,
     scan::{self, Kind, Token},
 };
 
@@ -40,7 +40,7 @@ pub(super) fn document(
     allowance: &mut Allowance,
 ) -> Result<KdlDocument, Vec<KdlDiagnostic>> {
     let tokens = scan::tokens(text);
-    let stopped = match plain::document(text, &tokens) {
+    let stopped = match fast_parser::document(text, &tokens) {
         Ok(document) => return Ok(document),
         Err(stopped) => stopped,
     };

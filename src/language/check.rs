@@ -6,7 +6,7 @@ use super::{
     build::Built,
     cycle::Needs,
     decl::Decl,
-    layers::{Item, Layered},
+    merge::{Item, Layered},
     problem::{PortProblem, Problems, Warning, WholeProblem},
     source::Spanned,
     unsupported,

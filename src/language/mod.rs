@@ -14,27 +14,28 @@
 mod bounded;
 mod build;
 mod check;
-mod copies;
 mod cycle;
 mod decl;
 mod dotenv;
-mod draw;
 mod encoding;
 mod explain;
+mod fast_parser;
 mod fmt;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod layers;
+mod merge;
 mod name;
-mod plain;
 mod problem;
 mod read;
 mod recover;
 mod regular;
+mod replicas;
 mod report;
 mod scan;
 mod schema;
+mod shell_words;
 mod size;
+mod snippet;
 mod source;
 mod syntax;
 mod template;
@@ -42,7 +43,6 @@ mod unsupported;
 mod unused;
 mod value;
 mod values;
-mod words;
 
 #[cfg(test)]
 mod tests;
@@ -57,11 +57,11 @@ use regex::Regex;
 
 use self::problem::Problems;
 pub use self::{
-    draw::Look,
     explain::{UnknownKey, explain, keys, schema_text},
     fmt::{fmt, unformatted},
     regular::{read_file, read_text},
     report::{Finding, Label, ProblemData},
+    snippet::Look,
     unsupported::{Unsupported, unsupported},
 };
 use crate::model::{EnvValue, Stack};
@@ -124,7 +124,7 @@ pub fn declared(file: &Path) -> Declared {
 
 /// Whether a `run` of one string may be this: words that need no shell.
 pub fn is_plain_command(text: &str) -> bool {
-    words::split(text).is_ok()
+    shell_words::split(text).is_ok()
 }
 
 /// What is wrong with a file's syntax alone: what it includes and names is not looked at.
@@ -142,7 +142,7 @@ pub fn syntax_problems(file: &Path, text: &str) -> Vec<Finding> {
 pub fn sketch(file: &Path, options: &Options) -> Stack {
     let mut problems = Problems::default();
     let read::Read { sources, decls, .. } = read::read(&source::canonical(file), &mut problems);
-    let layered = layers::merge(decls, &options.profiles, &mut problems);
+    let layered = merge::merge(decls, &options.profiles, &mut problems);
     let mut stack = build::build(&layered, &sources, options, &mut problems).stack;
     // What is not in force, or cannot be read as what it is, may be drawn all the same.
     stack.from_files.extend(sources.files.iter().flat_map(|file| called_secret(&file.text)));
@@ -191,7 +191,7 @@ pub fn load(file: &Path, options: &Options) -> Result<Loaded, Vec<Finding>> {
     let mut problems = Problems::default();
     let read::Read { sources, decls, incomplete } = read::read(&file, &mut problems);
     let trials = unused::trials(&decls, &options.profiles);
-    let mut layered = layers::merge(decls, &options.profiles, &mut problems);
+    let mut layered = merge::merge(decls, &options.profiles, &mut problems);
     size::cut(&mut layered, &mut problems);
     let built = build::build(&layered, &sources, options, &mut problems);
     check::check(&built, &layered, &mut problems);
@@ -207,6 +207,6 @@ pub fn load(file: &Path, options: &Options) -> Result<Loaded, Vec<Finding>> {
         return Err(errors);
     }
     let mut stack = built.stack;
-    copies::expand(&mut stack);
+    replicas::expand(&mut stack);
     Ok(Loaded { stack, warnings })
 }

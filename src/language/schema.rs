@@ -7,7 +7,7 @@ use std::{
 
 use kdl::{KdlDocument, KdlNode, KdlValue};
 
-use super::{plain, scan};
+use super::{fast_parser, scan};
 
 /// The schema as it is published.
 pub(super) const TEXT: &str = include_str!("../../schema/stack.schema.kdl");
@@ -95,7 +95,7 @@ impl NodeSpec {
 type Definitions<'a> = HashMap<&'a str, &'a KdlNode>;
 
 fn load(text: &str) -> Result<NodeSpec, String> {
-    let schema = plain::document(text, &scan::tokens(text)).map_err(|_| "not plain KDL")?;
+    let schema = fast_parser::document(text, &scan::tokens(text)).map_err(|_| "not plain KDL")?;
     let mut definitions = Definitions::new();
     collect(&schema, &mut definitions);
     let document = schema.get("document").and_then(KdlNode::children).ok_or("no document")?;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::{
     build::Built,
     decl::Decl,
-    layers::{Item, Layered},
+    merge::{Item, Layered},
     problem::{Problems, WholeProblem},
 };
 

@@ -4,7 +4,7 @@
 use super::{
     Options, build,
     decl::{Decl, Prop},
-    layers,
+    merge,
     problem::{NameProblem, Problem, Problems},
     schema,
     source::{Sources, Spanned},
@@ -76,7 +76,7 @@ impl Trial {
     /// Adds what is wrong with what it brings.
     pub(super) fn check(self, sources: &Sources, options: &Options, problems: &mut Problems) {
         let mut own = Problems::default();
-        let layered = layers::merge(self.decls, &self.profiles, &mut own);
+        let layered = merge::merge(self.decls, &self.profiles, &mut own);
         build::build(&layered, sources, options, &mut own);
         own.into_vec().into_iter().filter(is_known_without_use).for_each(|one| problems.add(one));
     }

@@ -9,15 +9,15 @@ use std::{
 use super::{
     name,
     problem::{BadExpression, CommandProblem, Problems, TextProblem},
+    shell_words,
     source::{Sources, Span, Spanned},
     template::{self, Piece},
-    words,
 };
 use crate::model::{Busy, Part, Port, Text, nearest, path_text};
 
 /// What strings can speak of, wherever they stand.
 #[derive(Debug)]
-pub(super) struct World<'a> {
+pub(super) struct EvalContext<'a> {
     /// The files.
     pub(super) sources: &'a Sources,
     /// The stack's name.
@@ -89,7 +89,7 @@ pub(super) struct Use {
 #[derive(Debug)]
 pub(super) struct Scope<'a, 'w> {
     /// What all can speak of.
-    pub(super) world: &'a World<'w>,
+    pub(super) world: &'a EvalContext<'w>,
     /// Whose strings.
     pub(super) owner: Owner<'a>,
     /// Its working directory.
@@ -155,7 +155,7 @@ impl Scope<'_, '_> {
 
     /// The words of a one-string `run`.
     pub(super) fn words(&mut self, text: Spanned<&str>) -> Vec<Text> {
-        match words::split(text.value) {
+        match shell_words::split(text.value) {
             Ok(words) => words.into_iter().map(|word| self.fill(text, word)).collect(),
             Err(error) => {
                 let at = self.world.sources.inside(text.span, error.range);

@@ -286,7 +286,7 @@ fn open(log: &Log, file: &Path) -> Option<Open> {
     let source = Source::open(&log.folder, file).ok()?;
     let identity = match &source {
         Source::Plain(file) => Some(FileFacts::of(file).ok()?.id),
-        Source::Packed(_) => None,
+        Source::Gzip(_) => None,
     };
     Some(Open { source, index: Index::of(&log.folder, file), identity, offset: 0 })
 }

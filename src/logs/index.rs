@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::{
     files::{compressed, index_path},
-    stamp::{RECORD, Stamp},
+    timestamps::{RECORD, Stamp},
 };
 use crate::platform::Subfolder;
 

@@ -1,28 +1,28 @@
 //! Reading what the services wrote: tail, search, merge by time, follow.
 //!
 //! A log is a file of raw bytes, `NAME.log`, with older ones beside it ([`files`]). When its bytes
-//! arrived stands in an index beside each file ([`stamp`]), so that the file itself stays as the
+//! arrived stands in an index beside each file ([`timestamps`]), so that the file itself stays as the
 //! service wrote it. What happened to the service in between stands in the stack's ledger
 //! ([`Marks`]), and nowhere else: one truth, which also says where in the log a start began, to the
 //! byte. An index is bounded, and may be lost; what happened may not. No supervisor is needed to read any of this, and who writes is never held up.
 
+mod annotations;
 pub mod files;
 mod find;
 mod follow;
+mod gzip;
 mod index;
-mod marks;
+mod interleave;
 mod matches;
 mod merge;
-mod open;
-mod packed;
 mod reader;
+mod segment;
 mod select;
 mod source;
-pub mod stamp;
-mod strand;
 mod tail;
 #[cfg(test)]
 mod tests;
+pub mod timestamps;
 
 use std::{io, path::PathBuf, sync::Arc};
 
@@ -32,15 +32,15 @@ use jiff::Timestamp;
 pub use crate::event::Place;
 use crate::{event::Record, platform::Subfolder};
 
+pub use annotations::{LEDGER, MarkFollower, Marks, OLD_LEDGER};
 pub use find::Finder;
 pub use follow::{Follower, Spared};
-pub use marks::{LEDGER, MarkFollower, Marks, OLD_LEDGER};
+pub use gzip::pack;
+pub use interleave::{Marks as MarkQueue, Turn};
 pub use matches::Sieve;
 pub use merge::merge;
-pub use packed::pack;
 pub use reader::Lines;
 pub use select::{Select, Since, select};
-pub use strand::{Marks as MarkQueue, Turn};
 
 /// A line longer than this comes in pieces, so that nothing is ever read into memory whole. A
 /// search looks at each piece, so that a match across the edge of two is not found, and shows the

@@ -14,7 +14,7 @@ use super::{
     files::numbered,
     find::Finder,
     index::Index,
-    open::Open,
+    segment::Open,
     tail::{self, Found},
 };
 use crate::platform::Subfolder;

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::{
     Item, Line, Lines, Log, MarkQueue, Place, Turn,
+    annotations::{self, Marks},
     find::Finder,
-    marks::{self, Marks},
     matches::Matches,
     merge, owner,
 };
@@ -105,7 +105,7 @@ pub fn select<'a>(
     }
     if let Some(marks) = marks {
         let first = chosen.iter_mut().filter_map(|strand| strand.peek().map(|line| line.at)).min();
-        let from = first.map(marks::about);
+        let from = first.map(annotations::about);
         let marks = match (first, select.last) {
             (None, Some(_)) => Vec::new(),
             _ => marks.since(select.since.max(from)),

@@ -6,14 +6,14 @@ use std::{
     path::Path,
 };
 
-use super::{files::compressed, packed::Packed};
+use super::{files::compressed, gzip::Gzip};
 use crate::platform::Subfolder;
 
 /// A file that is read from any place.
 #[derive(Debug)]
 pub(super) enum Source {
     Plain(File),
-    Packed(Packed),
+    Gzip(Gzip),
 }
 
 impl Source {
@@ -22,7 +22,7 @@ impl Source {
     pub(super) fn open(folder: &Subfolder, file: &Path) -> io::Result<Self> {
         match folder.open_read(file) {
             Ok(plain) => Ok(Self::Plain(plain)),
-            Err(_) => Ok(Self::Packed(Packed::open(folder.open_read(compressed(file))?)?)),
+            Err(_) => Ok(Self::Gzip(Gzip::open(folder.open_read(compressed(file))?)?)),
         }
     }
 
@@ -30,7 +30,7 @@ impl Source {
     pub(super) fn length(&self) -> u64 {
         match self {
             Self::Plain(file) => file.metadata().map_or(0, |file| file.len()),
-            Self::Packed(packed) => packed.length(),
+            Self::Gzip(packed) => packed.length(),
         }
     }
 
@@ -41,7 +41,7 @@ impl Source {
                 file.seek(SeekFrom::Start(offset))?;
                 file.read(buffer)
             }
-            Self::Packed(packed) => packed.read_at(offset, buffer),
+            Self::Gzip(packed) => packed.read_at(offset, buffer),
         }
     }
 

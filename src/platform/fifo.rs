@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Person;
+use super::RunAs;
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use serde::{Deserialize, Serialize};
 
@@ -53,12 +53,12 @@ impl Fifo {
     /// # Errors
     ///
     /// Those of unlink(2), mkfifo(3) and open(2).
-    pub fn create(path: PathBuf, user: Option<&Person>) -> io::Result<(Self, OwnedFd)> {
+    pub fn create(path: PathBuf, user: Option<&RunAs>) -> io::Result<(Self, OwnedFd)> {
         // A name helps whoever takes over, and may not be to be had: no inode is free, or the
         // folder was taken away just now.
         let made = Self::create_named(path.clone());
         let (fifo, writer) = made.or_else(|refused| without_name(path).map_err(|_| refused))?;
-        if let Some(Person { uid, gid, .. }) = user {
+        if let Some(RunAs { uid, gid, .. }) = user {
             let (uid, gid) = (rustix::fs::Uid::from_raw(*uid), rustix::fs::Gid::from_raw(*gid));
             // Not ours to give away without privilege; then it is not needed either.
             let _unprivileged = rustix::fs::fchown(&fifo.reader, Some(uid), Some(gid));

@@ -3,7 +3,7 @@
 use std::{io, net::IpAddr, path::PathBuf};
 
 use super::{
-    Description, Entry, Listener, MARK, Places, ProcId, describe, holders, listeners, own_uid,
+    Description, Entry, Listener, MARK, ProcId, StackPaths, describe, holders, listeners, own_uid,
     user_name,
 };
 
@@ -76,7 +76,7 @@ impl Mark {
     }
 
     /// The value of `STACKRUN_ID` for the checks that this process asks of a service.
-    pub fn of_check(places: &Places, service: &str) -> String {
+    pub fn of_check(places: &StackPaths, service: &str) -> String {
         let stack = places.id;
         let pid = std::process::id();
         let start = ProcId::of(pid).map_or(0, |id| id.start);
@@ -91,13 +91,13 @@ impl Mark {
     }
 
     /// Whether it is of this stack.
-    pub fn is_of(&self, places: &Places) -> bool {
+    pub fn is_of(&self, places: &StackPaths) -> bool {
         self.stack.parse() == Ok(places.id)
     }
 
     /// The folder of its stack, as long as that has a keeper.
     pub fn folder(&self) -> Option<PathBuf> {
-        Places::of_stack(self.stack.parse().ok()?).map(|places| places.folder)
+        StackPaths::of_stack(self.stack.parse().ok()?).map(|places| places.folder)
     }
 }
 
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_mark_tells_whose_it_is_and_who_waits_for_it() {
-        let places = Places::of(std::path::Path::new("/")).unwrap();
+        let places = StackPaths::of(std::path::Path::new("/")).unwrap();
         let mark = format!("{MARK}={}", Mark::of_check(&places, "api"));
         let mark = Mark::parse(mark.as_bytes()).unwrap();
         assert!(mark.is_of(&places));

@@ -7,7 +7,7 @@
 use std::{collections::HashSet, path::Path};
 
 use super::{
-    Entry, KernelTag, MARK, Mark, Places, ProcId, Sight, StackId, Table, below, keepers,
+    Entry, KernelTag, MARK, Mark, ProcId, Sight, StackId, StackPaths, Table, below, keepers,
     named_outputs,
 };
 
@@ -28,7 +28,7 @@ pub struct Marked {
 impl Marked {
     /// Looks at every process of a table, this one left out: a command that was typed in a
     /// service's terminal has the service's mark, too.
-    pub fn of(places: &Places, table: &Table) -> Self {
+    pub fn of(places: &StackPaths, table: &Table) -> Self {
         let mut marked = Self { hides_others: table.hides_others(), ..Self::default() };
         // The first process is no stack's, and tells what is usual here.
         let usual = KernelTag::of(1);
@@ -53,7 +53,7 @@ impl Marked {
         marked
     }
 
-    fn add(&mut self, entry: &Entry, mark: Option<Mark>, places: &Places) {
+    fn add(&mut self, entry: &Entry, mark: Option<Mark>, places: &StackPaths) {
         let mark = mark.filter(|mark| mark.is_of(places));
         self.processes.extend(mark.map(|mark| (entry.clone(), mark)));
     }

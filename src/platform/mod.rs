@@ -6,11 +6,12 @@
 mod beneath;
 mod children;
 mod clock;
-mod evict;
+mod current_process;
 mod fifo;
 mod holder;
 mod init;
 mod keepers;
+mod kill_tree;
 mod limits;
 mod lock;
 mod marked;
@@ -21,9 +22,7 @@ mod os;
 #[cfg(not(target_os = "linux"))]
 #[path = "portable/mod.rs"]
 mod os;
-mod own;
 mod peer;
-mod places;
 mod pty;
 mod reach;
 mod reserve;
@@ -31,6 +30,7 @@ mod runtime_folder;
 mod signals;
 mod stack_dir;
 mod stack_id;
+mod stack_paths;
 mod tree;
 mod types;
 mod users;
@@ -42,11 +42,15 @@ pub use beneath::{
 };
 pub use children::{Peek, exit_of, peek, peek_any, reap, wait_for};
 pub use clock::{boot_id, local_time, now, stamp, time_zone, wall_clock, wall_nanos};
-pub use evict::end_tree;
+pub use current_process::{
+    HOLDS, MARK, detach, environment, execute, hand_down, inheritable, inherited, null,
+    own_program, own_program_file, parent,
+};
 pub use fifo::{Fifo, FileId, Waker, endless_stdin, input_file};
 pub use holder::{Holder, Mark, in_the_way};
 pub use init::leave_first_process;
 pub use keepers::{KeeperOf, claimed_stack, is_keeper, keepers};
+pub use kill_tree::end_tree;
 pub use limits::{open_files_limit, raise_limits, restore_limits, with_callers_limits};
 pub use lock::FolderLock;
 pub use marked::{Marked, mark_of, output_key, output_name};
@@ -60,12 +64,7 @@ pub use os::{
     oom_kills, oom_victims, own_thread, peek_bytes, predicament, shares_network, spawn, standstill,
     stats, transfer, user_of,
 };
-pub use own::{
-    HOLDS, MARK, detach, environment, execute, hand_down, inheritable, inherited, null,
-    own_program, own_program_file, parent,
-};
 pub use peer::Peer;
-pub use places::{Places, PlacesError, Whereabouts, fnv1a};
 pub use pty::{Pty, keep_open, receive_descriptor, send_descriptor, terminal_at};
 pub use reach::{Reached, keeper_of, reach, reach_anywhere};
 pub use reserve::{Reserved, ephemeral_ports, reserve};
@@ -74,10 +73,11 @@ use signals::may_signal;
 pub use signals::{SignalPipe, kill_group, kill_process, reset_signals, survive_signals};
 pub use stack_dir::StackDir;
 pub use stack_id::StackId;
+pub use stack_paths::{StackPaths, StackPathsError, Whereabouts, fnv1a};
 pub use tree::{Family, Tree, below, members, relatives};
 pub use types::{
     CgroupLimits, Controller, Launch, Listener, Moved, SpawnError, Spawned, Stage, Standstill,
     TreeStats, Victim,
 };
-pub use users::{Person, find_user, own_uid, user_name};
+pub use users::{RunAs, find_user, own_uid, user_name};
 pub use watched::Watched;

@@ -17,7 +17,7 @@ use rustix::{
     termios::{Winsize, tcsetwinsize},
 };
 
-use super::{Endpoint, FileId, Person, Reached, inherited, reach_anywhere};
+use super::{Endpoint, FileId, Reached, RunAs, inherited, reach_anywhere};
 
 /// The side of a pseudo-terminal that whoever shows it holds.
 #[derive(Debug)]
@@ -41,13 +41,13 @@ impl Pty {
     /// # Errors
     ///
     /// Those of posix_openpt(3) and open(2).
-    pub fn create(user: Option<&Person>) -> io::Result<(Self, OwnedFd)> {
+    pub fn create(user: Option<&RunAs>) -> io::Result<(Self, OwnedFd)> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | CLOSED_BY_EXEC)?;
         rustix::io::fcntl_setfd(&master, rustix::io::FdFlags::CLOEXEC)?;
         grantpt(&master)?;
         unlockpt(&master)?;
         let other = other_side(&master)?;
-        if let Some(Person { uid, gid, .. }) = user {
+        if let Some(RunAs { uid, gid, .. }) = user {
             let (uid, gid) = (rustix::fs::Uid::from_raw(*uid), rustix::fs::Gid::from_raw(*gid));
             // Not ours to give away without privilege; then it is not needed either.
             let _unprivileged = rustix::fs::fchown(&other, Some(uid), Some(gid));

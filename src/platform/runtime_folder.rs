@@ -22,8 +22,8 @@ use rustix::{
 };
 
 use super::{
-    PlacesError, StackId, os,
-    places::{at, check_own, open_folder},
+    StackId, StackPathsError, os,
+    stack_paths::{at, check_own, open_folder},
 };
 
 /// How many races for the folder of all stacks may be lost before that is an error.
@@ -48,7 +48,7 @@ impl RuntimeFolder {
         stack: StackId,
         folder: &Path,
         preferred: Option<&Path>,
-    ) -> Result<Self, PlacesError> {
+    ) -> Result<Self, StackPathsError> {
         let name = stack.to_string();
         let places = bases().into_iter().map(|base| base.join(&name));
         let mut refusal = None;
@@ -62,19 +62,20 @@ impl RuntimeFolder {
         Err(refusal.unwrap_or_else(none))
     }
 
-    fn make_at(path: &Path, folder: &Path) -> Result<Self, PlacesError> {
+    fn make_at(path: &Path, folder: &Path) -> Result<Self, StackPathsError> {
         // The last keeper of another stack may remove the folder of all stacks just before ours
         // is in it. Once ours is, nobody can.
         for _ in 0..RACES {
             match Self::try_make_at(path, folder) {
-                Err(PlacesError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(StackPathsError::Io { error, .. })
+                    if error.kind() == io::ErrorKind::NotFound => {}
                 made => return made,
             }
         }
         Self::try_make_at(path, folder)
     }
 
-    fn try_make_at(path: &Path, folder: &Path) -> Result<Self, PlacesError> {
+    fn try_make_at(path: &Path, folder: &Path) -> Result<Self, StackPathsError> {
         if let Some(base) = path.parent() {
             make_private(base)?;
         }
@@ -198,7 +199,7 @@ fn folder(path: &Path) -> Option<Stat> {
 
 /// Makes a folder that nobody else may look into, whatever the umask says. One that is ours
 /// already is closed to others; one that others could write to may hold what is theirs.
-fn make_private(path: &Path) -> Result<OwnedFd, PlacesError> {
+fn make_private(path: &Path) -> Result<OwnedFd, StackPathsError> {
     match rustix::fs::mkdir(path, Mode::RWXU) {
         Ok(()) | Err(rustix::io::Errno::EXIST) => {}
         Err(error) => return Err(at(path)(error.into())),
@@ -208,7 +209,10 @@ fn make_private(path: &Path) -> Result<OwnedFd, PlacesError> {
     let held = open_folder(path).map_err(at(path))?;
     let opened = rustix::fs::fstat(&held).map_err(|error| at(path)(error.into()))?;
     if (opened.st_dev, opened.st_ino) != (stat.st_dev, stat.st_ino) {
-        return Err(PlacesError::Unsafe { path: path.to_owned(), why: "was replaced meanwhile" });
+        return Err(StackPathsError::Unsafe {
+            path: path.to_owned(),
+            why: "was replaced meanwhile",
+        });
     }
     if opened.st_mode & 0o7777 != Mode::RWXU.as_raw_mode() {
         os::chmod_open(&held, path, Mode::RWXU).map_err(at(path))?;
@@ -282,13 +286,13 @@ mod tests {
         }
         set(&path, 0o770);
         let refused = RuntimeFolder::make_at(&path, Path::new("/a"));
-        assert!(matches!(refused, Err(PlacesError::Unsafe { .. })));
+        assert!(matches!(refused, Err(StackPathsError::Unsafe { .. })));
         set(&path, 0o700);
         let beside = dir.path().join("all/beside");
         fs::rename(&path, &beside).unwrap();
         assert!(!made.is_in_place());
         std::os::unix::fs::symlink(&beside, &path).unwrap();
         let refused = RuntimeFolder::make_at(&path, Path::new("/a"));
-        assert!(matches!(refused, Err(PlacesError::Unsafe { .. })) && !made.is_in_place());
+        assert!(matches!(refused, Err(StackPathsError::Unsafe { .. })) && !made.is_in_place());
     }
 }

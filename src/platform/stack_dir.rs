@@ -11,7 +11,7 @@ use rustix::{
     process::geteuid,
 };
 
-use super::{Dir, Places, PlacesError, Refusal, Refused, Subfolder};
+use super::{Dir, Refusal, Refused, StackPaths, StackPathsError, Subfolder};
 
 /// The folder of all that lasts, in the stack's.
 const STATE: &str = ".stackrun";
@@ -47,7 +47,7 @@ impl StackDir {
     /// # Errors
     ///
     /// Those of open(2).
-    pub fn of(places: &Places) -> io::Result<Self> {
+    pub fn of(places: &StackPaths) -> io::Result<Self> {
         Ok(Self::with(Dir::again(places, &places.folder)?, Subfolder::own))
     }
 
@@ -56,7 +56,7 @@ impl StackDir {
     /// # Errors
     ///
     /// Those of open(2).
-    pub fn to_read(places: &Places) -> io::Result<Self> {
+    pub fn to_read(places: &StackPaths) -> io::Result<Self> {
         Ok(Self::with(Dir::again(places, &places.folder)?, Subfolder::to_read))
     }
 
@@ -83,9 +83,9 @@ impl StackDir {
     ///
     /// # Errors
     ///
-    /// [`PlacesError::Refused`] if one is there that others have made, or may have written to;
+    /// [`StackPathsError::Refused`] if one is there that others have made, or may have written to;
     /// those of making folders: a read-only one, a full disk.
-    pub fn create(&self) -> Result<Option<PathBuf>, PlacesError> {
+    pub fn create(&self) -> Result<Option<PathBuf>, StackPathsError> {
         // A Windows drive under WSL shows every folder as open to everybody.
         let shared = is_open_to_writers(&rustix::fs::fstat(&self.root).map_err(io::Error::from));
         let open: Vec<&Subfolder> = [&self.state, &self.logs, &self.runs, &self.inputs]
@@ -125,9 +125,9 @@ fn is_open_to_writers(stat: &io::Result<Stat>) -> bool {
     stat.as_ref().is_ok_and(|stat| Mode::from_raw_mode(stat.st_mode).intersects(writers))
 }
 
-fn at(folder: &Subfolder) -> impl Fn(io::Error) -> PlacesError {
+fn at(folder: &Subfolder) -> impl Fn(io::Error) -> StackPathsError {
     let path = folder.path();
-    move |error| PlacesError::at(&path, error)
+    move |error| StackPathsError::at(&path, error)
 }
 
 #[cfg(test)]

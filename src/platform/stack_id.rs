@@ -37,7 +37,7 @@ impl StackId {
     ///
     /// Those of open(2) and fstat(2).
     pub fn at(folder: &Path) -> io::Result<Self> {
-        Self::of(super::places::open_folder(folder)?)
+        Self::of(super::stack_paths::open_folder(folder)?)
     }
 }
 

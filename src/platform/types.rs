@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{KernelTag, Person, Process};
+use super::{KernelTag, Process, RunAs};
 use crate::event::Tick;
 
 /// A socket that listens.
@@ -91,7 +91,7 @@ pub struct Launch<'a> {
     /// The `cgroup.procs` of the cgroup that it is to run in.
     pub cgroup: Option<BorrowedFd<'a>>,
     /// Whom to become.
-    pub user: Option<&'a Person>,
+    pub user: Option<&'a RunAs>,
     /// What it and its descendants are known by, whatever they give up.
     pub tag: Option<KernelTag>,
 }

@@ -24,7 +24,7 @@ pub fn own_uid() -> u32 {
 
 /// Whom a process is to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Person {
+pub struct RunAs {
     /// The user's number.
     pub uid: u32,
     /// The group's number.
@@ -37,7 +37,7 @@ pub struct Person {
     pub home: String,
 }
 
-impl Person {
+impl RunAs {
     /// Has a command run as this person, who it may be already.
     pub fn runs(self, command: &mut std::process::Command) {
         use std::os::unix::process::CommandExt;
@@ -77,7 +77,7 @@ impl Person {
 /// # Errors
 ///
 /// Which of them is not known, or what the name service said, in one line.
-pub fn find_user(user: &str, group: Option<&str>) -> Result<Person, String> {
+pub fn find_user(user: &str, group: Option<&str>) -> Result<RunAs, String> {
     let found = match User::from_name(user) {
         Ok(None) => user.parse().map_or(Ok(None), |uid| User::from_uid(Uid::from_raw(uid))),
         by_name => by_name,
@@ -88,7 +88,7 @@ pub fn find_user(user: &str, group: Option<&str>) -> Result<Person, String> {
     let name = CString::new(&*found.name).map_err(|error| error.to_string())?;
     let groups = groups_of(&name, gid.as_raw())
         .map_err(|error| format!("the groups of `{user}` cannot be looked up: {error}"))?;
-    Ok(Person {
+    Ok(RunAs {
         uid: found.uid.as_raw(),
         gid: gid.as_raw(),
         groups,

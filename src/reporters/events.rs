@@ -7,8 +7,8 @@ use super::{
     words,
 };
 use crate::{
+    core::plan::UNKNOWN,
     event::{Cause, Event, Record},
-    plan::UNKNOWN,
 };
 
 /// One record in one line.

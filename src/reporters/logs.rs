@@ -7,8 +7,9 @@ use jiff::{Timestamp, tz::TimeZone};
 use regex::bytes::Regex;
 
 use super::{
-    events, structured,
-    tame::{is_plain, tame},
+    events,
+    sanitize::{is_plain, sanitize},
+    structured,
     theme::{Symbol, Theme, Tone, pad},
     words,
 };
@@ -311,11 +312,11 @@ impl LogPrinter {
         let readable = readable.map(|readable| printable::finish(&readable).into_owned());
         let bare = || match &readable {
             Some(readable) => console::strip_ansi_codes(readable),
-            None => tame(text, false),
+            None => sanitize(text, false),
         };
         if self.highlight.is_none() || !self.found_in(out, &bare()) {
             let own =
-                readable.as_deref().map_or_else(|| tame(text, self.theme.color), Cow::Borrowed);
+                readable.as_deref().map_or_else(|| sanitize(text, self.theme.color), Cow::Borrowed);
             out.extend_from_slice(own.as_bytes());
         }
     }

@@ -1,26 +1,26 @@
 //! Everything that is shown.
 //!
 //! A command that takes time feeds a [`Reporter`] with records; it folds them into a
-//! [`board::Board`] and shows that as bars on a terminal and as plain lines elsewhere. What is
+//! [`live_model::LiveModel`] and shows that as bars on a terminal and as plain lines elsewhere. What is
 //! asked for at one moment (`status`, `why`, `graph`) is rendered to a string by one function
 //! each. Nothing here starts, stops or decides anything.
 
 mod address;
-pub mod board;
 pub mod events;
 pub mod graph;
 mod lines;
+pub mod live_model;
 pub mod logs;
 mod phase;
 pub mod plan;
 pub mod progress;
 mod reporter;
+mod sanitize;
 pub mod show;
 mod steps;
 mod structured;
 pub mod summary;
 pub mod table;
-mod tame;
 pub mod terminal;
 #[cfg(test)]
 mod tests;

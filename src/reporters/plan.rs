@@ -4,7 +4,7 @@ use super::{
     theme::{Symbol, Theme, Tone, pad},
     words,
 };
-use crate::plan::{Action, Plan};
+use crate::core::plan::{Action, Plan};
 
 /// A line for each step, and how many there are.
 pub fn show(plan: &Plan, theme: Theme) -> String {

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
 use super::{
-    board::Board,
+    live_model::LiveModel,
     terminal::{NoEcho, printed},
     theme::Theme,
     view::{self, Frame, Size},
@@ -76,7 +76,7 @@ impl Progress {
     }
 
     /// Shows the board as it is now.
-    pub fn draw(&self, board: &Board, now: Timestamp) {
+    pub fn draw(&self, board: &LiveModel, now: Timestamp) {
         let step = words::between(self.began, now).as_millis() / TICK.as_millis();
         let frame = Frame {
             size: self.size(),

@@ -3,17 +3,17 @@
 use jiff::Timestamp;
 
 use super::{
-    board::{Board, Change, Phase},
+    live_model::{Change, LiveModel, Phase},
     progress::Progress,
     theme::{Symbol, Theme, Tone},
     view,
 };
 use crate::{event::Record, printable};
 
-/// A view of one [`Board`], fed with records.
+/// A view of one [`LiveModel`], fed with records.
 #[derive(Debug)]
 pub struct Reporter {
-    board: Board,
+    board: LiveModel,
     theme: Theme,
     view: View,
     verbose: bool,
@@ -33,17 +33,17 @@ enum View {
 
 impl Reporter {
     /// Live lines on the terminal.
-    pub fn bars(board: Board, progress: Progress, theme: Theme) -> Self {
+    pub fn bars(board: LiveModel, progress: Progress, theme: Theme) -> Self {
         Self { board, theme, view: View::Bars(progress), verbose: false }
     }
 
     /// One plain line for each change.
-    pub fn lines(board: Board, theme: Theme) -> Self {
+    pub fn lines(board: LiveModel, theme: Theme) -> Self {
         Self { board, theme, view: View::Lines, verbose: false }
     }
 
     /// Failures alone.
-    pub fn quiet(board: Board, theme: Theme) -> Self {
+    pub fn quiet(board: LiveModel, theme: Theme) -> Self {
         Self { board, theme, view: View::Quiet, verbose: false }
     }
 
@@ -54,7 +54,7 @@ impl Reporter {
     }
 
     /// What is known by now.
-    pub fn board(&self) -> &Board {
+    pub fn board(&self) -> &LiveModel {
         &self.board
     }
 
@@ -153,9 +153,9 @@ impl Reporter {
                 self.theme,
             ),
             (Change::StepEnded { .. }, View::Bars(_) | View::Quiet) => Vec::new(),
-            (Change::Settled(index), view) => {
+            (Change::ItemResult(index), view) => {
                 let row = &self.board.rows[*index];
-                let bad = matches!(&row.phase, Phase::Settled(end) if end.is_bad());
+                let bad = matches!(&row.phase, Phase::ItemResult(end) if end.is_bad());
                 match (view, bad) {
                     (View::Quiet, false) => Vec::new(),
                     _ => view::settled(row, self.board.name_width(), columns, self.theme),

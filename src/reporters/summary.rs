@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::{
-    board::{Board, Kind},
+    live_model::{Kind, LiveModel},
     reporter::headline,
     theme::{Symbol, Theme, Tone},
     words,
 };
 use crate::{
+    core::stack::{ItemOutcome, ItemResult, Outcome},
     status::{Asked, STARTED},
-    supervisor::{How, Outcome, Settled},
 };
 
 /// What a command was about: the stack, or what of it was asked for.
@@ -78,26 +78,26 @@ struct Tally {
 }
 
 impl Tally {
-    fn of(outcome: &Outcome, board: &Board) -> Self {
+    fn of(outcome: &Outcome, board: &LiveModel) -> Self {
         let mut tally = Self::default();
-        for Settled { name, how } in &outcome.results {
+        for ItemResult { name, how } in &outcome.results {
             let held = match board.row(name).map(|row| (row.kind, row.checked)) {
                 Some((Kind::Task, _)) => &mut tally.tasks,
                 Some((Kind::Service, false)) => &mut tally.started,
                 Some((Kind::Service, true)) | None => &mut tally.ready,
             };
             match how {
-                How::Unchanged => {
+                ItemOutcome::Unchanged => {
                     *held += 1;
                     tally.unchanged += 1;
                 }
-                How::Ready { .. } | How::Skipped => *held += 1,
-                How::Ended { .. } => tally.ended += 1,
-                How::Stopped => tally.stopped += 1,
-                How::Failed { .. } => tally.failed.push(name.clone()),
-                How::Blocked { by } => tally.blocked.push((name.clone(), by.clone())),
-                How::Superseded => tally.superseded.push(name.clone()),
-                How::Stuck { .. } => tally.stuck.push(name.clone()),
+                ItemOutcome::Ready { .. } | ItemOutcome::Skipped => *held += 1,
+                ItemOutcome::Ended { .. } => tally.ended += 1,
+                ItemOutcome::Stopped => tally.stopped += 1,
+                ItemOutcome::Failed { .. } => tally.failed.push(name.clone()),
+                ItemOutcome::Blocked { by } => tally.blocked.push((name.clone(), by.clone())),
+                ItemOutcome::Superseded => tally.superseded.push(name.clone()),
+                ItemOutcome::Stuck { .. } => tally.stuck.push(name.clone()),
             }
         }
         tally
@@ -128,7 +128,7 @@ impl Tally {
 pub fn up(
     what: What<'_>,
     outcome: &Outcome,
-    board: &Board,
+    board: &LiveModel,
     took: Duration,
     theme: Theme,
 ) -> Vec<String> {
@@ -185,15 +185,15 @@ pub fn up(
 fn stuck(outcome: &Outcome) -> impl Iterator<Item = String> {
     outcome.results.iter().flat_map(|settled| {
         let processes: &[String] = match &settled.how {
-            How::Stuck { processes } => processes,
-            How::Unchanged
-            | How::Ready { .. }
-            | How::Skipped
-            | How::Stopped
-            | How::Ended { .. }
-            | How::Failed { .. }
-            | How::Blocked { .. }
-            | How::Superseded => &[],
+            ItemOutcome::Stuck { processes } => processes,
+            ItemOutcome::Unchanged
+            | ItemOutcome::Ready { .. }
+            | ItemOutcome::Skipped
+            | ItemOutcome::Stopped
+            | ItemOutcome::Ended { .. }
+            | ItemOutcome::Failed { .. }
+            | ItemOutcome::Blocked { .. }
+            | ItemOutcome::Superseded => &[],
         };
         processes.iter().map(|process| format!("{}: {process}", settled.name))
     })
@@ -224,7 +224,7 @@ pub fn down(
     );
     let took = words::duration(took);
     if processes.is_empty() && ports.is_empty() && outcome.superseded {
-        let of = |settled: &Settled| settled.how == How::Superseded;
+        let of = |settled: &ItemResult| settled.how == ItemOutcome::Superseded;
         let names = outcome.results.iter().filter(|settled| of(settled));
         let names: Vec<String> = names.map(|settled| settled.name.clone()).collect();
         let names = if names.is_empty() { what.to_string() } else { words::list(&names) };
@@ -262,19 +262,22 @@ pub fn unproved_lines(unproved: &[String], theme: Theme) -> Vec<String> {
 /// After `wait`: what will not come, and why. Nothing where all of it has.
 pub fn unmet(outcome: &Outcome, asked: Asked, theme: Theme) -> Vec<String> {
     let mut lines = Vec::new();
-    for Settled { name, how } in outcome.results.iter().filter(|one| one.how.is_bad(asked)) {
+    for ItemResult { name, how } in outcome.results.iter().filter(|one| one.how.is_bad(asked)) {
         let text = match how {
-            How::Failed { reason, .. } => format!("{name} has failed: {reason}"),
-            How::Blocked { by } => format!("{name} will not start: it needs {by}"),
-            How::Superseded => format!("{name} was stopped by another command meanwhile"),
-            How::Stuck { processes } => {
+            ItemOutcome::Failed { reason, .. } => format!("{name} has failed: {reason}"),
+            ItemOutcome::Blocked { by } => format!("{name} will not start: it needs {by}"),
+            ItemOutcome::Superseded => format!("{name} was stopped by another command meanwhile"),
+            ItemOutcome::Stuck { processes } => {
                 format!("{name} cannot be stopped: {}", words::list(processes))
             }
-            How::Ended { exit: Some(exit) } => {
+            ItemOutcome::Ended { exit: Some(exit) } => {
                 format!("{name} is not ready: it has ended ({exit})")
             }
-            How::Ended { exit: None } => format!("{name} is not ready: it has ended"),
-            How::Unchanged | How::Ready { .. } | How::Skipped | How::Stopped => continue,
+            ItemOutcome::Ended { exit: None } => format!("{name} is not ready: it has ended"),
+            ItemOutcome::Unchanged
+            | ItemOutcome::Ready { .. }
+            | ItemOutcome::Skipped
+            | ItemOutcome::Stopped => continue,
         };
         lines.push(headline(Symbol::Bad, &theme.plain_words(&text), theme));
         lines.push(hint(&format!("stackrun why {name}"), theme));

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    board::{Board, End, Goal, Move, Phase, Row},
+    live_model::{End, Goal, LiveModel, Move, Phase, Row},
     theme::{Symbol, Theme, Tone, pad, pad_left, wrap},
     words,
 };
@@ -40,7 +40,7 @@ pub struct Frame {
 
 /// The lines that change: one for each service that is on the way, as many as the terminal has
 /// room for, and one that counts the rest.
-pub fn live(board: &Board, frame: &Frame) -> Vec<String> {
+pub fn live(board: &LiveModel, frame: &Frame) -> Vec<String> {
     let mut moving: Vec<(&Row, &Move)> = board.moving().collect();
     if moving.is_empty() {
         return vec![total(board, 0, frame)];
@@ -106,7 +106,7 @@ fn moving_line(row: &Row, what: &Move, widths: Widths, frame: &Frame) -> String 
 }
 
 /// `⠋ 12 of 60 ready · 1 failed · 30 more not shown · 3.4s`
-fn total(board: &Board, hidden: usize, frame: &Frame) -> String {
+fn total(board: &LiveModel, hidden: usize, frame: &Frame) -> String {
     let Frame { size, theme, now, began, .. } = *frame;
     let count = board.count();
     let word = match board.goal {
@@ -151,7 +151,7 @@ pub fn notice(text: &str, columns: Option<usize>, theme: Theme) -> Vec<String> {
 /// The lines that stay: how a row ended up, and what is known about a failure. Without `columns`
 /// nothing is cut.
 pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) -> Vec<String> {
-    let Phase::Settled(end) = &row.phase else { return Vec::new() };
+    let Phase::ItemResult(end) = &row.phase else { return Vec::new() };
     // As wide as while it moved; a longer name sticks out rather than to be cut.
     let names = columns.map_or(names, |columns| names.min(columns / 3));
     let (symbol, tone) = match end {

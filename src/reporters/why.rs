@@ -2,8 +2,8 @@
 
 use super::theme::{NARROWEST, Symbol, Theme, Tone, wrap};
 use crate::{
+    core::stack::{Why, WhyLink},
     printable,
-    supervisor::{Why, WhyLink},
 };
 
 /// The chain; `place` says where in the file a setting stands. Lines that are wider than `columns`

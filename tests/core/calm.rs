@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use proptest::prelude::*;
 use stackrun::{
-    event::Cause, graph::Graph, model::Stack, status::ServiceState, supervisor::Command,
+    core::stack::Command, event::Cause, graph::Graph, model::Stack, status::ServiceState,
 };
 
 use crate::{
@@ -76,7 +76,7 @@ fn an_edit_restarts_only_what_changed_and_what_follows_it() {
         let planned: BTreeSet<&str> = plan
             .steps
             .iter()
-            .filter(|step| step.action == stackrun::plan::Action::Restart)
+            .filter(|step| step.action == stackrun::core::plan::Action::Restart)
             .map(|step| step.name.as_str())
             .filter(|name| edited.service(name).is_some_and(|service| !service.is_external()))
             .collect();

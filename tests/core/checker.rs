@@ -13,7 +13,7 @@ use stackrun::{
 };
 
 use crate::{
-    wishes::Wishes,
+    wishes::Desired,
     world::{Seen, World},
 };
 
@@ -50,7 +50,7 @@ pub(crate) struct Checker {
     pub(crate) backoffs: BTreeMap<String, Vec<Tick>>,
     downs: BTreeSet<String>,
     /// What has been asked for.
-    pub(crate) wishes: Wishes,
+    pub(crate) wishes: Desired,
     /// The last `down` that each name was in.
     called_off: BTreeMap<String, u64>,
     /// The tasks whose process runs, with what their windows hold down.
@@ -90,7 +90,7 @@ impl Checker {
             stuck: BTreeSet::new(),
             backoffs: BTreeMap::new(),
             downs: BTreeSet::new(),
-            wishes: Wishes::default(),
+            wishes: Desired::default(),
             called_off: BTreeMap::new(),
             windows: BTreeMap::new(),
             stopped_for: BTreeMap::new(),

@@ -11,10 +11,10 @@ use proptest::{
     test_runner::{RngAlgorithm, TestRng, TestRunner},
 };
 use stackrun::{
+    core::lifecycle::{self, PortsAnswer, ProbeAnswer},
+    core::stack::{Command, Input, OpId, Until},
     event::Tick,
-    lifecycle::{self, PortsAnswer, ProbeAnswer},
     model::{Exit, Stack},
-    supervisor::{Command, Input, OpId, Until},
 };
 
 use crate::{
@@ -33,11 +33,11 @@ fn one_live_generation(world: &World) {
 fn nothing_happens_when_idle(world: &mut World) {
     if world.core.deadline().is_none_or(|at| at > world.now) {
         let (seen, settled) = (world.seen.len(), world.settled.len());
-        // A whole note is a quarter of the work of a history: now and then is often enough.
-        let before = world.history.len().is_multiple_of(8).then(|| world.core.note());
+        // A whole snapshot is a quarter of the work of a history: now and then is often enough.
+        let before = world.history.len().is_multiple_of(8).then(|| world.core.snapshot());
         world.tell(Input::Timer);
         assert_eq!((world.seen.len(), world.settled.len()), (seen, settled), "a timer too early");
-        assert!(before.is_none_or(|before| world.core.note() == before), "a timer too early");
+        assert!(before.is_none_or(|before| world.core.snapshot() == before), "a timer too early");
     }
 }
 
@@ -46,7 +46,7 @@ fn late_answers_are_ignored(world: &mut World, name: &str, what: u8) {
     let Some(view) = services.iter().find(|view| view.name == name && view.generation > 0) else {
         return;
     };
-    let (generation, before) = (view.generation - 1, world.core.note());
+    let (generation, before) = (view.generation - 1, world.core.snapshot());
     let input = match what % 5 {
         0 => lifecycle::Input::Exited { exit: Exit::Code(1), background: None },
         1 => lifecycle::Input::TreeGone { swept: 0 },
@@ -55,7 +55,7 @@ fn late_answers_are_ignored(world: &mut World, name: &str, what: u8) {
         _ => lifecycle::Input::Ports(PortsAnswer::Free),
     };
     world.tell(Input::Unit { name: name.to_owned(), generation, input });
-    assert_eq!(world.core.note(), before, "an answer of an earlier start of {name}");
+    assert_eq!(world.core.snapshot(), before, "an answer of an earlier start of {name}");
 }
 
 fn every_op_settles_exactly_once(world: &World, open: &BTreeSet<OpId>) {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use stackrun::{
+    core::stack::{Command, ItemOutcome, OpId, Outcome, Refusal, Until},
     event::{Cause, Event, Tick},
     model::{Command as Program, Exit, Need, Restart, RestartWhen, Service, Stack, Task, TaskBody},
     status::{ServiceState, TaskState},
-    supervisor::{Command, How, OpId, Outcome, Refusal, Until},
 };
 
 use crate::world::{Script, World};
@@ -92,12 +92,12 @@ impl World {
         !self.settled.contains_key(&op)
     }
 
-    pub(crate) fn results(&self, op: OpId) -> Vec<(&str, &How)> {
+    pub(crate) fn results(&self, op: OpId) -> Vec<(&str, &ItemOutcome)> {
         let results = self.outcome(op).results.iter();
         results.map(|settled| (settled.name.as_str(), &settled.how)).collect()
     }
 
-    pub(crate) fn how(&self, op: OpId, name: &str) -> &How {
+    pub(crate) fn how(&self, op: OpId, name: &str) -> &ItemOutcome {
         self.results(op).into_iter().find(|(of, _)| *of == name).expect("a result").1
     }
 
@@ -133,7 +133,7 @@ fn up_starts_by_need_and_down_stops_in_reverse() {
     assert!(world.open(op));
     world.pass(60 * SECOND);
     assert_eq!(world.order(started), ["postgres", "migrate", "api", "web"]);
-    let ready = |how: &How| matches!(how, How::Ready { .. });
+    let ready = |how: &ItemOutcome| matches!(how, ItemOutcome::Ready { .. });
     let results = world.results(op);
     assert_eq!(
         results.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
@@ -144,8 +144,8 @@ fn up_starts_by_need_and_down_stops_in_reverse() {
     let op = world.ask(down(&[]));
     world.pass(60 * SECOND);
     assert_eq!(world.order(|event| *event == Event::Stopped), ["web", "api", "postgres"]);
-    assert_eq!(*world.how(op, "api"), How::Stopped);
-    assert_eq!(*world.how(op, "migrate"), How::Unchanged);
+    assert_eq!(*world.how(op, "api"), ItemOutcome::Stopped);
+    assert_eq!(*world.how(op, "migrate"), ItemOutcome::Unchanged);
     assert!(world.core.is_idle() && world.alive().is_empty());
 }
 
@@ -153,7 +153,7 @@ fn up_starts_by_need_and_down_stops_in_reverse() {
 fn up_again_changes_nothing() {
     let mut world = ready_world(&shop());
     let op = world.ask(up(&shop(), &[]));
-    assert!(world.results(op).iter().all(|(_, how)| **how == How::Unchanged));
+    assert!(world.results(op).iter().all(|(_, how)| **how == ItemOutcome::Unchanged));
     world.pass(60 * SECOND);
     assert_eq!(world.seen, []);
 }
@@ -163,10 +163,10 @@ fn a_crash_is_restarted_after_a_pause_and_dependents_stay() {
     let mut world = ready_world(&shop());
     world.scripts.insert("api".into(), Script::default());
     let generation = world.core.services(world.now)[1].generation;
-    world.tell(stackrun::supervisor::Input::Unit {
+    world.tell(stackrun::core::stack::Input::Unit {
         name: "api".into(),
         generation,
-        input: stackrun::lifecycle::Input::Exited { exit: Exit::Code(1), background: None },
+        input: stackrun::core::lifecycle::Input::Exited { exit: Exit::Code(1), background: None },
     });
     assert_eq!(world.state("api"), ServiceState::Stopping);
     world.pass(60 * SECOND);
@@ -183,18 +183,18 @@ fn a_crash_loop_ends_as_failed_and_blocks_what_needs_it() {
     world.scripts.insert("postgres".into(), crash);
     let op = world.ask(up(&shop(), &[]));
     world.pass(120 * SECOND);
-    let How::Failed { reason, exit, .. } = world.how(op, "postgres") else { panic!() };
+    let ItemOutcome::Failed { reason, exit, .. } = world.how(op, "postgres") else { panic!() };
     assert!(reason.starts_with("6 times exit 1 within "), "{reason}");
     assert!(reason.contains("s, before it was ready"), "{reason}");
     assert_eq!(*exit, Some(Exit::Code(1)));
-    assert_eq!(*world.how(op, "web"), How::Blocked { by: "postgres".into() });
+    assert_eq!(*world.how(op, "web"), ItemOutcome::Blocked { by: "postgres".into() });
     assert_eq!(world.order(started), ["postgres"; 6]);
 
     // Mended and asked for again, everything goes on.
     world.scripts.clear();
     let op = world.ask(up(&shop(), &[]));
     world.pass(60 * SECOND);
-    assert!(matches!(world.how(op, "web"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "web"), ItemOutcome::Ready { .. }));
 }
 
 #[test]
@@ -210,8 +210,8 @@ fn a_crash_loop_of_what_has_no_check_is_no_success_whenever_the_others_are_ready
         world.scripts.insert("slow".into(), Script { ready, ..Script::default() });
         let op = world.ask(up(&stack, &[]));
         world.pass(120 * SECOND);
-        assert!(matches!(world.how(op, "crasher"), How::Failed { .. }), "after {ready:?}");
-        assert!(matches!(world.how(op, "slow"), How::Ready { .. }));
+        assert!(matches!(world.how(op, "crasher"), ItemOutcome::Failed { .. }), "after {ready:?}");
+        assert!(matches!(world.how(op, "slow"), ItemOutcome::Ready { .. }));
     }
 }
 
@@ -255,7 +255,7 @@ fn what_has_ended_once_is_believed_once_it_has_stayed_up_for_a_while() {
     assert_eq!(world.state("flaky"), ServiceState::Ready);
     assert!(!world.settled.contains_key(&op), "it may end again");
     world.pass(SECOND);
-    assert!(matches!(world.how(op, "flaky"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "flaky"), ItemOutcome::Ready { .. }));
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn a_need_that_recovers_lets_the_blocked_go_on() {
     world.scripts.clear();
     let op = world.ask(restart(&["postgres"]));
     world.pass(60 * SECOND);
-    assert!(matches!(world.how(op, "postgres"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "postgres"), ItemOutcome::Ready { .. }));
     assert_eq!(world.state("web"), ServiceState::Ready);
 }
 
@@ -284,7 +284,7 @@ fn stop_beats_restart_in_backoff() {
         assert!(world.step(world.now + 60 * SECOND));
     }
     let op = world.ask(down(&[]));
-    assert_eq!(*world.how(op, "postgres"), How::Unchanged);
+    assert_eq!(*world.how(op, "postgres"), ItemOutcome::Unchanged);
     assert!(world.outcome(first).superseded);
     world.forget();
     world.pass(60 * SECOND);
@@ -311,8 +311,8 @@ fn restart_leaves_dependents_alone_and_repeats_no_task() {
     let merged = world.ask(restart(&["api"]));
     world.pass(60 * SECOND);
     assert_eq!(world.order(started), ["api"]);
-    assert!(matches!(world.how(op, "api"), How::Ready { .. }));
-    assert!(matches!(world.how(merged, "api"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "api"), ItemOutcome::Ready { .. }));
+    assert!(matches!(world.how(merged, "api"), ItemOutcome::Ready { .. }));
 
     world.forget();
     let names = vec!["api".to_owned()];
@@ -361,7 +361,7 @@ fn a_restart_is_satisfied_by_what_began_to_start_after_it_was_asked_for() {
 
     // It was typed before the other one, and comes after it is over.
     let late = world.ask(asked_at(before));
-    assert!(matches!(world.how(late, "api"), How::Ready { .. } | How::Unchanged));
+    assert!(matches!(world.how(late, "api"), ItemOutcome::Ready { .. } | ItemOutcome::Unchanged));
     world.pass(5 * SECOND);
     assert_eq!(world.order(started), ["api"]);
 
@@ -391,7 +391,7 @@ fn run_brings_its_needs_and_they_stay() {
     let mut world = World::new(shop());
     let op = world.ask(run(&shop(), "migrate"));
     world.pass(30 * SECOND);
-    assert!(matches!(world.how(op, "migrate"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "migrate"), ItemOutcome::Ready { .. }));
     assert_eq!(world.order(started), ["postgres", "migrate"]);
     assert_eq!(world.state("postgres"), ServiceState::Ready);
     assert_eq!(world.task_state("migrate"), TaskState::Done);
@@ -406,7 +406,7 @@ fn an_edit_restarts_what_changed_and_nothing_else() {
     let op = world.ask(up(&edited, &[]));
     world.pass(30 * SECOND);
     assert_eq!(world.order(started), ["migrate", "api"]);
-    assert_eq!(*world.how(op, "web"), How::Unchanged);
+    assert_eq!(*world.how(op, "web"), ItemOutcome::Unchanged);
     let stopping = world.seen.iter().find(|seen| seen.event == Event::Stopping).unwrap();
     assert_eq!(stopping.cause, Cause::Edit { keys: vec!["run".into()] });
 
@@ -414,7 +414,7 @@ fn an_edit_restarts_what_changed_and_nothing_else() {
     edited.services.remove(2);
     let op = world.ask(up(&edited, &[]));
     world.pass(30 * SECOND);
-    assert_eq!(*world.how(op, "web"), How::Stopped);
+    assert_eq!(*world.how(op, "web"), ItemOutcome::Stopped);
     assert_eq!(world.order(|event| *event == Event::Stopped), ["web"]);
 }
 
@@ -437,8 +437,8 @@ fn an_optional_need_that_fails_holds_nobody_up() {
     world.scripts.insert("api".into(), Script { spawn_fails: true, ..Script::default() });
     let op = world.ask(up(&shop, &[]));
     world.pass(60 * SECOND);
-    assert!(matches!(world.how(op, "web"), How::Ready { .. }));
-    assert!(matches!(world.how(op, "api"), How::Failed { .. }));
+    assert!(matches!(world.how(op, "web"), ItemOutcome::Ready { .. }));
+    assert!(matches!(world.how(op, "api"), ItemOutcome::Failed { .. }));
 }
 
 #[test]
@@ -468,7 +468,7 @@ fn a_busy_port_fails_at_once_and_names_the_holder() {
     world.scripts.insert("postgres".into(), Script { ports_busy: true, ..Script::default() });
     let op = world.ask(up(&shop, &[]));
     world.pass(SECOND);
-    let How::Failed { reason, port, .. } = world.how(op, "postgres") else { panic!() };
+    let ItemOutcome::Failed { reason, port, .. } = world.how(op, "postgres") else { panic!() };
     assert_eq!((reason.as_str(), *port), ("port 80 is held by pid 1 (nginx)", Some(80)));
 }
 
@@ -481,8 +481,8 @@ fn a_stuck_stop_ends_by_its_deadline_and_may_finish_later() {
     world.pass(30 * SECOND);
     let op = world.ask(down(&[]));
     world.pass(16 * SECOND);
-    assert_eq!(*world.how(op, "web"), How::Stuck { processes: vec!["7 (tree): D".into()] });
-    assert_eq!(*world.how(op, "postgres"), How::Stopped);
+    assert_eq!(*world.how(op, "web"), ItemOutcome::Stuck { processes: vec!["7 (tree): D".into()] });
+    assert_eq!(*world.how(op, "postgres"), ItemOutcome::Stopped);
     assert!(!world.core.is_idle());
     world.pass(100 * SECOND);
     assert!(world.core.is_idle());
@@ -506,7 +506,7 @@ fn a_window_holds_down_and_brings_back_exactly_what_was_up() {
     assert_eq!(world.order(started), ["sync", "api", "web"]);
     let names: Vec<&str> = world.results(op).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["postgres", "sync", "api", "web"]);
-    assert!(matches!(world.how(op, "web"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "web"), ItemOutcome::Ready { .. }));
 }
 
 #[test]
@@ -533,7 +533,7 @@ fn wait_and_refusals() {
     assert!(world.open(wait));
     world.ask(up(&shop(), &[]));
     world.pass(30 * SECOND);
-    assert!(matches!(world.how(wait, "web"), How::Ready { .. }));
+    assert!(matches!(world.how(wait, "web"), ItemOutcome::Ready { .. }));
     let similar = Some("web".to_owned());
     let refused = Refusal::UnknownName { name: "wep".into(), similar };
     assert_eq!(world.outcome(unknown).refused, Some(refused));
@@ -555,8 +555,8 @@ fn exits_by_policy() {
         shop.services[2].restart = Restart { when, ..Restart::default() };
         let mut world = ready_world(&shop);
         let (name, input) = ("web".to_owned(), Exit::Code(code));
-        let input = stackrun::lifecycle::Input::Exited { exit: input, background: None };
-        world.tell(stackrun::supervisor::Input::Unit { name, generation: 1, input });
+        let input = stackrun::core::lifecycle::Input::Exited { exit: input, background: None };
+        world.tell(stackrun::core::stack::Input::Unit { name, generation: 1, input });
         world.pass(30 * SECOND);
         assert_eq!(world.state("web"), after, "{when:?} after {code}");
     }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use stackrun::{
+    core::lifecycle::{Input as Told, StepNews},
+    core::stack::{Input, ItemOutcome, OpId, Refusal},
     event::{Cause, Event},
-    lifecycle::{Input as Told, StepNews},
     model::{Exit, Need, NeedUntil, Service, Step, StepCommand, Task},
     status::{ServiceState, TaskState},
-    supervisor::{How, Input, OpId, Refusal},
 };
 
 use crate::{
@@ -76,7 +76,7 @@ fn a_disk_that_stalls_keeps_nobody_from_a_success() {
     let mut world = with_slow_record(None);
     let op = ask(&mut world, "restore");
     world.pass(30 * SECOND);
-    assert!(matches!(world.how(op, "restore"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "restore"), ItemOutcome::Ready { .. }));
     assert_eq!(world.state("api"), ServiceState::Ready);
     let said = |event: &Event| matches!(event, Event::Notice { text } if text.contains("not written down"));
     assert!(world.order(said).contains(&"restore"));
@@ -86,7 +86,7 @@ fn a_disk_that_stalls_keeps_nobody_from_a_success() {
     world.pass(4 * SECOND);
     let op = world.ask(down(&[]));
     world.pass(30 * SECOND);
-    assert_eq!(world.how(op, "restore"), &How::Stopped);
+    assert_eq!(world.how(op, "restore"), &ItemOutcome::Stopped);
     assert!(world.core.is_idle());
 }
 
@@ -96,14 +96,14 @@ fn a_task_that_need_not_run_opens_no_window() {
     world.scripts.insert("restore".into(), Script { unchanged: true, ..Script::default() });
     let op = ask(&mut world, "restore");
     world.pass(10 * SECOND);
-    assert_eq!(world.how(op, "restore"), &How::Skipped);
+    assert_eq!(world.how(op, "restore"), &ItemOutcome::Skipped);
     assert!(!stopped(&world, "api"));
 
     let mut world = with_window(|task| task.inputs = vec!["/stack/*".into()]);
     world.scripts.insert("restore".into(), Script { unchanged: false, ..Script::default() });
     let op = ask(&mut world, "restore");
     world.pass(10 * SECOND);
-    assert!(matches!(world.how(op, "restore"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "restore"), ItemOutcome::Ready { .. }));
     assert!(stopped(&world, "api"));
     assert_eq!(world.state("api"), ServiceState::Ready);
 }
@@ -118,7 +118,7 @@ fn a_window_that_cannot_be_emptied_fails_the_run_and_lets_go() {
     world.pass(5 * SECOND);
     let op = ask(&mut world, "restore");
     world.pass(60 * SECOND);
-    let How::Failed { reason, exit, .. } = world.how(op, "restore") else {
+    let ItemOutcome::Failed { reason, exit, .. } = world.how(op, "restore") else {
         panic!("{:?}", world.outcome(op));
     };
     assert_eq!((reason.as_str(), *exit), ("api could not be stopped", None));
@@ -162,7 +162,7 @@ fn a_cancel_before_the_window_is_empty_runs_nothing_and_restores() {
     assert_eq!(world.task_state("restore"), TaskState::Waiting);
     world.tell(Input::CancelRun { op });
     world.pass(30 * SECOND);
-    assert!(matches!(world.how(op, "restore"), How::Failed { .. }));
+    assert!(matches!(world.how(op, "restore"), ItemOutcome::Failed { .. }));
     assert_eq!(world.order(|event| matches!(event, Event::Hook { .. })), [""; 0]);
     assert_eq!(world.state("api"), ServiceState::Ready);
 }
@@ -182,7 +182,9 @@ fn on_failure_keeps_the_window_open_until_it_is_over_and_its_failure_is_told() {
     world.scripts.insert("restore".into(), script);
     let op = ask(&mut world, "restore");
     world.pass(60 * SECOND);
-    let How::Failed { reason, exit, .. } = world.how(op, "restore") else { panic!("it failed") };
+    let ItemOutcome::Failed { reason, exit, .. } = world.how(op, "restore") else {
+        panic!("it failed")
+    };
     assert_eq!(reason, "exit 4; on-failure failed too: exit 9");
     assert_eq!(*exit, Some(Exit::Code(4)));
     let of = |what: &str| {
@@ -209,7 +211,7 @@ fn an_on_failure_that_takes_too_long_is_killed_before_the_window_closes() {
     world.scripts.insert("restore".into(), slow);
     let op = ask(&mut world, "restore");
     world.pass(400 * SECOND);
-    let How::Failed { reason, .. } = world.how(op, "restore") else { panic!("it failed") };
+    let ItemOutcome::Failed { reason, .. } = world.how(op, "restore") else { panic!("it failed") };
     assert!(reason.contains("on-failure failed too: it took too long and was killed"), "{reason}");
     assert_eq!(world.state("api"), ServiceState::Ready);
 }
@@ -273,7 +275,7 @@ fn who_asks_again_after_a_death_finds_the_same_run() {
     let ask = |world: &mut World, op: u64, client: u32, repeated: bool| {
         let stack = world.core.stack().clone();
         let mut command = run(&stack, "restore");
-        if let stackrun::supervisor::Command::Run { again, .. } = &mut command {
+        if let stackrun::core::stack::Command::Run { again, .. } = &mut command {
             *again = repeated;
         }
         let cause = Cause::Command { command: "stackrun run restore".into(), pid: client };
@@ -290,7 +292,7 @@ fn who_asks_again_after_a_death_finds_the_same_run() {
     // It may have ended before the question came.
     world.die_and_restore();
     ask(&mut world, 92, 7, true);
-    assert!(matches!(world.how(OpId(92), "restore"), How::Ready { .. }));
+    assert!(matches!(world.how(OpId(92), "restore"), ItemOutcome::Ready { .. }));
     let before = runs(&world);
     // Another command, and the same one where nothing is known of it, run it.
     ask(&mut world, 93, 8, true);

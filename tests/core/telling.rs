@@ -1,8 +1,8 @@
 //! Plans, reasons, notes; and many services at once.
 
 use stackrun::{
+    core::stack::ItemOutcome,
     model::{Command, Exit, Text},
-    supervisor::How,
 };
 
 use crate::{
@@ -14,9 +14,9 @@ use crate::{
 fn a_note_with_its_changes_is_as_good_as_a_new_one() {
     let mut world = World::new(shop());
     world.ask(up(&shop(), &[]));
-    assert_eq!(world.restored().note(), world.core.note());
+    assert_eq!(world.restored().snapshot(), world.core.snapshot());
     while world.step(world.now + SECOND) {
-        assert_eq!(world.restored().note(), world.core.note());
+        assert_eq!(world.restored().snapshot(), world.core.snapshot());
     }
 }
 
@@ -107,9 +107,9 @@ fn a_thousand_services_start() {
     let mut world = World::new(stack.clone());
     let op = world.ask(up(&stack, &[]));
     world.pass(60 * SECOND);
-    assert!(world.results(op).iter().all(|(_, how)| matches!(how, How::Ready { .. })));
-    let bytes = world.core.note().len();
-    assert!(bytes < 1_000_000, "a note of {bytes} bytes");
+    assert!(world.results(op).iter().all(|(_, how)| matches!(how, ItemOutcome::Ready { .. })));
+    let bytes = world.core.snapshot().len();
+    assert!(bytes < 1_000_000, "a snapshot of {bytes} bytes");
     world.ask(down(&[]));
     world.pass(60 * SECOND);
     assert!(world.core.is_idle());

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use stackrun::{
+    core::stack::{Command, ItemOutcome, Until},
     event::Event,
     model::{
         Check, Command as Program, Exit, ExitPattern, Need, Restart, RestartWhen, Service, Signal,
         Stack,
     },
     status::ServiceState,
-    supervisor::{Command, How, Until},
 };
 
 use crate::{
@@ -46,7 +46,7 @@ fn wait(names: &[&str], until: Until) -> Command {
 }
 
 impl World {
-    fn view(&self, name: &str) -> stackrun::supervisor::ServiceView {
+    fn view(&self, name: &str) -> stackrun::core::stack::ServiceView {
         let views = self.core.services(self.now);
         views.into_iter().find(|view| view.name == name).expect("a service")
     }
@@ -64,7 +64,9 @@ fn an_end_within_half_a_second_is_a_failed_start_and_a_try() {
             let mut world = world_of(&stack, "d", ends(Duration::from_millis(after), exit));
             let op = world.ask(up(&stack, &[]));
             world.pass(120 * SECOND);
-            let How::Failed { reason, exit: told, .. } = world.how(op, "d") else { panic!() };
+            let ItemOutcome::Failed { reason, exit: told, .. } = world.how(op, "d") else {
+                panic!()
+            };
             assert!(reason.starts_with(&format!("6 times {exit} within ")), "{reason}");
             assert!(reason.ends_with(", right after its start"), "{reason}");
             assert_eq!(*told, Some(exit));
@@ -81,7 +83,7 @@ fn an_end_after_half_a_second_is_one_of_a_service_that_was_up() {
     let mut world = world_of(&stack, "d", ends(Duration::from_millis(600), Exit::Code(3)));
     let op = world.ask(up(&stack, &[]));
     world.pass(TRIAL + Duration::from_millis(10));
-    assert!(matches!(world.how(op, "d"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "d"), ItemOutcome::Ready { .. }));
     assert_eq!(world.told_ready(), 1);
     world.pass(120 * SECOND);
     assert_eq!(world.state("d"), ServiceState::Failed);
@@ -108,7 +110,7 @@ fn a_good_exit_right_after_the_start_is_no_good_start() {
         let mut world = world_of(&stack, "d", ends(SECOND / 10, Exit::Code(code)));
         let op = world.ask(up(&stack, &[]));
         world.pass(60 * SECOND);
-        assert!(matches!(world.how(op, "d"), How::Failed { .. }), "{when:?} {code}");
+        assert!(matches!(world.how(op, "d"), ItemOutcome::Failed { .. }), "{when:?} {code}");
         assert_eq!(world.state("d"), ServiceState::Failed, "{when:?} {code}");
         assert_eq!(world.order(started).len(), starts, "{when:?} {code}");
         let why = world.core.why("d", world.now).expect("a name");
@@ -125,7 +127,7 @@ fn a_good_exit_right_after_the_start_is_no_good_start() {
     let mut world = world_of(&stack, "d", Script { ready: None, ..ends(SECOND, Exit::SUCCESS) });
     let op = world.ask(up(&stack, &[]));
     world.pass(60 * SECOND);
-    assert!(matches!(world.how(op, "d"), How::Failed { .. }));
+    assert!(matches!(world.how(op, "d"), ItemOutcome::Failed { .. }));
     assert_eq!(world.state("d"), ServiceState::Failed);
 }
 
@@ -135,11 +137,11 @@ fn a_good_exit_later_is_no_failure_and_is_not_ready() {
     let mut world = world_of(&stack, "d", ends(SECOND, Exit::SUCCESS));
     let op = world.ask(up(&stack, &[]));
     world.pass(5 * SECOND);
-    assert!(matches!(world.how(op, "d"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "d"), ItemOutcome::Ready { .. }));
     assert_eq!(world.state("d"), ServiceState::Exited);
     let all = world.ask(wait(&[], Until::Ready));
     let named = world.ask(wait(&["d"], Until::Ready));
-    let ended = How::Ended { exit: Some(Exit::SUCCESS) };
+    let ended = ItemOutcome::Ended { exit: Some(Exit::SUCCESS) };
     assert_eq!((world.how(all, "d"), world.how(named, "d")), (&ended, &ended));
 }
 
@@ -151,8 +153,8 @@ fn what_needs_it_goes_ahead_at_once_and_stays_up() {
     world.pass(Duration::from_millis(20));
     assert_eq!(world.order(started), ["d", "api"]);
     world.pass(60 * SECOND);
-    assert!(matches!(world.how(op, "d"), How::Failed { .. }));
-    assert!(matches!(world.how(op, "api"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "d"), ItemOutcome::Failed { .. }));
+    assert!(matches!(world.how(op, "api"), ItemOutcome::Ready { .. }));
     assert_eq!(world.state("api"), ServiceState::Ready);
 }
 
@@ -166,13 +168,13 @@ fn all_together_wait_for_half_a_second_and_no_longer() {
     world.pass(TRIAL);
     assert!(world.open(op));
     world.pass(SECOND / 10);
-    assert!(names.iter().all(|name| matches!(world.how(op, name), How::Ready { .. })));
+    assert!(names.iter().all(|name| matches!(world.how(op, name), ItemOutcome::Ready { .. })));
     // With something slower there is nothing to pay.
     chain.services.push(service("slow", &[]));
     let mut world = world_of(&chain, "slow", Script { ready: Some(SECOND), ..Script::default() });
     let op = world.ask(up(&chain, &[]));
     world.pass(SECOND + Duration::from_millis(20));
-    assert!(matches!(world.how(op, "slow"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "slow"), ItemOutcome::Ready { .. }));
 }
 
 #[test]
@@ -183,7 +185,7 @@ fn a_delay_is_a_check() {
     let mut world = World::new(stack.clone());
     let op = world.ask(up(&stack, &[]));
     world.pass(SECOND / 4);
-    assert!(matches!(world.how(op, "d"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "d"), ItemOutcome::Ready { .. }));
     assert!(world.view("d").checked);
 }
 
@@ -196,7 +198,7 @@ fn a_restart_and_the_end_of_a_window_wait_for_it_and_a_run_that_needs_it_does_no
     world.ask(up(&stack, &[]));
     world.pass(SECOND);
     world.scripts.insert("d".into(), ends(SECOND / 10, Exit::Code(3)));
-    let failed = |world: &World, op| matches!(world.how(op, "d"), How::Failed { .. });
+    let failed = |world: &World, op| matches!(world.how(op, "d"), ItemOutcome::Failed { .. });
     let op = world.ask(restart(&["d"]));
     world.pass(60 * SECOND);
     assert!(failed(&world, op));
@@ -207,13 +209,13 @@ fn a_restart_and_the_end_of_a_window_wait_for_it_and_a_run_that_needs_it_does_no
     world.scripts.insert("d".into(), ends(SECOND / 10, Exit::Code(3)));
     let op = world.ask(run(&stack, "window"));
     world.pass(60 * SECOND);
-    assert!(matches!(world.how(op, "window"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "window"), ItemOutcome::Ready { .. }));
     assert!(failed(&world, op), "{:?}", world.results(op));
 
     let mut world = world_of(&stack, "d", ends(SECOND / 5, Exit::Code(3)));
     let op = world.ask(run(&stack, "t"));
     world.pass(SECOND / 5);
-    assert!(matches!(world.how(op, "t"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "t"), ItemOutcome::Ready { .. }));
 }
 
 #[test]
@@ -230,7 +232,7 @@ fn whoever_asks_meanwhile_waits_too() {
         let op = world.ask(ask(&stack));
         assert!(world.open(op));
         world.pass(60 * SECOND);
-        assert!(matches!(world.how(op, "d"), How::Failed { .. }));
+        assert!(matches!(world.how(op, "d"), ItemOutcome::Failed { .. }));
     }
 }
 
@@ -247,7 +249,7 @@ fn a_restart_meanwhile_is_not_missed() {
     world.pass(SECOND);
     assert_eq!(world.order(started), ["d"; 3]);
     for op in [first, second] {
-        assert!(matches!(world.how(op, "d"), How::Ready { .. }));
+        assert!(matches!(world.how(op, "d"), ItemOutcome::Ready { .. }));
     }
 }
 
@@ -263,7 +265,10 @@ fn a_supervisor_that_dies_meanwhile_forgets_nothing() {
         world.pass(TRIAL.saturating_sub(Duration::from_millis(after + 10)));
         assert!(world.open(again), "died after {after}: too early");
         world.pass(SECOND / 10);
-        assert!(matches!(world.how(again, "d"), How::Ready { .. } | How::Unchanged));
+        assert!(matches!(
+            world.how(again, "d"),
+            ItemOutcome::Ready { .. } | ItemOutcome::Unchanged
+        ));
         let mut world = world_of(&stack, "d", ends(Duration::from_millis(490), Exit::Code(1)));
         world.ask(up(&stack, &[]));
         world.pass(Duration::from_millis(after));
@@ -287,7 +292,7 @@ fn a_stop_meanwhile_is_no_failure() {
     // And leaves nothing for the next start.
     let op = world.ask(up(&stack, &[]));
     world.pass(SECOND);
-    assert!(matches!(world.how(op, "d"), How::Ready { .. }));
+    assert!(matches!(world.how(op, "d"), ItemOutcome::Ready { .. }));
 }
 
 #[test]
@@ -338,8 +343,8 @@ fn an_up_of_everything_is_about_all_that_was_asked_for() {
     world.pass(60 * SECOND);
     let op = world.ask(up(&stack, &[]));
     world.pass(60 * SECOND);
-    assert!(matches!(world.how(op, "a"), How::Ready { .. }));
-    assert!(matches!(world.how(op, "tools"), How::Failed { .. }));
+    assert!(matches!(world.how(op, "a"), ItemOutcome::Ready { .. }));
+    assert!(matches!(world.how(op, "tools"), ItemOutcome::Failed { .. }));
 }
 
 #[test]
@@ -358,9 +363,9 @@ fn a_task_that_never_ran_is_not_told_as_done_and_one_that_failed_neither() {
     world.pass(5 * SECOND);
     let op = world.ask(up(&stack, &[]));
     world.pass(SECOND);
-    assert!(matches!(world.how(op, "t"), How::Failed { exit: Some(Exit::Code(4)), .. }));
+    assert!(matches!(world.how(op, "t"), ItemOutcome::Failed { exit: Some(Exit::Code(4)), .. }));
     let op = world.ask(wait(&[], Until::Done));
-    assert!(matches!(world.how(op, "t"), How::Failed { .. }));
+    assert!(matches!(world.how(op, "t"), ItemOutcome::Failed { .. }));
 }
 
 #[test]

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use stackrun::{graph::Graph, model::Stack, supervisor::Command};
+use stackrun::{core::stack::Command, graph::Graph, model::Stack};
 
 /// What was asked for by name, and whether with its needs.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Wishes {
+pub(crate) struct Desired {
     roots: BTreeMap<String, bool>,
 }
 
-impl Wishes {
+impl Desired {
     /// Takes in a request that was not refused; `now` is the stack before it.
     pub(crate) fn hear(&mut self, command: &Command, now: &Stack) {
         match command {

@@ -7,10 +7,10 @@ use std::{
 };
 
 use stackrun::{
+    core::lifecycle::{self, Hook, PortsAnswer, ProbeAnswer},
+    core::stack::{Command, Effect, Input, OpId, Outcome, SnapshotDelta, Supervisor},
     event::{Cause, Event, Tick},
-    lifecycle::{self, Hook, PortsAnswer, ProbeAnswer},
     model::{Background, Exit, Signal, Stack},
-    supervisor::{Command, Effect, Input, NoteNews, OpId, Outcome, Supervisor},
 };
 
 /// How one start of a service or task goes.
@@ -127,7 +127,7 @@ pub(crate) struct World {
     /// Everything that was told to the core, to be written down when something goes wrong.
     pub(crate) history: Vec<(Tick, Input)>,
     pub(crate) saves: usize,
-    /// The note as it is kept, change by change.
+    /// The snapshot as it is kept, change by change.
     kept: String,
     next_op: u64,
     order: u64,
@@ -185,17 +185,17 @@ impl World {
     }
 
     fn keep_note(&mut self) {
-        match self.core.note_news() {
-            NoteNews::Nothing => {}
-            NoteNews::Lines(lines) => self.kept.push_str(&lines),
-            NoteNews::Whole(note) => self.kept = note,
+        match self.core.snapshot_delta() {
+            SnapshotDelta::Nothing => {}
+            SnapshotDelta::Lines(lines) => self.kept.push_str(&lines),
+            SnapshotDelta::Whole(snapshot) => self.kept = snapshot,
         }
     }
 
     /// The supervisor that would come back from what was kept.
     pub(crate) fn restored(&mut self) -> Supervisor {
         self.keep_note();
-        Supervisor::restore(self.core.stack().clone(), &self.kept).expect("its own note")
+        Supervisor::restore(self.core.stack().clone(), &self.kept).expect("its own snapshot")
     }
 
     /// Lets everything happen that happens within `span`.
@@ -232,11 +232,11 @@ impl World {
         true
     }
 
-    /// The supervisor dies and comes back from its note.
+    /// The supervisor dies and comes back from its snapshot.
     pub(crate) fn die_and_restore(&mut self) {
-        let note = self.core.note();
+        let snapshot = self.core.snapshot();
         self.core = self.restored();
-        assert_eq!(self.core.note(), note, "what was kept change by change is the whole");
+        assert_eq!(self.core.snapshot(), snapshot, "what was kept change by change is the whole");
         let effects = self.core.resume(self.now);
         self.carry_out(effects);
     }
@@ -298,7 +298,7 @@ impl World {
                     let (at, name) = (self.now, String::new());
                     self.seen.push(Seen { at, name, generation: 0, event, cause });
                 }
-                Effect::Settled { op, outcome } => {
+                Effect::CommandEnded { op, outcome } => {
                     self.settled.entry(op).or_default().push(outcome);
                 }
                 Effect::Save => self.saves += 1,

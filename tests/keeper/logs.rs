@@ -7,7 +7,7 @@ use stackrun::{
     logs::{
         Lines, Log,
         files::{compressed, index_path, numbered},
-        stamp::Stamp,
+        timestamps::Stamp,
     },
     platform::Subfolder,
 };

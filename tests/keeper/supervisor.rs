@@ -13,11 +13,11 @@ use std::{
 use stackrun::{
     keeper::{
         self, Launched,
-        handle::{CONNECTION, CONTROL, Decoder, encode},
-        protocol::{FromKeeper, Paper, Papers, ToKeeper, UnitReport},
+        framing::{CONNECTION, CONTROL, Decoder, encode},
+        protocol::{Checkpoint, CheckpointPart, FromKeeper, ToKeeper, UnitReport},
     },
     model::{Exit, Signal},
-    platform::{Entry, Places, ProcId, Process, Reached, reach},
+    platform::{Entry, ProcId, Process, Reached, StackPaths, reach},
 };
 
 use tempfile::TempDir;
@@ -30,16 +30,16 @@ pub(crate) fn ends_are_kept_while_it_is_away() {
     let (ended, ended_pid) = world.run("ended", "while [ ! -e go ]; do sleep 0.01; done; exit 9");
     let (left, _) =
         world.run("left", "while [ ! -e go ]; do sleep 0.01; done; sleep 1000 & exit 8");
-    world.keep(Paper::Note, "remember");
-    world.keep(Paper::Secrets, "hunter2");
+    world.keep(CheckpointPart::Note, "remember");
+    world.keep(CheckpointPart::Secrets, "hunter2");
     world.run("marker", "sleep 1000");
     world.hang_up();
     std::fs::write(world.dir.path().join("go"), "").unwrap();
     until("the end of one", || !lives(ended_pid));
     world.reconnect();
-    let (units, papers) = world.hello();
-    assert_eq!(papers[&Paper::Note], "remember");
-    assert_eq!(papers[&Paper::Secrets], "hunter2");
+    let (units, checkpoint) = world.hello();
+    assert_eq!(checkpoint[&CheckpointPart::Note], "remember");
+    assert_eq!(checkpoint[&CheckpointPart::Secrets], "hunter2");
     let report = |name: &str| units.iter().find(|unit| unit.unit.name == name).unwrap();
     assert_eq!((report("lasting").pid, report("lasting").exit), (lasting_pid, None));
     // Told in Hello, or just after it.
@@ -72,11 +72,11 @@ pub(crate) fn all_that_a_supervisor_said_before_its_end_is_heard() {
         world.ask(&ToKeeper::Spawn(Box::new(slow.clone())));
     }
     let note = "x".repeat(100_000);
-    world.keep(Paper::Note, &note);
+    world.keep(CheckpointPart::Note, &note);
     world.hang_up();
     world.reconnect();
-    let (_, papers) = world.hello();
-    assert!(papers.get(&Paper::Note) == Some(&note), "it was not heard out");
+    let (_, checkpoint) = world.hello();
+    assert!(checkpoint.get(&CheckpointPart::Note) == Some(&note), "it was not heard out");
 }
 
 pub(crate) fn a_second_keeper_is_told_that_the_stack_is_held() {
@@ -96,7 +96,7 @@ pub(crate) fn a_signal_to_the_keeper_asks_for_an_orderly_end() {
 
 pub(crate) fn nothing_is_left_behind() {
     let mut world = World::new();
-    let places = Places::of(world.dir.path()).unwrap();
+    let places = StackPaths::of(world.dir.path()).unwrap();
     assert!(places.runtime.exists());
     world.run("a", "trap '' TERM HUP INT; sleep 1000");
     assert_eq!(world.finish(), (vec![], true));
@@ -123,8 +123,8 @@ pub(crate) fn what_comes_after_the_end_is_refused() {
 pub(crate) fn another_keeper_takes_over() {
     let mut world = World::new();
     let count = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); echo w $i; done; sleep 1000";
-    world.keep(Paper::Note, "remember");
-    world.keep(Paper::Secrets, "hunter2");
+    world.keep(CheckpointPart::Note, "remember");
+    world.keep(CheckpointPart::Secrets, "hunter2");
     let (writer, pid) = world.run("writer", count);
     let (left, left_pid) =
         world.run("left", "setsid sleep 1000 & while [ ! -e go ]; do sleep 0.01; done");
@@ -132,9 +132,13 @@ pub(crate) fn another_keeper_takes_over() {
     world.said("writer", "w 1000");
     for _ in 0..3 {
         world.replace_keeper();
-        let (units, papers) = world.hello();
-        assert_eq!(papers[&Paper::Note], "remember");
-        assert_eq!(papers.get(&Paper::Secrets), None, "they end with the keeper's process");
+        let (units, checkpoint) = world.hello();
+        assert_eq!(checkpoint[&CheckpointPart::Note], "remember");
+        assert_eq!(
+            checkpoint.get(&CheckpointPart::Secrets),
+            None,
+            "they end with the keeper's process"
+        );
         let report = units.iter().find(|report| report.unit == writer).unwrap();
         assert_eq!((report.pid, report.exit), (pid, None));
     }
@@ -304,18 +308,21 @@ struct Client {
     stream: BufReader<UnixStream>,
     supervisor: u32,
     units: Vec<UnitReport>,
-    papers: Papers,
+    checkpoint: Checkpoint,
 }
 
 impl Client {
-    fn connect(places: &Places) -> Self {
+    fn connect(places: &StackPaths) -> Self {
         let Reached::Keeper(stream, _) = reach(&places.control()) else { panic!("no keeper") };
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let stream = BufReader::new(stream);
-        let mut client = Self { stream, supervisor: 0, units: Vec::new(), papers: Papers::new() };
+        let mut client =
+            Self { stream, supervisor: 0, units: Vec::new(), checkpoint: Checkpoint::new() };
         client.supervisor = client.read().trim().parse().unwrap();
-        let FromKeeper::Hello { units, papers, .. } = client.message() else { panic!("no Hello") };
-        (client.units, client.papers) = (units, papers);
+        let FromKeeper::Hello { units, checkpoint, .. } = client.message() else {
+            panic!("no Hello")
+        };
+        (client.units, client.checkpoint) = (units, checkpoint);
         client
     }
 
@@ -335,11 +342,11 @@ impl Client {
     }
 }
 
-fn keeper_alone(dir: &TempDir) -> Places {
+fn keeper_alone(dir: &TempDir) -> StackPaths {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.arg("keeper-alone").arg(dir.path());
     assert_eq!(keeper::launch_as(command).unwrap(), Launched::Ready);
-    Places::of(dir.path()).unwrap()
+    StackPaths::of(dir.path()).unwrap()
 }
 
 pub(crate) fn it_is_started_again_with_its_descriptors() {
@@ -377,7 +384,7 @@ pub(crate) fn another_program_goes_on() {
     let ending = start("ending", "while [ ! -e go ]; do sleep 0.01; done; echo end; exit 5");
     client.ask(&ToKeeper::Upgrade { program: "/no/such/program".into() });
     assert!(matches!(client.message(), FromKeeper::UpgradeFailed { .. }));
-    client.ask(&ToKeeper::Keep { paper: Paper::Secrets, text: "hunter2".to_owned() });
+    client.ask(&ToKeeper::Keep { part: CheckpointPart::Secrets, text: "hunter2".to_owned() });
     client.ask(&ToKeeper::Upgrade { program: std::env::current_exe().unwrap() });
     let old = client.supervisor;
     until("the old supervisor's end", || !lives(old));
@@ -385,10 +392,10 @@ pub(crate) fn another_program_goes_on() {
     assert_eq!(Entry::read(client.supervisor).unwrap().parent, keeper, "the same process");
     let pids: Vec<u32> = client.units.iter().map(|unit| unit.pid).collect();
     assert_eq!(pids, [ending, lasting]);
-    assert_eq!(client.papers[&Paper::Secrets], "hunter2");
+    assert_eq!(client.checkpoint[&CheckpointPart::Secrets], "hunter2");
     std::fs::write(dir.path().join("go"), "").unwrap();
     // One asked for, one answered: ask for what changes nothing.
-    client.ask(&ToKeeper::Keep { paper: Paper::Note, text: String::new() });
+    client.ask(&ToKeeper::Keep { part: CheckpointPart::Note, text: String::new() });
     let FromKeeper::Exited { exit, .. } = client.message() else { panic!("no Exited") };
     assert_eq!(exit, Exit::Code(5), "known exactly: it still was its child");
     assert_eq!(std::fs::read_to_string(places.log("ending")).unwrap(), "end\n");

@@ -8,7 +8,7 @@ use std::{
 use stackrun::{
     keeper::protocol::{FromKeeper, ToKeeper},
     model::{Exit, Signal},
-    platform::Person,
+    platform::RunAs,
 };
 
 use crate::world::{World, lives, living_with, until};
@@ -196,7 +196,7 @@ pub(crate) fn orphans_of_a_killed_database_are_found() {
         initdb -D db -A trust -N >/dev/null && exec postgres -D db -k \"$PWD\" -h ''",
     );
     // PostgreSQL refuses root.
-    spec.user = (stackrun::platform::own_uid() == 0).then(|| Person {
+    spec.user = (stackrun::platform::own_uid() == 0).then(|| RunAs {
         uid: nobody,
         gid: nobody,
         groups: vec![nobody],

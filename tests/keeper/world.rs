@@ -11,11 +11,13 @@ use std::{
 use stackrun::{
     keeper::{
         self, Launched,
-        handle::{Decoder, encode},
-        protocol::{FromKeeper, Paper, Papers, SpawnSpec, ToKeeper, UnitId, UnitReport},
+        framing::{Decoder, encode},
+        protocol::{
+            Checkpoint, CheckpointPart, FromKeeper, SpawnSpec, ToKeeper, UnitId, UnitReport,
+        },
     },
     model::{Exit, LogPolicy, Signal},
-    platform::{Places, Table},
+    platform::{StackPaths, Table},
 };
 use tempfile::TempDir;
 
@@ -39,7 +41,7 @@ pub(crate) fn be_keeper(arguments: &[String]) -> ExitCode {
 /// A keeper and the connection to it.
 pub(crate) struct World {
     pub(crate) dir: TempDir,
-    pub(crate) places: Places,
+    pub(crate) places: StackPaths,
     pub(crate) keeper: u32,
     stream: UnixStream,
     decoder: Decoder<FromKeeper>,
@@ -50,25 +52,25 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let places = Places::of(dir.path()).unwrap();
+        let places = StackPaths::of(dir.path()).unwrap();
         launch(&dir);
         let stream = connect(&dir);
         let decoder = Decoder::default();
         let mut world = Self { dir, places, keeper: 0, stream, decoder, inbox: Vec::new() };
-        assert_eq!(world.hello(), ([].into(), Papers::new()));
+        assert_eq!(world.hello(), ([].into(), Checkpoint::new()));
         world
     }
 
     /// Takes the keeper's first message.
-    pub(crate) fn hello(&mut self) -> (Vec<UnitReport>, Papers) {
-        let (pid, units, papers) = self.wait("Hello", |message| match message {
-            FromKeeper::Hello { pid, units, papers, .. } => {
-                Some((*pid, units.clone(), papers.clone()))
+    pub(crate) fn hello(&mut self) -> (Vec<UnitReport>, Checkpoint) {
+        let (pid, units, checkpoint) = self.wait("Hello", |message| match message {
+            FromKeeper::Hello { pid, units, checkpoint, .. } => {
+                Some((*pid, units.clone(), checkpoint.clone()))
             }
             _ => None,
         });
         self.keeper = pid;
-        (units, papers)
+        (units, checkpoint)
     }
 
     /// Kills the keeper, and starts another one.
@@ -108,8 +110,8 @@ impl World {
     }
 
     /// Gives it something to keep.
-    pub(crate) fn keep(&mut self, paper: Paper, text: &str) {
-        self.ask(&ToKeeper::Keep { paper, text: text.to_owned() });
+    pub(crate) fn keep(&mut self, part: CheckpointPart, text: &str) {
+        self.ask(&ToKeeper::Keep { part, text: text.to_owned() });
     }
 
     /// What is to be started for a shell script.
@@ -300,7 +302,7 @@ pub(crate) fn living_with(text: &str) -> Vec<u32> {
 }
 
 /// What is to be started for a shell script.
-pub(crate) fn spec(places: &Places, name: &str, script: &str) -> SpawnSpec {
+pub(crate) fn spec(places: &StackPaths, name: &str, script: &str) -> SpawnSpec {
     SpawnSpec {
         unit: UnitId { name: name.to_owned(), generation: 1 },
         program: "/bin/sh".into(),

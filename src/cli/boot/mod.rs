@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use super::{caller, error::Error};
+use super::{ambient, error::Error};
 use crate::platform::{self, fnv1a};
 
 /// A stack that is to start with the machine, and how.
@@ -64,7 +64,7 @@ impl Job {
             .map_err(|error| Error::Io { path: "stackrun itself".into(), error })?;
         let variables = ["PATH", "LANG"].into_iter();
         let env =
-            variables.filter_map(|name| Some((name, caller::variable_bytes(name)?))).collect();
+            variables.filter_map(|name| Some((name, ambient::variable_bytes(name)?))).collect();
         let (name, file, folder) = (name.to_owned(), file.to_owned(), folder.to_owned());
         Ok(Self { name, folder, file, program, env, every })
     }
@@ -72,8 +72,8 @@ impl Job {
 
 /// Where the user's settings are.
 fn config() -> Option<PathBuf> {
-    caller::path_variable("XDG_CONFIG_HOME")
-        .or_else(|| Some(caller::path_variable("HOME")?.join(".config")))
+    ambient::path_variable("XDG_CONFIG_HOME")
+        .or_else(|| Some(ambient::path_variable("HOME")?.join(".config")))
 }
 
 /// A mark that no other stack has.

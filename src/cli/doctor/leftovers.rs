@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Finding;
 use crate::{
     cli::site::FILE,
-    platform::{self, Entry, Mark, Places, RuntimeFolder, StackId, Table},
+    platform::{self, Entry, Mark, RuntimeFolder, StackId, StackPaths, Table},
     reporters::words,
 };
 
@@ -49,7 +49,8 @@ fn stray() -> Stray {
 /// Whether somebody holds a stack, be it out of reach.
 fn is_held(stack: StackId) -> bool {
     platform::keeper_of(stack).is_some()
-        || Places::of_stack(stack).is_some_and(|places| matches!(places.lock(), Ok(None) | Err(_)))
+        || StackPaths::of_stack(stack)
+            .is_some_and(|places| matches!(places.lock(), Ok(None) | Err(_)))
 }
 
 /// Whether a process comes from a keeper that lives, which may be in another network namespace.
@@ -68,9 +69,9 @@ fn of_stack(stack: StackId, processes: &[(String, u32)]) -> Finding {
     let count = words::count(processes.len(), "process");
     let pids: Vec<String> = processes.iter().map(|(_, pid)| pid.to_string()).collect();
     let shown = format!("{count} of {} (pid {})", words::list(&names), words::list(&pids));
-    match Places::of_stack(stack) {
+    match StackPaths::of_stack(stack) {
         // The next command takes over.
-        Some(Places { folder, .. }) => Finding::warning(
+        Some(StackPaths { folder, .. }) => Finding::warning(
             TOPIC,
             format!("{shown} in {}: nobody looks after them", folder.display()),
             format!(

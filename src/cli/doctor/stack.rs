@@ -3,10 +3,10 @@
 use super::Finding;
 use crate::{
     cli::{
-        caller,
+        ambient,
         context::{Context, status_of},
         error::Error,
-        holding::look_at,
+        port_holder::look_at,
         programs, version,
     },
     control::Client,
@@ -52,7 +52,8 @@ pub(in crate::cli) fn file(context: &Context, findings: &mut Vec<Finding>) -> Op
 /// Every program of every service and task, and the versions of those that are declared as tools.
 pub(in crate::cli) fn programs(stack: &Stack) -> Vec<Finding> {
     let names: Vec<String> = stack.names().map(str::to_owned).collect();
-    let programs::Found { missing, untold } = programs::look(stack, &caller::environment(), &names);
+    let programs::Found { missing, untold } =
+        programs::look(stack, &ambient::environment(), &names);
     let untold = untold
         .iter()
         .map(|untold| Finding::warning("programs", untold.to_string(), programs::TELL));
@@ -81,7 +82,7 @@ fn tools(stack: &Stack) -> Vec<String> {
     for (tools, dir, env) in services.chain(tasks) {
         let path = match env.get("PATH") {
             Some(EnvValue { value: Some(text), .. }) => text.to_string(),
-            _ => caller::variable("PATH").unwrap_or_default(),
+            _ => ambient::variable("PATH").unwrap_or_default(),
         };
         for tool in tools {
             let Some(program) = tool.program.as_literal() else { continue };

@@ -2,7 +2,7 @@
 
 use crate::import::{
     command,
-    draft::Node,
+    kdl_writer::Node,
     report::Report,
     value::{Data, Entry, Value},
 };

@@ -34,7 +34,7 @@ fn shown(file: &str, text: &str) -> String {
     };
     let Imported { mut draft, mut report, .. } = imported;
     let options = language::Options::default();
-    settle(&mut draft, &mut report, folder.path(), &options).expect("it can be settled");
+    drop_rejected(&mut draft, &mut report, folder.path(), &options).expect("it can be settled");
     is_right(&draft, folder.path());
     let mut out = draft.kdl();
     out.push_str("---\n");

@@ -1,4 +1,4 @@
-//! Writing the index of a log ([`crate::logs::stamp`]).
+//! Writing the index of a log ([`crate::logs::timestamps`]).
 
 use std::{
     fs::File,
@@ -10,7 +10,7 @@ use std::{
 use crate::{
     logs::{
         files::index_path,
-        stamp::{RECORD, Stamp},
+        timestamps::{RECORD, Stamp},
     },
     platform::{Dir, Refused},
 };

@@ -4,10 +4,10 @@ use crate::{
     language::{
         decl::Decl,
         problem::{CommandProblem, Warning},
+        shell_words::WordErrorKind,
         source::Spanned,
         template::{self, Piece},
         values::Scope,
-        words::WordErrorKind,
     },
     model::Command,
 };

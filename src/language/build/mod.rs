@@ -21,10 +21,10 @@ use self::{env::EnvFile, names::Names, service::Early};
 use super::{
     Options,
     decl::Decl,
-    layers::{Item, Layered},
+    merge::{Item, Layered},
     problem::{Edge, Problems},
     source::{Sources, Span},
-    values::{Owner, Scope, Use, World},
+    values::{EvalContext, Owner, Scope, Use},
 };
 use crate::model::{EnvValue, Group, Port, Source, Stack, Text};
 
@@ -52,7 +52,7 @@ pub(super) fn build(
     let dir = file.parent().unwrap_or(Path::new("/")).to_path_buf();
     let folder = dir.file_name().map_or("stack".into(), |name| name.to_string_lossy());
     let own_name = layered.stack.as_ref().and_then(Decl::text).map(|name| name.value);
-    let world = World {
+    let world = EvalContext {
         sources,
         name: own_name.unwrap_or(&folder).to_owned(),
         dir: dir.clone(),
@@ -97,7 +97,7 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn stack(&mut self, mut world: World<'_>, problems: &mut Problems) -> Stack {
+    fn stack(&mut self, mut world: EvalContext<'_>, problems: &mut Problems) -> Stack {
         let layered = self.layered;
         let mut uses = Vec::new();
         let mut early = scope(&world, Owner::Stack, problems, &mut uses);
@@ -138,7 +138,7 @@ impl Builder<'_> {
     fn early<'i>(
         &mut self,
         items: &'i [Item],
-        world: &World<'_>,
+        world: &EvalContext<'_>,
         problems: &mut Problems,
         owner: impl Fn(&'i str) -> Owner<'i>,
     ) -> Vec<Early> {
@@ -179,7 +179,7 @@ impl Builder<'_> {
 
     fn finish(
         &mut self,
-        world: &World<'_>,
+        world: &EvalContext<'_>,
         services: &[Early],
         tasks: &[Early],
         problems: &mut Problems,
@@ -246,7 +246,7 @@ impl Builder<'_> {
 }
 
 fn scope<'a, 'w>(
-    world: &'a World<'w>,
+    world: &'a EvalContext<'w>,
     owner: Owner<'a>,
     problems: &'a mut Problems,
     uses: &'a mut Vec<Use>,
@@ -256,7 +256,7 @@ fn scope<'a, 'w>(
 }
 
 fn scope_of<'a, 'w>(
-    world: &'a World<'w>,
+    world: &'a EvalContext<'w>,
     owner: Owner<'a>,
     early: &Early,
     problems: &'a mut Problems,

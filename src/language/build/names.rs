@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::language::{
-    layers::{Item, Layered},
+    merge::{Item, Layered},
     name,
     problem::{Edge, NameProblem, Problems, WholeProblem},
     source::Spanned,

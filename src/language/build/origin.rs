@@ -9,7 +9,7 @@ use super::{
 use crate::{
     language::{
         decl::{Decl, Via},
-        layers::{Item, Layered},
+        merge::{Item, Layered},
         source::{Sources, Span},
     },
     model::{Origin, Stack},

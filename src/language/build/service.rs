@@ -24,7 +24,7 @@ impl Builder<'_> {
     /// A service, once the ports of all are known.
     pub(super) fn service(
         &mut self,
-        item: &crate::language::layers::Item,
+        item: &crate::language::merge::Item,
         early: &Early,
         scope: &mut Scope<'_, '_>,
     ) -> Service {

@@ -6,7 +6,7 @@ use super::{Builder, command, env, names::Kind, path, policy, service::Early};
 use crate::{
     language::{
         decl::Decl,
-        layers::Item,
+        merge::Item,
         problem::{CommandProblem, NameProblem},
         source::{Span, Spanned},
         values::Scope,

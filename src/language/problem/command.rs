@@ -2,8 +2,8 @@
 
 use super::Description;
 use crate::language::{
+    shell_words::WordErrorKind as Word,
     source::{Span, Spanned},
-    words::WordErrorKind as Word,
 };
 
 /// A problem of what is run.

@@ -7,7 +7,7 @@
 
 mod braces;
 mod edits;
-mod holes;
+mod salvage;
 mod templates;
 mod words;
 
@@ -19,7 +19,7 @@ use self::edits::Edit;
 pub(super) use self::edits::Offsets;
 use super::{
     bounded::{self, Allowance},
-    plain::MAX_DEPTH,
+    fast_parser::MAX_DEPTH,
     problem::FileProblem,
     scan::{self, Kind, Token},
     source::Span,
@@ -113,7 +113,7 @@ pub(super) fn parse(text: &str, file: usize) -> Parsed {
     missing.names = hints.iter().any(|hint| hint.loses_names);
     missing.holes = hints.iter().filter_map(|hint| hint.hole.clone()).collect();
     let problems = hints.into_iter().map(|hint| hint.problem).collect();
-    let mut parsed = holes::read(&text, file, problems, missing, allowance);
+    let mut parsed = salvage::read(&text, file, problems, missing, allowance);
     parsed.missing.settle();
     parsed
 }

@@ -16,7 +16,7 @@ use rustix::{
 };
 
 use super::{Dir, check_owner};
-use crate::platform::Person;
+use crate::platform::RunAs;
 
 /// What others may not do with a folder: at most they may pass through it.
 const OTHERS: Mode = Mode::RGRP.union(Mode::WGRP).union(Mode::ROTH).union(Mode::WOTH);
@@ -39,7 +39,7 @@ impl Dir {
     /// # Errors
     ///
     /// Those of fchown(2).
-    pub fn give_to(&self, user: &Person) -> io::Result<()> {
+    pub fn give_to(&self, user: &RunAs) -> io::Result<()> {
         let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
         Ok(rustix::fs::fchown(self, Some(uid), Some(gid))?)
     }

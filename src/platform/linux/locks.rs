@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn the_holder_is_found() {
         let dir = tempfile::tempdir().unwrap();
-        let places = crate::platform::Places::of(dir.path()).unwrap();
+        let places = crate::platform::StackPaths::of(dir.path()).unwrap();
         assert_eq!(lock_holder(&places), None);
         let lock = places.lock().unwrap();
         assert_eq!(lock_holder(&places), Some(std::process::id()));

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::process::Process;
-use crate::platform::{Launch, Person, SpawnError, Spawned, Stage, children, limits, signals};
+use crate::platform::{Launch, RunAs, SpawnError, Spawned, Stage, children, limits, signals};
 
 /// Enough for a handful of system calls.
 const STACK: usize = 64 * 1024;
@@ -206,8 +206,8 @@ unsafe fn move_descriptors(child: &mut Child<'_>) -> bool {
 /// # Safety
 ///
 /// Only in the child.
-unsafe fn become_user(person: &Person) -> bool {
-    let Person { uid, gid, groups, .. } = person;
+unsafe fn become_user(person: &RunAs) -> bool {
+    let RunAs { uid, gid, groups, .. } = person;
     let (uid, gid) = (*uid, *gid);
     // SAFETY: system calls; the groups are the parent's, which stands still.
     unsafe {

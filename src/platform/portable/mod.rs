@@ -4,11 +4,11 @@
 
 mod beneath;
 mod cgroup;
+mod describe;
 mod endpoint;
 mod folder_watch;
 mod kernel_tag;
 mod open_files;
-mod people;
 mod poller;
 mod ports;
 mod process;
@@ -20,14 +20,14 @@ mod transfer;
 
 pub(in crate::platform) use beneath::{open_beneath, read_link};
 pub use cgroup::{Cgroup, Cgroups};
-pub use endpoint::{Endpoint, Found};
-pub use folder_watch::{FolderWatch, MountWatch};
-pub use kernel_tag::KernelTag;
-pub(super) use people::holds_lock;
-pub use people::{
+pub(super) use describe::holds_lock;
+pub use describe::{
     Description, command_line, describe, lock_holder, lock_holders, oom_killed, oom_kills,
     oom_victims, predicament, shares_network, standstill, stats, user_of,
 };
+pub use endpoint::{Endpoint, Found};
+pub use folder_watch::{FolderWatch, MountWatch};
+pub use kernel_tag::KernelTag;
 pub use poller::{Poller, Readiness};
 pub use ports::{all_listeners, holders, listener_at, listeners};
 pub use process::{ProcId, Process, descendants};

@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::process::{ProcId, Process};
-use crate::platform::{Launch, Person, SpawnError, Spawned, Stage, limits, signals};
+use crate::platform::{Launch, RunAs, SpawnError, Spawned, Stage, limits, signals};
 
 /// Which thread has started which process.
 static STARTED: Mutex<Vec<(u32, ThreadId)>> = Mutex::new(Vec::new());
@@ -74,7 +74,7 @@ fn prepare(
     fds: &[(RawFd, RawFd)],
     terminal: bool,
     open_files: Option<u64>,
-    user: Option<&Person>,
+    user: Option<&RunAs>,
     dir: Option<&Path>,
 ) -> io::Result<()> {
     let done = |result: libc::c_int| match result {
@@ -96,7 +96,7 @@ fn prepare(
         if terminal {
             done(libc::ioctl(0, libc::TIOCSCTTY.into(), 0))?;
         }
-        if let Some(Person { uid, gid, groups, .. }) = user {
+        if let Some(RunAs { uid, gid, groups, .. }) = user {
             let count = libc::c_int::try_from(groups.len()).map_err(io::Error::other)?;
             done(libc::setgroups(count, groups.as_ptr()))?;
             done(libc::setgid(*gid))?;

@@ -9,7 +9,7 @@ mod views;
 use jiff::Timestamp;
 
 use super::{
-    board::{Board, Goal},
+    live_model::{Goal, LiveModel},
     progress::Progress,
     reporter::Reporter,
     theme::Theme,
@@ -199,7 +199,7 @@ fn replay(
     target: indicatif::ProgressDrawTarget,
 ) -> Reporter {
     let progress = Progress::on(target, Some(size), SYMBOLS, at(0));
-    let mut reporter = Reporter::bars(Board::of_stack(stack, Goal::Up), progress, SYMBOLS);
+    let mut reporter = Reporter::bars(LiveModel::of_stack(stack, Goal::Up), progress, SYMBOLS);
     for record in records.iter().filter(|record| record.at <= at(until)) {
         reporter.record(record, record.at);
     }

@@ -90,11 +90,11 @@ proptest! {
     #[test]
     fn any_size_will_do(rows in 0_usize..30, columns in 0_usize..130, until in 0_i64..4000) {
         for (stack, records) in [(shop(), shop_starts()), (shop(), shop_fails()), sixty()] {
-            let mut board = Board::of_stack(&stack, Goal::Up);
+            let mut board = LiveModel::of_stack(&stack, Goal::Up);
             let size = Size { rows, columns };
             for record in records.iter().filter(|record| record.at <= at(until)) {
                 let Some(change) = board.fold(record) else { continue };
-                if let crate::reporters::board::Change::Settled(index) = change {
+                if let crate::reporters::live_model::Change::ItemResult(index) = change {
                     let lines = view::settled(&board.rows[index], 10, Some(columns), SYMBOLS);
                     prop_assert!(lines.iter().all(|line| fits(line, columns)));
                 }

@@ -24,7 +24,7 @@ fn replay_on_the_terminal() {
     let theme = Theme { color: true, unicode: true };
     let target = ProgressDrawTarget::stderr_with_hz(20);
     let progress = Progress::on(target, None, theme, at(0));
-    let mut reporter = Reporter::bars(Board::of_stack(&stack, Goal::Up), progress, theme);
+    let mut reporter = Reporter::bars(LiveModel::of_stack(&stack, Goal::Up), progress, theme);
     let began = Instant::now();
     let now = || at(i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX));
     for record in &records {

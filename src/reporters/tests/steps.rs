@@ -54,8 +54,8 @@ fn records() -> Vec<Record> {
     ]
 }
 
-fn board_after(count: usize) -> Board {
-    let mut board = Board::of_stack(&sync(), Goal::Up);
+fn board_after(count: usize) -> LiveModel {
+    let mut board = LiveModel::of_stack(&sync(), Goal::Up);
     let row = board.rows.iter_mut().find(|row| row.name == "sync-structure");
     row.expect("the task").expanded = true;
     for record in records().iter().take(count) {
@@ -92,7 +92,7 @@ fn without_a_terminal_each_end_of_a_step_is_a_line() {
     let mut lines = Vec::new();
     for record in records() {
         match board.fold(&record) {
-            Some(crate::reporters::board::Change::StepEnded { row, step }) => {
+            Some(crate::reporters::live_model::Change::StepEnded { row, step }) => {
                 let width = board.name_width();
                 lines.extend(crate::reporters::lines::stepped(
                     &board.rows[row],
@@ -101,17 +101,17 @@ fn without_a_terminal_each_end_of_a_step_is_a_line() {
                     SYMBOLS,
                 ));
             }
-            Some(crate::reporters::board::Change::Moved(row)) => {
+            Some(crate::reporters::live_model::Change::Moved(row)) => {
                 lines.push(crate::reporters::lines::moving(
                     &board.rows[row],
                     board.name_width(),
                     SYMBOLS,
                 ));
             }
-            Some(crate::reporters::board::Change::Settled(row)) => {
+            Some(crate::reporters::live_model::Change::ItemResult(row)) => {
                 lines.extend(settled(&board.rows[row], board.name_width(), None, SYMBOLS));
             }
-            Some(crate::reporters::board::Change::Notice { .. }) | None => {}
+            Some(crate::reporters::live_model::Change::Notice { .. }) | None => {}
         }
     }
     insta::assert_snapshot!(lines.join("\n"));

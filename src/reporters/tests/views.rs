@@ -6,41 +6,44 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::{
+    core::plan::{Action, Plan, PlanStep},
+    core::stack::{ItemOutcome, ItemResult, Outcome, Why, WhyLink},
     model::{Group, NeedUntil},
-    plan::{Action, Plan, PlanStep},
     reporters::{
-        board::{End, Phase},
-        events, graph, logs, plan, summary, table, why,
+        events, graph,
+        live_model::{End, Phase},
+        logs, plan, summary, table, why,
     },
     status::{
         PortStatus, ServiceState, ServiceStatus, Status, SupervisorStatus, TaskState, TaskStatus,
     },
-    supervisor::{How, Outcome, Settled, Why, WhyLink},
 };
 
 /// All of it.
 pub(super) const SHOP: summary::What<'static> = summary::What { stack: "shop", names: &[] };
 
 /// The outcome that a board amounts to.
-pub(super) fn outcome_of(board: &Board) -> Outcome {
+pub(super) fn outcome_of(board: &LiveModel) -> Outcome {
     let results = board.rows.iter().map(|row| {
         let how = match &row.phase {
-            Phase::Settled(End::Failed { reason, .. }) => {
-                How::Failed { reason: reason.clone(), exit: Some(Exit::Code(1)), port: None }
+            Phase::ItemResult(End::Failed { reason, .. }) => ItemOutcome::Failed {
+                reason: reason.clone(),
+                exit: Some(Exit::Code(1)),
+                port: None,
+            },
+            Phase::ItemResult(End::Ready { after_ms, .. } | End::Done { after_ms }) => {
+                ItemOutcome::Ready { after_ms: *after_ms }
             }
-            Phase::Settled(End::Ready { after_ms, .. } | End::Done { after_ms }) => {
-                How::Ready { after_ms: *after_ms }
-            }
-            Phase::Settled(_) | Phase::Quiet => How::Unchanged,
-            Phase::Moving(_) => How::Blocked { by: "api".into() },
+            Phase::ItemResult(_) | Phase::Quiet => ItemOutcome::Unchanged,
+            Phase::Moving(_) => ItemOutcome::Blocked { by: "api".into() },
         };
-        Settled { name: row.name.clone(), how }
+        ItemResult { name: row.name.clone(), how }
     });
     Outcome { results: results.collect(), ..Outcome::default() }
 }
 
-fn board_after(records: &[Record]) -> Board {
-    let mut board = Board::of_stack(&shop(), Goal::Up);
+fn board_after(records: &[Record]) -> LiveModel {
+    let mut board = LiveModel::of_stack(&shop(), Goal::Up);
     for record in records {
         board.fold(record);
     }
@@ -152,17 +155,17 @@ fn a_table_has_addresses_and_descriptions() {
 
 #[test]
 fn without_a_terminal_there_is_a_line_a_change() {
-    let mut board = Board::of_stack(&shop(), Goal::Up);
+    let mut board = LiveModel::of_stack(&shop(), Goal::Up);
     let mut lines = Vec::new();
     for record in shop_fails() {
-        use crate::reporters::board::Change;
+        use crate::reporters::live_model::Change;
         match board.fold(&record) {
             Some(Change::Moved(index)) => lines.push(crate::reporters::lines::moving(
                 &board.rows[index],
                 board.name_width(),
                 Theme::PLAIN,
             )),
-            Some(Change::Settled(index)) => {
+            Some(Change::ItemResult(index)) => {
                 let row = &board.rows[index];
                 lines.extend(view_settled(row, board.name_width()));
             }
@@ -174,7 +177,7 @@ fn without_a_terminal_there_is_a_line_a_change() {
     insta::assert_snapshot!(shown);
 }
 
-fn view_settled(row: &crate::reporters::board::Row, names: usize) -> Vec<String> {
+fn view_settled(row: &crate::reporters::live_model::Row, names: usize) -> Vec<String> {
     crate::reporters::view::settled(row, names, None, Theme::PLAIN)
 }
 
@@ -203,8 +206,8 @@ fn the_last_lines_of_down() {
     insta::assert_snapshot!([show(None), show(Some(clean)), show(Some(left))].join("\n--\n"));
     // What another command has brought up meanwhile is not down.
     let results = vec![
-        Settled { name: "db".into(), how: How::Stopped },
-        Settled { name: "api".into(), how: How::Superseded },
+        ItemResult { name: "db".into(), how: ItemOutcome::Stopped },
+        ItemResult { name: "api".into(), how: ItemOutcome::Superseded },
     ];
     let beaten = Outcome { results, superseded: true, ..Outcome::default() };
     let shown = summary::down(SHOP, &beaten, None, took, SYMBOLS);

@@ -19,7 +19,7 @@ use std::{
 use ignore::WalkBuilder;
 use regex::{Captures, Regex};
 use serde_json::Value;
-use stackrun::platform::{Places, Reached};
+use stackrun::platform::{Reached, StackPaths};
 use tempfile::TempDir;
 
 use super::{
@@ -330,8 +330,8 @@ impl Stack {
     }
 
     /// Where everything of this stack is.
-    pub(crate) fn places(&self) -> Places {
-        Places::of(self.folder()).expect("its places")
+    pub(crate) fn places(&self) -> StackPaths {
+        StackPaths::of(self.folder()).expect("its places")
     }
 
     /// A connection to the supervisor.

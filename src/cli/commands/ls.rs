@@ -1,0 +1,75 @@
+//! `ls`: all running stacks of this user.
+
+use crate::{
+    cli::{
+        ambient,
+        context::Context,
+        error::{Error, status},
+        running_stacks::{self, Running, State},
+    },
+    printable,
+    reporters::{Tone, summary, theme::pad, words},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  stackrun ls                    every running stack
+  stackrun --stack shop status   one of them, from anywhere";
+
+/// All your running stacks
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// As data
+    #[arg(long)]
+    json: bool,
+}
+
+pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
+    let running = running_stacks::all();
+    if args.json {
+        let stacks: Vec<_> = running.iter().map(Running::json).collect();
+        let json = serde_json::json!({ "format": 1, "stacks": stacks });
+        context.print_json(&format!("{json:#}\n"))?;
+        return Ok(status::OK);
+    }
+    if running.is_empty() {
+        context.say("nothing is running");
+        return Ok(status::OK);
+    }
+    let now = ambient::now();
+    let rows: Vec<[String; 4]> = running
+        .iter()
+        .map(|stack| {
+            let since = stack.since.map(|since| words::duration(words::between(since, now)));
+            [
+                context.out.paint(Tone::Strong, printable::line(&stack.name)),
+                context.out.paint(stack.state.tone(), stack.state.word()),
+                match stack.state {
+                    State::NotAnswering => String::new(),
+                    _ => format!("{} of {} ready", stack.ready, stack.services),
+                },
+                since.unwrap_or_default(),
+            ]
+        })
+        .collect();
+    let width = |column: usize| {
+        rows.iter().map(|row| console::measure_text_width(&row[column])).max().unwrap_or(0)
+    };
+    let widths: [usize; 4] = std::array::from_fn(width);
+    let mut text = String::new();
+    for (row, stack) in rows.iter().zip(&running) {
+        let cells: Vec<String> =
+            row.iter().zip(widths).map(|(cell, width)| pad(cell, width)).collect();
+        let folder = stack.places.folder.to_string_lossy();
+        text.push_str(&format!("{}  {}\n", cells.join("  "), printable::line(&folder)));
+        for notice in &stack.notices {
+            text.push_str(&format!("  {}\n", notice.text));
+            if let Some(advice) = &notice.advice {
+                text.push_str(&format!("{}\n", summary::hint(advice, context.out)));
+            }
+        }
+    }
+    context.print(&text)?;
+    Ok(status::OK)
+}

@@ -1,0 +1,248 @@
+//! `status`: one row for each service and task.
+
+use std::time::Duration;
+
+use clap_complete::engine::ArgValueCandidates;
+
+use crate::{
+    cli::{
+        ambient,
+        commands::completions::stack_names,
+        context::{Context, status_of},
+        error::{Error, status},
+        interrupt, names, time_args,
+    },
+    control::{Client, ClientError, Obstacle},
+    keeper::StaleState,
+    model::{Stack, Text},
+    reporters::{self, Symbol, headline, summary},
+    secrets,
+    status::{
+        Item, PortStatus, ServiceState, ServiceStatus, Status, TaskState, TaskStatus, Verdict,
+    },
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  stackrun status                 a table; exit 3 if not all that was asked for is ready or done
+  stackrun status --json api      one service, as data
+  stackrun status --watch         again every second
+
+STATE `started`: nothing checks whether it is ready; a `port` or a `ready` check does.
+RESTARTS: how often it was started again by itself, after a crash or a failed start, for its
+health or its memory. Edits, watched files and restarts that somebody asked for do not count.";
+
+/// What runs: state, pid, ports, uptime, memory, and why something is not ready
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// Services, tasks or groups [default: all]; what was not asked for counts by its name alone
+    #[arg(add = ArgValueCandidates::new(stack_names))]
+    names: Vec<String>,
+    /// As data
+    #[arg(long)]
+    json: bool,
+    /// Again and again, every second or as often as said
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "1s")]
+    watch: Option<String>,
+}
+
+pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
+    let Some(time) = &args.watch else { return once(args, context, None) };
+    if let Ok(every) = time_args::duration(time) {
+        return watch(args, context, every);
+    }
+    // `--watch api`: what is no time is a name, which is not known if a time was meant.
+    let names = std::iter::once(time).chain(&args.names).cloned().collect();
+    watch(&Args { names, watch: None, json: args.json }, context, Duration::from_secs(1))
+}
+
+/// Shows it once; with `rows` as much as a terminal has room for, what is not well first.
+fn once(args: &Args, context: &Context, rows: Option<usize>) -> Result<u8, Error> {
+    let Seen { status: mut shown, holds, obstacle } = look(args, context)?;
+    if args.json {
+        // What is shown is text, whatever the file is called.
+        shown.file = shown.file.to_string_lossy().into_owned().into();
+        let json = serde_json::to_string_pretty(&shown)
+            .map_err(|error| Error::Other(error.to_string()))?;
+        context.print_json(&format!("{json}\n"))?;
+    } else {
+        if rows.is_some_and(|rows| shown.services.len() + shown.tasks.len() + 2 > rows) {
+            shown.services.sort_by_key(|service| is_settled(service.state));
+        }
+        let table = reporters::table::show(&shown, ambient::now(), context.columns(), context.out);
+        context.print(&rows.map_or_else(|| table.clone(), |rows| cut(&table, rows)))?;
+        if let Some(obstacle) = obstacle {
+            context.say(&headline(Symbol::Warn, &obstacle.to_string(), context.err));
+            context.say(&summary::hint(&obstacle.advice(), context.err));
+        }
+        if shown.supervisor.is_none() {
+            say_nothing_runs(context);
+        }
+    }
+    Ok(if holds { status::OK } else { status::NOT_RUNNING })
+}
+
+fn say_nothing_runs(context: &Context) {
+    let (remains, unproved) = context.stale_state();
+    match remains {
+        StaleState::Nothing => context.say("nothing is running: `stackrun up` starts it"),
+        StaleState::Dead | StaleState::Living => {
+            context.say(
+                "nothing is running: what held the stack was killed, and all that is known of what \
+                 it held has ended; `stackrun up` brings it back",
+            );
+            context.say_all(&summary::unproved_lines(&unproved, context.err));
+        }
+    }
+}
+
+fn is_settled(state: ServiceState) -> bool {
+    matches!(state, ServiceState::Ready | ServiceState::Exited | ServiceState::Idle)
+}
+
+/// The first lines of a table, and how many more there are.
+fn cut(table: &str, rows: usize) -> String {
+    let lines: Vec<&str> = table.lines().collect();
+    if lines.len() < rows {
+        return table.to_owned();
+    }
+    let kept = rows.saturating_sub(2).max(1);
+    format!("{}\n{} more\n", lines[..kept].join("\n"), lines.len() - kept)
+}
+
+fn watch(args: &Args, context: &Context, every: Duration) -> Result<u8, Error> {
+    interrupt::watch();
+    let terminal = console::Term::stdout();
+    loop {
+        let live = terminal.is_term() && !args.json;
+        if live {
+            // What cannot be cleared is written below.
+            let _ = terminal.clear_screen();
+        }
+        let rows = terminal.size_checked().map(|(rows, _)| rows.into());
+        let status = once(args, context, rows.filter(|_| live))?;
+        let mut left = every.max(Duration::from_millis(100));
+        while !left.is_zero() {
+            if interrupt::take() {
+                return Ok(status);
+            }
+            let step = left.min(Duration::from_millis(100));
+            std::thread::sleep(step);
+            left -= step;
+        }
+    }
+}
+
+/// The status of what was asked for.
+struct Seen {
+    status: Status,
+    /// Whether all of it is ready or done.
+    holds: bool,
+    /// What keeps the stack from going on.
+    obstacle: Option<Obstacle>,
+}
+
+fn look(args: &Args, context: &Context) -> Result<Seen, Error> {
+    match look_once(args, context) {
+        // It was on its way down: the next look says so.
+        Err(Error::Client(ClientError::Gone)) => look_once(args, context),
+        other => other,
+    }
+}
+
+fn look_once(args: &Args, context: &Context) -> Result<Seen, Error> {
+    let mut client = context.connect_if_running()?;
+    let (mut shown, stack) = match &mut client {
+        Some(client) => {
+            let status = status_of(client)?;
+            let names_given = !args.names.is_empty();
+            let stack = names_given.then(|| context.known_stack(Some(client))).transpose()?;
+            (status, stack)
+        }
+        None => {
+            let stack = context.load(&[])?.stack;
+            (idle(&stack), Some(stack))
+        }
+    };
+    let asked = match (&stack, args.names.is_empty()) {
+        (Some(stack), false) => {
+            names::check(stack, &args.names)?;
+            names::resolve(stack, &args.names)
+        }
+        _ => Vec::new(),
+    };
+    if !asked.is_empty() {
+        shown.services.retain(|service| asked.contains(&service.name));
+        shown.tasks.retain(|task| asked.contains(&task.name));
+    }
+    let holds = |item: Item<'_>| item.verdict == Verdict::Holds;
+    let holds = match asked.as_slice() {
+        // Where nothing was asked for, nothing is running.
+        [] => shown.all().next().is_some() && shown.all().all(holds),
+        names => shown.supervisor.is_some() && shown.named(names).all(holds),
+    };
+    let obstacle = client.as_ref().and_then(Client::obstacle);
+    Ok(Seen { status: shown, holds, obstacle })
+}
+
+/// The status of a stack of which nothing runs.
+pub(in crate::cli) fn idle(stack: &Stack) -> Status {
+    // As the status of a stack that runs is: before anything is cut to fit.
+    let masker = secrets::masker();
+    let masked = |text: &Text| masker.text(&text.to_string()).into_owned();
+    let masked_url = |url: &str| {
+        let mut url = url.to_owned();
+        masker.hide_in_url(&mut url);
+        url
+    };
+    let services = stack.services.iter().map(|service| ServiceStatus {
+        name: service.name.clone(),
+        state: ServiceState::Idle,
+        checked: service.is_checked(),
+        proven: true,
+        wanted: false,
+        reason: None,
+        pid: None,
+        generation: 0,
+        ports: service
+            .ports
+            .iter()
+            .map(|port| PortStatus {
+                name: port.name.clone(),
+                port: port.number.fixed().unwrap_or(0),
+            })
+            .collect(),
+        since: None,
+        uptime_ms: None,
+        restarts: 0,
+        exit: None,
+        processes: 0,
+        memory_bytes: 0,
+        cpu_percent: 0.0,
+        needs: service.needs.iter().map(|need| need.name.clone()).collect(),
+        url: service.url.as_ref().and_then(|url| url.as_literal()).map(masked_url),
+        describe: service.describe.as_ref().map(masked),
+        notices: Vec::new(),
+    });
+    let tasks = stack.tasks.iter().map(|task| TaskStatus {
+        name: task.name.clone(),
+        state: TaskState::Idle,
+        wanted: false,
+        reason: None,
+        exit: None,
+        since: None,
+        next: None,
+        needs: task.needs.iter().map(|need| need.name.clone()).collect(),
+        describe: task.describe.as_ref().map(masked),
+    });
+    Status {
+        format: 1,
+        stack: stack.name.clone(),
+        file: stack.file.strip_prefix(&stack.dir).unwrap_or(&stack.file).to_owned(),
+        supervisor: None,
+        services: services.collect(),
+        tasks: tasks.collect(),
+        notices: Vec::new(),
+    }
+}

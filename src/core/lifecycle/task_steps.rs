@@ -1,0 +1,416 @@
+//! How a task runs: the steps of its life.
+
+use std::time::Duration;
+
+use super::{Effect, Hook, Input, KILL_WITHIN, RunPhase, StepNews, TaskMachine, TaskStep, millis};
+use crate::{
+    event::{Cause, Event, Tick},
+    model::{Background, Exit, time},
+};
+
+/// How long a cancelled task may take to end by itself.
+const CANCEL_GRACE: Duration = Duration::from_secs(10);
+/// How long a success may take to be written down. A disk that stalls keeps nobody for ever.
+const RECORD_WITHIN: Duration = Duration::from_secs(10);
+/// How long `on-failure` may take after a cancel, where the task has no `timeout`.
+const RESCUE_WITHIN: Duration = Duration::from_secs(60);
+
+impl TaskMachine {
+    /// Begins a run, if none is on its way. All needs hold: the supervisor has seen to that.
+    pub fn start(&mut self, args: Vec<String>, force: bool, cause: Cause, step: &mut TaskStep<'_>) {
+        if self.is_live() {
+            return;
+        }
+        self.retried = 0;
+        self.args = args;
+        self.cancelled = false;
+        self.cause = cause;
+        self.began = step.now;
+        self.exit = None;
+        self.begin_generation(step);
+        if step.task.inputs.is_empty() || force {
+            self.has_to_run(step);
+        } else {
+            self.enter(RunPhase::Inputs, step.now);
+            self.emit(Effect::CheckInputs, step);
+        }
+    }
+
+    /// Everything that it runs `without` is down.
+    pub fn go(&mut self, step: &mut TaskStep<'_>) {
+        if self.phase == RunPhase::Window {
+            self.spawn(step);
+        }
+    }
+
+    /// What it runs `without` cannot be stopped, or what it needs is gone: it does not run.
+    pub fn refuse(&mut self, reason: String, step: &mut TaskStep<'_>) {
+        if self.phase == RunPhase::Window {
+            self.fail(reason, step);
+        }
+    }
+
+    /// Ends a run: gently, then not.
+    pub fn cancel(&mut self, cause: Cause, step: &mut TaskStep<'_>) {
+        if self.cancelled || !self.is_live() {
+            return;
+        }
+        self.cancelled = true;
+        // What has ended well already cannot be called off.
+        if matches!(self.phase, RunPhase::Recording { .. }) {
+            return;
+        }
+        self.cause = cause;
+        self.publish(Event::Stopping, step);
+        let failed = Some("cancelled".to_owned());
+        match &mut self.phase {
+            RunPhase::Inputs | RunPhase::Window => self.fail("cancelled".to_owned(), step),
+            RunPhase::Spawn => self.end(failed, false, CANCEL_GRACE, step),
+            RunPhase::Running { .. } => {
+                self.end(failed, false, CANCEL_GRACE, step);
+                self.emit(Effect::SignalStop, step);
+                self.publish(Event::Signalled { signal: "SIGTERM".to_owned(), tree: true }, step);
+            }
+            RunPhase::EndReason { failed, .. } => {
+                // It is ending anyway; but there will be no retry.
+                failed.get_or_insert_with(|| "cancelled".to_owned());
+            }
+            RunPhase::Rescue { until, killed: false, .. } => {
+                let within = step.task.timeout.unwrap_or(RESCUE_WITHIN);
+                until.get_or_insert(step.now + within);
+            }
+            RunPhase::Rescue { .. }
+            | RunPhase::Recording { .. }
+            | RunPhase::Idle
+            | RunPhase::Done { .. }
+            | RunPhase::Skipped
+            | RunPhase::Failed { .. } => {}
+        }
+    }
+
+    /// Forgets how the last run ended.
+    pub fn reset(&mut self, now: Tick) {
+        if !self.is_live() {
+            self.enter(RunPhase::Idle, now);
+        }
+    }
+
+    /// Takes in what happened in the present generation.
+    pub fn input(&mut self, input: Input, step: &mut TaskStep<'_>) {
+        match (&mut self.phase, input) {
+            (RunPhase::Inputs, Input::Unchanged(true)) => {
+                self.enter(RunPhase::Skipped, step.now);
+                let reason = "its inputs have not changed".to_owned();
+                self.publish(Event::Skipped { reason }, step);
+            }
+            (RunPhase::Inputs, Input::Unchanged(false)) => self.has_to_run(step),
+            // Before its process is known to run this comes too early: it is told again.
+            (
+                RunPhase::Running { .. } | RunPhase::EndReason { .. } | RunPhase::Rescue { .. },
+                Input::Stepped { line, step: name, on_failure, news },
+            ) => self.stepped(line, name, on_failure, news, step),
+            (RunPhase::Spawn, Input::Spawned { pid }) => {
+                let until = step.task.timeout.map(|timeout| step.now + timeout);
+                self.enter(RunPhase::Running { until }, step.now);
+                self.pid = Some(pid);
+                self.publish(Event::Running { pid, log: None }, step);
+            }
+            (RunPhase::Spawn, Input::SpawnFailed(error)) => self.conclude(Some(error), step),
+            (RunPhase::Spawn | RunPhase::Running { .. }, Input::Exited { exit, background }) => {
+                self.ended(exit, background, step);
+            }
+            (RunPhase::Spawn | RunPhase::Running { .. }, Input::TreeGone { swept }) => {
+                self.ended(Exit::UNKNOWN, None, step);
+                self.gone(swept, step);
+            }
+            // Cancelled before it was seen to run.
+            (RunPhase::EndReason { .. }, Input::Spawned { pid }) => {
+                self.pid = Some(pid);
+                self.publish(Event::Running { pid, log: None }, step);
+                self.kill(step);
+            }
+            (RunPhase::EndReason { failed, .. }, Input::SpawnFailed(_)) => {
+                let failed = failed.clone();
+                self.conclude(failed, step);
+            }
+            (RunPhase::EndReason { .. }, Input::Exited { exit, .. }) => {
+                self.pid = None;
+                self.exit = Some(exit);
+                let event = Event::Exited { exit, expected: true, tail: Vec::new() };
+                self.publish(event, step);
+                self.kill(step);
+            }
+            (RunPhase::EndReason { .. }, Input::TreeGone { swept }) => self.gone(swept, step),
+            (RunPhase::EndReason { stuck, .. }, Input::Stuck(processes)) => {
+                stuck.clone_from(&processes);
+                self.publish(Event::Stuck { processes }, step);
+            }
+            (RunPhase::Recording { .. }, Input::Recorded) => self.done(step),
+            (RunPhase::Rescue { .. }, Input::HookEnded { hook: Hook::OnFailure, exit }) => {
+                self.rescued(&exit, step);
+            }
+            // Answers that this phase did not ask for: they belong to an earlier one.
+            (
+                RunPhase::Idle
+                | RunPhase::Inputs
+                | RunPhase::Window
+                | RunPhase::Spawn
+                | RunPhase::Running { .. }
+                | RunPhase::EndReason { .. }
+                | RunPhase::Recording { .. }
+                | RunPhase::Rescue { .. }
+                | RunPhase::Done { .. }
+                | RunPhase::Skipped
+                | RunPhase::Failed { .. },
+                _,
+            ) => {}
+        }
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, step: &mut TaskStep<'_>) {
+        if self.deadline().is_none_or(|deadline| deadline > step.now) {
+            return;
+        }
+        match &mut self.phase {
+            RunPhase::Running { .. } => {
+                let timeout = step.task.timeout.unwrap_or_default();
+                let at = self.step.as_ref().map(|name| format!(", in step `{name}`"));
+                let at = at.unwrap_or_default();
+                let failed = Some(format!("not done within {}{at}", time::setting(timeout)));
+                self.end(failed, false, KILL_WITHIN, step);
+                self.kill(step);
+            }
+            RunPhase::EndReason { killed: false, .. } => self.kill(step),
+            RunPhase::EndReason { until, .. } => *until = None,
+            RunPhase::Recording { .. } => {
+                let text = "its success is not written down yet, and is acted upon all the same";
+                self.publish(Event::Notice { text: text.to_owned() }, step);
+                self.done(step);
+            }
+            // What it does must be over before the window closes: its end is waited for.
+            RunPhase::Rescue { killed: killed @ false, until, .. } => {
+                *killed = true;
+                *until = Some(step.now + KILL_WITHIN);
+                self.emit(Effect::KillHook(Hook::OnFailure), step);
+            }
+            RunPhase::Rescue { .. } => {
+                self.rescued(&Err("it could not be ended".to_owned()), step);
+            }
+            RunPhase::Idle
+            | RunPhase::Inputs
+            | RunPhase::Window
+            | RunPhase::Spawn
+            | RunPhase::Done { .. }
+            | RunPhase::Skipped
+            | RunPhase::Failed { .. } => {}
+        }
+    }
+
+    /// What was asked of the world and may have been lost with the one who asked: to ask again
+    /// must be harmless.
+    pub fn resume(&self, step: &mut TaskStep<'_>) {
+        let lost = match &self.phase {
+            RunPhase::Inputs => Some(Effect::CheckInputs),
+            RunPhase::Spawn => Some(Effect::Spawn { args: self.args.clone() }),
+            RunPhase::EndReason { killed: true, .. } => Some(Effect::KillTree),
+            RunPhase::Recording { .. } => Some(Effect::TaskSucceeded),
+            RunPhase::EndReason { killed: false, .. } => Some(match self.pid {
+                Some(_) => Effect::SignalStop,
+                None => Effect::CheckSpawned,
+            }),
+            RunPhase::Rescue { killed: false, .. } => Some(Effect::RunHook(Hook::OnFailure)),
+            RunPhase::Rescue { killed: true, .. } => Some(Effect::KillHook(Hook::OnFailure)),
+            RunPhase::Window
+            | RunPhase::Running { .. }
+            | RunPhase::Idle
+            | RunPhase::Done { .. }
+            | RunPhase::Skipped
+            | RunPhase::Failed { .. } => None,
+        };
+        if let Some(effect) = lost {
+            self.emit(effect, step);
+        }
+    }
+
+    /// Its last run is found to be this one; that it goes on is told next, as of any run.
+    pub fn find(&mut self, generation: u64, runs: bool, now: Tick) {
+        self.generation = generation;
+        self.began = now;
+        if runs {
+            self.enter(RunPhase::Spawn, now);
+        }
+    }
+
+    /// A new run, or a new try of it.
+    fn begin_generation(&mut self, step: &mut TaskStep<'_>) {
+        self.generation += 1;
+        self.background = None;
+        self.told = 0;
+        self.step = None;
+        self.failure = None;
+        self.publish(Event::Starting, step);
+    }
+
+    fn has_to_run(&mut self, step: &mut TaskStep<'_>) {
+        if step.task.without.is_empty() {
+            self.spawn(step);
+        } else {
+            self.enter(RunPhase::Window, step.now);
+        }
+    }
+
+    /// Takes in what a step has to tell, once.
+    fn stepped(
+        &mut self,
+        line: u32,
+        name: String,
+        on_failure: bool,
+        news: StepNews,
+        step: &mut TaskStep<'_>,
+    ) {
+        if line < self.told {
+            return;
+        }
+        self.told = line + 1;
+        let event = match news {
+            StepNews::Began => {
+                self.step = Some(name.clone());
+                Event::Step { step: name, on_failure }
+            }
+            StepNews::Ended { exit, after_ms, failed } => {
+                if let (Some(failed), false) = (&failed, on_failure) {
+                    self.failure = Some(format!("step `{name}`: {failed}"));
+                }
+                Event::StepEnded { step: name, on_failure, exit, after_ms, failed }
+            }
+        };
+        self.publish(event, step);
+    }
+
+    fn spawn(&mut self, step: &mut TaskStep<'_>) {
+        self.enter(RunPhase::Spawn, step.now);
+        self.emit(Effect::Spawn { args: self.args.clone() }, step);
+    }
+
+    /// Its main process ended by itself: what it left behind goes before anything follows. What
+    /// went on in the background may be a server, and is asked to end before it is killed.
+    fn ended(&mut self, exit: Exit, background: Option<Background>, step: &mut TaskStep<'_>) {
+        let good = exit.is_success(&step.task.succeeds_with);
+        self.pid = None;
+        self.exit = Some(exit);
+        self.publish(Event::Exited { exit, expected: good, tail: Vec::new() }, step);
+        let failed = (!good).then(|| self.failure.take().unwrap_or_else(|| exit.to_string()));
+        let Some(left) = background else {
+            self.end(failed, false, KILL_WITHIN, step);
+            return self.kill(step);
+        };
+        self.publish(Event::Notice { text: left_by_task(&left) }, step);
+        self.background = Some(left);
+        self.end(failed, false, CANCEL_GRACE, step);
+        self.emit(Effect::SignalStop, step);
+    }
+
+    fn end(&mut self, failed: Option<String>, killed: bool, within: Duration, step: &TaskStep<'_>) {
+        let until = Some(step.now + within);
+        self.enter(RunPhase::EndReason { failed, killed, until, stuck: Vec::new() }, step.now);
+    }
+
+    fn kill(&mut self, step: &mut TaskStep<'_>) {
+        if let RunPhase::EndReason { killed, until, .. } = &mut self.phase {
+            if !*killed {
+                *killed = true;
+                *until = Some(step.now + KILL_WITHIN);
+            }
+            self.emit(Effect::KillTree, step);
+        }
+    }
+
+    fn gone(&mut self, swept: usize, step: &mut TaskStep<'_>) {
+        let RunPhase::EndReason { failed, .. } = &mut self.phase else { return };
+        let failed = failed.take();
+        self.pid = None;
+        if swept > 0 {
+            self.publish(Event::Swept { processes: swept }, step);
+        }
+        self.conclude(failed, step);
+    }
+
+    fn conclude(&mut self, failed: Option<String>, step: &mut TaskStep<'_>) {
+        let Some(reason) = failed else {
+            if step.task.inputs.is_empty() && step.task.keep.is_empty() {
+                return self.done(step);
+            }
+            self.enter(RunPhase::Recording { until: Some(step.now + RECORD_WITHIN) }, step.now);
+            self.emit(Effect::TaskSucceeded, step);
+            return;
+        };
+        if self.retried < step.task.retries && !self.cancelled && !step.called_off {
+            self.retried += 1;
+            self.begin_generation(step);
+            self.spawn(step);
+        } else if step.task.on_failure.is_empty() {
+            self.fail(reason, step);
+        } else {
+            let within = step.task.timeout.or(self.cancelled.then_some(RESCUE_WITHIN));
+            let until = within.map(|within| step.now + within);
+            self.enter(RunPhase::Rescue { reason, until, killed: false }, step.now);
+            self.emit(Effect::RunHook(Hook::OnFailure), step);
+        }
+    }
+
+    fn done(&mut self, step: &mut TaskStep<'_>) {
+        let after_ms = millis(step.now.since(self.began));
+        self.enter(RunPhase::Done { after_ms }, step.now);
+        self.publish(Event::Done { after_ms }, step);
+    }
+
+    fn fail(&mut self, reason: String, step: &mut TaskStep<'_>) {
+        self.enter(RunPhase::Failed { reason: reason.clone() }, step.now);
+        self.publish(Event::Failed { reason, tail: Vec::new() }, step);
+    }
+
+    /// `on-failure` is over, or given up: its own failure is told too.
+    fn rescued(&mut self, exit: &Result<Exit, String>, step: &mut TaskStep<'_>) {
+        let RunPhase::Rescue { reason, killed, .. } = &self.phase else { return };
+        let how = match exit {
+            Ok(_) if *killed => Some("it took too long and was killed".to_owned()),
+            Ok(exit) if *exit == Exit::SUCCESS => None,
+            Ok(exit) => Some(exit.to_string()),
+            Err(error) => Some(error.clone()),
+        };
+        let hook = Hook::OnFailure.key();
+        let reason = match how {
+            None => reason.clone(),
+            Some(how) => format!("{reason}; {hook} failed too: {how}"),
+        };
+        if let Ok(exit) = exit {
+            self.publish(Event::Hook { hook: hook.to_owned(), commands: None, exit: *exit }, step);
+        }
+        self.fail(reason, step);
+    }
+
+    fn enter(&mut self, phase: RunPhase, now: Tick) {
+        let before = self.state();
+        self.phase = phase;
+        if self.state() != before {
+            self.since = now;
+        }
+    }
+
+    fn emit(&self, effect: Effect, step: &mut TaskStep<'_>) {
+        step.effects.push((self.generation, effect));
+    }
+
+    fn publish(&self, event: Event, step: &mut TaskStep<'_>) {
+        self.emit(Effect::Publish(event, self.cause.clone()), step);
+    }
+}
+
+/// What is said of a process that a task, or a hook, has put into the background.
+pub fn left_by_task(left: &Background) -> String {
+    format!(
+        "it put a process into the background ({left}), which is stopped with it: what is to stay \
+         is a service of its own"
+    )
+}

@@ -1,0 +1,226 @@
+//! What a command would do and why, without doing it.
+//!
+//! There is no second opinion: the command is given to a copy, and the outlook is read off what
+//! the copy then means to do. The ledger's `applied` is read off the supervisor itself in the
+//! same way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Command, OpId, Outbox, Refusal, Supervisor,
+    node::{Node, ServiceUnit, TaskUnit, Unit},
+};
+use crate::{
+    core::lifecycle::Phase,
+    core::plan::{Action, Plan, PlanStep, sentence},
+    event::{Cause, Tick},
+    graph::Id,
+};
+
+/// What a command did to intent and definitions.
+#[derive(Debug, Default)]
+pub(super) struct Accepted {
+    /// What it is about.
+    pub targets: BTreeSet<Id>,
+    /// What took on new settings as it runs, and which.
+    pub updated: BTreeMap<Id, String>,
+    /// Whether the stack is another now.
+    pub applied: bool,
+}
+
+impl Supervisor {
+    /// What a command would do and why; changes nothing.
+    ///
+    /// # Errors
+    /// What would make the supervisor refuse it.
+    pub fn plan(&self, command: &Command, now: Tick) -> Result<Plan, Refusal> {
+        let (copy, accepted) = self.obeyed(command, now)?;
+        Ok(copy.outlook(&accepted))
+    }
+
+    /// What would make the supervisor refuse a command; changes nothing.
+    pub fn refusal(&self, command: &Command, now: Tick) -> Option<Refusal> {
+        self.obeyed(command, now).err()
+    }
+
+    /// As it would be after a command.
+    fn obeyed(&self, command: &Command, now: Tick) -> Result<(Self, Accepted), Refusal> {
+        let mut copy = self.clone();
+        copy.now = now;
+        let cause = Cause::Supervisor;
+        let op = OpId(u64::MAX);
+        let accepted = copy.obey(op, command.clone(), &cause, &mut Outbox::default())?;
+        Ok((copy, accepted))
+    }
+
+    /// What is going to happen to everything that a command touched or was about: first what
+    /// goes down, dependents first; then the rest in start order.
+    pub(super) fn outlook(&self, accepted: &Accepted) -> Plan {
+        let order = &self.order;
+        let runs = self.runs_ahead(order);
+        let step = |&id: &Id| {
+            let node = &self.nodes[id];
+            let (action, reason) = match &node.unit {
+                Unit::Service(unit) => self.outlook_of_service(id, node, unit, accepted)?,
+                Unit::Task(unit) => self.outlook_of_task(id, node, unit, &runs, accepted)?,
+            };
+            Some(PlanStep { name: node.name.clone(), action, reason })
+        };
+        let stops = order.iter().rev().filter_map(step).filter(|step| step.action == Action::Stop);
+        let others = order.iter().filter_map(step).filter(|step| step.action != Action::Stop);
+        Plan { steps: stops.chain(others).collect() }
+    }
+
+    fn outlook_of_service(
+        &self,
+        id: Id,
+        node: &Node,
+        unit: &ServiceUnit,
+        accepted: &Accepted,
+    ) -> Option<(Action, String)> {
+        let live = node.is_live();
+        if live && !node.wanted {
+            return Some((Action::Stop, self.reason_to_stop(id, node)));
+        }
+        if let Some(cause) = node.schedule.restart.as_ref().filter(|_| live) {
+            return Some((Action::Restart, self.reason_to_restart(id, cause)));
+        }
+        if let Some(task) = self.window_ahead(id).filter(|_| live) {
+            return Some((Action::Restart, format!("{task} runs without it")));
+        }
+        if let Some(changes) = accepted.updated.get(&id) {
+            return Some((Action::Update, changes.clone()));
+        }
+        let starts = match &unit.machine.phase {
+            Phase::Idle => node.schedule.due.is_none(),
+            Phase::Stopping(_) => true,
+            Phase::Starting(_)
+            | Phase::Ready
+            | Phase::Unhealthy { .. }
+            | Phase::Backoff { .. }
+            | Phase::Exited { .. }
+            | Phase::Failed { .. } => false,
+        };
+        if node.wanted && starts {
+            return Some((Action::Start, reason_to_start(&node.schedule.because)));
+        }
+        let state = self.service_state(node, unit);
+        accepted.targets.contains(&id).then(|| (Action::Keep, format!("already {state}")))
+    }
+
+    fn outlook_of_task(
+        &self,
+        id: Id,
+        node: &Node,
+        unit: &TaskUnit,
+        runs: &BTreeMap<Id, String>,
+        accepted: &Accepted,
+    ) -> Option<(Action, String)> {
+        if node.is_going_down() {
+            return Some((Action::Stop, self.reason_to_stop(id, node)));
+        }
+        if let Some(reason) = runs.get(&id) {
+            let inputs = if unit.next.inputs.is_empty() { "" } else { ", if its inputs changed" };
+            return Some((Action::Run, format!("{reason}{inputs}")));
+        }
+        accepted.targets.contains(&id).then(|| {
+            let state = self.task_state(node, unit);
+            (Action::Keep, format!("{state}, and nothing that needs it is started"))
+        })
+    }
+
+    /// The tasks that will run, each with the reason: dependents are looked at first.
+    fn runs_ahead(&self, order: &[Id]) -> BTreeMap<Id, String> {
+        let mut runs: BTreeMap<Id, String> = BTreeMap::new();
+        for &id in order.iter().rev() {
+            let Some(unit) = self.nodes[id].as_task() else { continue };
+            if unit.is_asked() {
+                runs.insert(id, "asked for".to_owned());
+                continue;
+            }
+            let needed = self.graph.needed_by(id).map(|(from, _)| from).find(|&from| {
+                let node = &self.nodes[from];
+                let starts = match &node.unit {
+                    Unit::Service(unit) => self.starts_ahead(node, unit),
+                    Unit::Task(_) => runs.contains_key(&from),
+                };
+                let stale = !unit.run.is_done()
+                    || unit.orders.done < node.schedule.revision
+                    || !unit.next.inputs.is_empty();
+                starts && stale
+            });
+            if let Some(from) = needed {
+                runs.insert(id, format!("needed by {}", self.nodes[from].name));
+            }
+        }
+        runs
+    }
+
+    fn starts_ahead(&self, node: &Node, unit: &ServiceUnit) -> bool {
+        let down = match &unit.machine.phase {
+            Phase::Idle | Phase::Stopping(_) => true,
+            Phase::Starting(_)
+            | Phase::Ready
+            | Phase::Unhealthy { .. }
+            | Phase::Backoff { .. }
+            | Phase::Exited { .. }
+            | Phase::Failed { .. } => node.schedule.restart.is_some(),
+        };
+        node.wanted && down
+    }
+
+    /// The task that was asked for and will run without this service.
+    fn window_ahead(&self, id: Id) -> Option<&str> {
+        let tasks = (0..self.nodes.len()).filter(|&task| {
+            self.nodes[task].as_task().is_some_and(|unit| {
+                unit.is_asked() && !unit.next.without.is_empty() && self.window(task).contains(&id)
+            })
+        });
+        tasks.map(|task| self.nodes[task].name.as_str()).next()
+    }
+
+    fn reason_to_stop(&self, id: Id, node: &Node) -> String {
+        if node.gone {
+            return "not in the file any more".to_owned();
+        }
+        let down = self.graph.needs(id).map(|(to, _)| to).find(|&to| !self.nodes[to].wanted);
+        match down {
+            Some(to) => format!("needs {}, which goes down", self.nodes[to].name),
+            None => "not wanted any more".to_owned(),
+        }
+    }
+
+    fn reason_to_restart(&self, id: Id, cause: &Cause) -> String {
+        match cause {
+            Cause::Edit { .. } => sentence(&self.edit_of(id)),
+            Cause::Follow { of } => format!("follows {of}"),
+            Cause::Command { .. }
+            | Cause::Need { .. }
+            | Cause::Exit
+            | Cause::Start
+            | Cause::Check
+            | Cause::Memory
+            | Cause::Watch { .. }
+            | Cause::Schedule
+            | Cause::Window { .. }
+            | Cause::Supervisor => "asked for".to_owned(),
+        }
+    }
+}
+
+fn reason_to_start(because: &Cause) -> String {
+    match because {
+        Cause::Need { of } => format!("needed by {of}"),
+        Cause::Window { task } => format!("{task} is over"),
+        Cause::Command { .. }
+        | Cause::Edit { .. }
+        | Cause::Follow { .. }
+        | Cause::Exit
+        | Cause::Start
+        | Cause::Check
+        | Cause::Memory
+        | Cause::Watch { .. }
+        | Cause::Schedule
+        | Cause::Supervisor => "asked for".to_owned(),
+    }
+}

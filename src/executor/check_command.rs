@@ -1,0 +1,167 @@
+//! A command that is run once for its exit status: a check.
+//!
+//! duct starts it, in a process group of its own. Nobody reaps the group's leader before the
+//! group has been killed, so that the group's number cannot have come to mean somebody else.
+
+use std::{
+    io::{Read, Seek, SeekFrom},
+    path::PathBuf,
+    time::Duration,
+};
+
+use std::os::unix::process::CommandExt as _;
+
+use tokio::io::{Interest, unix::AsyncFd};
+
+use super::checks::Environment;
+use crate::{
+    model::{Signal, path_text},
+    platform::{self, Process, RunAs, Watched},
+};
+
+/// How much of a command's output is looked at for its last line, in bytes.
+const EXCERPT: u64 = 4096;
+
+/// A command with everything resolved.
+#[derive(Debug, Clone)]
+pub(super) struct CheckCommand {
+    pub(super) program: PathBuf,
+    pub(super) args: Vec<String>,
+    pub(super) env: Environment,
+    pub(super) dir: PathBuf,
+    /// Whom to run as, where not our own user.
+    pub(super) user: Option<RunAs>,
+    pub(super) label: String,
+}
+
+/// A command that runs; dropping it ends the command and its whole tree.
+struct Running {
+    handle: Option<duct::Handle>,
+}
+
+impl CheckCommand {
+    /// The command as it would be named to a person.
+    pub(super) fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Runs the command; an `Err` says how it failed.
+    pub(super) async fn run(&self, timeout: Duration) -> Result<(), String> {
+        let mut output = tempfile::tempfile().map_err(|error| error.to_string())?;
+        let running = self.start(&output)?;
+        let ended = running.ended(timeout).await?;
+        if !ended {
+            running.kill_escapees();
+        }
+        let status = running.finish().await;
+        if !ended {
+            return Err(format!("no answer within {}", crate::model::time::setting(timeout)));
+        }
+        match status? {
+            status if status.success() => Ok(()),
+            status => Err(with_last_line(&platform::exit_of(status).to_string(), &mut output)),
+        }
+    }
+
+    fn start(&self, output: &std::fs::File) -> Result<Running, String> {
+        let file = output.try_clone().map_err(|error| error.to_string())?;
+        let arguments = self.args.iter().map(|argument| path_text::decode_text(argument));
+        let handle = duct::cmd(&self.program, arguments)
+            .dir(&self.dir)
+            .full_env(super::io_errors::variables(&self.env))
+            .stdin_null()
+            .stdout_file(file)
+            .stderr_to_stdout()
+            .unchecked()
+            .before_spawn({
+                let user = self.user.clone();
+                move |command| {
+                    command.process_group(0);
+                    platform::with_callers_limits(command);
+                    user.clone().into_iter().for_each(|user| user.runs(command));
+                    Ok(())
+                }
+            })
+            .start();
+        match handle {
+            Ok(handle) => Ok(Running { handle: Some(handle) }),
+            Err(error) => {
+                Err(format!("{}: {}", self.program.display(), super::io_errors::os_error(&error)))
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Waits for the end of the command, without reaping it; `false` at the time-out.
+    async fn ended(&self, timeout: Duration) -> Result<bool, String> {
+        for pid in self.handle.iter().flat_map(duct::Handle::pids) {
+            let descriptor = Watched::open(pid).descriptor();
+            let Some(descriptor) = descriptor.map_err(|error| error.to_string())? else { continue };
+            // SAFETY: an owned descriptor stays open, and the same, until the `AsyncFd` is gone.
+            let ended = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
+            let ended = ended.map_err(|error| error.to_string())?;
+            match tokio::time::timeout(timeout, ended.readable()).await {
+                Ok(result) => drop(result.map_err(|error| error.to_string())?),
+                Err(_) => return Ok(false),
+            };
+        }
+        Ok(true)
+    }
+
+    /// Kills the descendants, be they in sessions of their own. They are found as long as their
+    /// parents live.
+    fn kill_escapees(&self) {
+        let pids = self.handle.iter().flat_map(duct::Handle::pids);
+        for process in pids.flat_map(platform::descendants).filter_map(Process::open) {
+            let _ended = process.signal(Signal::KILL);
+        }
+    }
+
+    /// Kills what is left of the group, then reaps the command.
+    async fn finish(mut self) -> Result<std::process::ExitStatus, String> {
+        let Some(handle) = self.handle.take() else { return Err("it ran twice".into()) };
+        kill_groups(&handle);
+        let reaped = tokio::task::spawn_blocking(move || handle.wait().map(|output| output.status));
+        match reaped.await {
+            Ok(result) => result.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill_escapees();
+        if let Some(handle) = self.handle.take() {
+            kill_groups(&handle);
+            // SIGKILL was sent: this waits for the kernel alone.
+            tokio::task::spawn_blocking(move || handle.wait().map(|_| ()));
+        }
+    }
+}
+
+fn kill_groups(handle: &duct::Handle) {
+    for pid in handle.pids() {
+        // ESRCH: the command had ended, and nobody else was in its group.
+        let _empty = platform::kill_group(pid, Signal::KILL);
+    }
+}
+
+/// `exit 2: FATAL: the database system is starting up`.
+fn with_last_line(status: &str, output: &mut std::fs::File) -> String {
+    let length = output.metadata().map_or(0, |metadata| metadata.len());
+    let mut text = Vec::new();
+    let read = output
+        .seek(SeekFrom::Start(length.saturating_sub(EXCERPT)))
+        .and_then(|_| output.take(EXCERPT).read_to_end(&mut text));
+    let mut text = &*String::from_utf8_lossy(&text);
+    if length > EXCERPT {
+        // The first line was cut, and half a secret is not found in it.
+        text = text.split_once('\n').map_or("", |(_, rest)| rest);
+    }
+    match text.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
+        Some(line) if read.is_ok() => format!("{status}: {line}"),
+        _ => status.to_owned(),
+    }
+}

@@ -1,0 +1,199 @@
+//! One attempt of one check: connect, ask, run, look. An attempt is a future; dropping it ends
+//! whatever it had started.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::net::TcpStream;
+
+use super::{
+    check_command::CheckCommand,
+    foreground::Foreground,
+    http::HttpRequest,
+    listener_owner::{LOOPBACK, Owner},
+    log_search::LogSearch,
+};
+use crate::{core::lifecycle::ProbeAnswer, event::Tick, platform};
+
+/// A check with everything filled in, and what it has learnt from earlier attempts.
+#[derive(Debug)]
+pub(super) enum Attempt {
+    /// These ports are listened on (by the service's own processes).
+    Listening(Vec<Endpoint>),
+    /// These ports accept a connection.
+    Tcp(Vec<Endpoint>),
+    /// A request is answered as expected.
+    Http(Box<HttpRequest>),
+    /// A command exits with 0.
+    Command(CheckCommand),
+    /// The log has a line that matches.
+    Prints(LogSearch),
+    /// The service has said so itself (sd_notify(3)).
+    Notified(Arc<AtomicBool>),
+    /// This much time has passed since the start.
+    Delay { started: Tick, delay: Duration },
+    /// Its main process stays: asked once everything else holds.
+    Foreground(Foreground),
+    /// It cannot be asked at all.
+    Broken { check: String, answer: String },
+}
+
+/// A port to ask, and who must be listening on it.
+#[derive(Debug, Clone)]
+pub(super) struct Endpoint {
+    /// A host, where the file names one.
+    pub(super) host: Option<String>,
+    /// The port.
+    pub(super) port: u16,
+    /// Whose processes must listen; `None` where anybody may.
+    pub(super) owner: Option<Owner>,
+}
+
+impl Attempt {
+    /// Whether an attempt starts a process, which costs more than a system call.
+    pub(super) fn is_expensive(&self) -> bool {
+        matches!(self, Self::Command(_))
+    }
+
+    /// How long to wait before asking makes sense at all.
+    pub(super) fn not_before(&self, now: Tick) -> Option<Duration> {
+        match self {
+            Self::Delay { started, delay } => Some((*started + *delay).since(now)),
+            Self::Listening(_)
+            | Self::Tcp(_)
+            | Self::Http(_)
+            | Self::Command(_)
+            | Self::Prints(_)
+            | Self::Notified(_)
+            | Self::Foreground(_)
+            | Self::Broken { .. } => None,
+        }
+    }
+
+    /// Asks once.
+    pub(super) async fn ask(&mut self, timeout: Duration) -> ProbeAnswer {
+        let result = match self {
+            // A command brings its own time-out, so that its tree is killed before the answer.
+            Self::Command(command) => command.run(timeout).await,
+            Self::Listening(_)
+            | Self::Tcp(_)
+            | Self::Http(_)
+            | Self::Prints(_)
+            | Self::Notified(_)
+            | Self::Delay { .. }
+            | Self::Foreground(_)
+            | Self::Broken { .. } => {
+                let late =
+                    |_| Err(format!("no answer within {}", crate::model::time::setting(timeout)));
+                tokio::time::timeout(timeout, self.ask_unbounded()).await.unwrap_or_else(late)
+            }
+        };
+        match result {
+            Ok(()) => ProbeAnswer::Holds,
+            Err(answer) => ProbeAnswer::Fails { check: self.label(), answer },
+        }
+    }
+
+    async fn ask_unbounded(&mut self) -> Result<(), String> {
+        match self {
+            Self::Listening(endpoints) => endpoints.iter().try_for_each(Endpoint::listened_on),
+            Self::Tcp(endpoints) => {
+                for endpoint in endpoints {
+                    endpoint.connect().await?;
+                }
+                Ok(())
+            }
+            Self::Http(request) => request.send().await,
+            Self::Prints(search) => search.look(),
+            Self::Notified(said) if said.load(Ordering::Acquire) => Ok(()),
+            Self::Notified(_) => Err("it has not sent READY=1 yet".into()),
+            Self::Delay { started, delay } => {
+                let passed = platform::now().since(*started);
+                if passed >= *delay { Ok(()) } else { Err("not yet".into()) }
+            }
+            Self::Command(_) => Ok(()),
+            Self::Foreground(foreground) => foreground.holds(),
+            Self::Broken { answer, .. } => Err(answer.clone()),
+        }
+    }
+
+    fn label(&self) -> String {
+        let ports = |endpoints: &[Endpoint]| {
+            let ports: Vec<String> = endpoints.iter().map(|e| e.port.to_string()).collect();
+            ports.join(", ")
+        };
+        match self {
+            Self::Listening(endpoints) => format!("port {}", ports(endpoints)),
+            Self::Tcp(endpoints) => format!("tcp {}", ports(endpoints)),
+            Self::Http(request) => request.label.clone(),
+            Self::Command(command) => command.label().to_owned(),
+            Self::Prints(search) => format!("prints {}", search.pattern()),
+            Self::Notified(_) => "notify".into(),
+            Self::Delay { delay, .. } => format!("delay {}", crate::model::time::setting(*delay)),
+            Self::Foreground(_) => "foreground".into(),
+            Self::Broken { check, .. } => check.clone(),
+        }
+    }
+}
+
+impl Endpoint {
+    /// Somebody who may listens on the port.
+    fn listened_on(&self) -> Result<(), String> {
+        match &self.owner {
+            Some(owner) => owner.listens_on(self.port),
+            None => match platform::listeners(&[self.port]) {
+                Ok(listeners) if listeners.is_empty() => {
+                    Err(format!("nothing listens on port {}", self.port))
+                }
+                Ok(_) => Ok(()),
+                Err(error) => Err(error.to_string()),
+            },
+        }
+    }
+
+    /// A connection to the port, which only a proper owner may have accepted.
+    pub(super) async fn connect(&self) -> Result<TcpStream, String> {
+        // Asked first: a stranger on the port must not even see a request.
+        if self.owner.is_some() {
+            self.listened_on()?;
+        }
+        let mut refusal = None;
+        for address in self.addresses().await? {
+            match TcpStream::connect(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => {
+                    // An address that this machine has not, as those of IPv6 in many containers,
+                    // tells nothing about the server.
+                    let unknown = |error: &io::Error| error.kind() == ErrorKind::AddrNotAvailable;
+                    if refusal.as_ref().is_none_or(unknown) {
+                        refusal = Some(error);
+                    }
+                }
+            }
+        }
+        Err(refusal.map_or_else(String::new, |error| super::io_errors::os_error(&error)))
+    }
+
+    async fn addresses(&self) -> Result<Vec<SocketAddr>, String> {
+        match self.host.as_deref() {
+            None | Some("localhost") => {
+                Ok(LOOPBACK.map(|ip| SocketAddr::new(ip, self.port)).to_vec())
+            }
+            Some(host) => match tokio::net::lookup_host((host, self.port)).await {
+                Ok(found) => Ok(found.collect()),
+                Err(error) => Err(format!("{host}: {}", super::io_errors::os_error(&error))),
+            },
+        }
+    }
+}
+
+/// The environment of a check's command, ready for duct.
+pub(super) type Environment = BTreeMap<String, String>;
