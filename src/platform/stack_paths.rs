@@ -17,6 +17,7 @@ use rustix::{
 };
 
 use super::{Endpoint, FolderLock, Refused, RuntimeFolder, StackId, lock::lock_open_folder};
+use crate::model::fnv1a;
 
 /// Every path of one stack.
 #[derive(Debug, Clone)]
@@ -305,22 +306,4 @@ pub(super) fn check_own(folder: &Path, stat: &Stat) -> Result<(), StackPathsErro
 pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> StackPathsError {
     let path = path.to_owned();
     move |error| StackPathsError::at(&path, error)
-}
-
-/// The FNV-1a hash of 64 bits: the same in every version of this program.
-pub fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_hash_is_fnv1a() {
-        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
-    }
 }
