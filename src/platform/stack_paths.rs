@@ -16,7 +16,8 @@ use rustix::{
     process::geteuid,
 };
 
-use super::{Endpoint, FolderLock, Refused, RuntimeFolder, StackId, lock::lock_open_folder};
+use super::{Endpoint, FolderLock, Refused, RuntimeFolder, StackId, fnv1a, lock::lock_open_folder};
+use crate::model::STATE_FOLDER;
 
 /// Every path of one stack.
 #[derive(Debug, Clone)]
@@ -106,7 +107,7 @@ impl StackPaths {
 
     fn named(folder: PathBuf, id: StackId, held: OwnedFd) -> Self {
         let runtime = RuntimeFolder::expected(id);
-        Self { state: folder.join(STATE), folder, id, runtime, held: Arc::new(held) }
+        Self { state: folder.join(STATE_FOLDER), folder, id, runtime, held: Arc::new(held) }
     }
 
     /// The places of the stack in a folder that is open for another use.
@@ -151,7 +152,7 @@ impl StackPaths {
     /// Takes note of the folder's present name.
     pub fn rename(&mut self) {
         self.folder = self.present_name().0;
-        self.state = self.folder.join(STATE);
+        self.state = self.folder.join(STATE_FOLDER);
     }
 
     /// A path to the folder for a process that is started now: its name, or, where that does not
@@ -253,9 +254,6 @@ impl AsFd for StackPaths {
     }
 }
 
-/// The name of the folder for what lasts.
-const STATE: &str = ".stackrun";
-
 /// How a folder is opened that is not to be read.
 #[cfg(target_os = "linux")]
 const KNOWN_BY: OFlags = OFlags::PATH;
@@ -305,22 +303,4 @@ pub(super) fn check_own(folder: &Path, stat: &Stat) -> Result<(), StackPathsErro
 pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> StackPathsError {
     let path = path.to_owned();
     move |error| StackPathsError::at(&path, error)
-}
-
-/// The FNV-1a hash of 64 bits: the same in every version of this program.
-pub fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_hash_is_fnv1a() {
-        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
-    }
 }
