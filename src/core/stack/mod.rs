@@ -285,6 +285,16 @@ impl Supervisor {
         live.map(|node| (node.name.clone(), node.generation())).collect()
     }
 
+    /// The services and tasks that have a main process, each with its generation.
+    pub fn with_process(&self) -> Vec<(String, u64)> {
+        let has_one = |node: &&Node| match &node.unit {
+            Unit::Service(unit) => unit.machine.is_live() && unit.machine.pid.is_some(),
+            Unit::Task(unit) => unit.run.is_live() && unit.run.pid.is_some(),
+        };
+        let with_process = self.nodes.iter().filter(has_one);
+        with_process.map(|node| (node.name.clone(), node.generation())).collect()
+    }
+
     /// Whether nothing runs, nothing is wanted and no request is open.
     pub fn is_idle(&self) -> bool {
         self.intent.roots.is_empty()
