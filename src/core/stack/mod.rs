@@ -279,22 +279,6 @@ impl Supervisor {
         node.as_task().map(|unit| unit.run.began)
     }
 
-    /// The generations of the tasks that run.
-    pub fn running_tasks(&self) -> Vec<(String, u64)> {
-        let live = self.nodes.iter().filter(|node| node.as_task().is_some() && node.is_live());
-        live.map(|node| (node.name.clone(), node.generation())).collect()
-    }
-
-    /// The services and tasks that have a main process, each with its generation.
-    pub fn with_process(&self) -> Vec<(String, u64)> {
-        let has_one = |node: &&Node| match &node.unit {
-            Unit::Service(unit) => unit.machine.is_live() && unit.machine.pid.is_some(),
-            Unit::Task(unit) => unit.run.is_live() && unit.run.pid.is_some(),
-        };
-        let with_process = self.nodes.iter().filter(has_one);
-        with_process.map(|node| (node.name.clone(), node.generation())).collect()
-    }
-
     /// Whether nothing runs, nothing is wanted and no request is open.
     pub fn is_idle(&self) -> bool {
         self.intent.roots.is_empty()
