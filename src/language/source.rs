@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::model::{Source, fnv1a};
+use crate::model::Source;
 
 /// A place in one of the files: bytes `start..end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,7 +66,7 @@ pub(super) struct Sources {
 impl Sources {
     /// Takes in the text of a file and gives its index.
     pub(super) fn add(&mut self, path: PathBuf, name: String, text: String) -> usize {
-        let fingerprint = fingerprint(text.as_bytes());
+        let fingerprint = crate::model::fingerprint(text.as_bytes());
         self.read.push(Source { path: path.clone(), fingerprint });
         let newlines = text.match_indices('\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(newlines).collect();
@@ -119,11 +119,6 @@ pub(super) fn canonical(file: &Path) -> PathBuf {
         (Ok(folder), Some(name)) => folder.join(name),
         _ => file.to_path_buf(),
     }
-}
-
-/// 64-bit FNV-1a, hexadecimal.
-pub(super) fn fingerprint(bytes: &[u8]) -> String {
-    format!("{:016x}", fnv1a(bytes))
 }
 
 /// For every byte of a KDL string's value (and its end), the byte of its spelling that it comes

@@ -17,7 +17,7 @@ use rustix::{
 };
 
 use super::{Endpoint, FolderLock, Refused, RuntimeFolder, StackId, lock::lock_open_folder};
-use crate::model::fnv1a;
+use crate::model::{STATE_FOLDER, fnv1a};
 
 /// Every path of one stack.
 #[derive(Debug, Clone)]
@@ -107,7 +107,7 @@ impl StackPaths {
 
     fn named(folder: PathBuf, id: StackId, held: OwnedFd) -> Self {
         let runtime = RuntimeFolder::expected(id);
-        Self { state: folder.join(STATE), folder, id, runtime, held: Arc::new(held) }
+        Self { state: folder.join(STATE_FOLDER), folder, id, runtime, held: Arc::new(held) }
     }
 
     /// The places of the stack in a folder that is open for another use.
@@ -153,7 +153,7 @@ impl StackPaths {
     /// Takes note of the folder's present name.
     pub fn rename(&mut self) {
         self.folder = self.present_name().0;
-        self.state = self.folder.join(STATE);
+        self.state = self.folder.join(STATE_FOLDER);
     }
 
     /// A path to the folder for a process that is started now: its name, or, where that does not
@@ -254,9 +254,6 @@ impl AsFd for StackPaths {
         self.held.as_fd()
     }
 }
-
-/// The name of the folder for what lasts.
-const STATE: &str = ".stackrun";
 
 /// How a folder is opened that is not to be read.
 #[cfg(target_os = "linux")]
