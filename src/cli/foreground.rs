@@ -53,7 +53,7 @@ pub(super) fn attach(
         }
     }
     logs.finish()?;
-    let text = format!("{} goes on: `stackrun down` stops it", stack.name);
+    let text = format!("{} keeps running: `stackrun down` stops it", stack.name);
     context.say(&headline(Symbol::Warn, &text, context.err));
     Ok(())
 }
