@@ -55,6 +55,10 @@ pub(super) fn dir(scope: &mut Scope<'_, '_>, base: &Path, text: Spanned<&str>) -
 /// A glob of files, relative to the scope's folder, absolute afterwards. A trailing `/` stays.
 pub(super) fn glob(scope: &mut Scope<'_, '_>, text: Spanned<&str>) -> Option<String> {
     let pattern = scope.fixed(text)?;
+    if pattern.starts_with('!') {
+        scope.problems.add(TextProblem::NegatedGlob { at: text.span });
+        return None;
+    }
     if let Err(error) = GlobBuilder::new(&pattern).literal_separator(true).build() {
         let reason = error.kind().to_string();
         scope.problems.add(TextProblem::BadGlob { reason, at: text.span });
