@@ -6,16 +6,16 @@ use super::{
     Internal, cleanup,
     launch::Launcher,
     log_tail,
-    state::{Executor, hook_unit, main_unit},
+    state::{Executor, Unit, hook_unit, main_unit},
     watch::Reaction,
 };
 use crate::{
     core::lifecycle::{self, Hook, PortsAnswer},
     core::stack::{Command, Effect, Input, OpId, Outcome},
-    event::{Cause, Event, Place},
+    event::{Cause, Event, Place, Tick},
     keeper::protocol::{SpawnSpec, ToKeeper, UnitId, UnitReport},
     logs::Log,
-    model::{Service, Signal, StopTo, WatchThen},
+    model::{Exit, Service, Signal, StopTo, WatchThen},
     platform, secrets,
     status::ServiceState,
 };
@@ -203,7 +203,7 @@ impl Executor {
         match spec {
             Ok(Some(spec)) => self.link.spawn(spec, &self.caller),
             // Nothing to run is a success.
-            Ok(None) => self.tell(name, generation, failed(Ok(crate::model::Exit::SUCCESS))),
+            Ok(None) => self.tell(name, generation, failed(Ok(Exit::SUCCESS))),
             Err(error) => self.tell(name, generation, failed(Err(error))),
         }
     }
@@ -233,9 +233,15 @@ impl Executor {
         }
     }
 
+    /// The main process of a service, and since when it runs.
+    fn running_unit(&self, name: &str, generation: u64) -> Option<(&Unit, Tick)> {
+        let unit = self.units.get(&main_unit(name, generation))?;
+        Some((unit, self.core.started(name)?))
+    }
+
     fn start_ready(&mut self, name: &str, generation: u64) {
         let Some(service) = self.service(name).cloned() else { return };
-        let unit = self.units.get(&main_unit(name, generation));
+        let unit = self.running_unit(name, generation);
         let probe = super::probe_spec::ready(&self.launcher(), &service, generation, unit);
         if probe.attempts.is_empty() {
             // Started is ready.
@@ -254,7 +260,7 @@ impl Executor {
             let event = Event::Notice { text };
             return self.publish(Some(name), Some(generation), event, Cause::Supervisor);
         }
-        let unit = self.units.get(&main_unit(name, generation));
+        let unit = self.running_unit(name, generation);
         let probe = super::probe_spec::alive(&self.launcher(), &service, &alive, generation, unit);
         self.prober.start(probe);
     }
@@ -288,15 +294,11 @@ impl Executor {
         event
     }
 
-    /// Tells the core what a service said last, which is often why it ended.
-    pub(super) fn note_last_words(&mut self, unit: &UnitId, exit: crate::model::Exit) {
-        let UnitId { name, generation } = unit.clone();
-        let failed = self.service(&name).is_some_and(|s| !exit.is_success(&s.succeeds_with));
-        let said = || log_tail::last_words(&self.last_lines(&name, generation));
-        if failed && let Some(said) = said() {
-            let input = lifecycle::Input::LastWords(said);
-            self.feed(Input::Unit { name, generation, input });
-        }
+    /// What a service that failed said last, which is often why it ended.
+    pub(super) fn last_words(&self, unit: &UnitId, exit: Exit) -> Option<String> {
+        let service = self.service(&unit.name)?;
+        let failed = !exit.is_success(&service.succeeds_with);
+        failed.then(|| log_tail::last_words(&self.last_lines(&unit.name, unit.generation)))?
     }
 
     /// Where in its log the output of a unit begins. A tree that is gone is forgotten; its lines

@@ -9,7 +9,7 @@ use tokio::{net::UnixListener, sync::mpsc, task::LocalSet};
 use super::{Internal, keeper_link::KeeperLink, state::Executor};
 use crate::{
     control::{protocol::Left, server::serve},
-    core::lifecycle::{self, Hook},
+    core::lifecycle::{self, Exited, Hook},
     core::stack::{Command, Input},
     event::{Cause, Event, Tick},
     keeper::{
@@ -236,10 +236,10 @@ impl Executor {
         match message {
             FromKeeper::Hello { .. } | FromKeeper::Pong => {}
             FromKeeper::Spawned { unit, pid, log, at } => {
-                self.remember(&unit, pid, log, at);
+                self.remember(&unit, pid, log);
                 if is_main(&unit) {
                     let name = unit.name.clone();
-                    self.unit_input(unit, lifecycle::Input::Spawned { pid });
+                    self.unit_input(unit, lifecycle::Input::Spawned { pid, at });
                     self.hear_steps(|task| task == name);
                 }
             }
@@ -255,16 +255,14 @@ impl Executor {
                     self.prober.hurry(&unit.name);
                 }
             }
-            FromKeeper::Exited { unit, exit, left, background, out_of_memory, at: _ } => {
+            FromKeeper::Exited { unit, exit, left, background, out_of_memory, at } => {
                 if is_main(&unit) {
-                    if out_of_memory {
-                        self.unit_input(unit.clone(), lifecycle::Input::OutOfMemory);
-                    }
                     self.tell_of_victims(&unit, exit, out_of_memory);
                     self.hear_steps(|name| name == unit.name);
                     let exit = self.end_of_run(&unit.name, unit.generation, false, exit);
-                    self.note_last_words(&unit, exit);
-                    self.unit_input(unit, lifecycle::Input::Exited { exit, background });
+                    let last_words = self.last_words(&unit, exit);
+                    let exited = Exited { exit, at, background, out_of_memory, last_words };
+                    self.unit_input(unit, lifecycle::Input::Exited(exited));
                 } else {
                     if let Some(known) = self.units.get_mut(&unit) {
                         known.exit = Some(exit);

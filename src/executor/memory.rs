@@ -50,7 +50,7 @@ impl Executor {
         if self.view_of(&unit.name).is_some_and(|view| view.state == ServiceState::Stopping) {
             return;
         }
-        let Some(started) = self.units.get(unit).map(|known| known.started) else { return };
+        let Some(started) = self.core.started(&unit.name) else { return };
         let mut victims = platform::oom_victims().unwrap_or_default().into_iter();
         let last = victims.rfind(|victim| victim.at >= started);
         if let Some(Victim { pid, name: program, .. }) = last {

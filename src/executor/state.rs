@@ -98,7 +98,6 @@ pub(super) struct Executor {
 /// A process tree that the keeper has.
 #[derive(Debug, Clone)]
 pub(super) struct Unit {
-    pub(super) started: Tick,
     pub(super) log: Place,
     /// Where its stderr begins, if that is apart and it was started by this supervisor.
     pub(super) errors: Option<Place>,
@@ -160,14 +159,14 @@ impl Executor {
     }
 
     /// Takes note of a process tree that the keeper has.
-    pub(super) fn remember(&mut self, unit: &UnitId, pid: u32, log: Place, started: Tick) {
+    pub(super) fn remember(&mut self, unit: &UnitId, pid: u32, log: Place) {
         let owner = Owner::new(pid);
         // A probe may be looking already.
         let known = self.units.get(unit).map(|known| Arc::clone(&known.notified));
         let notified = known.unwrap_or_default();
         let errors = self.log_places.get(&errors_of(&unit.name));
         let errors = errors.filter(|(latest, _)| *latest == unit.generation).map(|(_, at)| *at);
-        let known = Unit { started, log, errors, owner, notified, exit: None };
+        let known = Unit { log, errors, owner, notified, exit: None };
         self.log_places.insert(unit.name.clone(), (unit.generation, log));
         self.units.insert(unit.clone(), known);
         self.ask_for_terminal(unit);

@@ -46,7 +46,7 @@ impl Executor {
             self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
         }
         for report in &units {
-            self.remember(&report.unit, report.pid, report.log, report.started);
+            self.remember(&report.unit, report.pid, report.log);
             self.ports.give(&report.unit.name);
         }
         let effects = self.core.resume(now);

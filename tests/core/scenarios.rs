@@ -163,11 +163,7 @@ fn a_crash_is_restarted_after_a_pause_and_dependents_stay() {
     let mut world = ready_world(&shop());
     world.scripts.insert("api".into(), Script::default());
     let generation = world.core.services(world.now)[1].generation;
-    world.tell(stackrun::core::stack::Input::Unit {
-        name: "api".into(),
-        generation,
-        input: stackrun::core::lifecycle::Input::Exited { exit: Exit::Code(1), background: None },
-    });
+    world.exit("api", generation, Exit::Code(1));
     assert_eq!(world.state("api"), ServiceState::Stopping);
     world.pass(60 * SECOND);
     assert_eq!(world.state("api"), ServiceState::Ready);
@@ -554,9 +550,7 @@ fn exits_by_policy() {
         let mut shop = shop();
         shop.services[2].restart = Restart { when, ..Restart::default() };
         let mut world = ready_world(&shop);
-        let (name, input) = ("web".to_owned(), Exit::Code(code));
-        let input = stackrun::core::lifecycle::Input::Exited { exit: input, background: None };
-        world.tell(stackrun::core::stack::Input::Unit { name, generation: 1, input });
+        world.exit("web", 1, Exit::Code(code));
         world.pass(30 * SECOND);
         assert_eq!(world.state("web"), after, "{when:?} after {code}");
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use stackrun::{
-    core::lifecycle::{self, Hook, PortsAnswer, ProbeAnswer},
+    core::lifecycle::{self, Exited, Hook, PortsAnswer, ProbeAnswer},
     core::stack::{Command, Effect, Input, OpId, Outcome, SnapshotDelta, Supervisor},
     event::{Cause, Event, Tick},
     model::{Background, Exit, Signal, Stack},
@@ -255,6 +255,12 @@ impl World {
         }
     }
 
+    /// Tells the core that the main process of a start has ended by itself.
+    pub(crate) fn exit(&mut self, name: &str, generation: u64, exit: Exit) {
+        let exited = Exited::new(exit, self.now);
+        self.deliver(&(name.to_owned(), generation), lifecycle::Input::Exited(exited));
+    }
+
     /// The command line that the next request will seem to come from.
     pub(crate) fn next_request(&self) -> String {
         format!("request {}", self.next_op + 1)
@@ -418,7 +424,8 @@ impl World {
                     // Who goes on after a good end is in the background.
                     let background = (left > 0 && exit == Exit::SUCCESS)
                         .then(|| Background { pid: 7, command: "server".into() });
-                    self.deliver(key, lifecycle::Input::Exited { exit, background });
+                    let exited = Exited { background, ..Exited::new(exit, self.now) };
+                    self.deliver(key, lifecycle::Input::Exited(exited));
                     if left == 0 {
                         self.later(Duration::ZERO, key, Happening::Gone { swept: 0 });
                     }
@@ -434,8 +441,8 @@ impl World {
                     process.others = 0;
                     if main {
                         let exit = Exit::Signal(Signal::KILL);
-                        let input = lifecycle::Input::Exited { exit, background: None };
-                        self.deliver(key, input);
+                        let exited = Exited::new(exit, self.now);
+                        self.deliver(key, lifecycle::Input::Exited(exited));
                     }
                     if main || swept > 0 {
                         self.later(Duration::ZERO, key, Happening::Gone { swept });
@@ -473,7 +480,7 @@ impl World {
         if let Some(after) = script.bloated {
             self.answer(after, key, lifecycle::Input::MemoryExceeded(1 << 30));
         }
-        self.deliver(key, lifecycle::Input::Spawned { pid: 100 + key.1 as u32 });
+        self.deliver(key, lifecycle::Input::Spawned { pid: 100 + key.1 as u32, at: self.now });
     }
 
     fn ready_probe(&mut self, key: &Key, round: u64, at: Tick) {

@@ -21,7 +21,7 @@ mod trial;
 
 pub use effect::{Effect, Effects, Hook};
 pub use end_reason::EndReason;
-pub use input::{Input, PortsAnswer, ProbeAnswer, StepNews};
+pub use input::{Exited, Input, PortsAnswer, ProbeAnswer, StepNews};
 pub use phase::{Phase, StartStage};
 pub use service::{ServiceMachine, Transition};
 pub use stop::{StopStage, Stopping, Then};

@@ -74,9 +74,6 @@ pub struct ServiceMachine {
     /// What it said last before its end, in words.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) last_words: Option<String>,
-    /// Whether the kernel has killed it because memory ran out.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub(super) out_of_memory: bool,
     /// Whether nothing was checked when this generation became ready: it had started, and that was
     /// all.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -130,7 +127,6 @@ impl ServiceMachine {
             cause: Cause::Supervisor,
             answer: None,
             last_words: None,
-            out_of_memory: false,
             unchecked: false,
             trial: None,
             failed_hook: None,
@@ -262,8 +258,6 @@ impl ServiceMachine {
             }
         }
         match (&self.phase, input) {
-            (_, Input::LastWords(said)) => self.last_words = Some(said),
-            (_, Input::OutOfMemory) => self.out_of_memory = true,
             (Phase::Starting(stage), input) => self.while_starting(*stage, input, transition),
             (Phase::Ready | Phase::Unhealthy { .. }, input) => self.while_up(input, transition),
             (Phase::Stopping(_), input) => self.while_stopping(input, transition),

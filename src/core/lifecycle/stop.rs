@@ -12,12 +12,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Effect, EndReason, Hook, Input, KILL_WITHIN, Phase, ServiceMachine, StartStage, TIDY_WITHIN,
-    Transition,
+    Effect, EndReason, Exited, Hook, Input, KILL_WITHIN, Phase, ServiceMachine, StartStage,
+    TIDY_WITHIN, Transition,
 };
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Background, Exit, StopTo, time},
+    model::{Exit, StopTo, time},
 };
 
 /// A stop on its way.
@@ -178,7 +178,7 @@ impl ServiceMachine {
 
     /// Ends a generation that is no good, and lets the restart policy decide.
     pub(super) fn end_by(&mut self, ending: EndReason, transition: &mut Transition<'_>) {
-        self.forgive(transition);
+        self.forgive(transition.now, transition.service);
         self.cause = ending.cause();
         if let EndReason::Memory(bytes) = ending {
             let limit = transition.service.memory_max.unwrap_or(bytes);
@@ -197,17 +197,14 @@ impl ServiceMachine {
 
     /// The main process ended and nobody had asked: what it left behind goes first. What went on
     /// in the background may be a server, and is asked to end before it is killed.
-    pub(super) fn main_ended(
-        &mut self,
-        exit: Exit,
-        background: Option<Background>,
-        transition: &mut Transition<'_>,
-    ) {
-        self.forgive(transition);
+    pub(super) fn main_ended(&mut self, exited: Exited, transition: &mut Transition<'_>) {
+        let Exited { exit, at, background, out_of_memory, last_words } = exited;
+        self.last_words = last_words;
+        self.forgive(at, transition.service);
         let in_background = background.is_some();
         let ending = match background {
             Some(background) => EndReason::Background(background),
-            None if self.out_of_memory && !exit.is_success(&transition.service.succeeds_with) => {
+            None if out_of_memory && !exit.is_success(&transition.service.succeeds_with) => {
                 EndReason::OutOfMemory
             }
             None => EndReason::Exit(exit),
@@ -227,7 +224,7 @@ impl ServiceMachine {
 
     /// The whole tree went without an exit having been seen.
     pub(super) fn vanished(&mut self, swept: usize, transition: &mut Transition<'_>) {
-        self.main_ended(Exit::UNKNOWN, None, transition);
+        self.main_ended(Exited::new(Exit::UNKNOWN, transition.now), transition);
         self.while_stopping(Input::TreeGone { swept }, transition);
     }
 
@@ -241,14 +238,14 @@ impl ServiceMachine {
                 let then = stopping.then.clone();
                 self.tidy(then, transition);
             }
-            (StopStage::Spawn, Input::Spawned { pid }) => {
+            (StopStage::Spawn, Input::Spawned { pid, at }) => {
                 let then = stopping.then.clone();
-                self.spawned(pid, transition);
+                self.spawned(pid, at, transition);
                 self.command_or_signal(then, transition);
             }
             // Asked for before the kill, seen after it.
-            (StopStage::Kill, Input::Spawned { pid }) => {
-                self.spawned(pid, transition);
+            (StopStage::Kill, Input::Spawned { pid, at }) => {
+                self.spawned(pid, at, transition);
                 self.emit(Effect::KillTree, transition);
             }
             (StopStage::Spawn | StopStage::Kill, Input::SpawnFailed(_)) => {
@@ -269,8 +266,11 @@ impl ServiceMachine {
             }
             (
                 StopStage::Spawn | StopStage::Command | StopStage::Signal | StopStage::Kill,
-                Input::Exited { exit, .. },
-            ) => self.note_exit(exit, true, transition),
+                Input::Exited(Exited { exit, last_words, .. }),
+            ) => {
+                self.last_words = last_words;
+                self.note_exit(exit, true, transition);
+            }
             (StopStage::Spawn | StopStage::Signal | StopStage::Kill, Input::TreeGone { swept }) => {
                 let then = stopping.then.clone();
                 self.note_gone(swept, transition);

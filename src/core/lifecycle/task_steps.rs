@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Effect, Hook, Input, KILL_WITHIN, RunPhase, StepNews, TaskMachine, TaskStep, millis};
+use super::{
+    Effect, Exited, Hook, Input, KILL_WITHIN, RunPhase, StepNews, TaskMachine, TaskStep, millis,
+};
 use crate::{
     event::{Cause, Event, Tick},
     model::{Background, Exit, time},
@@ -109,33 +111,30 @@ impl TaskMachine {
                 RunPhase::Running { .. } | RunPhase::EndReason { .. } | RunPhase::Rescue { .. },
                 Input::Stepped { line, step: name, on_failure, news },
             ) => self.stepped(line, name, on_failure, news, step),
-            (RunPhase::Spawn, Input::Spawned { pid }) => {
+            (RunPhase::Spawn, Input::Spawned { pid, at }) => {
                 let until = step.task.timeout.map(|timeout| step.now + timeout);
                 self.enter(RunPhase::Running { until }, step.now);
-                self.pid = Some(pid);
-                self.publish(Event::Running { pid, log: None }, step);
+                self.spawned(pid, at, step);
             }
             (RunPhase::Spawn, Input::SpawnFailed(error)) => self.conclude(Some(error), step),
-            (RunPhase::Spawn | RunPhase::Running { .. }, Input::Exited { exit, background }) => {
-                self.ended(exit, background, step);
+            (RunPhase::Spawn | RunPhase::Running { .. }, Input::Exited(exited)) => {
+                self.ended(exited, step);
             }
             (RunPhase::Spawn | RunPhase::Running { .. }, Input::TreeGone { swept }) => {
-                self.ended(Exit::UNKNOWN, None, step);
+                self.ended(Exited::new(Exit::UNKNOWN, step.now), step);
                 self.gone(swept, step);
             }
             // Cancelled before it was seen to run.
-            (RunPhase::EndReason { .. }, Input::Spawned { pid }) => {
-                self.pid = Some(pid);
-                self.publish(Event::Running { pid, log: None }, step);
+            (RunPhase::EndReason { .. }, Input::Spawned { pid, at }) => {
+                self.spawned(pid, at, step);
                 self.kill(step);
             }
             (RunPhase::EndReason { failed, .. }, Input::SpawnFailed(_)) => {
                 let failed = failed.clone();
                 self.conclude(failed, step);
             }
-            (RunPhase::EndReason { .. }, Input::Exited { exit, .. }) => {
-                self.pid = None;
-                self.exit = Some(exit);
+            (RunPhase::EndReason { .. }, Input::Exited(Exited { exit, .. })) => {
+                self.exited(exit);
                 let event = Event::Exited { exit, expected: true, tail: Vec::new() };
                 self.publish(event, step);
                 self.kill(step);
@@ -288,6 +287,16 @@ impl TaskMachine {
         self.publish(event, step);
     }
 
+    fn spawned(&mut self, pid: u32, at: Tick, step: &mut TaskStep<'_>) {
+        (self.pid, self.started) = (Some(pid), Some(at));
+        self.publish(Event::Running { pid, log: None }, step);
+    }
+
+    fn exited(&mut self, exit: Exit) {
+        (self.pid, self.started) = (None, None);
+        self.exit = Some(exit);
+    }
+
     fn spawn(&mut self, step: &mut TaskStep<'_>) {
         self.enter(RunPhase::Spawn, step.now);
         self.emit(Effect::Spawn { args: self.args.clone() }, step);
@@ -295,10 +304,10 @@ impl TaskMachine {
 
     /// Its main process ended by itself: what it left behind goes before anything follows. What
     /// went on in the background may be a server, and is asked to end before it is killed.
-    fn ended(&mut self, exit: Exit, background: Option<Background>, step: &mut TaskStep<'_>) {
+    fn ended(&mut self, exited: Exited, step: &mut TaskStep<'_>) {
+        let Exited { exit, background, .. } = exited;
         let good = exit.is_success(&step.task.succeeds_with);
-        self.pid = None;
-        self.exit = Some(exit);
+        self.exited(exit);
         self.publish(Event::Exited { exit, expected: good, tail: Vec::new() }, step);
         let failed = (!good).then(|| self.failure.take().unwrap_or_else(|| exit.to_string()));
         let Some(left) = background else {
@@ -329,7 +338,7 @@ impl TaskMachine {
     fn gone(&mut self, swept: usize, step: &mut TaskStep<'_>) {
         let RunPhase::EndReason { failed, .. } = &mut self.phase else { return };
         let failed = failed.take();
-        self.pid = None;
+        (self.pid, self.started) = (None, None);
         if swept > 0 {
             self.publish(Event::Swept { processes: swept }, step);
         }
