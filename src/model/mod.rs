@@ -11,6 +11,7 @@ mod command;
 mod cron;
 pub mod duration;
 mod exit;
+mod hook;
 mod origin;
 pub mod path_text;
 mod policy;
@@ -30,6 +31,7 @@ pub use check::{Alive, Check, HttpCheck, HttpTarget, PortRef, Ready};
 pub use command::{Command, EnvValue, Hooks, Tool, shell_word};
 pub use cron::Cron;
 pub use exit::{Exit, ExitPattern};
+pub use hook::Hook;
 pub use origin::Origin;
 pub use policy::{
     Limits, LogPolicy, Restart, RestartWhen, Signal, Stop, StopTo, User, Watch, WatchThen,

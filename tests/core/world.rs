@@ -7,10 +7,10 @@ use std::{
 };
 
 use stackrun::{
-    core::lifecycle::{self, Exited, Hook, PortsAnswer, ProbeAnswer},
+    core::lifecycle::{self, Exited, PortsAnswer, ProbeAnswer},
     core::stack::{Command, Effect, Input, OpId, Outcome, SnapshotDelta, Supervisor},
     event::{Cause, Event, Tick},
-    model::{Background, Exit, Signal, Stack},
+    model::{Background, Exit, Hook, Signal, Stack},
 };
 
 /// How one start of a service or task goes.
@@ -34,6 +34,9 @@ pub(crate) struct Script {
     pub(crate) sick: Option<Duration>,
     /// When its memory is too much.
     pub(crate) bloated: Option<Duration>,
+    /// How long its ports stay in use after its end.
+    #[serde(default)]
+    pub(crate) releases: Duration,
     /// How the hooks end.
     pub(crate) hooks: Exit,
     pub(crate) unchanged: bool,
@@ -54,6 +57,7 @@ impl Default for Script {
             survives: Duration::from_millis(1),
             sick: None,
             bloated: None,
+            releases: Duration::ZERO,
             hooks: Exit::SUCCESS,
             unchanged: true,
             records: Some(Duration::from_millis(1)),
@@ -135,6 +139,8 @@ pub(crate) struct World {
     chosen: HashMap<Key, Script>,
     processes: BTreeMap<Key, Process>,
     spawned: BTreeSet<Key>,
+    /// When the ports of those that have ended are free.
+    released: HashMap<Key, Tick>,
     /// Who was asked to end.
     asked: BTreeSet<Key>,
     hooks: BTreeSet<(Key, Hook)>,
@@ -158,6 +164,7 @@ impl World {
             chosen: HashMap::new(),
             processes: BTreeMap::new(),
             spawned: BTreeSet::new(),
+            released: HashMap::new(),
             asked: BTreeSet::new(),
             hooks: BTreeSet::new(),
         };
@@ -325,8 +332,9 @@ impl World {
                 self.answer(soon, &key, lifecycle::Input::Ports(answer));
             }
             lifecycle::Effect::CheckReleased => {
-                let answer = lifecycle::Input::Ports(PortsAnswer::Free);
-                self.answer(soon, &key, answer);
+                let at = self.now + script.releases;
+                let free = *self.released.entry(key.clone()).or_insert(at) <= self.now;
+                self.answer(soon, &key, lifecycle::Input::Released(free));
             }
             lifecycle::Effect::Cleanup => {
                 self.answer(soon, &key, lifecycle::Input::Cleaned(Ok(())));
@@ -371,7 +379,7 @@ impl World {
                     process.probing += 1;
                 }
             }
-            lifecycle::Effect::SignalStop => {
+            lifecycle::Effect::SignalStop { .. } => {
                 if let Some(ends) = script.ends
                     && self.asked.insert(key.clone())
                 {

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Hook, Phase, ServiceMachine, Transition,
+    Phase, ServiceMachine, Transition,
     backoff::{AFTER_START, BEFORE_READY, Verdict},
     millis,
 };
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Background, Exit, RestartWhen, Service, foreground},
+    model::{Background, Exit, Hook, RestartWhen, Service, foreground},
 };
 
 /// Why a generation ended.

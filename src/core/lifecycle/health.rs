@@ -16,6 +16,7 @@ impl ServiceMachine {
             // Answers to what is no longer asked; what cannot be killed was not asked to end.
             Input::Probed(_)
             | Input::Ports(_)
+            | Input::Released(_)
             | Input::Cleaned(_)
             | Input::HookEnded { .. }
             | Input::Spawned { .. }

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::effect::Hook;
 use crate::{
     event::Tick,
-    model::{Background, Exit},
+    model::{Background, Exit, Hook},
 };
 
 /// What happened to one service or task. An answer belongs to the generation that asked for it;
@@ -14,6 +13,8 @@ use crate::{
 pub enum Input {
     /// Answers [`super::Effect::CheckPorts`].
     Ports(PortsAnswer),
+    /// Answers [`super::Effect::CheckReleased`]: whether all of them are free.
+    Released(bool),
     /// Answers [`super::Effect::Cleanup`]: what could not be deleted, and why.
     Cleaned(Result<(), String>),
     /// Answers [`super::Effect::RunHook`] (and the stop command).

@@ -19,7 +19,7 @@ mod task_steps;
 mod teardown;
 mod trial;
 
-pub use effect::{Effect, Effects, Hook};
+pub use effect::{Effect, Effects};
 pub use end_reason::EndReason;
 pub use input::{Exited, Input, PortsAnswer, ProbeAnswer, StepNews};
 pub use phase::{Phase, StartStage};

@@ -23,10 +23,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Effects, EndReason, Hook, Input, Phase, StartStage, backoff::Tries, millis};
+use super::{Effect, Effects, EndReason, Input, Phase, StartStage, backoff::Tries, millis};
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Exit, Service, is_default},
+    model::{Exit, Hook, Service, is_default},
     status::ServiceState,
 };
 
@@ -328,7 +328,7 @@ impl ServiceMachine {
             Phase::Ready | Phase::Unhealthy { .. } => {
                 transition.service.alive.is_some().then_some(Effect::StartAlive)
             }
-            Phase::Stopping(stopping) => stopping.lost(),
+            Phase::Stopping(stopping) => stopping.lost(transition.service),
             Phase::Idle | Phase::Backoff { .. } | Phase::Exited { .. } | Phase::Failed { .. } => {
                 None
             }
@@ -387,9 +387,9 @@ impl ServiceMachine {
             Ok(exit) => {
                 let commands =
                     Some(hook.commands(transition.service).len()).filter(|count| *count > 1);
-                Event::Hook { hook: hook.key().to_owned(), commands, exit: *exit }
+                Event::Hook { hook, commands, exit: *exit }
             }
-            Err(error) => Event::Notice { text: format!("{}: {error}", hook.key()) },
+            Err(error) => Event::Notice { text: format!("{hook}: {error}") },
         };
         self.publish(event, transition);
     }

@@ -11,12 +11,12 @@
 use std::time::Duration;
 
 use super::{
-    Effect, EndReason, Hook, Input, Phase, PortsAnswer, ProbeAnswer, ServiceMachine, StartStage,
+    Effect, EndReason, Input, Phase, PortsAnswer, ProbeAnswer, ServiceMachine, StartStage,
     Transition,
 };
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Exit, time},
+    model::{Exit, Hook, time},
 };
 
 /// A timer that comes later than this was held up (the machine slept, the supervisor was

@@ -12,12 +12,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Effect, EndReason, Exited, Hook, Input, KILL_WITHIN, Phase, ServiceMachine, StartStage,
-    TIDY_WITHIN, Transition,
+    Effect, EndReason, Exited, Input, KILL_WITHIN, Phase, ServiceMachine, StartStage, TIDY_WITHIN,
+    Transition,
 };
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Exit, StopTo, time},
+    model::{Exit, Hook, Service, Stop, StopTo, time},
 };
 
 /// A stop on its way.
@@ -97,7 +97,7 @@ impl Stopping {
     }
 
     /// What this stage asked for and may have been lost.
-    pub(super) fn lost(&self) -> Option<Effect> {
+    pub(super) fn lost(&self, service: &Service) -> Option<Effect> {
         match self.stage {
             StopStage::Hook => Some(Effect::EndHook(Hook::BeforeStart)),
             StopStage::HookKill => Some(Effect::KillHook(Hook::BeforeStart)),
@@ -107,7 +107,7 @@ impl Stopping {
             StopStage::Cleanup => Some(Effect::Cleanup),
             StopStage::AfterStop => Some(Effect::RunHook(Hook::AfterStop)),
             StopStage::AfterStopKill => Some(Effect::KillHook(Hook::AfterStop)),
-            StopStage::Signal => Some(Effect::SignalStop),
+            StopStage::Signal => Some(signal_stop(service)),
             StopStage::Spawn => Some(Effect::CheckSpawned),
             StopStage::Ports { again: Some(_) } => None,
         }
@@ -280,8 +280,8 @@ impl ServiceMachine {
                 stopping.stuck.clone_from(&processes);
                 self.publish(Event::Stuck { processes }, transition);
             }
-            (StopStage::Ports { again: None }, Input::Ports(answer)) => {
-                self.released(&answer, transition);
+            (StopStage::Ports { again: None }, Input::Released(free)) => {
+                self.released(free, transition);
             }
             (StopStage::Cleanup, Input::Cleaned(cleaned)) => {
                 let then = stopping.then.clone();
@@ -379,12 +379,10 @@ impl ServiceMachine {
     }
 
     fn signal(&mut self, then: Then, transition: &mut Transition<'_>) {
-        let stop = &transition.service.stop;
-        self.stage_stop(StopStage::Signal, then, stop.grace, transition);
-        self.emit(Effect::SignalStop, transition);
-        let event =
-            Event::Signalled { signal: stop.signal.to_string(), tree: stop.to == StopTo::Tree };
-        self.publish(event, transition);
+        let Stop { signal, to, grace, .. } = transition.service.stop;
+        self.stage_stop(StopStage::Signal, then, grace, transition);
+        self.emit(signal_stop(transition.service), transition);
+        self.publish(Event::Signalled { signal, tree: to == StopTo::Tree }, transition);
     }
 
     fn kill(&mut self, then: Then, transition: &mut Transition<'_>) {
@@ -410,4 +408,9 @@ impl ServiceMachine {
             self.emit(Effect::KillHook(hook), transition);
         }
     }
+}
+
+/// The stop signal of the service's policy, sent to whom the policy says.
+fn signal_stop(service: &Service) -> Effect {
+    Effect::SignalStop { signal: service.stop.signal, tree: service.stop.to == StopTo::Tree }
 }

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use super::{
-    Effect, Exited, Hook, Input, KILL_WITHIN, RunPhase, StepNews, TaskMachine, TaskStep, millis,
+    Effect, Exited, Input, KILL_WITHIN, RunPhase, StepNews, TaskMachine, TaskStep, millis,
 };
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Background, Exit, time},
+    model::{Background, Exit, Hook, Signal, time},
 };
 
 /// How long a cancelled task may take to end by itself.
 const CANCEL_GRACE: Duration = Duration::from_secs(10);
+/// How a task is asked to end.
+const SIGNAL_STOP: Effect = Effect::SignalStop { signal: Signal::TERM, tree: true };
 /// How long a success may take to be written down. A disk that stalls keeps nobody for ever.
 const RECORD_WITHIN: Duration = Duration::from_secs(10);
 /// How long `on-failure` may take after a cancel, where the task has no `timeout`.
@@ -70,8 +72,8 @@ impl TaskMachine {
             RunPhase::Spawn => self.end(failed, false, CANCEL_GRACE, step),
             RunPhase::Running { .. } => {
                 self.end(failed, false, CANCEL_GRACE, step);
-                self.emit(Effect::SignalStop, step);
-                self.publish(Event::Signalled { signal: "SIGTERM".to_owned(), tree: true }, step);
+                self.emit(SIGNAL_STOP, step);
+                self.publish(Event::Signalled { signal: Signal::TERM, tree: true }, step);
             }
             RunPhase::EndReason { failed, .. } => {
                 // It is ending anyway; but there will be no retry.
@@ -215,7 +217,7 @@ impl TaskMachine {
             RunPhase::EndReason { killed: true, .. } => Some(Effect::KillTree),
             RunPhase::Recording { .. } => Some(Effect::TaskSucceeded),
             RunPhase::EndReason { killed: false, .. } => Some(match self.pid {
-                Some(_) => Effect::SignalStop,
+                Some(_) => SIGNAL_STOP,
                 None => Effect::CheckSpawned,
             }),
             RunPhase::Rescue { killed: false, .. } => Some(Effect::RunHook(Hook::OnFailure)),
@@ -317,7 +319,7 @@ impl TaskMachine {
         self.publish(Event::Notice { text: left_by_task(&left) }, step);
         self.background = Some(left);
         self.end(failed, false, CANCEL_GRACE, step);
-        self.emit(Effect::SignalStop, step);
+        self.emit(SIGNAL_STOP, step);
     }
 
     fn end(&mut self, failed: Option<String>, killed: bool, within: Duration, step: &TaskStep<'_>) {
@@ -388,13 +390,13 @@ impl TaskMachine {
             Ok(exit) => Some(exit.to_string()),
             Err(error) => Some(error.clone()),
         };
-        let hook = Hook::OnFailure.key();
+        let hook = Hook::OnFailure;
         let reason = match how {
             None => reason.clone(),
             Some(how) => format!("{reason}; {hook} failed too: {how}"),
         };
         if let Ok(exit) = exit {
-            self.publish(Event::Hook { hook: hook.to_owned(), commands: None, exit: *exit }, step);
+            self.publish(Event::Hook { hook, commands: None, exit: *exit }, step);
         }
         self.fail(reason, step);
     }
