@@ -50,6 +50,7 @@ mod run;
 mod runtime_dir;
 mod spawn_batch;
 mod stale_state;
+mod stale_supervisors;
 mod start;
 mod supervisor_process;
 mod terminal;

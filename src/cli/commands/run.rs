@@ -124,7 +124,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
                 return Err(refusal.into());
             }
             let row = reporter.board().row(&task.name);
-            let told = row.is_some_and(|row| matches!(row.phase, Phase::ItemResult(_)));
+            let told = row.is_some_and(|row| matches!(row.phase, Phase::Ended(_)));
             let passed_on = passed_on(&task.name, &outcome, &before, told, context);
             Ok(if interrupt::count() > 0 { status::INTERRUPTED } else { passed_on })
         }

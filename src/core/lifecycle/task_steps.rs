@@ -75,7 +75,7 @@ impl TaskMachine {
                 self.emit(SIGNAL_STOP, step);
                 self.publish(Event::Signalled { signal: Signal::TERM, tree: true }, step);
             }
-            RunPhase::EndReason { failed, .. } => {
+            RunPhase::Ending { failed, .. } => {
                 // It is ending anyway; but there will be no retry.
                 failed.get_or_insert_with(|| "cancelled".to_owned());
             }
@@ -110,7 +110,7 @@ impl TaskMachine {
             (RunPhase::Inputs, Input::Unchanged(false)) => self.has_to_run(step),
             // Before its process is known to run this comes too early: it is told again.
             (
-                RunPhase::Running { .. } | RunPhase::EndReason { .. } | RunPhase::Rescue { .. },
+                RunPhase::Running { .. } | RunPhase::Ending { .. } | RunPhase::Rescue { .. },
                 Input::Stepped { line, step: name, on_failure, news },
             ) => self.stepped(line, name, on_failure, news, step),
             (RunPhase::Spawn, Input::Spawned { pid, at }) => {
@@ -127,22 +127,22 @@ impl TaskMachine {
                 self.gone(swept, step);
             }
             // Cancelled before it was seen to run.
-            (RunPhase::EndReason { .. }, Input::Spawned { pid, at }) => {
+            (RunPhase::Ending { .. }, Input::Spawned { pid, at }) => {
                 self.spawned(pid, at, step);
                 self.kill(step);
             }
-            (RunPhase::EndReason { failed, .. }, Input::SpawnFailed(_)) => {
+            (RunPhase::Ending { failed, .. }, Input::SpawnFailed(_)) => {
                 let failed = failed.clone();
                 self.conclude(failed, step);
             }
-            (RunPhase::EndReason { .. }, Input::Exited(Exited { exit, .. })) => {
+            (RunPhase::Ending { .. }, Input::Exited(Exited { exit, .. })) => {
                 self.exited(exit);
                 let event = Event::Exited { exit, expected: true, tail: Vec::new() };
                 self.publish(event, step);
                 self.kill(step);
             }
-            (RunPhase::EndReason { .. }, Input::TreeGone { swept }) => self.gone(swept, step),
-            (RunPhase::EndReason { stuck, .. }, Input::Stuck(processes)) => {
+            (RunPhase::Ending { .. }, Input::TreeGone { swept }) => self.gone(swept, step),
+            (RunPhase::Ending { stuck, .. }, Input::Stuck(processes)) => {
                 stuck.clone_from(&processes);
                 self.publish(Event::Stuck { processes }, step);
             }
@@ -157,7 +157,7 @@ impl TaskMachine {
                 | RunPhase::Window
                 | RunPhase::Spawn
                 | RunPhase::Running { .. }
-                | RunPhase::EndReason { .. }
+                | RunPhase::Ending { .. }
                 | RunPhase::Recording { .. }
                 | RunPhase::Rescue { .. }
                 | RunPhase::Done { .. }
@@ -182,8 +182,8 @@ impl TaskMachine {
                 self.end(failed, false, KILL_WITHIN, step);
                 self.kill(step);
             }
-            RunPhase::EndReason { killed: false, .. } => self.kill(step),
-            RunPhase::EndReason { until, .. } => *until = None,
+            RunPhase::Ending { killed: false, .. } => self.kill(step),
+            RunPhase::Ending { until, .. } => *until = None,
             RunPhase::Recording { .. } => {
                 let text = "its success is not written down yet, and is acted upon all the same";
                 self.publish(Event::Notice { text: text.to_owned() }, step);
@@ -214,9 +214,9 @@ impl TaskMachine {
         let lost = match &self.phase {
             RunPhase::Inputs => Some(Effect::CheckInputs),
             RunPhase::Spawn => Some(Effect::Spawn { args: self.args.clone() }),
-            RunPhase::EndReason { killed: true, .. } => Some(Effect::KillTree),
+            RunPhase::Ending { killed: true, .. } => Some(Effect::KillTree),
             RunPhase::Recording { .. } => Some(Effect::TaskSucceeded),
-            RunPhase::EndReason { killed: false, .. } => Some(match self.pid {
+            RunPhase::Ending { killed: false, .. } => Some(match self.pid {
                 Some(_) => SIGNAL_STOP,
                 None => Effect::CheckSpawned,
             }),
@@ -324,11 +324,11 @@ impl TaskMachine {
 
     fn end(&mut self, failed: Option<String>, killed: bool, within: Duration, step: &TaskStep<'_>) {
         let until = Some(step.now + within);
-        self.enter(RunPhase::EndReason { failed, killed, until, stuck: Vec::new() }, step.now);
+        self.enter(RunPhase::Ending { failed, killed, until, stuck: Vec::new() }, step.now);
     }
 
     fn kill(&mut self, step: &mut TaskStep<'_>) {
-        if let RunPhase::EndReason { killed, until, .. } = &mut self.phase {
+        if let RunPhase::Ending { killed, until, .. } = &mut self.phase {
             if !*killed {
                 *killed = true;
                 *until = Some(step.now + KILL_WITHIN);
@@ -338,7 +338,7 @@ impl TaskMachine {
     }
 
     fn gone(&mut self, swept: usize, step: &mut TaskStep<'_>) {
-        let RunPhase::EndReason { failed, .. } = &mut self.phase else { return };
+        let RunPhase::Ending { failed, .. } = &mut self.phase else { return };
         let failed = failed.take();
         (self.pid, self.started) = (None, None);
         if swept > 0 {
