@@ -15,8 +15,7 @@ use crate::{
     core::stack::SnapshotDelta,
     keeper::protocol::{Checkpoint, CheckpointPart, ToKeeper},
     language,
-    model::Stack,
-    platform,
+    model::{Stack, fnv1a},
     secrets::{self, Masker, Sealed, Sealer, Source, unseal},
 };
 
@@ -82,7 +81,7 @@ impl Checkpointer {
     ) -> Result<Option<Left>, serde_json::Error> {
         let text = |part| checkpoint.get(&part).map_or("", String::as_str);
         let Some(stack) = checkpoint.get(&CheckpointPart::Stack) else { return Ok(None) };
-        self.stack = Some(platform::fnv1a(stack.as_bytes()));
+        self.stack = Some(fnv1a(stack.as_bytes()));
         let snapshot = text(CheckpointPart::Note);
         if !secrets::is_sealed(stack) && !secrets::is_sealed(snapshot) {
             let Applied { stack, env, .. } = serde_json::from_str(stack)?;
@@ -209,7 +208,7 @@ impl Executor {
     fn part_of_stack(&mut self) -> Option<ToKeeper> {
         // Plain data with names as keys can always be written as JSON.
         let stack = self.checkpointer.stack(self.core.stack().clone(), &self.caller).ok()?;
-        let checksum = platform::fnv1a(stack.as_bytes());
+        let checksum = fnv1a(stack.as_bytes());
         let is_news = self.checkpointer.stack.replace(checksum) != Some(checksum);
         is_news.then_some(ToKeeper::Keep { part: CheckpointPart::Stack, text: stack })
     }

@@ -76,8 +76,6 @@ pub use signals::{SignalPipe, kill_group, kill_process, reset_signals, survive_s
 pub use stack_dir::StackDir;
 pub use stack_id::StackId;
 pub use stack_paths::{StackPaths, StackPathsError, Whereabouts};
-
-pub use crate::model::fnv1a;
 pub use tree::{Family, Tree, below, members, relatives};
 pub use types::{
     CgroupLimits, Controller, Launch, Listener, Moved, SpawnError, Spawned, Stage, Standstill,

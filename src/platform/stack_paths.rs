@@ -16,8 +16,8 @@ use rustix::{
     process::geteuid,
 };
 
-use super::{Endpoint, FolderLock, Refused, RuntimeFolder, StackId, fnv1a, lock::lock_open_folder};
-use crate::model::STATE_FOLDER;
+use super::{Endpoint, FolderLock, Refused, RuntimeFolder, StackId, lock::lock_open_folder};
+use crate::model::{STATE_FOLDER, fnv1a};
 
 /// Every path of one stack.
 #[derive(Debug, Clone)]

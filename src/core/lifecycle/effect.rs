@@ -10,7 +10,7 @@ use crate::{
 pub type Effects = Vec<(u64, Effect)>;
 
 /// Something to be done for one service or task, in its present generation.
-#[must_use = "an effect that nobody carries out stalls the service"]
+#[must_use = "an effect that is not carried out stalls the service"]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Look whether the declared ports are free → [`super::Input::Ports`].
