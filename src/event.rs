@@ -8,9 +8,9 @@ pub mod ledger_line;
 
 use std::{cmp::Ordering, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::model::Exit;
+use crate::model::{Exit, Hook, Signal};
 
 /// Time since the machine booted, sleep included (CLOCK_BOOTTIME). The pure core knows no other
 /// time, and takes it from whoever calls.
@@ -142,8 +142,9 @@ pub enum Event {
     Stopping,
     /// A signal was sent.
     Signalled {
-        /// Its name.
-        signal: String,
+        /// Which.
+        #[serde(serialize_with = "as_shown")]
+        signal: Signal,
         /// Whether every process of the tree got it.
         tree: bool,
     },
@@ -232,8 +233,8 @@ pub enum Event {
     },
     /// A hook ended.
     Hook {
-        /// Which: `before-start`, `after-ready`, `after-stop`, `on-failure`, `stop`.
-        hook: String,
+        /// Which.
+        hook: Hook,
         /// How many of it there are, if more than one; they run one after the other, as far as the
         /// first that fails.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -248,6 +249,11 @@ pub enum Event {
     },
     /// The whole stack is down.
     Down,
+}
+
+/// One without a name as `signal 40`, as records of every version have it.
+fn as_shown<S: Serializer>(signal: &Signal, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(signal)
 }
 
 /// Most services are, and records of earlier versions do not say.

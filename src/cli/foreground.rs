@@ -20,7 +20,7 @@ use crate::{
     core::stack::{Command, ItemOutcome, Outcome, Until},
     event::{Event, Record},
     logs::{Marks, Select},
-    model::{Exit, Stack},
+    model::{Exit, Signal, Stack},
     reporters::{
         Symbol, headline,
         live_model::{Goal, LiveModel},
@@ -337,7 +337,7 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
 fn kill_all(client: &mut Client) -> Result<(), Error> {
     let status = status_of(client)?;
     for service in status.services.iter().filter(|service| service.state != ServiceState::Idle) {
-        let (name, signal) = (service.name.clone(), "SIGKILL".to_owned());
+        let (name, signal) = (service.name.clone(), Signal::KILL);
         // One that is gone already cannot get a signal any more.
         let line = ambient::command_line();
         let _ = client.call(Request::Signal { name, signal, tree: true, line });

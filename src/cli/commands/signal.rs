@@ -57,7 +57,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let Some(client) = &mut running else { return Err(Error::NotRunning { stack: None }) };
     let request = Request::Signal {
         name: args.name.clone(),
-        signal: signal.to_string(),
+        signal,
         tree: args.tree,
         line: ambient::command_line(),
     };
