@@ -55,6 +55,7 @@ mod start;
 mod supervisor_process;
 mod terminal;
 mod unit;
+mod unit_id;
 mod unit_record;
 mod unrecorded;
 mod upgrade;

@@ -289,7 +289,7 @@ impl Keeper {
         let Ok(Pty { master, .. }) = Pty::inherit(number, output.id) else { return };
         let Ok(pipe) = master.try_clone() else { return };
         self.open_outputs.insert(output.key);
-        self.open_terminal(output.key, master, &unit.id.name);
+        self.open_terminal(output.key, master, &unit.id.owner);
         self.logs.open(Output {
             key: output.key,
             pipe,
