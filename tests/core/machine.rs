@@ -237,6 +237,7 @@ const FAILED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/core/failed-see
 /// The same histories each time, so that a higher number of cases goes further. `STACKRUN_SEED` is
 /// a number for others, or `random`.
 #[expect(clippy::disallowed_methods, reason = "a setting of the tests")]
+#[expect(clippy::print_stdout, reason = "what was chosen at random, for when it fails")]
 fn rng() -> TestRng {
     let seed: u64 = match std::env::var("STACKRUN_SEED").as_deref() {
         Err(_) => return TestRng::deterministic_rng(RngAlgorithm::ChaCha),
