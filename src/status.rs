@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Exit;
 
+/// What a notice of a process begins with that a `down` could not end.
+pub(crate) const LEFT: &str = "left when the stack was to be stopped: ";
+
 /// A stack at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {

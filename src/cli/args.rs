@@ -1,8 +1,11 @@
 //! The command line's grammar. Each verb's own options stand with the verb.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{
+    Parser, Subcommand, ValueEnum, ValueHint,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 use clap_complete::engine::ArgValueCandidates;
 
 use super::commands::{
@@ -43,6 +46,7 @@ pub(super) struct Global {
     pub(super) file_before_verb: Option<PathBuf>,
     /// A running stack, by the name or identity that `ls` shows, from anywhere
     #[arg(long, value_name = "NAME", global = true, conflicts_with = "file",
+          value_parser = OsStringValueParser::new().map(as_shown),
           add = ArgValueCandidates::new(completions::running_stacks))]
     pub(super) stack: Option<String>,
     /// Say more
@@ -55,6 +59,11 @@ pub(super) struct Global {
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto", value_enum)]
     #[arg(hide_possible_values = true)]
     pub(super) color: Color,
+}
+
+/// A name that is no UTF-8, as `ls` shows it.
+fn as_shown(name: OsString) -> String {
+    name.to_string_lossy().into_owned()
 }
 
 /// When to colour.

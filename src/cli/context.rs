@@ -150,6 +150,12 @@ impl Context {
         loaded.map_err(Error::Problems)
     }
 
+    /// What can be read of a stack file that has errors.
+    pub(super) fn sketch(&self) -> Result<Stack, Error> {
+        let options = language::Options { env: ambient::environment(), profiles: Vec::new() };
+        Ok(language::sketch(&self.file()?, &options))
+    }
+
     /// Reads and checks the stack file with the profiles that were asked for, else with those in
     /// force: an `up --profile` counts until the next `up`.
     pub(super) fn load_as_in_force(&self, profiles: &[String]) -> Result<Loaded, Error> {

@@ -37,7 +37,7 @@ pub(super) fn import(file: &Path, folder: &Path) -> Result<(import::Format, Draf
     // What a shell hands over (`<(…)`) has no name, and somebody writes it.
     let read = match file.canonicalize() {
         Ok(_) => language::read_file(file),
-        Err(_) => std::fs::read(file),
+        Err(_) => std::fs::File::open(file).and_then(language::read_stream),
     };
     let bytes = read.map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::Argument(format!("there is no file {}", file.display())),

@@ -46,6 +46,7 @@ use crate::platform;
 
 /// The program: reads the command line, carries it out, says how that went.
 pub fn main() -> ExitCode {
+    platform::survive_file_size_limit();
     platform::leave_first_process();
     if let Some(status) = hidden_commands::play() {
         return status;

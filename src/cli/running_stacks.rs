@@ -12,7 +12,7 @@ use crate::{
     model::{nearest, path_text},
     platform::{self, Endpoint, RuntimeFolder, StackId, StackPaths, Whereabouts},
     reporters::Tone,
-    status::{ServiceState, ServiceStatus, Status, Verdict},
+    status::{LEFT, ServiceState, ServiceStatus, Status, Verdict},
 };
 
 /// How long all stacks together have to say how they are.
@@ -35,6 +35,8 @@ pub(super) struct Running {
     pub(super) services: usize,
     /// How many of them are ready.
     pub(super) ready: usize,
+    /// How many processes are left of what nothing asks for any more.
+    pub(super) left: usize,
     /// Since when its supervisor runs.
     pub(super) since: Option<Timestamp>,
 }
@@ -50,6 +52,8 @@ pub(super) enum State {
     Unwell,
     /// Something has failed for good.
     Failed,
+    /// Nothing is wanted any more, and not all of it has ended.
+    Stopping,
     /// Nobody can say.
     NotAnswering,
 }
@@ -75,6 +79,9 @@ impl State {
             let service = status.services.iter().find(|service| service.name == name);
             service.is_some_and(|service| unwell.contains(&service.state))
         };
+        if status.all().next().is_none() && left(status) > 0 {
+            return Self::Stopping;
+        }
         let states = status.all().map(|item| match item.verdict {
             Verdict::Holds => Self::Ready,
             Verdict::Pending if unwell(item.name) => Self::Unwell,
@@ -86,7 +93,8 @@ impl State {
             Self::Changing => 1,
             Self::Unwell => 2,
             Self::Failed => 3,
-            Self::NotAnswering => 4,
+            Self::Stopping => 4,
+            Self::NotAnswering => 5,
         });
         worst.unwrap_or(Self::Ready)
     }
@@ -98,6 +106,7 @@ impl State {
             Self::Changing => "changing",
             Self::Unwell => "unwell",
             Self::Failed => "failed",
+            Self::Stopping => "stopping",
             Self::NotAnswering => "not answering",
         }
     }
@@ -107,7 +116,7 @@ impl State {
         match self {
             Self::Ready => Tone::Good,
             Self::Changing => Tone::Busy,
-            Self::Unwell => Tone::Warn,
+            Self::Unwell | Self::Stopping => Tone::Warn,
             Self::Failed | Self::NotAnswering => Tone::Bad,
         }
     }
@@ -116,7 +125,7 @@ impl State {
 impl Running {
     /// As data.
     pub(super) fn json(&self) -> Value {
-        let Self { name, places, file, state, notices, services, ready, since } = self;
+        let Self { name, places, file, state, notices, services, ready, left: _, since } = self;
         let notices: Vec<&str> = notices.iter().map(|notice| notice.text.as_str()).collect();
         json!({
             "name": name,
@@ -190,6 +199,7 @@ fn answering(places: StackPaths, status: Status, obstacle: Option<Obstacle>) -> 
     Running {
         services: wanted.clone().count(),
         ready: wanted.filter(ready).count(),
+        left: left(&status),
         state: State::of(&status),
         notices: obstacle.map(Notice::from).into_iter().chain(gone(&places)).collect(),
         since: status.supervisor.as_ref().map(|supervisor| supervisor.since),
@@ -197,6 +207,15 @@ fn answering(places: StackPaths, status: Status, obstacle: Option<Obstacle>) -> 
         file: status.file,
         places,
     }
+}
+
+/// How many processes there are of services that nothing asks for, and that a `down` has left.
+fn left(status: &Status) -> usize {
+    let unwanted = status.services.iter().filter(|service| !service.wanted);
+    let stopping = unwanted.filter(|service| service.state == ServiceState::Stopping);
+    let of_services: usize = stopping.map(|service| service.processes.max(1)).sum();
+    let others = status.notices.iter().filter(|notice| notice.starts_with(LEFT)).count();
+    of_services + others
 }
 
 /// A stack that does not say what it is: as its keeper has written it down.
@@ -214,6 +233,7 @@ fn not_answering(places: StackPaths, notice: Notice) -> Running {
         notices: iter::once(notice).chain(gone(&places)).collect(),
         services: 0,
         ready: 0,
+        left: 0,
         since: None,
         places,
     }

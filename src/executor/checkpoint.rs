@@ -81,6 +81,9 @@ impl Checkpointer {
     ) -> Result<Option<Left>, serde_json::Error> {
         let text = |part| checkpoint.get(&part).map_or("", String::as_str);
         let Some(stack) = checkpoint.get(&CheckpointPart::Stack) else { return Ok(None) };
+        let mut known: Sealed =
+            serde_json::from_str(text(CheckpointPart::Secrets)).unwrap_or_default();
+        secrets::remember(&mut known);
         self.stack = Some(fnv1a(stack.as_bytes()));
         let snapshot = text(CheckpointPart::Note);
         if !secrets::is_sealed(stack) && !secrets::is_sealed(snapshot) {
@@ -93,7 +96,6 @@ impl Checkpointer {
         let _ = map_lines(snapshot, secrets::is_sealed, |json| {
             placeholders.extend(secrets::unknown(json));
         });
-        let known: Sealed = serde_json::from_str(text(CheckpointPart::Secrets)).unwrap_or_default();
         let (known, files) = complete(known, placeholders);
         self.sealer = Sealer::resume(&known);
         unseal(&mut applied, &known);
@@ -114,6 +116,7 @@ impl Checkpointer {
     fn part_of_secrets(&mut self) -> Option<ToKeeper> {
         let mut sealed = self.sealed_in_stack.clone();
         sealed.extend(self.sealed_in_snapshot.clone());
+        secrets::keep_former(&secrets::known(), &mut sealed);
         let text = serde_json::to_string(&sealed).unwrap_or_default();
         if text == self.secrets {
             return None;

@@ -307,9 +307,11 @@ impl Executor {
             Some(_) => vec![errors_of(name), name.to_owned()],
             None => vec![before],
         };
+        let folder = self.stack_dir.logs_in_use(self.places.id);
+        let folder = folder.as_ref().unwrap_or(&self.stack_dir.logs);
         let lines = logs.into_iter().find_map(|log| {
             let place = self.log_of(&log, generation)?;
-            let log = Log::new(&self.stack_dir.logs, &log);
+            let log = Log::new(folder, &log);
             Some(log_tail::last_lines(&log, place)).filter(|lines| !lines.is_empty())
         });
         // Before they are cut to fit somewhere: half a secret is not found any more.

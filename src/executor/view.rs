@@ -13,9 +13,10 @@ use super::{
 use crate::{
     core::stack::{ServiceView, TaskView, Why},
     event::Tick,
-    model::{Check, HttpTarget, Port, Service, fnv1a},
+    language,
+    model::{Check, HttpTarget, Port, Service},
     platform::{self, TreeStats},
-    status::{PortStatus, ServiceStatus, Status, SupervisorStatus, TaskStatus},
+    status::{LEFT, PortStatus, ServiceStatus, Status, SupervisorStatus, TaskStatus},
 };
 
 /// How old a sample of processor time may be to be compared with.
@@ -231,12 +232,10 @@ impl Executor {
             reasons.any(|reason| reason.split([' ', ',']).any(|word| word == pid))
         };
         for process in self.left.iter().filter(|process| !is_told(process)) {
-            notices.push(format!("left when the stack was to be stopped: {process}"));
+            notices.push(format!("{LEFT}{process}"));
         }
         let changed = |source: &&crate::model::Source| {
-            let bytes = platform::read_file(&source.path);
-            let fingerprint = bytes.map(|bytes| format!("{:016x}", fnv1a(&bytes)));
-            fingerprint.unwrap_or_default() != source.fingerprint
+            language::fingerprint_of(&source.path) != source.fingerprint
         };
         for source in self.core.stack().sources.iter().filter(changed) {
             let path = self.shown(&source.path);

@@ -55,7 +55,7 @@ use self::problem::Problems;
 pub use self::{
     explain::{UnknownKey, explain, keys, schema_text},
     fmt::{fmt, unformatted},
-    regular::{read_file, read_text},
+    regular::{read_file, read_stream, read_text},
     report::{Finding, Label, ProblemData},
     snippet::Look,
     unsupported::{Unsupported, unsupported},

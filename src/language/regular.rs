@@ -8,13 +8,38 @@ use std::{
     path::Path,
 };
 
+/// No file that a person has written is larger than this, in bytes.
+pub(super) const MOST_BYTES: u64 = 64 << 20;
+
 /// What is in a file.
 ///
 /// # Errors
-/// The system's; that it is no regular file.
+/// The system's; that it is no regular file, or larger than 64 MiB.
 pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    read_at_most(path, MOST_BYTES)
+}
+
+/// The same, of a file that is no larger than `most` bytes (whole MiB).
+pub(super) fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    read_within(open(path)?, most)
+}
+
+/// Reads to the end of what may be any stream: no more than is allowed of a file.
+///
+/// # Errors
+/// Those of read(2); that there is more than 64 MiB.
+pub fn read_stream(stream: impl Read) -> io::Result<Vec<u8>> {
+    read_within(stream, MOST_BYTES)
+}
+
+/// Reads to the end, be it a file that says that it is empty (proc(5)) or one that grows.
+fn read_within(stream: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open(path)?.read_to_end(&mut bytes)?;
+    let count = stream.take(most + 1).read_to_end(&mut bytes)? as u64;
+    if count > most {
+        let text = format!("it is larger than the {} MiB that are read", most >> 20);
+        return Err(io::Error::other(text));
+    }
     Ok(bytes)
 }
 
@@ -78,6 +103,9 @@ mod tests {
         assert_eq!(what(&at("socket")), "it is a socket, not a file");
         assert_eq!(what(folder.path()), "it is a folder, not a file");
         assert_eq!(what(Path::new("/dev/zero")), "it is a device, not a file");
+        File::create(at("large")).unwrap().set_len(5 << 30).unwrap();
+        let error = read_at_most(&at("large"), 1 << 20).unwrap_err();
+        assert_eq!(error.to_string(), "it is larger than the 1 MiB that are read");
         assert_eq!(read_file(&at("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

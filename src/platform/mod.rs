@@ -73,7 +73,9 @@ pub use reach::{Reached, keeper_of, reach, reach_anywhere};
 pub use reserve::{Reserved, ephemeral_ports, reserve};
 pub use runtime_folder::RuntimeFolder;
 use signals::may_signal;
-pub use signals::{SignalPipe, kill_group, kill_process, reset_signals, survive_signals};
+pub use signals::{
+    SignalPipe, kill_group, kill_process, reset_signals, survive_file_size_limit, survive_signals,
+};
 pub use stack_dir::StackDir;
 pub use stack_id::StackId;
 pub use stack_paths::{StackPaths, StackPathsError, Whereabouts};

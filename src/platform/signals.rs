@@ -118,6 +118,12 @@ pub fn survive_signals() {
     }
 }
 
+/// Has a write beyond the limit of a file's size fail (EFBIG, setrlimit(2)) instead of ending this
+/// process. Caught rather than ignored, as above.
+pub fn survive_file_size_limit() {
+    let _cannot_fail = set_disposition(libc::SIGXFSZ, go_on as *const () as libc::sighandler_t);
+}
+
 /// The greatest number of a signal, those of real time included (signal(7)).
 fn last_signal() -> i32 {
     #[cfg(target_os = "linux")]

@@ -11,8 +11,14 @@ use rustix::{
     process::geteuid,
 };
 
-use super::{Dir, Refusal, Refused, StackPaths, StackPathsError, Subfolder};
+use super::{
+    Dir, Refusal, Refused, StackId, StackPaths, StackPathsError, Subfolder, keeper_of,
+    os::open_files,
+};
 use crate::model::STATE_FOLDER;
+
+/// The name of the folder of logs.
+const LOGS: &str = "logs";
 
 /// The folder of a stack and those in it that are stackrun's own.
 #[derive(Debug, Clone)]
@@ -62,12 +68,26 @@ impl StackDir {
         let below = |name: &str| subfolder(&root, Path::new(STATE_FOLDER).join(name));
         Self {
             state: subfolder(&root, STATE_FOLDER.into()),
-            logs: below("logs"),
+            logs: below(LOGS),
             runs: below("runs"),
             inputs: below("inputs"),
             data: below("data"),
             root,
         }
+    }
+
+    /// The folder that the logs go to now. While what is in the place of [`Self::state`] is another
+    /// user's, it is the one of before, wherever that was moved to: as the keeper has it open;
+    /// `None` if that cannot be seen.
+    pub fn logs_in_use(&self, stack: StackId) -> Option<Subfolder> {
+        let here = self.state.raw_here();
+        if !here.is_ok_and(|stat| stat.st_uid != geteuid().as_raw()) {
+            return Some(self.logs.clone());
+        }
+        let open = open_files(keeper_of(stack)?.pid?);
+        let names = open.filter_map(|file| std::fs::read_link(file).ok());
+        let mut logs = names.filter(|name| name.ends_with(LOGS));
+        logs.find_map(|name| Subfolder::at(&name).ok())
     }
 
     /// The stack's folder.

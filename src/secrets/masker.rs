@@ -2,10 +2,14 @@
 
 use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde_json::Value;
 
-use super::{Secrets, Source, forms, rule, seal};
+use super::{
+    Secrets, Source,
+    forms::{self, is_base64},
+    rule, seal,
+};
 
 /// What stands in the place of a secret.
 pub(crate) const MASK: &str = "•••";
@@ -33,9 +37,47 @@ enum Finder {
     #[default]
     Nothing,
     /// Every form of every value.
-    Values(Box<AhoCorasick>),
+    Values(Box<Values>),
     /// There are too many values to look for: no word is safe.
     Everything,
+}
+
+#[derive(Debug)]
+struct Values {
+    finder: AhoCorasick,
+    /// How much more than what is found is masked, of those that are Base64: they come last.
+    around: Vec<(usize, usize)>,
+}
+
+impl Values {
+    /// Those that stand in a text, in any form.
+    fn find(&self, text: &str) -> Vec<Range<usize>> {
+        let mut found: Vec<Range<usize>> = self.find_in(text.as_bytes()).collect();
+        for reading in forms::readings(text.as_bytes()) {
+            let places = self.find_in(&reading.bytes);
+            found.extend(places.map(|Range { start, end }| reading.place(start, end)));
+        }
+        // A byte that a value spells out (`%C3`) may be a part of a character.
+        for Range { start, end } in &mut found {
+            *start = (0..=*start).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+            *end = (*end..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len());
+        }
+        found
+    }
+
+    fn find_in(&self, text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+        let first_base64 = self.finder.patterns_len() - self.around.len();
+        self.finder.find_overlapping_iter(text).map(move |found| {
+            let Range { mut start, mut end } = found.range();
+            let Some(base64) = found.pattern().as_usize().checked_sub(first_base64) else {
+                return start..end;
+            };
+            let (before, after) = self.around[base64];
+            start -= text[..start].iter().rev().take(before).take_while(|b| is_base64(**b)).count();
+            end += text[end..].iter().take(after).take_while(|b| is_base64(**b)).count();
+            start..end
+        })
+    }
 }
 
 impl Masker {
@@ -48,10 +90,19 @@ impl Masker {
 
     /// One for these values, wherever they come from.
     pub(crate) fn of_values<'v>(values: impl Iterator<Item = &'v str>) -> Self {
-        let forms: Vec<String> = values.flat_map(forms::of).collect();
-        let finder = match (forms.is_empty(), AhoCorasick::new(forms)) {
+        let (mut patterns, mut base64) = (Vec::new(), Vec::new());
+        for value in values.filter(|value| !value.is_empty()) {
+            patterns.extend(forms::of(value));
+            base64.extend(forms::base64(value));
+        }
+        let around = base64.iter().map(|form| form.around).collect();
+        patterns.extend(base64.into_iter().map(|form| form.core));
+        // It takes the least memory, and no longer to build than to read the values.
+        let mut finder = AhoCorasick::builder();
+        finder.kind(Some(AhoCorasickKind::ContiguousNFA));
+        let finder = match (patterns.is_empty(), finder.build(patterns)) {
             (true, _) => Finder::Nothing,
-            (false, Ok(finder)) => Finder::Values(Box::new(finder)),
+            (false, Ok(finder)) => Finder::Values(Box::new(Values { finder, around })),
             (false, Err(_)) => Finder::Everything,
         };
         Self { finder, sources: BTreeMap::new() }
@@ -72,9 +123,7 @@ impl Masker {
     pub(crate) fn find(&self, text: &str) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = match &self.finder {
             Finder::Nothing => Vec::new(),
-            Finder::Values(finder) => {
-                finder.find_overlapping_iter(text).map(|found| found.range()).collect()
-            }
+            Finder::Values(values) => values.find(text),
             Finder::Everything => std::iter::once(0..text.len()).collect(),
         };
         found.sort_by_key(|range| (range.start, range.end));
@@ -186,6 +235,27 @@ mod tests {
         for form in written.into_iter().chain(["a \\\"b\\\"/\\u00e9"]) {
             let shown = masker.text(form);
             assert!(shown.contains(MASK) && !shown.contains('b'), "{form}: {shown}");
+        }
+    }
+
+    #[test]
+    fn any_mixture_of_spellings_is_found() {
+        let masker =
+            masker(&["abc/def/ghi9", "Zürich/9 pass~w*rd(1)", "a%2Fb/c\"d+e", "secret-77"]);
+        for (text, shown) in [
+            (r#"{"p":"abc\/def\/ghi9"}"#, r#"{"p":"•••"}"#),
+            (r"abc\u002fdef/ghi\u0039.", "•••."),
+            ("Z%C3%BCrich/9%20pass~w%2Ard%281%29", MASK),
+            ("x=Z%c3%bcrich%2F9+pass~w*rd(1)&y", "x=•••&y"),
+            (r"Z\u00fcrich\/9%20pass~w*rd(1)!", "•••!"),
+            (r#"{"p":"a%2Fb/c\"d+e"}"#, r#"{"p":"•••"}"#),
+            ("?q=a%252Fb%2Fc%22d%2Be&r", "?q=•••&r"),
+            (r"b\'sb'Z\xc3\xbcrich/9 pass~w*rd(1)'", r"b\'sb'•••'"),
+            ("Basic dXNlcjpzZWNyZXQtNzc=", "Basic dXNlcj•••="),
+            ("Basic c2VjcmV0LTc3", "Basic •••"),
+            ("a%20b\\c%2", "a%20b\\c%2"),
+        ] {
+            assert_eq!(masker.text(text), shown, "{text}");
         }
     }
 

@@ -20,7 +20,7 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 pub(crate) use self::{
     masker::{MASK, Masker},
-    seal::{Sealed, Sealer, is_sealed, unknown, unknown_in, unseal},
+    seal::{Sealed, Sealer, is_sealed, keep_former, unknown, unknown_in, unseal},
     values::{Secrets, Source},
 };
 use crate::model::Stack;
@@ -51,9 +51,19 @@ pub(crate) fn learn(stack: &Stack) {
     know(secrets);
 }
 
-/// From now on these are masked, and no others.
-pub(crate) fn know(secrets: Secrets) {
-    if *known() == secrets {
+/// From now on the secrets of before this process was there, or what `sealed` has of them, are
+/// masked, too.
+pub(crate) fn remember(sealed: &mut Sealed) {
+    let mut secrets = Secrets::clone(&known());
+    secrets.remember(seal::take_former(sealed).into_iter());
+    know(secrets);
+}
+
+/// From now on these are the secrets. What was one before stays masked: logs and ledger tell of it.
+pub(crate) fn know(mut secrets: Secrets) {
+    let before = known();
+    secrets.succeed(&before);
+    if *before == secrets {
         return;
     }
     let masker = Arc::new(Masker::of(&secrets));

@@ -10,7 +10,7 @@ use std::{borrow::Cow, collections::BTreeMap, ops::Range, path::PathBuf};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Masker, Source, rule};
+use super::{Masker, Secrets, Source, rule};
 
 /// A placeholder begins and ends with characters that mean nothing and are for a program's own use
 /// (Unicode, 23.7: noncharacters).
@@ -204,6 +204,31 @@ pub(super) fn placeholders(text: &str) -> Vec<Range<usize>> {
     places
 }
 
+/// What comes before the number of a former secret in the place of a placeholder.
+const FORMER: &str = "former ";
+
+/// Adds what was a secret before its value changed.
+pub(crate) fn keep_former(secrets: &Secrets, sealed: &mut Sealed) {
+    for (at, (value, Source { key: _, file })) in secrets.former().enumerate() {
+        let file = file.as_deref().map(|file| file.to_string_lossy()).unwrap_or_default();
+        // In their order by number.
+        sealed.insert(format!("{FORMER}{at:06} {file}"), value.clone());
+    }
+}
+
+/// Takes them out again, the oldest first.
+pub(super) fn take_former(sealed: &mut Sealed) -> Vec<(String, Source)> {
+    let (former, rest): (Sealed, Sealed) =
+        std::mem::take(sealed).into_iter().partition(|(key, _)| key.starts_with(FORMER));
+    *sealed = rest;
+    let former = former.into_iter().map(|(key, value)| {
+        let file = key[FORMER.len()..].split_once(' ').map_or("", |(_, file)| file);
+        let file = (!file.is_empty()).then(|| PathBuf::from(file));
+        (value, Source { key: String::new(), file })
+    });
+    former.collect()
+}
+
 /// The number and the source of a placeholder.
 fn parse(placeholder: &str) -> Option<(u64, Source)> {
     let inner = placeholder.strip_prefix(OPEN)?.strip_suffix(CLOSE)?;
@@ -262,10 +287,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{
-        model::{Command, EnvValue, Service, Stack},
-        secrets::Secrets,
-    };
+    use crate::model::{Command, EnvValue, Service, Stack};
 
     fn variable(value: &str, secret: bool, file: Option<&str>) -> EnvValue {
         EnvValue { value: Some(value.into()), secret, file: file.map(PathBuf::from) }
@@ -304,6 +326,20 @@ mod tests {
 
         unseal(&mut json, &sealed);
         assert_eq!(serde_json::from_value::<Stack>(json).unwrap(), stack);
+    }
+
+    #[test]
+    fn what_was_a_secret_is_handed_over_in_order() {
+        let from =
+            |file: Option<&str>| Source { key: String::new(), file: file.map(PathBuf::from) };
+        let former = [("old-value-1", Some("/srv/a b/.env")), ("old-value-2", None)]
+            .map(|(value, file)| (value.to_owned(), from(file)));
+        let mut secrets = Secrets::default();
+        secrets.remember(former.clone().into_iter());
+        let mut sealed = Sealed::from([("other".to_owned(), "value".to_owned())]);
+        keep_former(&secrets, &mut sealed);
+        assert_eq!(take_former(&mut sealed), former);
+        assert_eq!(sealed.len(), 1);
     }
 
     #[test]

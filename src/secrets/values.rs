@@ -1,7 +1,7 @@
 //! The secrets of a stack, by their values.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     path::{Path, PathBuf},
 };
 
@@ -11,6 +11,11 @@ use crate::model::{EnvValue, Part, Port, Service, Stack, Step, Task, TaskBody, T
 /// A part of a declared secret that is shorter says nothing, in bytes.
 const SHORTEST_PART: usize = 4;
 
+/// So many values of before are remembered, …
+const MOST_FORMER: usize = 1000;
+/// … and so many bytes of them.
+const MOST_FORMER_BYTES: usize = 1 << 20;
+
 /// The secrets of a stack, by their values.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Secrets {
@@ -18,6 +23,8 @@ pub(crate) struct Secrets {
     declared: BTreeMap<String, Source>,
     /// What env files hold, if it is distinct.
     from_files: BTreeMap<String, Source>,
+    /// What was one of these before its value changed, the oldest first.
+    former: VecDeque<(String, Source)>,
     /// What everything is called: a secret of this very value cannot be told from it.
     names: BTreeSet<String>,
     /// What is shown in any case: names, ports, folders, addresses.
@@ -52,6 +59,28 @@ impl Secrets {
         stack.from_files.iter().for_each(|(key, value)| self.variable(key, value));
         stack.services.iter().for_each(|service| self.add_service(service));
         stack.tasks.iter().for_each(|task| self.add_task(task));
+    }
+
+    /// Remembers what is a secret by `before` and none of these.
+    pub(super) fn succeed(&mut self, before: &Self) {
+        let is_current =
+            |value: &str| self.declared.contains_key(value) || self.from_files.contains_key(value);
+        let current = before.declared.iter().chain(&before.from_files);
+        let current = current.map(|(value, source)| (value.clone(), source.clone()));
+        let own = std::mem::take(&mut self.former);
+        let all = before.former.iter().cloned().chain(current).chain(own);
+        let former = all.filter(|(value, _)| !is_current(value)).collect();
+        self.former = newest(former);
+    }
+
+    /// Remembers what was a secret before this process was there.
+    pub(crate) fn remember(&mut self, former: impl Iterator<Item = (String, Source)>) {
+        self.former = newest(former.chain(std::mem::take(&mut self.former)).collect());
+    }
+
+    /// What was a secret before its value changed, the oldest first.
+    pub(crate) fn former(&self) -> impl Iterator<Item = &(String, Source)> {
+        self.former.iter()
     }
 
     /// Adds those of a definition that may not be the stack's any more.
@@ -156,10 +185,28 @@ impl Secrets {
     pub(super) fn values(&self) -> impl Iterator<Item = (&str, &Source)> {
         let is_name = |value: &&String| self.names.contains(*value);
         let is_shown = |value: &&String| self.shown.iter().any(|shown| shown.contains(&**value));
-        let declared = self.declared.iter().filter(move |(value, _)| !is_name(value));
-        let from_files = self.from_files.iter().filter(move |(value, _)| !is_shown(value));
-        declared.chain(from_files).map(|(value, source)| (value.as_str(), source))
+        let current = self.declared.iter().chain(&self.from_files);
+        let former = self.former.iter().map(|(value, source)| (value, source));
+        current
+            .chain(former)
+            .filter(move |(value, source)| match source.file {
+                Some(_) => !is_shown(value),
+                None => !is_name(value),
+            })
+            .map(|(value, source)| (value.as_str(), source))
     }
+}
+
+/// The newest of them, no more than are remembered, each once.
+fn newest(mut former: VecDeque<(String, Source)>) -> VecDeque<(String, Source)> {
+    let mut seen = BTreeSet::new();
+    former.retain(|(value, _)| seen.insert(value.clone()));
+    let mut bytes: usize = former.iter().map(|(value, _)| value.len()).sum();
+    while former.len() > MOST_FORMER || bytes > MOST_FORMER_BYTES {
+        let Some((oldest, _)) = former.pop_front() else { break };
+        bytes -= oldest.len();
+    }
+    former
 }
 
 #[cfg(test)]
@@ -203,6 +250,27 @@ mod tests {
         ];
         let env: Vec<_> = values.iter().map(|text| (*text, value(text, Some("/.env")))).collect();
         assert_eq!(masked(&stack(&env)), ["pass-word-1", "token-123456"]);
+    }
+
+    #[test]
+    fn what_was_a_secret_stays_one_within_bounds() {
+        let of = |text: &str| Secrets::of(&stack(&[("T", value(text, None))]));
+        let mut secrets = of("first-value");
+        for text in ["second-value", "first-value", "third-value"] {
+            let mut next = of(text);
+            next.succeed(&secrets);
+            secrets = next;
+        }
+        let values: Vec<&str> = secrets.values().map(|(value, _)| value).collect();
+        assert_eq!(values, ["third-value", "second-value", "first-value"]);
+        let old = |at: usize| (format!("old-{at}"), Source::default());
+        secrets.remember((0..2000).map(old));
+        let former: Vec<&str> = secrets.former().map(|(value, _)| value.as_str()).collect();
+        assert_eq!(former.len(), MOST_FORMER);
+        assert_eq!(former[former.len() - 3..], ["old-1999", "second-value", "first-value"]);
+        let long = "x".repeat(MOST_FORMER_BYTES);
+        secrets.remember(std::iter::once((long, Source::default())));
+        assert_eq!(secrets.former().count(), MOST_FORMER);
     }
 
     #[test]

@@ -43,7 +43,7 @@ fn more_copies_than_anybody_runs_are_refused_before_they_are_made() {
     stack.edit("run", "replicas 100000000; run");
     stack.run("check").exits(2).says("stack.kdl:1:").says("1 to 1000");
     stack.run("up").exits(2).says("1 to 1000");
-    stack.run("status").exits(2).says("1 to 1000");
+    stack.run("status").exits(3).says("nothing is running").says("stackrun check");
     assert!(stack.left().is_empty());
 }
 
@@ -72,6 +72,36 @@ fn what_no_program_can_get_is_found_before_anything_is_stopped() {
     stack.edit("\"\\u{0}\"", "\"1\"");
     stack.run("up").exits(0);
     assert!(service.lives(), "nothing has changed");
+}
+
+#[test]
+fn an_env_file_that_no_environment_could_hold_is_not_read() {
+    let stack = Stack::new(r#"env-file ".env"; service "a" { run "@testbed" }"#);
+    stack.put(".env", "A=1\n");
+    stack.up();
+    // A file without an end, all but.
+    fs::File::create(stack.path(".env")).and_then(|file| file.set_len(5 << 30)).expect("made");
+    stack.run("check").exits(2).says("4 MiB");
+    stack.run("status").exits(0).says("has changed");
+    let many: String = (0..10_001).map(|at| format!("K{at}=value-{at}-{at}\n")).collect();
+    stack.put(".env", &many);
+    stack.run("up").exits(2).says("more than 10000 variables");
+    // As many as there may be are read and masked in no time.
+    let most = many.lines().skip(1).collect::<Vec<_>>().join("\n");
+    stack.put(".env", &most);
+    stack.start("check").patience(20).ends().exits(0);
+}
+
+#[test]
+fn a_limit_of_file_sizes_ends_no_command_without_a_word() {
+    let stack = Stack::new(ONE);
+    let mut shell = stack.program("/bin/sh");
+    shell.args(["-c", "ulimit -f 0; exec stackrun up"]);
+    let ran = crate::support::Running::start("up without files".to_owned(), shell).ends();
+    ran.exits(1).says("File too large").says("nothing was started");
+    // What is started has the default action: it is ended.
+    stack.write(r#"task "t" { shell "ulimit -f 0; echo x > file" }"#);
+    stack.run("run t").exits(128 + 25);
 }
 
 #[test]

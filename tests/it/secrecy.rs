@@ -114,25 +114,30 @@ fn secrets_in(bytes: &[u8]) -> Vec<&'static str> {
     SECRETS.into_iter().filter(|secret| forms(secret).iter().any(holds)).collect()
 }
 
-/// Every file below a folder but the logs, and the secrets in it.
-fn files_with_secrets(folder: &Path) -> Vec<(String, Vec<&'static str>)> {
+/// Every file below a folder but the logs, and what is in it.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(folder).expect("a folder").flatten();
     let mut found = Vec::new();
     for path in entries.map(|entry| entry.path()) {
         // What has been renamed into its place meanwhile is found there.
         let Ok(kind) = fs::symlink_metadata(&path).map(|data| data.file_type()) else { continue };
         if kind.is_dir() && !path.ends_with("logs") {
-            found.extend(files_with_secrets(&path));
+            found.extend(files(&path));
         } else if kind.is_file() {
             let bytes = match fs::read(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 bytes => bytes.expect("a readable file"),
             };
-            found.push((path.display().to_string(), secrets_in(&bytes)));
+            found.push((path.display().to_string(), bytes));
         }
     }
-    found.retain(|(_, secrets)| !secrets.is_empty());
     found
+}
+
+/// Those that have secrets in them.
+fn files_with_secrets(folder: &Path) -> Vec<(String, Vec<&'static str>)> {
+    let found = files(folder).into_iter().map(|(path, bytes)| (path, secrets_in(&bytes)));
+    found.filter(|(_, secrets)| !secrets.is_empty()).collect()
 }
 
 #[track_caller]
@@ -373,6 +378,76 @@ fn a_change_of_a_secret_is_told_by_its_name() {
     }
     stack.up();
     eventually("its second start", || stack.read("starts").len() == 2);
+}
+
+#[test]
+fn a_value_that_has_changed_stays_a_secret() {
+    let stack = Stack::new(
+        r#"
+        env-file ".env"
+        env { T "{{env.CALLER}}" secret=#true }
+        service "a" { shell "echo using $T and $FILED; exit 1"; restart "never" }
+        service "b" { run "@testbed" }
+        "#,
+    );
+    let up = |line: &str, value: &str| {
+        let mut command = stack.command(line);
+        command.env("CALLER", value);
+        Running::start(format!("{line}, as {value}"), command).ends()
+    };
+    let why = || {
+        let ran = stack.run("why a").exits(0).says("using ••• and •••");
+        for value in ["callersecret77", "filed-secret-78"] {
+            assert!(!ran.out.contains(value) && !ran.err.contains(value), "{value}: {ran:#?}");
+        }
+    };
+    stack.put(".env", "FILED=filed-secret-78\n");
+    up("up a", "callersecret77").exits(1);
+    why();
+    stack.put(".env", "FILED=filed-other-79\n");
+    up("up b", "other-value-88").exits(0);
+    why();
+    // The next supervisor knows it, too, and no file does.
+    let supervisor = stack.supervisor();
+    supervisor.kill();
+    eventually("its end", || !supervisor.lives());
+    stack.reaches("b", "ready");
+    why();
+    let kept = [stack.path(".stackrun"), stack.places().runtime];
+    for (file, bytes) in kept.iter().flat_map(|folder| files(folder)) {
+        let holds = |value: &str| bytes.windows(value.len()).any(|part| part == value.as_bytes());
+        assert!(!holds("callersecret77") && !holds("filed-secret-78"), "{file}");
+    }
+}
+
+#[test]
+fn a_value_is_masked_however_a_program_writes_it() {
+    let stack = Stack::new(
+        r##"
+        env-file ".env"
+        service "a" { shell #"cat said; exit 1"#; restart "never" }
+        "##,
+    );
+    stack.put(".env", "K=abc/def/ghi9\nP='Zürich/9 pass~w*rd(1)'\nQ=basic-pass-5\n");
+    stack.put(
+        "said",
+        concat!(
+            r#"{"p":"abc\/def\/ghi9"}"#,
+            "\nabc%2fdef%2Fghi9\n",
+            r"abc\u002fdef/ghi9",
+            "\nZ%C3%BCrich/9%20pass~w%2Ard%281%29\nZ%c3%bcrich%2f9+pass~w*rd(1)\n",
+            r"Z\u00fcrich\/9 pass~w*rd(1)",
+            "\nAuthorization: Basic dXNlcjpiYXNpYy1wYXNzLTU=\n",
+        ),
+    );
+    stack.run("up").exits(1);
+    for line in ["why a", "events", "status", "events --json"] {
+        let ran = stack.run(line);
+        for part in ["ghi", "rich", "pass~", "YmFzaWM"] {
+            assert!(!ran.out.contains(part), "{line} shows {part}: {ran:#?}");
+        }
+    }
+    stack.run("events").says("•••");
 }
 
 /// Kills keeper and supervisor at once, so that nobody knows the secrets any more.

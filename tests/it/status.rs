@@ -1,6 +1,8 @@
 //! What scripts read: exit statuses and `status --json`.
 
-use crate::support::{Stack, eventually};
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt};
+
+use crate::support::{Running, Stack, eventually};
 
 #[test]
 fn nothing_running_lists_every_service_as_idle() {
@@ -15,6 +17,7 @@ fn nothing_running_lists_every_service_as_idle() {
     let status: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
     assert_eq!(status["stack"], "quiet");
     assert_eq!(status["supervisor"], serde_json::Value::Null);
+    assert!(status["notices"][0].as_str().is_some_and(|text| text.contains("stack.kdl")), "{json}");
     assert_eq!(status["services"][0]["state"], "idle");
     assert_eq!(status["tasks"][0]["state"], "idle");
     assert!(stack.left().is_empty(), "a question starts nothing");
@@ -165,6 +168,40 @@ fn mistakes_on_the_command_line_are_2() {
     stack.run("frobnicate").exits(2);
     stack.run("up --no-such-flag").exits(2);
     assert!(stack.left().is_empty());
+}
+
+#[test]
+fn a_name_that_cannot_be_typed_is_taken_as_its_bytes_or_by_its_identity() {
+    let stack = Stack::new("");
+    let name = OsStr::from_bytes(b"caf\xe9");
+    let folder = stack.folder().join(name);
+    fs::create_dir(&folder).expect("a folder");
+    fs::write(folder.join("stack.kdl"), "service \"a\" { run \"sleep 9380\" }").expect("a file");
+    stack.run_in(&folder, "up").exits(0);
+    let named = |verb: &str| {
+        let mut command = stack.command("--stack");
+        command.arg(name).arg(verb);
+        Running::start(format!("{verb} by its bytes"), command).ends()
+    };
+    named("status").exits(0).says("started");
+    let ls = stack.run("ls").exits(0).out;
+    let ours =
+        ls.lines().find(|line| line.contains("caf\u{fffd} (--stack ")).expect("it is listed");
+    let id = ours.split("(--stack ").nth(1).and_then(|rest| rest.split(')').next());
+    stack.run(&format!("--stack {} status", id.expect("its identity"))).exits(0);
+    named("down").exits(0);
+    named("status").exits(2);
+}
+
+#[test]
+fn a_file_with_errors_does_not_hide_that_nothing_runs() {
+    let stack = Stack::new("service \"a\" { run \"@testbed\"; nonsense }");
+    stack.run("status").exits(3).says("nothing is running").says("stackrun check");
+    let json = stack.run("status --json").exits(3).out;
+    let status: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(status["supervisor"], serde_json::Value::Null);
+    assert!(status["notices"][0].as_str().is_some_and(|text| text.contains("stack.kdl")), "{json}");
+    stack.run("up").exits(2).says("nothing was started or changed");
 }
 
 #[test]

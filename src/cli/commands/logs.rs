@@ -76,7 +76,8 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let folder = context.stack_dir()?.logs;
+    let dir = context.stack_dir()?;
+    let folder = dir.logs_in_use(context.places()?.id).unwrap_or(dir.logs);
     let owners = owners(args, context, &folder)?;
     let mut choice = choice(args, context)?;
     let mut client = None;

@@ -43,10 +43,11 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         .map(|stack| {
             let since = stack.since.map(|since| words::duration(words::between(since, now)));
             [
-                context.out.paint(Tone::Strong, printable::line(&stack.name)),
+                context.out.paint(Tone::Strong, called(stack)),
                 context.out.paint(stack.state.tone(), stack.state.word()),
                 match stack.state {
                     State::NotAnswering => String::new(),
+                    State::Stopping => format!("{} left", words::count(stack.left, "process")),
                     _ => format!("{} of {} ready", stack.ready, stack.services),
                 },
                 since.unwrap_or_default(),
@@ -72,4 +73,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     }
     context.print(&text)?;
     Ok(status::OK)
+}
+
+/// Its name, and where that cannot be typed its identity, which `--stack` takes as well.
+fn called(stack: &Running) -> String {
+    let shown = printable::line(&stack.name);
+    match *shown == *stack.name && !shown.contains(char::REPLACEMENT_CHARACTER) {
+        true => shown.into_owned(),
+        false => format!("{shown} (--stack {})", stack.places.id),
+    }
 }

@@ -115,6 +115,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     match ended? {
         Ended::Outcome { outcome, .. } => {
             output.finish(&reporter)?;
+            if let Some(text) = output.why_unseen() {
+                context.say(&headline(Symbol::Warn, &text, context.err));
+            }
             if let Some(refusal) = outcome.refused {
                 return Err(refusal.into());
             }

@@ -59,13 +59,19 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
 
 /// Shows it once; with `rows` as much as a terminal has room for, what is not well first.
 fn once(args: &Args, context: &Context, rows: Option<usize>) -> Result<u8, Error> {
-    let Seen { status: mut shown, holds, obstacle } = look(args, context)?;
+    let Seen { status: mut shown, holds, obstacle, file } = look(args, context)?;
     if args.json {
         // What is shown is text, whatever the file is called.
         shown.file = shown.file.to_string_lossy().into_owned().into();
         let json = serde_json::to_string_pretty(&shown)
             .map_err(|error| Error::Other(error.to_string()))?;
         context.print_json(&format!("{json}\n"))?;
+    } else if let StackFile::HasErrors = file {
+        say_nothing_runs(context);
+        for text in &shown.notices {
+            context.say(&headline(Symbol::Warn, text, context.err));
+        }
+        context.say(&summary::hint("stackrun check", context.err));
     } else {
         if rows.is_some_and(|rows| shown.services.len() + shown.tasks.len() + 2 > rows) {
             shown.services.sort_by_key(|service| is_settled(service.state));
@@ -134,6 +140,12 @@ fn watch(args: &Args, context: &Context, every: Duration) -> Result<u8, Error> {
     }
 }
 
+/// How the stack file is, where it is looked at: with nothing running.
+enum StackFile {
+    Fine,
+    HasErrors,
+}
+
 /// The status of what was asked for.
 struct Seen {
     status: Status,
@@ -141,6 +153,7 @@ struct Seen {
     holds: bool,
     /// What keeps the stack from going on.
     obstacle: Option<Obstacle>,
+    file: StackFile,
 }
 
 fn look(args: &Args, context: &Context) -> Result<Seen, Error> {
@@ -160,10 +173,22 @@ fn look_once(args: &Args, context: &Context) -> Result<Seen, Error> {
             let stack = names_given.then(|| context.known_stack(Some(client))).transpose()?;
             (status, stack)
         }
-        None => {
-            let stack = context.load(&[])?.stack;
-            (idle(&stack), Some(stack))
-        }
+        None => match context.load(&[]) {
+            Ok(loaded) => (idle(&loaded.stack), Some(loaded.stack)),
+            // What nothing runs of is not there, whatever else is wrong with its file.
+            Err(Error::Problems(_)) => {
+                let mut status = idle(&context.sketch()?);
+                let file = status.file.display();
+                status.notices = vec![format!("{file} has errors, and `up` would refuse it")];
+                return Ok(Seen {
+                    status,
+                    holds: false,
+                    obstacle: None,
+                    file: StackFile::HasErrors,
+                });
+            }
+            Err(error) => return Err(error),
+        },
     };
     let asked = match (&stack, args.names.is_empty()) {
         (Some(stack), false) => {
@@ -183,7 +208,7 @@ fn look_once(args: &Args, context: &Context) -> Result<Seen, Error> {
         names => shown.supervisor.is_some() && shown.named(names).all(holds),
     };
     let obstacle = client.as_ref().and_then(Client::obstacle);
-    Ok(Seen { status: shown, holds, obstacle })
+    Ok(Seen { status: shown, holds, obstacle, file: StackFile::Fine })
 }
 
 /// The status of a stack of which nothing runs.

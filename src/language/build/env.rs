@@ -12,7 +12,7 @@ use crate::{
         dotenv::{self, Variable},
         encoding,
         problem::{FileProblem, Problems},
-        regular::read_file,
+        regular::read_at_most,
         source::Spanned,
         value::Value,
         values::{Owner, Scope},
@@ -28,7 +28,7 @@ pub(super) struct EnvFile {
     /// What is in it.
     pub(super) variables: Vec<Variable>,
     /// Whether its values are masked wherever they would be shown.
-    secret: bool,
+    pub(super) secret: bool,
 }
 
 impl EnvFile {
@@ -41,6 +41,11 @@ impl EnvFile {
         })
     }
 }
+
+/// An env file is no larger than this, in bytes, …
+const MOST_BYTES: u64 = 4 << 20;
+/// … and has no more variables than this: no environment has (execve(2)).
+const MOST_VARIABLES: usize = 10_000;
 
 /// Reads the env files that `decls` name, relative to `base` (the file's own folder without one).
 pub(super) fn files<'d>(
@@ -69,7 +74,7 @@ fn file(
     problems: &mut Problems,
 ) -> Option<(Source, Vec<Variable>)> {
     let at = text.span;
-    let bytes = match read_file(&path) {
+    let bytes = match read_at_most(&path, MOST_BYTES) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             if !optional {
@@ -93,6 +98,12 @@ fn file(
         }
     };
     match dotenv::parse(&text) {
+        Ok(variables) if variables.len() > MOST_VARIABLES => {
+            let reason =
+                format!("it has more than {MOST_VARIABLES} variables, and is not an env file");
+            problems.add(FileProblem::Unreadable { path, reason, at: Some(at) });
+            None
+        }
         Ok(variables) => {
             let source = Source { path, fingerprint };
             Some((source, variables))

@@ -13,7 +13,7 @@ mod service;
 mod task;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -66,6 +66,7 @@ pub(super) fn build(
         files: Vec::new(),
         read: sources.read.clone(),
         from_files: Vec::new(),
+        remembered: HashSet::new(),
         edges: Vec::new(),
         uses: Vec::new(),
         places: BTreeMap::new(),
@@ -88,6 +89,8 @@ struct Builder<'a> {
     read: Vec<Source>,
     /// The secret variables of all env files.
     from_files: Vec<(String, EnvValue)>,
+    /// The secret files, by path and fingerprint, whose variables those are.
+    remembered: HashSet<(PathBuf, String)>,
     edges: Vec<Edge>,
     uses: Vec<Use>,
     places: BTreeMap<String, Vec<Span>>,
@@ -162,11 +165,10 @@ impl Builder<'_> {
             if !self.read.contains(&file.source) {
                 self.read.push(file.source.clone());
             }
-            let secrets = file.values().filter(|(_, value)| value.secret);
-            for (key, value) in secrets.map(|(key, value)| (key.to_owned(), value)) {
-                if !self.from_files.iter().any(|known| known.0 == key && known.1 == value) {
-                    self.from_files.push((key, value));
-                }
+            let Source { path, fingerprint } = &file.source;
+            if file.secret && self.remembered.insert((path.clone(), fingerprint.clone())) {
+                let values = file.values().map(|(key, value)| (key.to_owned(), value));
+                self.from_files.extend(values);
             }
         }
     }

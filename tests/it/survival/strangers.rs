@@ -144,6 +144,32 @@ fn a_state_folder_that_others_may_change_is_refused() {
 }
 
 #[test]
+fn as_root_a_state_folder_that_becomes_another_users_takes_no_output_away() {
+    if !root_for("it is two users") {
+        return;
+    }
+    let stack = Stack::of_user(
+        NOBODY,
+        r#"
+        service "a" { run "@testbed" }
+        task "u" { shell "echo said-by-u; echo warned-by-u >&2; exit 3" }
+        "#,
+    );
+    stack.up();
+    let (state, before) = (stack.path(".stackrun"), stack.path(".before"));
+    fs::rename(&state, &before).expect("it is moved away");
+    fs::create_dir(&state).expect("a folder");
+    set_mode(&state, 0o755);
+    let ran = stack.run("run u").exits(3);
+    assert!(ran.out.contains("said-by-u\n") && ran.out.contains("warned-by-u\n"), "{ran:#?}");
+    stack.run("why u").exits(0).says("warned-by-u");
+    stack.run("logs u").exits(0).says("said-by-u");
+    fs::remove_dir(&state).expect("it is empty");
+    fs::rename(&before, &state).expect("it is moved back");
+    stack.down();
+}
+
+#[test]
 fn as_root_a_state_folder_of_another_user_is_refused() {
     if !root_for("it is two users") {
         return;

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IsTerminal},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -20,6 +21,8 @@ use crate::{
 /// The task's output, from its log to standard output, byte by byte.
 pub(super) struct Output {
     task: String,
+    /// What is in the way of the log, if it cannot be read.
+    unseen: Option<PathBuf>,
     follower: Follower,
     /// Whether its steps are shown below its output.
     has_steps: bool,
@@ -35,8 +38,15 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn of(places: &StackPaths, task: &Task) -> Result<Self, Error> {
-        let log = Log::new(&stack_dir(places)?.logs, &task.name);
+        let folder = stack_dir(places)?;
+        let logs = folder.logs_in_use(places.id);
+        let unseen = match logs {
+            Some(_) => None,
+            None => Some(folder.state.path()),
+        };
+        let log = Log::new(&logs.unwrap_or(folder.logs), &task.name);
         Ok(Self {
+            unseen,
             task: task.name.clone(),
             follower: Follower::from_end(&log),
             has_steps: matches!(task.body, TaskBody::Steps(_)),
@@ -69,6 +79,16 @@ impl Output {
             Some(_) | None => {}
         }
         self.copy(reporter).map(|_| ())
+    }
+
+    /// Why nothing that the task writes is shown, if that is so.
+    pub(super) fn why_unseen(&self) -> Option<String> {
+        let path = self.unseen.as_ref()?.display();
+        let Self { task, .. } = self;
+        Some(format!(
+            "the output of {task} cannot be shown: {path} belongs to another user, and its log goes \
+             to the folder that was there before"
+        ))
     }
 
     /// The number of the last record that was shown.
