@@ -64,8 +64,10 @@ pub enum Standstill {
     },
     /// Its cgroup was frozen.
     Frozen {
-        /// The folder of the group.
-        group: PathBuf,
+        /// The file of the group that tells, and by which it is thawed.
+        file: PathBuf,
+        /// What to write there.
+        thawed: &'static str,
     },
 }
 

@@ -6,6 +6,7 @@ mod describe;
 mod diag;
 mod endpoint;
 mod folder_watch;
+mod freezer;
 mod identity;
 mod kernel_tag;
 mod locks;
