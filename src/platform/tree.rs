@@ -60,11 +60,16 @@ pub fn relatives(table: &Table, main: u32) -> Family {
 
 /// Keepers, and everything that descends from them.
 pub fn below(table: &Table, keepers: &[KeeperOf]) -> HashSet<u32> {
+    with_descendants(table, keepers.iter().map(|keeper| keeper.pid).collect())
+}
+
+/// Processes, and everything that descends from them.
+pub(super) fn with_descendants(table: &Table, processes: Vec<u32>) -> HashSet<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
-    for entry in table.entries().iter().filter(|_| !keepers.is_empty()) {
+    for entry in table.entries().iter().filter(|_| !processes.is_empty()) {
         children.entry(entry.parent).or_default().push(entry.id.pid);
     }
-    let mut fresh: Vec<u32> = keepers.iter().map(|keeper| keeper.pid).collect();
+    let mut fresh = processes;
     let mut found = HashSet::new();
     while let Some(pid) = fresh.pop() {
         if found.insert(pid) {
