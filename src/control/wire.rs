@@ -255,7 +255,7 @@ impl Wire {
                 }
                 // The connection is alive, so the number still means the keeper, unless it is of
                 // another namespace of processes.
-                if cfg!(not(target_os = "linux")) {
+                if !platform::PEERS_HAVE_NUMBERS {
                     wire.keeper = Watched::open(keeper);
                     wire.keeper_pid = Some(keeper);
                 }

@@ -29,18 +29,6 @@ pub fn null() -> io::Result<OwnedFd> {
     Ok(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-/// The program that runs: the very file, also when another one has its name by now.
-///
-/// # Errors
-///
-/// Those of finding it where there is no `/proc`.
-pub fn own_program() -> io::Result<PathBuf> {
-    if cfg!(target_os = "linux") {
-        return Ok(PathBuf::from("/proc/self/exe"));
-    }
-    std::env::current_exe()
-}
-
 /// Our parent as of now: another one once whoever started us has died.
 pub fn parent() -> u32 {
     std::os::unix::process::parent_id()

@@ -31,16 +31,14 @@ extern "C" fn note(signal: libc::c_int) {
     }
 }
 
-#[cfg(target_os = "linux")]
-unsafe fn errno_place() -> *mut libc::c_int {
-    // SAFETY: always valid for the calling thread.
-    unsafe { libc::__errno_location() }
-}
-
-#[cfg(not(target_os = "linux"))]
-unsafe fn errno_place() -> *mut libc::c_int {
-    // SAFETY: always valid for the calling thread.
-    unsafe { libc::__error() }
+/// Where the calling thread's errno is.
+fn errno_place() -> *mut libc::c_int {
+    #[cfg(target_os = "linux")]
+    use libc::__errno_location as place;
+    #[cfg(not(target_os = "linux"))]
+    use libc::__error as place;
+    // SAFETY: it may be called at any time, in a signal handler too.
+    unsafe { place() }
 }
 
 impl SignalPipe {
@@ -55,7 +53,7 @@ impl SignalPipe {
         // The handler may run at any time until the process ends.
         std::mem::forget(writer);
         for &signal in signals {
-            set_disposition(signal, note as *const () as libc::sighandler_t)?;
+            set_disposition(signal, note as *const () as libc::sighandler_t, Restarting::Yes)?;
         }
         Ok(Self { reader })
     }
@@ -81,7 +79,7 @@ impl AsFd for SignalPipe {
 /// inherited through exec(2).
 pub fn reset_signals() {
     reset_all();
-    let _cannot_fail = set_disposition(libc::SIGPIPE, libc::SIG_IGN);
+    let _cannot_fail = set_disposition(libc::SIGPIPE, libc::SIG_IGN, Restarting::Yes);
 }
 
 /// Signals that keep their default action in a process that goes on at all others: faults of its
@@ -114,7 +112,7 @@ extern "C" fn go_on(_: libc::c_int) {}
 pub fn survive_signals() {
     for signal in (1..=last_signal()).filter(|signal| !DEFAULT_ACTION.contains(signal)) {
         let _some_belong_to_the_c_library =
-            set_disposition(signal, go_on as *const () as libc::sighandler_t);
+            set_disposition(signal, go_on as *const () as libc::sighandler_t, Restarting::Yes);
     }
 }
 
@@ -130,7 +128,7 @@ fn last_signal() -> i32 {
 /// executed. It neither allocates nor locks.
 pub(super) fn reset_all() {
     for signal in 1..=last_signal() {
-        let _fixed_ones_refuse = set_disposition(signal, libc::SIG_DFL);
+        let _fixed_ones_refuse = set_disposition(signal, libc::SIG_DFL, Restarting::Yes);
     }
     // SAFETY: an empty set is made before it is used.
     unsafe {
@@ -140,12 +138,24 @@ pub(super) fn reset_all() {
     }
 }
 
-fn set_disposition(signal: i32, handler: libc::sighandler_t) -> io::Result<()> {
-    // SAFETY: a zeroed sigaction is valid; the handler is async-signal-safe.
+/// Whether a system call that a handler interrupts goes on afterwards (SA_RESTART), or fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Restarting {
+    Yes,
+    No,
+}
+
+/// Sets what a signal does; a handler may do only what signal-safety(7) allows.
+pub(super) fn set_disposition(
+    signal: i32,
+    handler: libc::sighandler_t,
+    restarting: Restarting,
+) -> io::Result<()> {
+    // SAFETY: a zeroed sigaction is valid; every handler in this crate is async-signal-safe.
     let result = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = handler;
-        action.sa_flags = libc::SA_RESTART;
+        action.sa_flags = if restarting == Restarting::Yes { libc::SA_RESTART } else { 0 };
         libc::sigaction(signal, &raw const action, std::ptr::null_mut())
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

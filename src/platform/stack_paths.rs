@@ -115,7 +115,7 @@ impl StackPaths {
     ///
     /// Those of openat(2), fstat(2) and readlink(2).
     pub fn open_in(folder: impl AsFd) -> io::Result<Self> {
-        let flags = KNOWN_BY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let flags = super::os::TO_KNOW_BY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Self::held(rustix::fs::openat(folder, c".", flags, Mode::empty())?)
     }
 
@@ -256,15 +256,9 @@ impl AsFd for StackPaths {
 /// The name of the folder for what lasts.
 const STATE: &str = ".stackrun";
 
-/// How a folder is opened that is not to be read.
-#[cfg(target_os = "linux")]
-const KNOWN_BY: OFlags = OFlags::PATH;
-#[cfg(not(target_os = "linux"))]
-const KNOWN_BY: OFlags = OFlags::RDONLY;
-
 /// Opens a folder to know it by.
 pub(super) fn open_folder(folder: &Path) -> io::Result<OwnedFd> {
-    let flags = KNOWN_BY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let flags = super::os::TO_KNOW_BY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(folder, flags, Mode::empty())?)
 }
 

@@ -220,3 +220,12 @@ mod tests {
         }
     }
 }
+
+/// Who has sent a datagram, as the kernel says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sender {
+    /// The process; it may have ended since.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
+}

@@ -1,5 +1,8 @@
 //! Threads, where all of a process wait for all of its children.
 
+/// For waitid(2): all children of the process, whichever thread has started them.
+pub(in crate::platform) const OWN_CHILDREN: libc::c_int = 0;
+
 /// A thread: nobody needs to know which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThreadId;
