@@ -136,7 +136,8 @@ fn words_leave_by_one_way() {
 /// What belongs to the platform, and the files of other layers that have it nevertheless.
 const OF_THE_PLATFORM: &[(&str, &str)] = &[
     // tokio cannot wait for a descriptor without it, and the platform must not know tokio.
-    ("unsafe", "executor/check_command.rs"),
+    ("unsafe {", "executor/check_command.rs"),
+    ("unsafe fn", ""),
     // The numbers of signals, which the model names.
     ("target_os", "model/policy.rs"),
     ("cfg(unix)", "model/policy.rs"),

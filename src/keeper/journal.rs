@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     protocol::{Checkpoint, CheckpointPart, UnitId},
-    unit_record::Record,
+    units::Record,
 };
 use crate::{
     event::Tick,
@@ -199,7 +199,9 @@ pub(super) fn read(journal: &Path) -> io::Result<Told> {
         match serde_json::from_slice(line) {
             Ok(Line::Begun(_)) => {}
             Ok(Line::Boot(boot)) => this_boot = boot == platform::boot_id(),
-            Ok(Line::Unit(record)) => drop(told.records.insert(record.unit.clone(), *record)),
+            Ok(Line::Unit(record)) => {
+                drop(told.records.insert(record.origin.unit.clone(), *record))
+            }
             Ok(Line::Started(unit, main)) => {
                 if let Some(record) = told.records.get_mut(&unit) {
                     record.main = Some(main);

@@ -30,31 +30,33 @@
 mod abandoned_checks;
 mod commands;
 mod connection;
-mod finish;
 pub mod framing;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod io;
 mod journal;
 mod launch;
 mod left;
 mod limits;
+mod log_mover;
 mod logs;
 mod main_loop;
-mod memory;
-mod notify;
 mod orphans;
 mod others;
+mod outbox;
 mod process_scan;
 pub mod protocol;
 mod run;
 mod runtime_dir;
+mod shutdown;
 mod spawn_batch;
 mod stale_state;
 mod start;
+mod supervisor;
 mod supervisor_process;
+mod take_over;
 mod terminal;
-mod unit;
-mod unit_record;
+mod units;
 mod unrecorded;
 mod upgrade;
 

@@ -48,7 +48,7 @@ fn lives_as_recorded(told: &Told, table: &Table) -> bool {
     }
     let known = told.records.values().flat_map(|record| record.known.iter().copied());
     let known: HashSet<ProcId> = known.chain(told.left.iter().copied()).collect();
-    let outputs = told.records.values().flat_map(|record| &record.outputs);
+    let outputs = told.records.values().flat_map(|record| &record.origin.outputs);
     let pipes: HashSet<platform::FileId> = outputs.map(|output| output.id).collect();
     let mut living = table.entries().iter().filter(|entry| !entry.is_dead());
     living.any(|entry| {
