@@ -4,6 +4,8 @@
 //! the ledger on disk) reads the one stream of [`Record`]s. Records are owned, versioned by
 //! [`FORMAT`], and know nothing of any reporter.
 
+pub mod ledger_line;
+
 use std::{cmp::Ordering, time::Duration};
 
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@
 use std::{fs, sync::LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use stackrun::{keeper, platform, executor};
+use stackrun::{executor, keeper, platform};
 
 static FOLDER: LazyLock<tempfile::TempDir> =
     LazyLock::new(|| tempfile::tempdir().expect("a folder"));

@@ -11,10 +11,10 @@ use jiff::{Timestamp, tz::TimeZone};
 use libfuzzer_sys::fuzz_target;
 use stackrun::{
     event::Record,
+    executor::fuzzing,
     logs::Marks,
     platform::{Subfolder, fnv1a},
     reporters::{Theme, events},
-    executor::fuzzing,
     timeline::Start,
 };
 

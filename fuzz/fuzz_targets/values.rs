@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stackrun::{cli, language, model, executor};
+use stackrun::{cli, executor, language, model};
 
 fuzz_target!(|text: &str| {
     language::fuzzing::values(text);

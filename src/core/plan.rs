@@ -1,10 +1,10 @@
 //! What a command would do and why, and the difference between two stacks.
 
-mod facts;
+mod settings;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Service, Task};
+use crate::model::Service;
 
 /// What a command would do, in the order in which it would do it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -30,13 +30,13 @@ pub struct PlanStep {
 pub enum Action {
     /// Start a service that is down.
     Start,
-    /// Stop it and start it anew.
+    /// Stop it and start it again.
     Restart,
     /// Stop it.
     Stop,
     /// Run a task.
     Run,
-    /// Take on a setting that needs no restart.
+    /// Apply a setting that needs no restart.
     Update,
     /// Leave it as it is.
     Keep,
@@ -65,14 +65,30 @@ pub struct Change {
     pub from: Option<String>,
     /// What it is; none if it is not there.
     pub to: Option<String>,
-    /// Whether a running process must be restarted to get it.
-    pub restarts: bool,
+    /// When it takes effect.
+    pub takes_effect: TakesEffect,
+}
+
+/// When a changed setting takes effect for a service that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakesEffect {
+    /// Only by a restart, which `up` therefore makes.
+    Restart,
+    /// At the next start, whenever that is.
+    NextStart,
+    /// At once, without a restart.
+    Live,
 }
 
 impl Change {
+    /// Whether a running process must be restarted to get it.
+    pub fn restarts(&self) -> bool {
+        self.takes_effect == TakesEffect::Restart
+    }
+
     /// What it was started by is not known, and may have been anything.
     fn from_unknown() -> Self {
-        Self { key: UNKNOWN.to_owned(), from: None, to: None, restarts: true }
+        Self { key: UNKNOWN.to_owned(), from: None, to: None, takes_effect: TakesEffect::Restart }
     }
 }
 
@@ -103,16 +119,18 @@ pub fn compare(old: &Service, new: &Service) -> Vec<Change> {
     match old.is_lost && !new.is_lost {
         true => vec![Change::from_unknown()],
         false if old == new => Vec::new(),
-        false => facts::differ(&facts::of(old), &facts::of(new)),
+        false => settings::differences(old, new),
     }
 }
 
-/// What an edit changes in a task. Nothing is restarted for it.
-pub fn compare_tasks(old: &Task, new: &Task) -> Vec<Change> {
-    if old == new { Vec::new() } else { facts::differ(&facts::of_task(old), &facts::of_task(new)) }
-}
-
-/// Several changes in one line.
+/// Several changes in one line. Unless the service is restarted for them, those that count only from
+/// its next start say so.
 pub fn sentence(changes: &[Change]) -> String {
-    changes.iter().map(Change::to_string).collect::<Vec<_>>().join(", ")
+    let later = |change: &Change| change.takes_effect == TakesEffect::NextStart;
+    let restarts = changes.iter().any(Change::restarts);
+    let tell = |change: &Change| match later(change) && !restarts {
+        true => format!("{change} (from the next start on)"),
+        false => change.to_string(),
+    };
+    changes.iter().map(tell).collect::<Vec<_>>().join(", ")
 }

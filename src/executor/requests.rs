@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     control::{
-        protocol::{Ask, Owned, PROTOCOL, Reply, Request},
+        protocol::{Ask, Job, Owned, PROTOCOL, Reply, Request},
         server::{ConnectionId, Incoming},
     },
     core::stack::{Command, Input, OpId, Outcome, Until},
@@ -93,7 +93,7 @@ impl Executor {
             return self.upgrade(connection, id, program);
         }
         // Before there is a word about it.
-        if let Request::Do { command, .. } | Request::Plan { command } = &request {
+        if let Request::Do(Job { command, .. }) | Request::Plan { command } = &request {
             stack_of(command).into_iter().for_each(secrets::learn);
         }
         let request = match self.as_known_here(request) {
@@ -122,10 +122,11 @@ impl Executor {
             }
             // The keeper ends everything that it has, and would end what is started now. If it can,
             // the connection closes with this process, and whoever asks starts the stack again.
-            request @ Request::Do { .. } if self.finishing => {
+            request @ Request::Do(_) if self.finishing => {
                 self.clients.put_off.push((connection, Ask { id, request }));
             }
-            Request::Do { command, line, env, follow, foreground, take_ports } => {
+            Request::Do(job) => {
+                let Job { command, line, env, follow, foreground, take_ports } = job;
                 let cause = Cause::Command { command: short(line), pid };
                 client.foreground |= foreground;
                 let op = Op {
@@ -170,7 +171,7 @@ impl Executor {
     /// A request by the name that the stack's folder has for us: whoever asks may know it by
     /// another one.
     fn as_known_here(&self, mut request: Request) -> serde_json::Result<Request> {
-        let (Request::Do { command, .. } | Request::Plan { command }) = &mut request else {
+        let (Request::Do(Job { command, .. }) | Request::Plan { command }) = &mut request else {
             return Ok(request);
         };
         let stack = match command {
@@ -290,7 +291,7 @@ impl Executor {
             Request::Owners { pids } => Ok(self.owners(&pids)),
             Request::Hello { .. }
             | Request::Upgrade { .. }
-            | Request::Do { .. }
+            | Request::Do(_)
             | Request::Signal { .. }
             | Request::Events { .. }
             | Request::CancelRun { .. } => Ok(Reply::Ok),

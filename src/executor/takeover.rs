@@ -7,12 +7,16 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{checkpoint::Left, relocate::Relocation, state::Executor};
+use super::{
+    checkpoint::Left,
+    relocate::Relocation,
+    state::{Executor, main_unit},
+};
 use crate::{
     core::stack::{Recovered, Supervisor},
     event::{Cause, Event},
     keeper::protocol::{Checkpoint, FromKeeper, UnitId, UnitReport},
-    model::Stack,
+    model::{Exit, Stack},
     platform,
 };
 
@@ -49,8 +53,23 @@ impl Executor {
             self.remember(&report.unit, report.pid, report.log, report.started);
             self.ports.give(&report.unit.name);
         }
+        let vanished = self.vanished(&units);
         let effects = self.core.resume(now);
         self.carry_out_missing(effects, &units);
+        for unit in vanished {
+            let exit = Exit::UNKNOWN;
+            let (left, background, out_of_memory) = (0, None, false);
+            let (gone, at) = (unit.clone(), now);
+            self.keeper_says(FromKeeper::Exited {
+                unit,
+                exit,
+                left,
+                background,
+                out_of_memory,
+                at,
+            });
+            self.keeper_says(FromKeeper::Gone { unit: gone, swept: 0 });
+        }
         for report in units {
             self.catch_up(report);
         }
@@ -58,6 +77,15 @@ impl Executor {
         if !self.core.running_tasks().is_empty() {
             self.watch_journals();
         }
+    }
+
+    /// What has a process by what the supervisor before knew, and is unknown to the keeper: its
+    /// record was lost, and the process has ended since.
+    fn vanished(&self, units: &[UnitReport]) -> Vec<UnitId> {
+        let known: HashSet<&UnitId> = units.iter().map(|report| &report.unit).collect();
+        let expected = self.core.with_process().into_iter();
+        let expected = expected.map(|(name, generation)| main_unit(&name, generation));
+        expected.filter(|unit| !known.contains(unit)).collect()
     }
 
     /// Hears of the ends that nobody has been told of yet, before anybody may ask: what has ended

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     core::lifecycle::{self, StepNews},
     event::Tick,
-    model::{Exit, Keep, Task, TaskBody},
+    model::{Exit, Keep, Task, TaskBody, fnv1a},
     platform::{self, Dir, Refused, StackDir},
 };
 
@@ -196,13 +196,13 @@ fn write_down(task: &Task, known: Option<String>, stack: &StackDir, dir: &Path) 
 
 /// A fingerprint of what a task is and of every file that its `inputs` name.
 fn fingerprint(task: &Task) -> io::Result<String> {
-    let mut sum = platform::fnv1a(&serde_json::to_vec(task)?);
+    let mut sum = fnv1a(&serde_json::to_vec(task)?);
     for pattern in &task.inputs {
         for path in globs::matches(pattern).map_err(io::Error::other)? {
             if path.is_file() {
-                let content = platform::fnv1a(&platform::read_file(&path)?);
+                let content = fnv1a(&platform::read_file(&path)?);
                 let line = format!("{sum:016x} {} {content:016x}", path.display());
-                sum = platform::fnv1a(line.as_bytes());
+                sum = fnv1a(line.as_bytes());
             }
         }
     }

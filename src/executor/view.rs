@@ -13,7 +13,7 @@ use super::{
 use crate::{
     core::stack::{ServiceView, TaskView, Why},
     event::Tick,
-    model::{Check, HttpTarget, Port, Service},
+    model::{Check, HttpTarget, Port, Service, fnv1a},
     platform::{self, TreeStats},
     status::{PortStatus, ServiceStatus, Status, SupervisorStatus, TaskStatus},
 };
@@ -235,7 +235,7 @@ impl Executor {
         }
         let changed = |source: &&crate::model::Source| {
             let bytes = platform::read_file(&source.path);
-            let fingerprint = bytes.map(|bytes| format!("{:016x}", platform::fnv1a(&bytes)));
+            let fingerprint = bytes.map(|bytes| format!("{:016x}", fnv1a(&bytes)));
             fingerprint.unwrap_or_default() != source.fingerprint
         };
         for source in self.core.stack().sources.iter().filter(changed) {

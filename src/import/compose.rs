@@ -1,6 +1,7 @@
 //! Compose files: services of containers, run as the programs that they are where that is known,
 //! and by `docker run` where only the image knows.
 
+mod ports;
 mod values;
 
 use std::{collections::BTreeSet, path::Path};
@@ -14,7 +15,7 @@ use super::{
     value::{Data, Entry, Value},
 };
 
-use values::{deploy, env_files, find_host, port, published};
+use values::{deploy, env_files, find_host, published};
 pub(super) use values::{interpolate, memory, words_of};
 
 /// Keys of a service that mean nothing without a container.
@@ -366,31 +367,6 @@ impl<'a> Compose<'a> {
             "user" => refuse(report, line, what, "it runs as you"),
             _ => refuse(report, line, what, "there is nothing like it here"),
         }
-    }
-
-    fn port_nodes(&self, own: &str, value: &Value, native: bool, report: &mut Report) -> Vec<Node> {
-        let mut nodes = Vec::new();
-        for item in value.items() {
-            let Some((inside, outside)) = port(item) else {
-                report.left(
-                    item.line,
-                    format!("{own}.ports"),
-                    "is no single TCP port with a fixed number",
-                );
-                continue;
-            };
-            let number = if native { inside } else { outside };
-            if native && inside != outside {
-                let text = format!("the program listens on {inside}; it was reached at {outside}");
-                report.changed(item.line, format!("{own}.ports"), text);
-            }
-            let mut node = Node::new("port").arg(number).from(item.line);
-            if !nodes.is_empty() {
-                node = node.prop("name", format!("p{inside}"));
-            }
-            nodes.push(if native { node } else { node.prop("owner", "any") });
-        }
-        nodes
     }
 }
 

@@ -51,6 +51,7 @@ mod runtime_dir;
 mod shutdown;
 mod spawn_batch;
 mod stale_state;
+mod stale_supervisors;
 mod start;
 mod supervisor;
 mod supervisor_process;

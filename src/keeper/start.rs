@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     event::{Place, Tick},
-    model::path_text,
+    model::{io_error_text, path_text},
     platform::{
         self, Cgroup, CgroupLimits, Fifo, FileId, FolderLock, HOLDS, KernelTag, Launch, MARK, Pty,
         SpawnError, StackPaths, Stage,
@@ -314,12 +314,12 @@ impl Texts {
 }
 
 fn said(what: &str) -> impl Fn(io::Error) -> String {
-    move |error| format!("{what}: {}", words(&error))
+    move |error| format!("{what}: {}", io_error_text(&error))
 }
 
 /// What failed, in one line.
 fn explain(failed: &SpawnError, spec: &SpawnSpec) -> String {
-    let error = words(&failed.error);
+    let error = io_error_text(&failed.error);
     let program = spec.program.display();
     match failed.stage {
         Stage::Fork => format!("cannot make a process: {error}"),
@@ -352,10 +352,4 @@ fn hint(error: &io::Error, program: &Path) -> &'static str {
         }
         _ => "",
     }
-}
-
-/// The system's words, without the number that Rust adds.
-fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }

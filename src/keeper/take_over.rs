@@ -10,6 +10,7 @@ use super::{
     journal,
     logs::Output,
     main_loop::Keeper,
+    stale_supervisors::end_stale_supervisors,
     units::{OutputPipe, Unit},
 };
 use crate::platform::{self, Fifo, Pty};
@@ -28,6 +29,7 @@ impl Keeper {
             self.adopt(unit, &mut terminals);
         }
         if !resumed {
+            end_stale_supervisors(self.io.paths.id);
             self.find_unrecorded(now);
         }
         self.shutdown.resume(told.left, &mut self.io);

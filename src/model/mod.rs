@@ -11,6 +11,8 @@ mod command;
 mod cron;
 pub mod duration;
 mod exit;
+mod fingerprint;
+mod io_error;
 mod origin;
 pub mod path_text;
 mod policy;
@@ -30,13 +32,15 @@ pub use check::{Alive, Check, HttpCheck, HttpTarget, PortRef, Ready};
 pub use command::{Command, EnvValue, Hooks, Tool, shell_word};
 pub use cron::Cron;
 pub use exit::{Exit, ExitPattern};
+pub use fingerprint::{fingerprint, fnv1a};
+pub use io_error::io_error_text;
 pub use origin::Origin;
 pub use policy::{
     Limits, LogPolicy, Restart, RestartWhen, Signal, Stop, StopTo, User, Watch, WatchThen,
 };
 pub use port::{Busy, Port, PortNumber};
 pub use service::Service;
-pub use stack::{Group, Need, NeedUntil, Source, Stack};
+pub use stack::{Group, Need, NeedUntil, STATE_FOLDER, Source, Stack};
 pub use status_set::{BadStatusSet, StatusSet};
 pub use suggest::nearest;
 pub use task::{Keep, Step, StepCommand, Task, TaskBody};

@@ -20,6 +20,7 @@ mod kill_tree;
 mod limits;
 mod lock;
 mod marked;
+mod marked_stacks;
 #[cfg(all(target_os = "linux", not(stackrun_portable)))]
 #[path = "linux/mod.rs"]
 mod os;
@@ -56,7 +57,7 @@ pub use find_program::{ProgramError, find_program};
 pub use holder::{Holder, Mark, in_the_way};
 pub use init::leave_first_process;
 pub use interrupt::{count_interrupts, interrupts};
-pub use keepers::{KeeperOf, claimed_stack, is_keeper, keepers};
+pub use keepers::{KeeperOf, claimed_stack, is_keeper, keepers, supervisors};
 pub use kill_tree::end_tree;
 pub use limits::{
     count_own_processes, folder_watches_limit, open_files_limit, raise_limits, restore_limits,
@@ -64,6 +65,7 @@ pub use limits::{
 };
 pub use lock::FolderLock;
 pub use marked::{Marked, mark_of, output_key, output_name};
+pub use marked_stacks::marked_stacks;
 pub use os::{
     Cgroup, Cgroups, Description, Endpoint, Entry, FolderWatch, Found, KernelTag, MountWatch,
     NotifySocket, PEERS_HAVE_NUMBERS, Poller, ProcId, Process, Readiness, Sight, Table, ThreadId,
@@ -82,7 +84,7 @@ use signals::may_signal;
 pub use signals::{SignalPipe, kill_group, kill_process, reset_signals, survive_signals};
 pub use stack_dir::StackDir;
 pub use stack_id::StackId;
-pub use stack_paths::{StackPaths, StackPathsError, Whereabouts, fnv1a};
+pub use stack_paths::{StackPaths, StackPathsError, Whereabouts};
 pub use tree::{Family, Tree, below, members, relatives};
 pub use types::{
     CgroupLimits, Controller, Launch, Listener, Moved, Sender, SpawnError, Spawned, Stage,

@@ -76,7 +76,7 @@ pub enum Change {
     /// The row is on the way and does something else now.
     Moved(usize),
     /// The row ended up somewhere.
-    ItemResult(usize),
+    Ended(usize),
     /// A step of the row ended.
     StepEnded {
         /// The row.
@@ -235,7 +235,7 @@ impl LiveModel {
         match row.phase {
             Phase::Quiet => None,
             Phase::Moving(_) => Some(Change::Moved(index)),
-            Phase::ItemResult(_) => Some(Change::ItemResult(index)),
+            Phase::Ended(_) => Some(Change::Ended(index)),
         }
     }
 
@@ -243,7 +243,7 @@ impl LiveModel {
     pub fn moving(&self) -> impl Iterator<Item = (&Row, &Move)> {
         self.rows.iter().filter_map(|row| match &row.phase {
             Phase::Moving(what) => Some((row, what)),
-            Phase::Quiet | Phase::ItemResult(_) => None,
+            Phase::Quiet | Phase::Ended(_) => None,
         })
     }
 
@@ -254,8 +254,8 @@ impl LiveModel {
             match &row.phase {
                 Phase::Quiet => continue,
                 Phase::Moving(_) => {}
-                Phase::ItemResult(end) if end.is_bad() => count.bad += 1,
-                Phase::ItemResult(_) => count.good += 1,
+                Phase::Ended(end) if end.is_bad() => count.bad += 1,
+                Phase::Ended(_) => count.good += 1,
             }
             count.all += 1;
         }
@@ -391,8 +391,8 @@ impl Row {
     fn is_skipped_again(&mut self) -> bool {
         let before = self.skipped;
         self.skipped = match &self.phase {
-            Phase::ItemResult(End::Skipped(_)) => true,
-            Phase::ItemResult(_) | Phase::Moving(Move::Running { .. }) => false,
+            Phase::Ended(End::Skipped(_)) => true,
+            Phase::Ended(_) | Phase::Moving(Move::Running { .. }) => false,
             Phase::Quiet | Phase::Moving(_) => before,
         };
         before && self.skipped
@@ -406,7 +406,7 @@ impl Row {
     }
 
     fn settle(&mut self, end: End) {
-        self.phase = Phase::ItemResult(end);
+        self.phase = Phase::Ended(end);
         self.gone_wrong = None;
     }
 

@@ -11,7 +11,7 @@ pub enum Phase {
     /// On the way.
     Moving(Move),
     /// Where it ended up.
-    ItemResult(End),
+    Ended(End),
 }
 
 /// What a service or task that is on the way does now.

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
-use crate::support::{Stack, Terminal, eventually, have};
+use crate::support::{Stack, Terminal, alive, eventually, have};
 
 #[test]
 fn hooks_run_in_their_order() {
@@ -169,6 +169,20 @@ fn what_a_tool_says_when_it_fails_is_not_its_version() {
     let warned = stack.up().says(told).says("take `version` out");
     assert_eq!(warned.err.matches(told).count(), 1, "{}", warned.err);
     stack.run("doctor").says(told).says("take `version` out");
+}
+
+#[test]
+fn a_tool_that_never_tells_its_version_holds_up_nobody_and_is_ended() {
+    let stack = Stack::new(r#"service "a" { tool "./tool" version=">=18"; run "@testbed" }"#);
+    let told = "./tool: its version cannot be told, >=18 is wanted";
+    // It hangs, together with a child; it writes without an end.
+    stack.put_program("tool", "#!/bin/sh\necho $$ >>pids; sleep 900 & echo $! >>pids; wait\n");
+    stack.start("up").ends().exits(0).says(told);
+    let pids = stack.read("pids");
+    assert_eq!(pids.lines().count(), 2);
+    eventually("their end", || !pids.lines().any(|pid| alive(pid.parse().expect("a number"))));
+    stack.put_program("tool", "#!/bin/sh\nexec yes\n");
+    stack.start("up").ends().exits(0).says(told);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{ambient, error::Error};
-use crate::platform::{self, fnv1a};
+use crate::{model::fnv1a, platform};
 
 /// A stack that is to start with the machine, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,8 +11,7 @@ use crate::{
         commands::{events, up},
         context::{Context, status_of},
         error::{Error, status},
-        operation::Operation,
-        outcome,
+        operation, outcome,
         request_loop::Ended,
         time_args,
     },
@@ -145,7 +144,8 @@ fn mend(context: &Context) -> Result<u8, Error> {
     let board = LiveModel::of_status(&before, Goal::Up);
     let mut reporter = context.reporter(board, ambient::now());
     let command = Command::Restart { stack: None, names, with_dependents: false, asked: None };
-    match Operation::new(command, None).carry_out(&mut client, &mut reporter)? {
+    let job = operation::job(command);
+    match operation::carry_out(job, None, &mut client, &mut reporter)? {
         Ended::Outcome { outcome, .. } => outcome::exit_status(&outcome),
         Ended::Early(early) => Ok(early.say(context, "it goes on")),
     }

@@ -99,7 +99,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let logs = wanted(&folder, &owners)?;
     tell_refused(&logs, context);
     print_past(&logs, |log| following.begin(log), marks.as_ref(), &choice, &mut printer)?;
-    following.go_on(printer);
+    following.continue_with(printer);
     follow(context, &mut following, client)
 }
 

@@ -10,9 +10,7 @@ use crate::{
         commands::completions::{names_of_services, profile_names},
         context::{Context, places_of, status_of},
         error::Error,
-        failure_advice, names,
-        operation::Operation,
-        outcome, port_prompt,
+        failure_advice, names, operation, outcome, port_prompt,
         request_loop::Ended,
         time_args,
     },
@@ -67,8 +65,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         with_dependents: args.with_dependents,
         asked: Some(asked),
     };
-    let doing = Operation::starting(command, args.timeout);
-    match doing.carry_out(&mut client, &mut reporter)? {
+    let job = operation::starting(command);
+    match operation::carry_out(job, args.timeout, &mut client, &mut reporter)? {
         Ended::Outcome { outcome, .. } => {
             let status = outcome::exit_status(&outcome)?;
             let took = words::between(began, ambient::now());

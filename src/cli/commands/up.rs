@@ -13,13 +13,11 @@ use crate::{
         },
         context::{Context, ask_running, places_of, status_of, unexpected},
         error::{Error, status},
-        failure_advice, foreground, interrupt, names,
-        operation::Operation,
-        outcome, port_prompt, programs,
+        failure_advice, foreground, interrupt, names, operation, outcome, port_prompt, programs,
         request_loop::{Early, Ended},
         time_args,
     },
-    control::{Client, Reply, Request},
+    control::{Client, Job, Reply, Request},
     core::plan::{Action, Plan},
     core::stack::{Command, Outcome, Supervisor},
     event::Tick,
@@ -122,9 +120,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     // What is written during the start belongs to what is followed.
     let follows = args.foreground || args.attach;
     let logs = follows.then(|| foreground::logs_of(context, &stack)).transpose()?;
-    let doing = Operation::starting(command(args, &stack), args.timeout);
-    let doing = Operation { foreground: args.foreground, take_ports: args.take_ports, ..doing };
-    let ended = doing.carry_out(&mut client, &mut reporter);
+    let job = operation::starting(command(args, &stack));
+    let job = Job { foreground: args.foreground, take_ports: args.take_ports, ..job };
+    let ended = operation::carry_out(job, args.timeout, &mut client, &mut reporter);
     let took = reporters::words::between(began, ambient::now());
     let result = match ended? {
         Ended::Outcome { outcome, .. } => {

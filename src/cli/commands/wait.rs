@@ -12,9 +12,7 @@ use crate::{
         commands::{self, completions::stack_names},
         context::{Context, status_of, unexpected},
         error::{Error, status},
-        names,
-        operation::Operation,
-        outcome,
+        names, operation, outcome,
         request_loop::Ended,
         time_args,
     },
@@ -81,8 +79,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut board = LiveModel::of_status(&now, goal);
     board.join(&now);
     let mut reporter = context.reporter(board, ambient::now());
-    let doing = Operation::new(Command::Wait { names: args.names.clone(), until }, args.timeout);
-    match doing.carry_out(&mut client, &mut reporter) {
+    let job = operation::job(Command::Wait { names: args.names.clone(), until });
+    match operation::carry_out(job, args.timeout, &mut client, &mut reporter) {
         Ok(Ended::Outcome { outcome, left }) => {
             let is_all = args.names.is_empty();
             if let Some(left) = left.filter(|left| commands::down::left(left).is_any()) {

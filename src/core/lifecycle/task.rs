@@ -74,7 +74,7 @@ pub enum RunPhase {
         until: Option<Tick>,
     },
     /// What is left of it is on its way down.
-    EndReason {
+    Ending {
         /// Why it failed; none after a success.
         failed: Option<String>,
         /// Whether everything was killed already.
@@ -156,7 +156,7 @@ impl TaskMachine {
             RunPhase::Inputs
             | RunPhase::Spawn
             | RunPhase::Running { .. }
-            | RunPhase::EndReason { .. }
+            | RunPhase::Ending { .. }
             | RunPhase::Recording { .. }
             | RunPhase::Rescue { .. } => TaskState::Running,
             RunPhase::Done { .. } => TaskState::Done,
@@ -181,7 +181,7 @@ impl TaskMachine {
             | RunPhase::Inputs
             | RunPhase::Window
             | RunPhase::Spawn
-            | RunPhase::EndReason { .. }
+            | RunPhase::Ending { .. }
             | RunPhase::Rescue { .. }
             | RunPhase::Failed { .. } => false,
         }
@@ -200,8 +200,8 @@ impl TaskMachine {
     /// The processes that could not be ended, once the last deadline has passed.
     pub fn stuck(&self) -> Option<&[String]> {
         match &self.phase {
-            RunPhase::EndReason { killed: true, until: None, stuck, .. } => Some(stuck),
-            RunPhase::EndReason { .. }
+            RunPhase::Ending { killed: true, until: None, stuck, .. } => Some(stuck),
+            RunPhase::Ending { .. }
             | RunPhase::Idle
             | RunPhase::Inputs
             | RunPhase::Window
@@ -219,7 +219,7 @@ impl TaskMachine {
     pub fn deadline(&self) -> Option<Tick> {
         match &self.phase {
             RunPhase::Running { until }
-            | RunPhase::EndReason { until, .. }
+            | RunPhase::Ending { until, .. }
             | RunPhase::Recording { until }
             | RunPhase::Rescue { until, .. } => *until,
             RunPhase::Idle

@@ -71,7 +71,7 @@ impl TaskMachine {
                 self.emit(Effect::SignalStop, step);
                 self.publish(Event::Signalled { signal: "SIGTERM".to_owned(), tree: true }, step);
             }
-            RunPhase::EndReason { failed, .. } => {
+            RunPhase::Ending { failed, .. } => {
                 // It is ending anyway; but there will be no retry.
                 failed.get_or_insert_with(|| "cancelled".to_owned());
             }
@@ -106,7 +106,7 @@ impl TaskMachine {
             (RunPhase::Inputs, Input::Unchanged(false)) => self.has_to_run(step),
             // Before its process is known to run this comes too early: it is told again.
             (
-                RunPhase::Running { .. } | RunPhase::EndReason { .. } | RunPhase::Rescue { .. },
+                RunPhase::Running { .. } | RunPhase::Ending { .. } | RunPhase::Rescue { .. },
                 Input::Stepped { line, step: name, on_failure, news },
             ) => self.stepped(line, name, on_failure, news, step),
             (RunPhase::Spawn, Input::Spawned { pid }) => {
@@ -124,24 +124,24 @@ impl TaskMachine {
                 self.gone(swept, step);
             }
             // Cancelled before it was seen to run.
-            (RunPhase::EndReason { .. }, Input::Spawned { pid }) => {
+            (RunPhase::Ending { .. }, Input::Spawned { pid }) => {
                 self.pid = Some(pid);
                 self.publish(Event::Running { pid, log: None }, step);
                 self.kill(step);
             }
-            (RunPhase::EndReason { failed, .. }, Input::SpawnFailed(_)) => {
+            (RunPhase::Ending { failed, .. }, Input::SpawnFailed(_)) => {
                 let failed = failed.clone();
                 self.conclude(failed, step);
             }
-            (RunPhase::EndReason { .. }, Input::Exited { exit, .. }) => {
+            (RunPhase::Ending { .. }, Input::Exited { exit, .. }) => {
                 self.pid = None;
                 self.exit = Some(exit);
                 let event = Event::Exited { exit, expected: true, tail: Vec::new() };
                 self.publish(event, step);
                 self.kill(step);
             }
-            (RunPhase::EndReason { .. }, Input::TreeGone { swept }) => self.gone(swept, step),
-            (RunPhase::EndReason { stuck, .. }, Input::Stuck(processes)) => {
+            (RunPhase::Ending { .. }, Input::TreeGone { swept }) => self.gone(swept, step),
+            (RunPhase::Ending { stuck, .. }, Input::Stuck(processes)) => {
                 stuck.clone_from(&processes);
                 self.publish(Event::Stuck { processes }, step);
             }
@@ -156,7 +156,7 @@ impl TaskMachine {
                 | RunPhase::Window
                 | RunPhase::Spawn
                 | RunPhase::Running { .. }
-                | RunPhase::EndReason { .. }
+                | RunPhase::Ending { .. }
                 | RunPhase::Recording { .. }
                 | RunPhase::Rescue { .. }
                 | RunPhase::Done { .. }
@@ -181,8 +181,8 @@ impl TaskMachine {
                 self.end(failed, false, KILL_WITHIN, step);
                 self.kill(step);
             }
-            RunPhase::EndReason { killed: false, .. } => self.kill(step),
-            RunPhase::EndReason { until, .. } => *until = None,
+            RunPhase::Ending { killed: false, .. } => self.kill(step),
+            RunPhase::Ending { until, .. } => *until = None,
             RunPhase::Recording { .. } => {
                 let text = "its success is not written down yet, and is acted upon all the same";
                 self.publish(Event::Notice { text: text.to_owned() }, step);
@@ -213,9 +213,9 @@ impl TaskMachine {
         let lost = match &self.phase {
             RunPhase::Inputs => Some(Effect::CheckInputs),
             RunPhase::Spawn => Some(Effect::Spawn { args: self.args.clone() }),
-            RunPhase::EndReason { killed: true, .. } => Some(Effect::KillTree),
+            RunPhase::Ending { killed: true, .. } => Some(Effect::KillTree),
             RunPhase::Recording { .. } => Some(Effect::TaskSucceeded),
-            RunPhase::EndReason { killed: false, .. } => Some(match self.pid {
+            RunPhase::Ending { killed: false, .. } => Some(match self.pid {
                 Some(_) => Effect::SignalStop,
                 None => Effect::CheckSpawned,
             }),
@@ -313,11 +313,11 @@ impl TaskMachine {
 
     fn end(&mut self, failed: Option<String>, killed: bool, within: Duration, step: &TaskStep<'_>) {
         let until = Some(step.now + within);
-        self.enter(RunPhase::EndReason { failed, killed, until, stuck: Vec::new() }, step.now);
+        self.enter(RunPhase::Ending { failed, killed, until, stuck: Vec::new() }, step.now);
     }
 
     fn kill(&mut self, step: &mut TaskStep<'_>) {
-        if let RunPhase::EndReason { killed, until, .. } = &mut self.phase {
+        if let RunPhase::Ending { killed, until, .. } = &mut self.phase {
             if !*killed {
                 *killed = true;
                 *until = Some(step.now + KILL_WITHIN);
@@ -327,7 +327,7 @@ impl TaskMachine {
     }
 
     fn gone(&mut self, swept: usize, step: &mut TaskStep<'_>) {
-        let RunPhase::EndReason { failed, .. } = &mut self.phase else { return };
+        let RunPhase::Ending { failed, .. } = &mut self.phase else { return };
         let failed = failed.take();
         self.pid = None;
         if swept > 0 {

@@ -100,7 +100,7 @@ impl Supervisor {
         for id in 0..self.nodes.len() {
             let changes = self.edit_of(id);
             let live = self.nodes[id].is_live();
-            let restarts = changes.iter().filter(|change| change.restarts);
+            let restarts = changes.iter().filter(|change| change.restarts());
             let keys: Vec<String> = restarts.map(|change| change.key.clone()).collect();
             if live && !keys.is_empty() {
                 // What is on its way down is stopped as it was started.

@@ -108,7 +108,7 @@ impl Supervisor {
         };
         let mut evidence: Vec<String> = unit.run.exit.iter().map(ToString::to_string).collect();
         evidence.extend(unit.run.background.as_ref().map(left_by_task));
-        if let RunPhase::EndReason { stuck, .. } = &unit.run.phase {
+        if let RunPhase::Ending { stuck, .. } = &unit.run.phase {
             evidence.extend(stuck.iter().cloned());
         }
         WhyLink {

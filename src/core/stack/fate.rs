@@ -174,7 +174,7 @@ pub(super) fn end_of(run: &TaskMachine) -> Option<ItemOutcome> {
         | RunPhase::Window
         | RunPhase::Spawn
         | RunPhase::Running { .. }
-        | RunPhase::EndReason { .. }
+        | RunPhase::Ending { .. }
         | RunPhase::Recording { .. }
         | RunPhase::Rescue { .. } => None,
     }

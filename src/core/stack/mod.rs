@@ -279,12 +279,6 @@ impl Supervisor {
         node.as_task().map(|unit| unit.run.began)
     }
 
-    /// The generations of the tasks that run.
-    pub fn running_tasks(&self) -> Vec<(String, u64)> {
-        let live = self.nodes.iter().filter(|node| node.as_task().is_some() && node.is_live());
-        live.map(|node| (node.name.clone(), node.generation())).collect()
-    }
-
     /// Whether nothing runs, nothing is wanted and no request is open.
     pub fn is_idle(&self) -> bool {
         self.intent.roots.is_empty()

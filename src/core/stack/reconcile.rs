@@ -171,7 +171,7 @@ impl Supervisor {
                 | RunPhase::Inputs
                 | RunPhase::Spawn
                 | RunPhase::Running { .. }
-                | RunPhase::EndReason { .. }
+                | RunPhase::Ending { .. }
                 | RunPhase::Recording { .. }
                 | RunPhase::Rescue { .. }
                 | RunPhase::Done { .. }

@@ -164,10 +164,10 @@ impl Supervisor {
         match &unit.run.phase {
             _ if !unit.run.is_live() && node.schedule.due.is_some() => waiting(node),
             RunPhase::Failed { reason } => Some(reason.clone()),
-            RunPhase::EndReason { failed, stuck, .. } if !stuck.is_empty() => {
+            RunPhase::Ending { failed, stuck, .. } if !stuck.is_empty() => {
                 Some(format!("cannot be ended: {}", stuck.join(", "))).or(failed.clone())
             }
-            RunPhase::EndReason { failed, .. } => failed.clone(),
+            RunPhase::Ending { failed, .. } => failed.clone(),
             RunPhase::Rescue { reason, .. } => Some(format!("{reason}; on-failure runs")),
             RunPhase::Recording { .. } => Some("its success is being written down".to_owned()),
             RunPhase::Skipped => Some("its inputs have not changed".to_owned()),

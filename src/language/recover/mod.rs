@@ -8,6 +8,7 @@
 mod braces;
 mod edits;
 mod salvage;
+mod strings;
 mod templates;
 mod words;
 

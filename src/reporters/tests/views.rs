@@ -26,15 +26,15 @@ pub(super) const SHOP: summary::What<'static> = summary::What { stack: "shop", n
 pub(super) fn outcome_of(board: &LiveModel) -> Outcome {
     let results = board.rows.iter().map(|row| {
         let how = match &row.phase {
-            Phase::ItemResult(End::Failed { reason, .. }) => ItemOutcome::Failed {
+            Phase::Ended(End::Failed { reason, .. }) => ItemOutcome::Failed {
                 reason: reason.clone(),
                 exit: Some(Exit::Code(1)),
                 port: None,
             },
-            Phase::ItemResult(End::Ready { after_ms, .. } | End::Done { after_ms }) => {
+            Phase::Ended(End::Ready { after_ms, .. } | End::Done { after_ms }) => {
                 ItemOutcome::Ready { after_ms: *after_ms }
             }
-            Phase::ItemResult(_) | Phase::Quiet => ItemOutcome::Unchanged,
+            Phase::Ended(_) | Phase::Quiet => ItemOutcome::Unchanged,
             Phase::Moving(_) => ItemOutcome::Blocked { by: "api".into() },
         };
         ItemResult { name: row.name.clone(), how }
@@ -165,7 +165,7 @@ fn without_a_terminal_there_is_a_line_a_change() {
                 board.name_width(),
                 Theme::PLAIN,
             )),
-            Some(Change::ItemResult(index)) => {
+            Some(Change::Ended(index)) => {
                 let row = &board.rows[index];
                 lines.extend(view_settled(row, board.name_width()));
             }

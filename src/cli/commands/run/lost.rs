@@ -9,6 +9,7 @@ use crate::{
         ambient,
         context::status_of,
         error::Error,
+        operation,
         request_loop::{Ended, OnInterrupt, carry_out},
     },
     control::{Client, Reply, Request},
@@ -133,14 +134,7 @@ impl<'a> Lost<'a> {
         if names.is_empty() {
             return Ok(None);
         }
-        let request = Request::Do {
-            command: Command::Wait { names, until: Until::Ready },
-            line: ambient::command_line(),
-            env: None,
-            follow: true,
-            foreground: false,
-            take_ports: false,
-        };
+        let request = Request::Do(operation::job(Command::Wait { names, until: Until::Ready }));
         self.ask(client, request, OnInterrupt::Leave, reporter).map(Some)
     }
 
