@@ -8,9 +8,9 @@ pub mod ledger_line;
 
 use std::{cmp::Ordering, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::model::Exit;
+use crate::model::{Exit, Hook, Signal};
 
 /// The version of the records' format, raised when a reader of the old one would misread.
 pub const FORMAT: u32 = 1;
@@ -145,8 +145,9 @@ pub enum Event {
     Stopping,
     /// A signal was sent.
     Signalled {
-        /// Its name.
-        signal: String,
+        /// Which.
+        #[serde(serialize_with = "as_shown")]
+        signal: Signal,
         /// Whether every process of the tree got it.
         tree: bool,
     },
@@ -235,8 +236,8 @@ pub enum Event {
     },
     /// A hook ended.
     Hook {
-        /// Which: `before-start`, `after-ready`, `after-stop`, `on-failure`, `stop`.
-        hook: String,
+        /// Which.
+        hook: Hook,
         /// How many of it there are, if more than one; they run one after the other, as far as the
         /// first that fails.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -251,6 +252,11 @@ pub enum Event {
     },
     /// The whole stack is down.
     Down,
+}
+
+/// One without a name as `signal 40`, as records of every version have it.
+fn as_shown<S: Serializer>(signal: &Signal, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(signal)
 }
 
 /// Most services are, and records of earlier versions do not say.

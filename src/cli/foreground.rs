@@ -20,7 +20,7 @@ use crate::{
     core::stack::{Command, ItemOutcome, Outcome, Until},
     event::{Event, Record},
     logs::{Marks, Select},
-    model::{Exit, Stack},
+    model::{Exit, Signal, Stack},
     reporters::{
         Symbol, headline,
         live_model::{Goal, LiveModel},
@@ -53,7 +53,7 @@ pub(super) fn attach(
         }
     }
     logs.finish()?;
-    let text = format!("{} goes on: `stackrun down` stops it", stack.name);
+    let text = format!("{} keeps running: `stackrun down` stops it", stack.name);
     context.say(&headline(Symbol::Warn, &text, context.err));
     Ok(())
 }
@@ -337,7 +337,7 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
 fn kill_all(client: &mut Client) -> Result<(), Error> {
     let status = status_of(client)?;
     for service in status.services.iter().filter(|service| service.state != ServiceState::Idle) {
-        let (name, signal) = (service.name.clone(), "SIGKILL".to_owned());
+        let (name, signal) = (service.name.clone(), Signal::KILL);
         // One that is gone already cannot get a signal any more.
         let line = ambient::command_line();
         let _ = client.call(Request::Signal { name, signal, tree: true, line });

@@ -40,10 +40,10 @@ pub(super) fn carry_out(
 }
 
 impl Early {
-    /// Says what becomes of it now (`the restart goes on`); the exit status.
+    /// Says what becomes of it now (`the restart continues`); the exit status.
     pub(super) fn say(self, context: &Context, then: &str) -> u8 {
         let (why, status) = match self {
-            Self::Timeout => ("the time is up", status::TIMEOUT),
+            Self::Timeout => ("timed out", status::TIMEOUT),
             Self::Interrupted => ("interrupted", status::INTERRUPTED),
         };
         context.say(&headline(Symbol::Warn, &format!("{why}: {then}"), context.err));

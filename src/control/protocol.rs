@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     core::stack::{Command, Outcome},
     event::Record,
+    model::Signal,
     platform::RunAs,
     status::Status,
 };
@@ -78,8 +79,8 @@ pub enum Request {
     Signal {
         /// The service.
         name: String,
-        /// The signal's name.
-        signal: String,
+        /// The signal.
+        signal: Signal,
         /// To the whole tree.
         tree: bool,
         /// The command line that asks.

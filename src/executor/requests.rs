@@ -6,7 +6,7 @@ use super::{
     clients::{Connection, Op},
     listener_owner,
     relocate::Relocation,
-    state::{Executor, main_unit},
+    state::Executor,
 };
 use crate::{
     control::{
@@ -151,7 +151,7 @@ impl Executor {
             }
             Request::Signal { name, signal, tree, line } => {
                 let cause = Cause::Command { command: short(line), pid };
-                let reply = self.signal(&name, &signal, tree, cause);
+                let reply = self.signal(&name, signal, tree, cause);
                 let reply = reply.unwrap_or_else(|message| Reply::Error { message });
                 self.clients.reply(connection, id, reply);
             }
@@ -301,19 +301,17 @@ impl Executor {
     fn signal(
         &mut self,
         name: &str,
-        signal: &str,
+        signal: Signal,
         tree: bool,
         cause: Cause,
     ) -> Result<Reply, String> {
-        let signal =
-            Signal::from_name(signal).ok_or_else(|| format!("there is no signal `{signal}`"))?;
         let service = self.view_of(name).ok_or_else(|| self.unknown(name))?;
         let generation = service.generation;
-        let unit = main_unit(name, generation);
+        let unit = UnitId::main(name, generation);
         if service.pid.is_none() || !self.units.contains_key(&unit) {
             return Err(format!("{name} is not running"));
         }
-        let event = Event::Signalled { signal: signal.to_string(), tree };
+        let event = Event::Signalled { signal, tree };
         self.publish(Some(name), Some(generation), event, cause);
         self.link.send(ToKeeper::Signal { unit, signal, tree });
         Ok(Reply::Ok)
@@ -327,9 +325,7 @@ impl Executor {
         let trees = listener_owner::trees(&mains);
         let owner = |&pid: &u32| {
             let (_, (id, _)) = trees.iter().zip(&units).find(|(tree, _)| tree.contains(&pid))?;
-            // A hook is part of its service.
-            let name = id.name.split(':').next().unwrap_or(&id.name).to_owned();
-            Some(Owned { pid, name })
+            Some(Owned { pid, name: id.owner.clone() })
         };
         let owners = pids.iter().filter_map(owner).collect();
         Reply::Owners { stack: self.core.stack().name.clone(), owners }

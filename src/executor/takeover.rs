@@ -7,15 +7,11 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{
-    checkpoint::Left,
-    relocate::Relocation,
-    state::{Executor, main_unit},
-};
+use super::{checkpoint::Left, relocate::Relocation, state::Executor};
 use crate::{
     core::stack::{Recovered, Supervisor},
     event::{Cause, Event},
-    keeper::protocol::{Checkpoint, FromKeeper, UnitId, UnitReport},
+    keeper::protocol::{Checkpoint, FromKeeper, Part, UnitId, UnitReport},
     model::{Exit, Stack},
     platform,
 };
@@ -50,8 +46,10 @@ impl Executor {
             self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
         }
         for report in &units {
-            self.remember(&report.unit, report.pid, report.log, report.started);
-            self.ports.give(&report.unit.name);
+            self.remember(&report.unit, report.pid, report.log);
+            if report.unit.is_main() {
+                self.ports.give(&report.unit.owner);
+            }
         }
         let vanished = self.vanished(&units);
         let effects = self.core.resume(now);
@@ -84,7 +82,7 @@ impl Executor {
     fn vanished(&self, units: &[UnitReport]) -> Vec<UnitId> {
         let known: HashSet<&UnitId> = units.iter().map(|report| &report.unit).collect();
         let expected = self.core.with_process().into_iter();
-        let expected = expected.map(|(name, generation)| main_unit(&name, generation));
+        let expected = expected.map(|(name, generation)| UnitId::main(name, generation));
         expected.filter(|unit| !known.contains(unit)).collect()
     }
 
@@ -226,27 +224,21 @@ fn unheard_of(core: &Supervisor, units: &[UnitReport]) -> Option<String> {
     let services = core.services(now).into_iter().map(|view| (view.name, view.generation));
     let known: HashMap<String, u64> = services.chain(core.running_tasks()).collect();
     let is_unheard_of = |report: &&UnitReport| {
-        let UnitId { name, generation } = &report.unit;
-        report.found && !report.gone && known.get(name).is_none_or(|known| known < generation)
+        let UnitId { owner, generation, .. } = &report.unit;
+        let known = known.get(owner).filter(|_| report.unit.is_main());
+        report.found && !report.gone && known.is_none_or(|known| known < generation)
     };
-    units.iter().find(is_unheard_of).map(|report| report.unit.name.clone())
+    units.iter().find(is_unheard_of).map(|report| report.unit.name())
 }
 
 /// A core that knows of what runs only that it does; each may run or not.
 fn found_core(stack: Stack, units: &[UnitReport]) -> Supervisor {
     let found = units.iter().map(|report| {
-        let UnitId { name, generation } = report.unit.clone();
-        let is_known = !report.found;
-        match name.split_once(':') {
-            // A hook tells of the start that it belongs to, not that this has a process.
-            Some((of, _)) => {
-                Recovered { name: of.to_owned(), generation, runs: false, is_task: false, is_known }
-            }
-            None => {
-                let is_task = !report.gone && runs_steps(report.pid);
-                Recovered { name, generation, runs: !report.gone, is_task, is_known }
-            }
-        }
+        let UnitId { owner: name, part, generation } = report.unit.clone();
+        // A hook tells of the start that it belongs to, not that this has a process.
+        let runs = part == Part::Main && !report.gone;
+        let is_task = runs && runs_steps(report.pid);
+        Recovered { name, generation, runs, is_task, is_known: !report.found }
     });
     let mut found: Vec<Recovered> = found.collect();
     found.sort_by_key(|found| (found.generation, found.runs));

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     core::lifecycle::{self, StepNews},
     event::Tick,
+    keeper::protocol::UnitId,
     model::{Exit, Keep, Task, TaskBody, fnv1a},
     platform::{self, Dir, Refused, StackDir},
 };
@@ -122,17 +123,11 @@ impl Executor {
     }
 
     /// How a run, or its `on-failure`, ended: where nobody saw it, what it wrote down itself.
-    pub(super) fn end_of_run(
-        &self,
-        name: &str,
-        generation: u64,
-        on_failure: bool,
-        seen: Exit,
-    ) -> Exit {
+    pub(super) fn end_of_run(&self, unit: &UnitId, seen: Exit) -> Exit {
         match seen {
-            Exit::Unknown(_) if self.task(name).is_some() => {
-                let journal = Journal::read(&self.stack_dir.runs, name);
-                journal.end(generation, on_failure).unwrap_or(seen)
+            Exit::Unknown(_) if self.task(&unit.owner).is_some() => {
+                let journal = Journal::read(&self.stack_dir.runs, &unit.owner);
+                journal.end(unit.generation, !unit.is_main()).unwrap_or(seen)
             }
             Exit::Unknown(_) | Exit::Code(_) | Exit::Signal(_) => seen,
         }

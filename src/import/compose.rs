@@ -56,7 +56,7 @@ pub(super) fn import(file: &Value, draft: &mut Draft, report: &mut Report, besid
                 report.left(*line, key, "programs on this machine share its files and network");
             }
             key if key.starts_with("x-") => {}
-            key => report.left(*line, key, "there is nothing like it here"),
+            key => report.left(*line, key, "stackrun has nothing like it"),
         }
     }
     let Some(services) = file.get("services") else { return };
@@ -80,7 +80,7 @@ impl<'a> Compose<'a> {
         let mut tasks = BTreeSet::new();
         for Entry { key, line, value } in services.entries() {
             if !matches!(value.data, Data::Map(_)) {
-                report.left(*line, key, "is no service");
+                report.left(*line, key, "is not a service");
                 continue;
             }
             names.add(key, *line, report);
@@ -330,7 +330,7 @@ impl<'a> Compose<'a> {
                         text.split_once(':').and_then(|(_, tries)| tries.parse::<u64>().ok());
                     done(report, vec![Node::new("restart").arg("on-failure").maybe("tries", tries)])
                 }
-                _ => refuse(report, line, what, "is no policy that is known"),
+                _ => refuse(report, line, what, "is not a known restart policy"),
             },
             "stop_signal" | "stop_grace_period" => {
                 let property = if key == "stop_signal" { "signal" } else { "grace" };
@@ -365,7 +365,7 @@ impl<'a> Compose<'a> {
             }
             "develop" => refuse(report, line, what, "`watch \"src/**\"` restarts on a change"),
             "user" => refuse(report, line, what, "it runs as you"),
-            _ => refuse(report, line, what, "there is nothing like it here"),
+            _ => refuse(report, line, what, "stackrun has nothing like it"),
         }
     }
 }

@@ -57,6 +57,7 @@ mod supervisor;
 mod supervisor_process;
 mod take_over;
 mod terminal;
+mod unit_id;
 mod units;
 mod unrecorded;
 mod upgrade;

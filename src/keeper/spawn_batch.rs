@@ -22,7 +22,7 @@ use super::{
     io::Io,
     journal::Line,
     log_mover::LogMover,
-    protocol::{FromKeeper, SpawnSpec},
+    protocol::{FromKeeper, Part, SpawnSpec, UnitId},
     start::{Environment, Prepared, SpawnContext, Start, Started},
     units::Units,
 };
@@ -108,9 +108,9 @@ impl Spawner {
 
     /// Takes a start into the batch, which is made before anything else is done.
     pub(super) fn ask(&mut self, spec: Box<SpawnSpec>, targets: &mut Targets<'_>) {
-        let name = &spec.unit.name;
+        let UnitId { owner, .. } = &spec.unit;
         // The two may have one log, and the second begins where the first has ended.
-        if self.names.contains(name) || self.names.contains(service_of(name)) {
+        if self.names.contains(&spec.unit.name()) || self.names.contains(owner) {
             self.run(targets);
         }
         if targets.units.contains(&spec.unit) {
@@ -121,7 +121,7 @@ impl Spawner {
         let nanos = u64::try_from(platform::now().0.as_nanos()).unwrap_or(u64::MAX / 2);
         self.stamp = nanos.max(self.stamp + 2);
         let log = self.end_of_log(&spec, targets);
-        self.names.insert(spec.unit.name.clone());
+        self.names.insert(spec.unit.name());
         self.batch.push(Asked { spec, stamp: self.stamp, log });
     }
 
@@ -129,8 +129,9 @@ impl Spawner {
     /// but for those whose log may be rotated this very moment.
     fn end_of_log(&mut self, spec: &SpawnSpec, targets: &Targets<'_>) -> Place {
         let Targets { units, io, .. } = targets;
-        let (name, file) = (&spec.unit.name, spec.log.file_name().unwrap_or_default());
-        if units.has_named(name) || units.has_named(service_of(name)) {
+        let (UnitId { owner, part, .. }, file) =
+            (&spec.unit, spec.log.file_name().unwrap_or_default());
+        if units.has_any(owner, *part) || units.has_any(owner, Part::Main) {
             return files::end(&io.logs, Path::new(file));
         }
         let look = || files::all_numbers(io.logs.names().unwrap_or_default());
@@ -252,7 +253,7 @@ impl Targets<'_> {
     fn started(&mut self, started: Started) {
         let Started { unit, outputs, terminal } = started;
         if let Some((key, master)) = terminal {
-            self.logs.open_terminal(key, master, &unit.id().name, self.io);
+            self.logs.open_terminal(key, master, &unit.id().owner, self.io);
         }
         outputs.into_iter().for_each(|output| self.logs.open(output));
         let (id, origin) = (unit.id().clone(), unit.origin());
@@ -273,11 +274,6 @@ impl Targets<'_> {
         self.io.journal.write();
         self.io.outbox.flush(&self.io.sources);
     }
-}
-
-/// The service that a unit, its hook perhaps, belongs to.
-fn service_of(unit: &str) -> &str {
-    unit.split(':').next().unwrap_or(unit)
 }
 
 /// The next start to be made, for whichever thread comes first; none if there will be no more.

@@ -129,7 +129,7 @@ impl Start<'_> {
         }
         let make = |(number, log): (u64, PathBuf)| {
             let key = self.stamp + number;
-            let name = platform::output_name(key, &spec.unit.name, spec.unit.generation);
+            let name = platform::output_name(key, &spec.unit.to_string());
             let path = self.paths.fifo(&name);
             let (fifo, writer) = Fifo::create(path, spec.user.as_ref())
                 .map_err(said("cannot make the pipe of its log"))?;
@@ -178,8 +178,7 @@ impl Start<'_> {
     /// What tells its processes from all others, of other stacks and other starts too.
     fn mark(&self, unit: &UnitId) -> String {
         let stack = self.paths.id;
-        let UnitId { name, generation } = unit;
-        format!("{MARK}={stack}:{:x}:{name}:{generation}", self.stamp)
+        format!("{MARK}={stack}:{:x}:{unit}", self.stamp)
     }
 }
 

@@ -86,7 +86,7 @@ impl Keeper {
     ) -> Option<OwnedFd> {
         let Pty { master, .. } = Pty::inherit(number, output.id).ok()?;
         let pipe = master.try_clone().ok()?;
-        self.logs.open_terminal(output.key, master, &unit.id().name, &mut self.io);
+        self.logs.open_terminal(output.key, master, &unit.id().owner, &mut self.io);
         Some(pipe)
     }
 }

@@ -49,10 +49,10 @@ impl Keeper {
     fn record_of(&self, mark: &Mark, processes: &[Entry]) -> Option<Record> {
         let leads = |entry: &&Entry| entry.session == entry.id.pid;
         let main = processes.iter().find(leads).or(processes.first())?.id;
-        let (stamp, name) = (mark.stamp()?, mark.unit()?);
-        let log = self.io.paths.log(&name.replace(':', "."));
+        let (stamp, unit) = (mark.stamp()?, mark.unit()?.parse::<UnitId>().ok()?);
+        let log = self.io.paths.log(&unit.log_name());
         let origin = Origin {
-            unit: self.free_unit(name, mark.generation()?),
+            unit: self.free_unit(unit),
             started: main.started(),
             log: files::end(&self.io.logs, Path::new(log.file_name().unwrap_or_default())),
             log_policy: LogPolicy::default(),
@@ -67,10 +67,11 @@ impl Keeper {
 
     /// The unit of a start. Another one may have its number, if what had counted them was lost
     /// before.
-    fn free_unit(&self, name: &str, first: u64) -> UnitId {
-        let unit = |generation| UnitId { name: name.to_owned(), generation };
-        let mut all = (first..).map(unit);
-        all.find(|unit| !self.units.contains(unit)).unwrap_or_else(|| unit(first))
+    fn free_unit(&self, mut unit: UnitId) -> UnitId {
+        while self.units.contains(&unit) {
+            unit.generation += 1;
+        }
+        unit
     }
 }
 

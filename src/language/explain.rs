@@ -296,7 +296,7 @@ fn first_sentence(text: &str) -> &str {
 /// The page of `values`.
 const VALUES: &str = "\
 values
-  What stands in strings between {{ and }}. Filled in after a `run` has been split into words, so
+  What you can write in strings between {{ and }}. Filled in after a `run` has been split into words, so
   that a value is never split. {{{{ is a literal {{. `$` is never touched.
 
   {{port}}              the first port of this service

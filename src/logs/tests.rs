@@ -349,7 +349,7 @@ fn marks_stand_between_the_lines() {
         (9, Event::Starting),
         (9, Event::Spawned { pid: 7, log: None }),
         (15, Event::Ready { after_ms: 5, checked: true, address: None, unhealthy_ms: None }),
-        (16, Event::Signalled { signal: "TERM".into(), tree: true }),
+        (16, Event::Signalled { signal: crate::model::Signal::TERM, tree: true }),
         (35, Event::Exited { exit, expected: false, tail: Vec::new() }),
     ];
     ledger(folder.path(), &events);

@@ -12,6 +12,7 @@ mod cron;
 pub mod duration;
 mod exit;
 mod fingerprint;
+mod hook;
 mod io_error;
 mod origin;
 pub mod path_text;
@@ -33,6 +34,7 @@ pub use command::{Command, EnvValue, Hooks, Tool, shell_word};
 pub use cron::Cron;
 pub use exit::{Exit, ExitPattern};
 pub use fingerprint::{fingerprint, fnv1a};
+pub use hook::Hook;
 pub use io_error::io_error_text;
 pub use origin::Origin;
 pub use policy::{

@@ -11,7 +11,7 @@ pub use super::phase::{End, Move, Phase};
 use super::steps::{StepState, Steps};
 use crate::{
     event::{Event, Record},
-    model::{Exit, Signal, Stack, Text},
+    model::{Exit, Hook, Signal, Stack, Text},
     secrets,
     status::{ServiceState, Status},
 };
@@ -213,7 +213,7 @@ impl LiveModel {
         // A `before-start` that fails is told as the end of the start, and tasks tell their steps.
         if let Event::Hook { hook, exit, .. } = &record.event
             && row.kind == Kind::Service
-            && hook != "before-start"
+            && *hook != Hook::BeforeStart
             && !exit.is_success(&[])
         {
             let text = format!("{hook}: {exit} (`stackrun logs {}` has what it said)", row.name);
@@ -349,8 +349,7 @@ impl Row {
                 self.phase = Phase::Moving(Move::Stopping);
             }
             Event::Signalled { signal, .. } => {
-                let kill = *signal == Signal::KILL.to_string();
-                if kill && self.phase == Phase::Moving(Move::Stopping) {
+                if *signal == Signal::KILL && self.phase == Phase::Moving(Move::Stopping) {
                     self.phase = Phase::Moving(Move::Killing);
                 }
             }

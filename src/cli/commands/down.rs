@@ -42,7 +42,7 @@ pub(in crate::cli) struct Args {
     /// Services or groups [default: the whole stack]
     #[arg(add = ArgValueCandidates::new(names_of_services))]
     names: Vec<String>,
-    /// Give up waiting after this long; the stop goes on
+    /// Give up waiting after this long; the stop continues
     #[arg(long, value_name = "TIME", value_parser = time_args::duration)]
     timeout: Option<Duration>,
 }
@@ -77,7 +77,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             Ok(if is_left { status.max(status::FAILED) } else { status })
         }
         Ended::Early(early) => {
-            Ok(early.say(context, "the stop goes on (`stackrun status` shows it)"))
+            Ok(early.say(context, "the stop continues (`stackrun status` shows it)"))
         }
     }
 }

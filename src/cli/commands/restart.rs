@@ -40,7 +40,7 @@ pub(in crate::cli) struct Args {
     /// Also restart whatever needs them
     #[arg(long)]
     with_dependents: bool,
-    /// Give up waiting after this long; the restart goes on
+    /// Give up waiting after this long; the restart continues
     #[arg(long, value_name = "TIME", value_parser = time_args::duration)]
     timeout: Option<Duration>,
     /// A profile of the stack file to lay over it; may repeat
@@ -88,7 +88,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             Ok(status)
         }
         Ended::Early(early) => {
-            Ok(early.say(context, "the restart goes on (`stackrun status` shows it)"))
+            Ok(early.say(context, "the restart continues (`stackrun status` shows it)"))
         }
     }
 }

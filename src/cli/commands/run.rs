@@ -52,7 +52,7 @@ pub(in crate::cli) struct Args {
     /// Answer its question with yes
     #[arg(short, long)]
     yes: bool,
-    /// Run it although its inputs have not changed
+    /// Run it even if its inputs have not changed
     #[arg(long)]
     force: bool,
     /// A profile of the stack file to lay over it; may repeat
@@ -124,7 +124,10 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             Ok(if interrupt::count() > 0 { status::INTERRUPTED } else { passed_on })
         }
         Ended::Early(_) => {
-            let text = format!("{} goes on without you: `stackrun status` shows it", task.name);
+            let text = format!(
+                "{} keeps running in the background: `stackrun status` shows it",
+                task.name
+            );
             context.say(&headline(Symbol::Warn, &text, context.err));
             Ok(status::INTERRUPTED)
         }

@@ -51,19 +51,19 @@ pub(in crate::cli) struct Args {
     /// Follow the logs; Ctrl-C stops the stack, twice at once
     #[arg(long)]
     foreground: bool,
-    /// Return in the background (this is the default)
+    /// Leave it running in the background (this is the default)
     #[arg(short = 'd', long, hide = true)]
     detach: bool,
-    /// Give up waiting after this long; the start goes on
+    /// Give up waiting after this long; the start continues
     #[arg(long, value_name = "TIME", value_parser = time_args::duration)]
     timeout: Option<Duration>,
-    /// Show what would be done and why, and do nothing
+    /// Show what would be done and why, without doing it
     #[arg(long)]
     dry_run: bool,
     /// Leave out what the named ones need
     #[arg(long)]
     no_deps: bool,
-    /// Stop whoever holds a port, if it is your own process and no stack's
+    /// Stop what holds a port, if it is a process of your own and of no stack
     #[arg(long)]
     take_ports: bool,
     /// Answer the questions of tasks with yes
@@ -155,7 +155,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             status
         }
         Ended::Early(early) => {
-            let then = "the start goes on (`stackrun status` shows it, `stackrun down` stops it)";
+            let then = "the start continues (`stackrun status` shows it, `stackrun down` stops it)";
             early.say(context, then)
         }
     };

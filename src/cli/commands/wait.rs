@@ -30,7 +30,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   stackrun wait                            until everything is ready
-  stackrun wait api --timeout 60s          exit 124 when the time is up
+  stackrun wait api --timeout 60s          exit 124 when it times out
   stackrun wait --for down                 until nothing runs any more";
 
 /// Wait until services are ready, tasks done, or everything down
@@ -40,7 +40,7 @@ pub(in crate::cli) struct Args {
     /// Services, tasks or groups [default: all that was asked for, and what that needs]
     #[arg(add = ArgValueCandidates::new(stack_names))]
     names: Vec<String>,
-    /// For what
+    /// What to wait for
     #[arg(long = "for", value_name = "STATE", default_value = "ready", value_enum)]
     state: State,
     /// Give up after this long, with exit status 124
@@ -84,7 +84,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         Ok(Ended::Outcome { outcome, left }) => {
             let is_all = args.names.is_empty();
             if let Some(left) = left.filter(|left| commands::down::left(left).is_any()) {
-                let text = format!("not all has ended: {}", words::list(&left.processes));
+                let text = format!("still running: {}", words::list(&left.processes));
                 context.say(&headline(Symbol::Bad, &text, context.err));
                 return Ok(status::FAILED);
             }
@@ -126,7 +126,7 @@ fn unmet(client: &mut Client, args: &Args) -> Result<String, Error> {
     });
     let unmet: Vec<String> = unmet.map(told).collect();
     Ok(match unmet.as_slice() {
-        [] => "it came too late by a moment".to_owned(),
+        [] => "it was reached a moment too late".to_owned(),
         unmet => words::list(unmet),
     })
 }

@@ -1,10 +1,8 @@
 //! What the life of one service or task asks of the world.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     event::{Cause, Event},
-    model::{Command, Service},
+    model::{Hook, Signal},
 };
 
 /// Effects in the order in which they are to be carried out, each with the generation that it
@@ -12,13 +10,13 @@ use crate::{
 pub type Effects = Vec<(u64, Effect)>;
 
 /// Something to be done for one service or task, in its present generation.
-#[must_use = "an effect that nobody carries out stalls the service"]
+#[must_use = "an effect that is not carried out stalls the service"]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Look whether the declared ports are free → [`super::Input::Ports`].
     CheckPorts,
-    /// Look whether the ports of the generation that has just ended are free again (nobody is to be
-    /// asked or stopped for them) → [`super::Input::Ports`].
+    /// See, once, whether the ports of the generation that has just ended are free again →
+    /// [`super::Input::Released`].
     CheckReleased,
     /// Delete the `cleanup` paths → [`super::Input::Cleaned`].
     Cleanup,
@@ -47,52 +45,16 @@ pub enum Effect {
     StartAlive,
     /// No more answers of either, please.
     StopProbes,
-    /// Send the stop signal of the service's policy, to whom the policy says; to a task's tree
-    /// SIGTERM. Asked for again, in the same generation, it is not sent again.
-    SignalStop,
+    /// Send the stop signal. Asked for again, in the same generation, it is not sent again.
+    SignalStop {
+        /// Which signal.
+        signal: Signal,
+        /// Whether every process of the tree gets it, or the main one alone.
+        tree: bool,
+    },
     /// Kill every process of the tree → `Exited` if still to come, then `TreeGone`, or `Stuck`.
     /// Also asked for after each unexpected end, where nothing may be left.
     KillTree,
     /// Write to the ledger.
     Publish(Event, Cause),
-}
-
-/// A command around the life of a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Hook {
-    /// `before-start`.
-    BeforeStart,
-    /// `after-ready`.
-    AfterReady,
-    /// The command of `stop`.
-    Stop,
-    /// `after-stop`.
-    AfterStop,
-    /// `on-failure`.
-    OnFailure,
-}
-
-impl Hook {
-    /// What a service has for it, in its order.
-    pub fn commands(self, service: &Service) -> &[Command] {
-        match self {
-            Self::BeforeStart => &service.hooks.before_start,
-            Self::AfterReady => &service.hooks.after_ready,
-            Self::AfterStop => &service.hooks.after_stop,
-            Self::OnFailure => &service.hooks.on_failure,
-            Self::Stop => service.stop.command.as_slice(),
-        }
-    }
-
-    /// The hook's node in the stack file.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::BeforeStart => "before-start",
-            Self::AfterReady => "after-ready",
-            Self::Stop => "stop",
-            Self::AfterStop => "after-stop",
-            Self::OnFailure => "on-failure",
-        }
-    }
 }

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Hook, Phase, ServiceMachine, Transition,
+    Phase, ServiceMachine, Transition,
     backoff::{AFTER_START, BEFORE_READY, Verdict},
     millis,
 };
 use crate::{
-    event::{Cause, Event},
-    model::{Background, Exit, RestartWhen, Service, foreground},
+    event::{Cause, Event, Tick},
+    model::{Background, Exit, Hook, RestartWhen, Service, foreground},
 };
 
 /// Why a generation ended.
@@ -204,11 +204,10 @@ impl ServiceMachine {
         }
     }
 
-    /// What stays up for long enough has made good its earlier failures.
-    pub(super) fn forgive(&mut self, transition: &Transition<'_>) {
-        let within = transition.service.restart.within;
-        let stayed = self.ready_at.filter(|_| self.is_proven());
-        if stayed.is_some_and(|at| transition.now.since(at) >= within) {
+    /// What was up for long enough by the time it ended has made good its earlier failures.
+    pub(super) fn forgive(&mut self, at: Tick, service: &Service) {
+        let ready_at = self.ready_at.filter(|_| self.is_proven());
+        if ready_at.is_some_and(|ready_at| at.since(ready_at) >= service.restart.within) {
             self.tries.reset();
         }
     }

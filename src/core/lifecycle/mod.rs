@@ -19,9 +19,9 @@ mod task_steps;
 mod teardown;
 mod trial;
 
-pub use effect::{Effect, Effects, Hook};
+pub use effect::{Effect, Effects};
 pub use end_reason::EndReason;
-pub use input::{Input, PortsAnswer, ProbeAnswer, StepNews};
+pub use input::{Exited, Input, PortsAnswer, ProbeAnswer, StepNews};
 pub use phase::{Phase, StartStage};
 pub use service::{ServiceMachine, Transition};
 pub use stop::{StopStage, Stopping, Then};

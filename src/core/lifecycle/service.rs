@@ -23,10 +23,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Effects, EndReason, Hook, Input, Phase, StartStage, backoff::Tries, millis};
+use super::{Effect, Effects, EndReason, Input, Phase, StartStage, backoff::Tries, millis};
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Exit, Service, is_default},
+    model::{Exit, Hook, Service, is_default},
     status::ServiceState,
 };
 
@@ -74,9 +74,6 @@ pub struct ServiceMachine {
     /// What it said last before its end, in words.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) last_words: Option<String>,
-    /// Whether the kernel has killed it because memory ran out.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub(super) out_of_memory: bool,
     /// Whether nothing was checked when this generation became ready: it had started, and that was
     /// all.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -130,7 +127,6 @@ impl ServiceMachine {
             cause: Cause::Supervisor,
             answer: None,
             last_words: None,
-            out_of_memory: false,
             unchecked: false,
             trial: None,
             failed_hook: None,
@@ -262,8 +258,6 @@ impl ServiceMachine {
             }
         }
         match (&self.phase, input) {
-            (_, Input::LastWords(said)) => self.last_words = Some(said),
-            (_, Input::OutOfMemory) => self.out_of_memory = true,
             (Phase::Starting(stage), input) => self.while_starting(*stage, input, transition),
             (Phase::Ready | Phase::Unhealthy { .. }, input) => self.while_up(input, transition),
             (Phase::Stopping(_), input) => self.while_stopping(input, transition),
@@ -334,7 +328,7 @@ impl ServiceMachine {
             Phase::Ready | Phase::Unhealthy { .. } => {
                 transition.service.alive.is_some().then_some(Effect::StartAlive)
             }
-            Phase::Stopping(stopping) => stopping.lost(),
+            Phase::Stopping(stopping) => stopping.lost(transition.service),
             Phase::Idle | Phase::Backoff { .. } | Phase::Exited { .. } | Phase::Failed { .. } => {
                 None
             }
@@ -393,9 +387,9 @@ impl ServiceMachine {
             Ok(exit) => {
                 let commands =
                     Some(hook.commands(transition.service).len()).filter(|count| *count > 1);
-                Event::Hook { hook: hook.key().to_owned(), commands, exit: *exit }
+                Event::Hook { hook, commands, exit: *exit }
             }
-            Err(error) => Event::Notice { text: format!("{}: {error}", hook.key()) },
+            Err(error) => Event::Notice { text: format!("{hook}: {error}") },
         };
         self.publish(event, transition);
     }

@@ -84,7 +84,7 @@ pub enum Input {
 }
 
 /// What the supervisor wants done.
-#[must_use = "an effect that nobody carries out stalls the stack"]
+#[must_use = "an effect that is not carried out stalls the stack"]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Something for one service or task, in that generation.

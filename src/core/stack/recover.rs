@@ -32,6 +32,14 @@ pub struct Recovered {
 }
 
 impl Supervisor {
+    /// Since when the main process of a service or task runs.
+    pub fn started(&self, name: &str) -> Option<Tick> {
+        match &self.nodes[self.graph.id(name)?].unit {
+            Unit::Service(unit) => unit.machine.started,
+            Unit::Task(unit) => unit.run.started,
+        }
+    }
+
     /// The generations of the tasks that run.
     pub fn running_tasks(&self) -> Vec<(String, u64)> {
         let live = self.nodes.iter().filter(|node| node.as_task().is_some() && node.is_live());

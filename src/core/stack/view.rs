@@ -180,7 +180,7 @@ impl Supervisor {
 
 /// The hook beside a service that has failed: `after-ready failed: exit 1`.
 pub(super) fn failed_hook(machine: &ServiceMachine) -> Option<String> {
-    machine.failed_hook.as_ref().map(|(hook, how)| format!("{} failed: {how}", hook.key()))
+    machine.failed_hook.as_ref().map(|(hook, how)| format!("{hook} failed: {how}"))
 }
 
 fn waiting(node: &Node) -> Option<String> {

@@ -17,7 +17,7 @@ impl Compose<'_> {
                 report.left(
                     item.line,
                     format!("{own}.ports"),
-                    "is no single TCP port with a fixed number",
+                    "is not a single TCP port with a fixed number",
                 );
                 continue;
             };

@@ -145,6 +145,7 @@ impl End {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keeper::protocol::Part;
 
     fn at(millis: u64) -> Tick {
         Tick(Duration::from_millis(millis))
@@ -161,7 +162,7 @@ mod tests {
         end.drained(8);
         assert!(end.is_tellable(at(1)));
         assert!(!end.is_over(at(1)));
-        let unit = UnitId { name: "a".to_owned(), generation: 1 };
+        let unit = UnitId { owner: "a".to_owned(), part: Part::Main, generation: 1 };
         assert!(matches!(end.tell(unit), FromKeeper::Exited { left: 2, exit: Exit::Code(1), .. }));
         assert!(!end.is_tellable(at(2)) && !end.is_over(at(2)));
         assert!(end.set_empty() && !end.set_empty());

@@ -25,7 +25,7 @@ use super::{
     io::{Io, Sources},
     journal::{Journal, Line},
     log_mover::LogMover,
-    protocol::{FromKeeper, UnitId, UnitReport},
+    protocol::{FromKeeper, Part, UnitId, UnitReport},
 };
 use crate::{
     event::Tick,
@@ -61,10 +61,11 @@ impl Units {
         self.all.contains_key(id)
     }
 
-    /// Whether any generation is known of what is called so.
-    pub(super) fn has_named(&self, name: &str) -> bool {
-        let first = UnitId { name: name.to_owned(), generation: 0 };
-        self.all.range(first..).next().is_some_and(|(unit, _)| unit.name == name)
+    /// Whether any generation of this is known.
+    pub(super) fn has_any(&self, owner: &str, part: Part) -> bool {
+        let first = UnitId { owner: owner.to_owned(), part, generation: 0 };
+        let next = self.all.range(first..).next();
+        next.is_some_and(|(unit, _)| unit.owner == owner && unit.part == part)
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Unit> {

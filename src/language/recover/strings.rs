@@ -14,12 +14,13 @@ impl Hints<'_> {
             true => "opened here; no `\"\"\"` follows",
             false => "opened here; its line ends without a `\"`",
         };
-        let help = "a string of several lines stands between `\"\"\"`, each on a line of its own";
+        let help =
+            "a string of several lines is written between `\"\"\"`, each on a line of its own";
         let opened = range.start..range.start + 1;
         let mut hint = self.hint(opened.clone(), "a string is never closed", label, help);
         hint.hole = Some(opened.clone());
         if long {
-            return hint.mend(range.start..self.margin(token).unwrap_or(range.end), "\"\"\n");
+            return hint.fix(range.start..self.margin(token).unwrap_or(range.end), "\"\"\n");
         }
         // The braces at the end of its line are none of its own.
         let text = spelling.trim_end_matches([' ', '\t', ';', '{', '}']);
@@ -29,9 +30,9 @@ impl Hints<'_> {
         }
         match (text.len() == hashes + 1, hashes > 0 && text.ends_with('"')) {
             // A quote too many.
-            (true, _) => hint.mend(range.start..end, " "),
-            (false, true) => hint.mend(end..end, "#".repeat(hashes)),
-            (false, false) => hint.mend(end..end, format!("\"{}", "#".repeat(hashes))),
+            (true, _) => hint.fix(range.start..end, " "),
+            (false, true) => hint.fix(end..end, "#".repeat(hashes)),
+            (false, false) => hint.fix(end..end, format!("\"{}", "#".repeat(hashes))),
         }
     }
 
@@ -59,9 +60,9 @@ impl Hints<'_> {
                 let lead = line.len() - line.trim_start().len();
                 let hint = self.hint(
                     at + lead..at + text.len(),
-                    "a line of a `\"\"\"` string stands too far out",
+                    "a line of a `\"\"\"` string is not indented enough",
                     "indented less than the closing `\"\"\"`",
-                    "indent every line as the closing `\"\"\"` is; that much is taken off",
+                    "indent every line at least as far as the closing `\"\"\"`; that much is removed",
                 );
                 return Some(hint);
             }
@@ -77,10 +78,10 @@ impl Hints<'_> {
         let hint = self.hint(token.range.clone(), message, "as in KDL 1", help);
         let next = &self.tokens[at + 1];
         match next.kind {
-            Kind::Raw => hint.mend(token.range.clone(), ""),
+            Kind::Raw => hint.fix(token.range.clone(), ""),
             Kind::Quoted => {
                 let whole = token.range.start..next.range.end;
-                hint.mend(whole, format!("#{}#", self.of(next)))
+                hint.fix(whole, format!("#{}#", self.of(next)))
             }
             _ => hint,
         }
@@ -91,15 +92,15 @@ impl Hints<'_> {
         let (start, line_end) = (token.range.start, self.line_end(token.range.start));
         let hint = self.hint(
             start..token.range.end,
-            "strings stand in double quotes",
-            "`'` begins no string",
+            "strings are written in double quotes",
+            "`'` does not begin a string",
             "write `\"…\"`",
         );
         let from = token.range.end - rest.len();
         match self.text[from..line_end].find('\'') {
             Some(length) => {
                 let inner = &self.text[from..from + length];
-                hint.mend(start..from + length + 1, quote(inner))
+                hint.fix(start..from + length + 1, quote(inner))
             }
             None => hint,
         }
@@ -125,11 +126,11 @@ impl Hints<'_> {
         }
         let (first, next) = *bad.first()?;
         let inner = spelling.trim_matches('"');
-        let help = format!("in a raw string it means itself: `#\"{inner}\"#`");
-        let message = format!("`\\{next}` is no escape");
+        let help = format!("in a raw string it is taken literally: `#\"{inner}\"#`");
+        let message = format!("`\\{next}` is not an escape");
         let range = first..first + 1 + next.len_utf8();
-        let mut hint = self.hint(range, message, "not known in a string", help);
-        hint.mends = bad.iter().map(|(at, _)| Edit::new(*at..*at, "\\")).collect();
+        let mut hint = self.hint(range, message, "unknown escape", help);
+        hint.fixes = bad.iter().map(|(at, _)| Edit::new(*at..*at, "\\")).collect();
         Some(hint)
     }
 
@@ -143,7 +144,7 @@ impl Hints<'_> {
                 token.range.start..token.range.start + 3,
                 "a line must end after `\"\"\"`",
                 "text follows on the same line",
-                "the closing `\"\"\"` too stands on a line of its own",
+                "the closing `\"\"\"` also needs a line of its own",
             )
         })
     }

@@ -13,12 +13,12 @@ impl Hints<'_> {
             if told {
                 told_to = told_to.max(token.range.end);
                 if let (Kind::UnclosedString, Some(last)) = (token.kind, hints.last_mut()) {
-                    last.mends.extend(self.unclosed_string(token).mends);
+                    last.fixes.extend(self.unclosed_string(token).fixes);
                 }
                 continue;
             }
             let Some(hint) = self.bad(at) else { continue };
-            told_to = hint.mends.iter().map(|mend| mend.range.end).max().unwrap_or_default();
+            told_to = hint.fixes.iter().map(|fix| fix.range.end).max().unwrap_or_default();
             told_to = told_to.max(token.range.end);
             hints.push(hint);
         }
@@ -44,7 +44,7 @@ impl Hints<'_> {
                 let help = "`/* … */` ends with `*/`; a comment of one line begins with `//`";
                 let opened = range.start..range.start + 2;
                 let hint = self.hint(opened, message, "no `*/` follows", help);
-                Some(Hint { loses_names: true, ..hint }.mend(range, ""))
+                Some(Hint { loses_names: true, ..hint }.fix(range, ""))
             }
             _ => None,
         }
@@ -57,8 +57,8 @@ impl Hints<'_> {
             matches!(before, None | Some(Kind::Newline | Kind::Semicolon | Kind::Open));
         ends_nothing.then(|| {
             let range = token.range.clone();
-            let message = "a `;` ends nothing here";
-            self.hint(range.clone(), message, "no node before it", "leave it out").mend(range, "")
+            let message = "a `;` with nothing before it";
+            self.hint(range.clone(), message, "no node to end", "remove it").fix(range, "")
         })
     }
 
@@ -68,18 +68,18 @@ impl Hints<'_> {
         if let "true" | "false" | "null" | "inf" | "-inf" | "nan" = word {
             let (message, label) =
                 (format!("`{word}` is written `#{word}`"), format!("KDL 2 wants `#{word}`"));
-            let help = format!("write `#{word}`, or `\"{word}\"` if it is a text");
+            let help = format!("write `#{word}`, or `\"{word}\"` if it is text");
             let hint = self.hint(range.clone(), message, label, help);
-            return Some(hint.mend(range, format!("#{word}")));
+            return Some(hint.fix(range, format!("#{word}")));
         }
         let starts_line = at == 0 || self.tokens[at - 1].kind == Kind::Newline;
         if word.starts_with('#') && !is_keyword(word) {
-            let message = format!("`{word}` is no value");
+            let message = format!("`{word}` is not a value");
             // `#` with a space after it begins a comment elsewhere; the line before it is right.
             if starts_line || word.bytes().all(|byte| byte == b'#') {
                 let line = range.start..self.line_end(range.start);
                 let hint = self.hint(range, message, "not KDL", "a comment begins with `//`");
-                return Some(hint.mend(line, ""));
+                return Some(hint.fix(line, ""));
             }
             let help = "write it in quotes; a comment begins with `//`";
             return Some(self.hint(range, message, "not KDL", help));
@@ -95,11 +95,11 @@ impl Hints<'_> {
             || matches!(self.tokens[at - 1].kind, Kind::Semicolon | Kind::Open | Kind::Close);
         let quoted = |hint: Hint, word: &str| match is_name {
             true => hint,
-            false => hint.mend(range.clone(), quote(word)),
+            false => hint.fix(range.clone(), quote(word)),
         };
         let digits = word.trim_start_matches(['-', '+']);
         if digits.starts_with(|c: char| c.is_ascii_digit()) && !is_number(digits) {
-            let message = format!("`{word}` is no number");
+            let message = format!("`{word}` is not a number");
             let help = format!("`{}`", quote(word));
             return Some(quoted(
                 self.hint(range.clone(), message, "write it in quotes", help),
@@ -108,17 +108,15 @@ impl Hints<'_> {
         }
         if word.starts_with('[') && is_name {
             let help = "a node and what belongs to it: `service \"api\" { … }`";
-            return Some(self.hint(range, "KDL has no `[…]`", "names no node", help));
+            return Some(self.hint(range, "KDL has no `[…]`", "not a node", help));
         }
         if word.starts_with('[') {
             return Some(self.list(at, token));
         }
         if word.contains(['/', '\\', '[', ']', '(', ')', ',']) && !is_annotation(word) {
-            let message = format!("`{word}` cannot stand without quotes");
+            let message = format!("`{word}` must be quoted");
             let (help, bare) = match word.strip_suffix(',') {
-                Some(bare) => {
-                    ("values stand one after the other, no commas between".to_owned(), bare)
-                }
+                Some(bare) => ("separate values with spaces, not with commas".to_owned(), bare),
                 None => (format!("`{}`", quote(word)), word),
             };
             let hint = self.hint(range.clone(), message, "write it in quotes", help);
@@ -129,8 +127,8 @@ impl Hints<'_> {
 
     /// `["a", "b"]`, up to the end of its line.
     fn list(&self, at: usize, token: &Token) -> Hint {
-        let help = "values stand one after the other: `needs \"a\" \"b\"`";
-        let hint = self.hint(token.range.clone(), "KDL has no lists", "begins one", help);
+        let help = "separate values with spaces: `needs \"a\" \"b\"`";
+        let hint = self.hint(token.range.clone(), "KDL has no lists", "a list begins here", help);
         let mut plain = String::new();
         let mut end = token.range.start;
         for token in &self.tokens[at..] {
@@ -144,7 +142,7 @@ impl Hints<'_> {
             }
             end = token.range.end;
         }
-        hint.mend(token.range.start..end, plain)
+        hint.fix(token.range.start..end, plain)
     }
 
     pub(super) fn line_end(&self, from: usize) -> usize {
@@ -161,19 +159,19 @@ impl Hints<'_> {
         let range = next.range.clone();
         Some(match self.of(next) {
             "," => {
-                let help = "values stand one after the other: `\"a\" \"b\"`";
+                let help = "separate values with spaces: `\"a\" \"b\"`";
                 let hint =
                     self.hint(range.clone(), "KDL has no commas", "between two values", help);
-                hint.mend(range, " ")
+                hint.fix(range, " ")
             }
             ":" => {
                 let help = "a node is a name and its values: `port 8000`";
-                self.hint(range, "no `:` follows a name", "not KDL", help)
+                self.hint(range, "a name is not followed by `:`", "not KDL", help)
             }
             _ => self.hint(
                 range,
                 "a space is missing",
-                "follows the string at once",
+                "directly after the string",
                 "a quote inside a string is written `\\\"`",
             ),
         })
@@ -184,8 +182,13 @@ impl Hints<'_> {
         let range = token.range.clone();
         let before = |back| at.checked_sub(back).and_then(|at| self.tokens.get(at));
         let Some(key) = before(1).map(|key| self.of(key)) else {
-            let help = "a node is written `NAME VALUE`, a property `KEY=VALUE` behind it";
-            return Some(self.hint(range, "a node has no `=`", "follows nothing", help));
+            let help = "a node is written `NAME VALUE`, with properties `KEY=VALUE` after it";
+            return Some(self.hint(
+                range,
+                "a node is written without `=`",
+                "nothing before it",
+                help,
+            ));
         };
         let value = self.tokens.get(at + 1).filter(|value| is_value(value.kind));
         let value = value.map(|value| self.of(value));
@@ -197,8 +200,9 @@ impl Hints<'_> {
             let quoted = value.starts_with(['"', '#']) || is_number(value);
             let help =
                 if quoted { format!("`{key} {value}`") } else { format!("`{key} \"{value}\"`") };
-            let hint = self.hint(range.clone(), "a node has no `=`", "a space will do", help);
-            return Some(hint.mend(range, " "));
+            let hint =
+                self.hint(range.clone(), "a node is written without `=`", "use a space", help);
+            return Some(hint.fix(range, " "));
         }
         if value.is_none() {
             let template = (at + 1 < self.tokens.len()).then(|| self.bare_template(at + 1));
@@ -208,12 +212,12 @@ impl Hints<'_> {
             return Some(self.hint(
                 range,
                 format!("`{key}=` has no value"),
-                "nothing follows",
-                format!("write `{key}=\"…\"`, or take it out"),
+                "no value",
+                format!("write `{key}=\"…\"`, or remove it"),
             ));
         }
         key.starts_with(|c: char| c.is_ascii_digit()).then(|| {
-            let message = format!("`{key}` cannot be the name of a property");
+            let message = format!("`{key}` is not a valid property name");
             self.hint(range, message, "names begin with a letter", HELP)
         })
     }
@@ -223,7 +227,7 @@ impl Hints<'_> {
     }
 }
 
-const HELP: &str = "a property is written `key=value`, a text that holds a `=` in quotes";
+const HELP: &str = "write a property as `key=value`, and quote text that contains a `=`";
 
 /// The string of KDL that means this text.
 pub(super) fn quote(text: &str) -> String {

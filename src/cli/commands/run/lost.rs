@@ -90,7 +90,10 @@ impl<'a> Lost<'a> {
                 ended => return ended,
             }
         }
-        Err(Error::Other(format!("{} goes on, but nobody can be asked about it", self.task)))
+        Err(Error::Other(format!(
+            "{} keeps running, but its supervisor does not answer",
+            self.task
+        )))
     }
 
     fn follow(&mut self, client: &mut Client, reporter: &mut Reporter) -> Result<Ended, Error> {
