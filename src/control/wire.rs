@@ -232,7 +232,7 @@ impl Wire {
             scanned: 0,
             last_id: 0,
             supervisor: 0,
-            keeper: keeper.map_or_else(Watched::nobody, Watched::open),
+            keeper: keeper.map_or_else(Watched::none, Watched::open),
             keeper_pid: keeper,
             version: String::new(),
             used: false,

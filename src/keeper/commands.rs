@@ -29,7 +29,7 @@ impl Keeper {
                 io.outbox.tell(FromKeeper::SpawnFailed { unit: spec.unit, error });
             }
             ToKeeper::Spawn(spec) => spawner.ask(spec, &mut Targets { units, logs, io }),
-            // What the supervisor noted comes first: whoever takes over from a keeper that is killed
+            // What the supervisor noted comes first: a keeper that takes over from one that is killed
             // now must know why a process exited.
             ToKeeper::Signal { unit, signal, tree } => {
                 io.journal.write();

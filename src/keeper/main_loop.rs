@@ -159,7 +159,7 @@ impl Keeper {
     }
 
     /// Lets a supervisor in once every end that is known can be told: it would take what has just
-    /// died for what runs, and say so to whoever asks. And after the last message of the one before,
+    /// died for what runs, and say so to its clients. And after the last message of the one before,
     /// which others may know of already.
     fn admit_supervisor(&mut self) {
         if self.supervisor.has_arrived() {

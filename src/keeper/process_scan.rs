@@ -57,7 +57,7 @@ impl ProcessScan {
         self.reap.get_or_insert(now + REAP);
     }
 
-    /// Children may have exited before there was anybody to notice.
+    /// Children may have exited before they were waited for.
     pub(super) fn reap_at(&mut self, at: Tick) {
         self.reap = Some(at);
     }

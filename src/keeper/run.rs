@@ -1,4 +1,4 @@
-//! The keeper's entry: from a fresh process to one that nobody's terminal can reach.
+//! The keeper's entry: from a fresh process to one that no terminal can reach.
 
 use std::{
     fs::File,
@@ -62,7 +62,7 @@ pub fn run(
     checkpoint: bool,
     terminals: &[RawFd],
 ) -> Result<(), KeeperError> {
-    // Without them it goes on from what the dead keeper has written down.
+    // Without them it continues from what the dead keeper has written down.
     let handed = checkpoint.then(|| serde_json::from_reader(io::stdin().lock()).ok()).flatten();
     run_as(dir, resume, (handed.unwrap_or_default(), terminals), run_supervisor)
 }
@@ -120,8 +120,8 @@ fn run_as(
     keeper.supervisor.resume(checkpoint);
     if let Some(folder) = closed {
         keeper.io.outbox.trouble(format!(
-            "other users could write to {} until now: nobody else can from now on, and what they \
-             may have put there is still in it",
+            "other users could write to {} until now; they no longer can, but what they may \
+             have put there is still in it",
             folder.display()
         ));
     }
@@ -180,7 +180,7 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
     folder.path().clone_into(&mut paths.runtime);
     let stack = StackDir::of(&paths).map_err(io("open the stack's folder"))?;
     let closed = match stack.create() {
-        // What runs already goes on, whatever has become of the folder.
+        // What runs already keeps running, whatever has become of the folder.
         Err(error @ StackPathsError::Refused(_)) if resume.is_none() => return Err(error.into()),
         // A read-only folder or a full disk keeps no service from running; the logs will say so.
         Err(_) => None,
@@ -236,7 +236,7 @@ fn leave_everything() -> io::Result<File> {
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
     rustix::stdio::dup2_stderr(&null)?;
-    // Already a leader: whoever started us has seen to it.
+    // Already a leader, if the caller has seen to it.
     let _leader = rustix::process::setsid();
     rustix::process::chdir("/")?;
     platform::reset_signals();
@@ -244,7 +244,7 @@ fn leave_everything() -> io::Result<File> {
     Ok(answer.into())
 }
 
-/// Says how it went; nobody may be listening any more.
+/// Says how it went; the caller may not be listening any more.
 fn say(answer: &mut File, line: &str) -> Result<(), KeeperError> {
     match writeln!(answer, "{line}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -55,7 +55,7 @@ struct Attempt {
     next: Option<Tick>,
     /// Every child that was killed.
     killed: HashSet<u32>,
-    /// `Empty` was told, or there was nobody to tell.
+    /// `Empty` was told.
     told: bool,
 }
 

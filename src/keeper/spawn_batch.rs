@@ -1,6 +1,6 @@
 //! Starts that were asked for together.
 //!
-//! They are made side by side: whoever starts a process stands still until it executes its
+//! They are made side by side: a thread that starts a process is blocked until that executes its
 //! program, and one thread alone leaves processors idle meanwhile. The main thread does everything
 //! else: it makes the next ones ready, and takes care of those that were made.
 
@@ -212,7 +212,7 @@ impl Spawner {
         let (paths, environment) = (&io.paths, &self.environment);
         let start = Start { paths, environment, stamp: *stamp, log: *log, now: platform::now() };
         let mut prepared = start.prepare(spec)?;
-        // Whoever takes over from a keeper that dies now finds what it has started.
+        // A keeper that takes over from one that dies now finds what it has started.
         io.journal.add(&Line::Unit(Box::new(prepared.record())));
         io.journal.write();
         for refusal in mem::take(&mut prepared.refusals) {

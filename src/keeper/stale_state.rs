@@ -6,14 +6,14 @@ use std::collections::HashSet;
 use super::journal::{self, Told};
 use crate::platform::{self, Marked, ProcId, StackPaths, Table};
 
-/// What there is of a stack that nobody holds.
+/// What there is of a stack that no keeper holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StaleState {
     /// It was never started since the machine was, or has been stopped.
     Nothing,
-    /// Whoever held it was killed, and nothing of it lives.
+    /// Its keeper was killed, and nothing of it lives.
     Dead,
-    /// Whoever held it was killed, and something of it lives.
+    /// Its keeper was killed, and something of it lives.
     Living,
 }
 

@@ -1,7 +1,7 @@
 //! Waiting for children, one at a time and without blocking (waitid(2)).
 //!
 //! A main process is left a zombie until its whole tree is gone: as long as it is there, its
-//! process id, and with it the number of its group and session, belongs to nobody else.
+//! process id, and with it the number of its group and session, is not used for another.
 
 use std::io;
 

@@ -47,14 +47,14 @@ pub struct Fifo {
 
 impl Fifo {
     /// Makes one in place of what is there, or without a name where none can be had, for `user` to open again as `/dev/stdout`; returns
-    /// with it the service's end: open for reading too, so that whoever dies, no writer gets
+    /// with it the service's end: open for reading too, so that whichever process dies, no writer gets
     /// SIGPIPE.
     ///
     /// # Errors
     ///
     /// Those of unlink(2), mkfifo(3) and open(2).
     pub fn create(path: PathBuf, user: Option<&RunAs>) -> io::Result<(Self, OwnedFd)> {
-        // A name helps whoever takes over, and may not be to be had: no inode is free, or the
+        // A name helps a keeper that takes over, and may not be to be had: no inode is free, or the
         // folder was taken away just now.
         let made = Self::create_named(path.clone());
         let (fifo, writer) = made.or_else(|refused| {
@@ -151,7 +151,7 @@ pub fn input_file(text: &str, at: &Path) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-/// A pipe without a name, whose ends nobody inherits and nobody waits at: its reader and its writer.
+/// A pipe without a name, whose ends are not inherited and do not block: its reader and its writer.
 ///
 /// # Errors
 ///

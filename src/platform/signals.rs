@@ -82,7 +82,7 @@ pub fn reset_signals() {
     let _cannot_fail = set_disposition(libc::SIGPIPE, libc::SIG_IGN, Restarting::Yes);
 }
 
-/// Signals that keep their default action in a process that goes on at all others: faults of its
+/// Signals that keep their default action in a process that survives all others: faults of its
 /// own, what it is ended or stopped by on purpose, and what has no effect anyway.
 const DEFAULT_ACTION: [i32; 16] = [
     libc::SIGQUIT,
@@ -103,16 +103,16 @@ const DEFAULT_ACTION: [i32; 16] = [
     libc::SIGWINCH,
 ];
 
-extern "C" fn go_on(_: libc::c_int) {}
+extern "C" fn ignore(_: libc::c_int) {}
 
-/// Has this process go on at every signal that would end or stop it without meaning anything to
+/// Has this process survive every signal that would end or stop it without meaning anything to
 /// it: those of a limit (a write then fails with EFBIG, setrlimit(2)), of a terminal, of timers,
 /// and those that are free to use. They are caught rather than ignored, so that whatever is
 /// executed from here on, by whichever library, gets their default action.
 pub fn survive_signals() {
     for signal in (1..=last_signal()).filter(|signal| !DEFAULT_ACTION.contains(signal)) {
         let _some_belong_to_the_c_library =
-            set_disposition(signal, go_on as *const () as libc::sighandler_t, Restarting::Yes);
+            set_disposition(signal, ignore as *const () as libc::sighandler_t, Restarting::Yes);
     }
 }
 
@@ -138,7 +138,7 @@ pub(super) fn reset_all() {
     }
 }
 
-/// Whether a system call that a handler interrupts goes on afterwards (SA_RESTART), or fails.
+/// Whether a system call that a handler interrupts continues afterwards (SA_RESTART), or fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Restarting {
     Yes,
@@ -165,7 +165,7 @@ pub(super) fn set_disposition(
 ///
 /// # Errors
 ///
-/// Those of kill(2): ESRCH if nobody is in it.
+/// Those of kill(2): ESRCH if it is empty.
 pub fn kill_group(leader: u32, signal: Signal) -> io::Result<()> {
     kill(-i64::from(leader), signal)
 }
@@ -179,7 +179,7 @@ pub fn kill_process(child: u32, signal: Signal) -> io::Result<()> {
     kill(i64::from(child), signal)
 }
 
-/// Whether this user may send a signal to a process; a number that is nobody's may be.
+/// Whether this user may send a signal to a process; a number that is not in use may be.
 pub(super) fn may_signal(pid: u32) -> bool {
     let Ok(pid) = libc::pid_t::try_from(pid) else { return false };
     // SAFETY: a plain system call; signal 0 only asks.

@@ -1,4 +1,4 @@
-//! A process of somebody else whose end is waited for.
+//! A process that is not our child, whose end is waited for.
 
 use std::{io, os::fd::OwnedFd, time::Duration};
 
@@ -21,7 +21,7 @@ impl Watched {
     }
 
     /// One that is not known, or has ended: not waited for.
-    pub fn nobody() -> Self {
+    pub fn none() -> Self {
         Self(None)
     }
 

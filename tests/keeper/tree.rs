@@ -152,7 +152,7 @@ END
 
 pub(crate) fn a_grandchild_that_holds_stdout_delays_nothing() {
     let mut world = World::new();
-    // Longer than anybody waits for an answer here.
+    // Longer than any answer is waited for here.
     let (unit, _) = world.run("a", "sleep 1000 & exit 4");
     assert_eq!(world.exited(&unit), (Exit::Code(4), 1));
     world.kill(&unit);

@@ -30,7 +30,7 @@ pub(super) struct End {
     left: Option<usize>,
     /// The first of those who were left in the background after a successful exit.
     background: Option<Background>,
-    /// Whether the last scan found nobody.
+    /// Whether the last scan found no process.
     is_empty: bool,
     /// Whether it has been told.
     is_told: bool,
@@ -76,7 +76,7 @@ impl End {
         self.background = background;
     }
 
-    /// Nobody is left; whether that is news.
+    /// No process is left; whether that is news.
     pub(super) fn set_empty(&mut self) -> bool {
         !std::mem::replace(&mut self.is_empty, true)
     }
@@ -155,7 +155,7 @@ mod tests {
     fn an_end_is_told_once_its_logs_are_complete_and_those_left_are_counted() {
         let mut end = End::new(Exit::Code(1), false, at(0));
         end.drain(vec![7, 8], at(0));
-        assert_eq!(end.deadline(), None, "nobody has been counted");
+        assert_eq!(end.deadline(), None, "none has been counted");
         end.set_left(2, None);
         end.drained(7);
         assert!(!end.is_tellable(at(1)));

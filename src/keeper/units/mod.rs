@@ -148,7 +148,7 @@ impl Units {
             if !unit.ask_to_end() {
                 return;
             }
-            // Whoever takes over must not ask a second time.
+            // A keeper that takes over must not ask a second time.
             journal.add(&Line::Unit(Box::new(unit.record())));
             journal.write();
         }
@@ -272,7 +272,7 @@ impl Units {
             io.outbox.tell(FromKeeper::Stuck { unit: id.clone(), processes });
         }
         if found.is_empty {
-            // Nobody writes any more: what is in the pipe now is all.
+            // Nothing writes any more: what is in the pipe now is all.
             self.drain(id, logs, now);
         }
     }

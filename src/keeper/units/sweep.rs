@@ -58,7 +58,7 @@ pub(super) struct Kill {
 /// What a scan that found these processes of a unit asks for.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Nobody is left: its logs are to be completed.
+    /// No process is left: its logs are to be completed.
     pub(super) is_empty: bool,
     /// Processes whose end is to be waited for.
     pub(super) leftovers: Vec<Process>,
@@ -103,9 +103,9 @@ impl Sweep {
         });
     }
 
-    /// A scan found nobody of an ended unit; whether that is news and certain: one of the orphans
+    /// A scan found no process of an ended unit; whether that is news and certain: one of the orphans
     /// about to exit may be of this unit.
-    pub(super) fn nobody_is_left(&mut self, end: &mut End, may_be_one: bool, now: Tick) -> bool {
+    pub(super) fn found_none(&mut self, end: &mut End, may_be_one: bool, now: Tick) -> bool {
         if may_be_one && now.since(end.at()) < STUCK {
             self.look = Some(now + NAMELESS);
             return false;
@@ -165,7 +165,7 @@ impl Sweep {
 }
 
 impl Kill {
-    /// When to look again. Whoever has survived for long is waited for, too: its end wakes us.
+    /// When to look again. What has survived for long is waited for, too: its end wakes us.
     fn next_look(&mut self, now: Tick) -> Tick {
         let pause = self.pause;
         let longest = if self.is_stuck { STUCK } else { LONGEST_PAUSE };
@@ -188,8 +188,7 @@ impl Unit {
         let undecided = self.count_left(&rest, now);
         if let (Some(end), true) = (&mut self.end, rest.is_empty()) {
             let may_be_its = |entry: &Entry| entry.id.start >= main.start;
-            let is_empty =
-                self.sweep.nobody_is_left(end, around.nameless.iter().any(may_be_its), now);
+            let is_empty = self.sweep.found_none(end, around.nameless.iter().any(may_be_its), now);
             return Found { is_empty, ..Found::default() };
         }
         if !is_due {
@@ -293,10 +292,10 @@ mod tests {
     fn an_orphan_about_to_exit_is_waited_for() {
         let mut end = End::new(crate::model::Exit::SUCCESS, false, at(0));
         let mut sweep = Sweep::default();
-        assert!(!sweep.nobody_is_left(&mut end, true, at(10)));
+        assert!(!sweep.found_none(&mut end, true, at(10)));
         assert_eq!(sweep.next_look(), Some(at(13)));
-        assert!(sweep.nobody_is_left(&mut end, false, at(13)));
+        assert!(sweep.found_none(&mut end, false, at(13)));
         assert_eq!(sweep.next_look(), None);
-        assert!(!sweep.nobody_is_left(&mut end, false, at(14)), "it is no news");
+        assert!(!sweep.found_none(&mut end, false, at(14)), "it is no news");
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     platform::{self, Cgroup, Entry, FileId, KernelTag, ProcId, Process, Table, Tree},
 };
 
-/// How long those who are left after a successful exit may take to exit by themselves: whoever
+/// How long those who are left after a successful exit may take to exit by themselves: what
 /// still is there then was meant to stay.
 const LINGER: Duration = Duration::from_millis(150);
 
@@ -46,7 +46,7 @@ pub(in crate::keeper) struct Unit {
     pub(super) sweep: Sweep,
     /// Whether its record on disk is out of date.
     is_changed: bool,
-    /// Nothing of it is left, and the supervisor has been told.
+    /// Nothing of it is left, and the supervisor knows.
     is_gone: bool,
 }
 
@@ -83,7 +83,7 @@ impl Unit {
             record;
         let main = main.or_else(|| origin.find_main())?;
         let process = Process::open(main);
-        // After an upgrade they still are our children; after a take-over nobody is.
+        // After an upgrade they still are our children; after a take-over none is.
         let own = Some(std::process::id());
         let is_child = process.is_some() && Entry::read(main.pid).map(|e| e.parent) == own;
         let has_ended = exit.is_some() || process.is_none();
@@ -348,7 +348,7 @@ impl Unit {
     }
 
     /// Nothing of it is left: its main process is reaped, and its pipes lose their names. Returns
-    /// the socket that nobody sends to any more.
+    /// its socket, which is of no use any more.
     pub(super) fn release(&mut self) -> Option<Notify> {
         if self.is_child {
             let _taken_over = platform::reap(self.main.pid);

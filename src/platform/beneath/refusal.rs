@@ -22,7 +22,7 @@ pub enum Refusal {
     /// A folder where a file is needed.
     #[error("is a folder, not a file")]
     Folder,
-    /// A FIFO: whoever opens one may wait for ever.
+    /// A FIFO: opening one may block for ever.
     #[error("is a named pipe, not a file")]
     Pipe,
     /// A socket.
@@ -75,8 +75,8 @@ impl Refusal {
     /// What to do about something of stackrun's own that is refused.
     pub fn advice(self) -> &'static str {
         match self {
-            Self::Foreign => "be that user, or remove it",
-            Self::Writable => "`chmod go-w` mends that",
+            Self::Foreign => "run stackrun as that user, or remove it",
+            Self::Writable => "`chmod go-w` fixes that",
             Self::MountPoint => "unmount it",
             Self::Link
             | Self::ForeignLink
