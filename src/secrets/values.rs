@@ -118,15 +118,17 @@ impl Secrets {
     fn variable(&mut self, key: &str, variable: &EnvValue) {
         let EnvValue { value: Some(value), secret: true, file } = variable else { return };
         let source = Source { key: key.to_owned(), file: file.clone() };
-        match value.as_literal() {
-            Some(literal) => self.value(literal, &source),
-            // Ports are filled in at the start: what stands around them is what is secret.
-            None => value.0.iter().for_each(|part| match part {
+        if let Some(whole) = value.as_declared().as_literal() {
+            self.value(whole, &source);
+        }
+        if value.as_literal().is_none() {
+            // Ports are filled in at the start: what is around them is what is secret.
+            value.0.iter().for_each(|part| match part {
                 Part::Literal(part) if part.len() >= SHORTEST_PART && !rule::is_plain(part) => {
                     self.value(part, &source);
                 }
                 Part::Literal(_) | Part::Port { .. } | Part::Now | Part::Replica => {}
-            }),
+            });
         }
     }
 
@@ -217,7 +219,7 @@ mod tests {
         let open = EnvValue {
             value: Some(Text(vec![
                 Part::Literal("redis://:pass-word-3@127.0.0.1:".into()),
-                Part::Port { service: "redis".into(), port: None },
+                Part::Port { service: "redis".into(), port: None, declared: None },
                 Part::Literal("/0".into()),
             ])),
             secret: true,

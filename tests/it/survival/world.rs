@@ -217,7 +217,7 @@ fn a_supervisor_that_was_frozen_fails_nobody_for_what_it_missed() {
         r#"
         service "slow" {
             run "@testbed"
-            ready within="4s" { shell "test -e go" }
+            ready within="2s" { shell "test -e go" }
             alive every="100ms" failures=2 { shell "test -e go || test ! -e ready" }
             restart "never"
         }
@@ -229,7 +229,7 @@ fn a_supervisor_that_was_frozen_fails_nobody_for_what_it_missed() {
     supervisor.signal(Signal::STOP);
     // It becomes ready in time, and nobody looks.
     stack.put("go", "");
-    std::thread::sleep(std::time::Duration::from_secs(5));
+    std::thread::sleep(std::time::Duration::from_millis(2500));
     supervisor.signal(Signal::CONT);
     up.ends().exits(0);
     assert_eq!(stack.state("slow"), "ready");
