@@ -75,7 +75,7 @@ impl Refusal {
     /// What to do about something of stackrun's own that is refused.
     pub fn advice(self) -> &'static str {
         match self {
-            Self::Foreign => "run stackrun as that user, or remove it",
+            Self::Foreign => "run it as that user, or remove it",
             Self::Writable => "`chmod go-w` fixes that",
             Self::MountPoint => "unmount it",
             Self::Link
