@@ -3,7 +3,7 @@
 //! A stack may be brought up by a service or a task of another one, and its keeper then descends
 //! from that one's. It is not part of that service, and must not be ended with it; nor must what
 //! it holds. So a keeper has to be told from a process that merely looks like one, for a service
-//! must not be able to stay alive by that. Its command line may be anybody's, and so may a lock on
+//! must not be able to stay alive by that. Its command line may be that of any program, and so may a lock on
 //! a folder (flock(1)). A keeper has both at once:
 //!
 //! - in the environment that it was started with, [`HOLDS`] names the stack. No keeper hands the

@@ -82,7 +82,7 @@ pub(super) fn with_descendants(table: &Table, processes: Vec<u32>) -> HashSet<u3
 /// Who belongs to which tree, so far.
 struct Claims<'a> {
     table: &'a Table,
-    /// By pid: the tree, or nobody's.
+    /// By pid: the tree, or none.
     owner: HashMap<u32, Option<usize>>,
     /// Everybody by the number of parent, group and session.
     by_relation: HashMap<u32, Vec<u32>>,
@@ -125,7 +125,7 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Claims by tag, pipe and mark: the dear way, for what is younger than the oldest unit.
+    /// Claims by tag, pipe and mark: expensive, so only for what is younger than the oldest unit.
     fn by_label(&mut self, trees: &[Tree<'_>]) {
         let Some(oldest) = trees.iter().map(|tree| tree.main.start).min() else { return };
         let pipes: HashMap<FileId, usize> = (trees.iter().enumerate())

@@ -15,7 +15,7 @@ use std::{
 
 use crate::platform::{CgroupLimits, Controller};
 
-/// The time that `cpu.max` gives out anew each time, in microseconds.
+/// The time that `cpu.max` gives out each time, in microseconds.
 const PERIOD: u64 = 100_000;
 
 /// The groups of one stack: a group with no processes of its own, which holds those of the units.
@@ -184,7 +184,7 @@ impl Cgroup {
         let mut folders = Vec::new();
         visit(&self.folder, &mut |folder| folders.push(folder.to_owned()));
         for folder in folders.iter().rev() {
-            // Somebody is still in it: the next start of the same name takes it as it is.
+            // A process is still in it: the next start of the same name takes it as it is.
             let _in_use = fs::remove_dir(folder);
         }
         if let Some(stack) = self.folder.parent() {
