@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use super::{context::columns_of, error::Error};
+use super::{error::Error, output::columns_of};
 use crate::reporters::{
     terminal::{masked, printed},
     theme::fit,

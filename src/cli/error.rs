@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::programs::Missing;
+use super::missing::Missing;
 use crate::{
     control::ClientError, core::stack::Refusal, keeper::LaunchError, language::Finding,
     reporters::words::count,

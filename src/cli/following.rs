@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal, time::Duration};
 
-use super::{ambient, context::write_out, error::Error};
+use super::{ambient, error::Error, output::write_out};
 use crate::{
     logs::{self, Item, Line, LiveLogs, Log, Marks, Place, Select},
     platform::Subfolder,

@@ -9,7 +9,8 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     ambient,
-    context::{Context, places_of, stack_dir, status_of},
+    connect::{places_of, stack_dir, status_of},
+    context::Context,
     error::{Error, status},
     following::Following,
     interrupt, operation, outcome,
@@ -319,7 +320,7 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
     let took = words::between(began, ambient::now());
     match ended? {
         Ended::Outcome { outcome, left, .. } => {
-            let left = left.as_ref().map(super::commands::down::left);
+            let left = left.as_ref().map(outcome::left);
             let is_left = left.is_some_and(|left| left.is_any());
             context.say_all(&summary::down(
                 summary::What { stack: &stack.name, names: &[] },

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{context::status_of, error::Error};
+use super::{connect::status_of, error::Error};
 use crate::{
     control::Client,
     platform::{self, Reached, StackPaths, Whereabouts},

@@ -13,10 +13,12 @@ use rustix::{
 
 use crate::{
     cli::{
-        commands::completions::service_names,
-        context::{Context, stack_dir, write_out},
+        candidates::service_names,
+        connect::stack_dir,
+        context::Context,
         error::{Error, status},
         interrupt, names,
+        output::write_out,
         screen::Screen,
     },
     logs::{Follower, Lines, Log},

@@ -6,10 +6,8 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        commands::{
-            completions::stack_names,
-            exec::{self, Place},
-        },
+        candidates::stack_names,
+        commands::exec::{self, Place},
         context::Context,
         error::{Error, status},
     },

@@ -10,11 +10,13 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         ambient,
-        commands::completions::stack_names,
-        context::{Context, write_out},
+        candidates::stack_names,
+        context::Context,
         error::{Error, status},
         following::{self, Following, wanted},
-        interrupt, names, time_args,
+        interrupt, names,
+        output::write_out,
+        time_args,
     },
     control::{Client, ClientError},
     logs::{Finder, Item, Log, Marks, Place, Select, select},

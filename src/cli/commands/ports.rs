@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{
-        ask, commands,
-        context::{Context, status_of},
+        ask,
+        connect::status_of,
+        context::Context,
         error::{Error, status},
+        idle_status::idle_status,
         port_holder::{Holding, Owner, look, look_at},
     },
     model::{Port, Stack},
@@ -55,7 +57,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     }
     let mut client = context.connect_if_running()?;
     let stack = context.known_stack(client.as_mut())?;
-    let mut status = commands::status::idle(&stack);
+    let mut status = idle_status(&stack);
     if let Some(mut client) = client {
         let declared = std::mem::replace(&mut status, status_of(&mut client)?).services;
         // Of a service of which nothing is known but that it runs, the file tells the ports.

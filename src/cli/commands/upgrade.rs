@@ -2,7 +2,8 @@
 
 use crate::{
     cli::{
-        context::{Context, status_of},
+        connect::status_of,
+        context::Context,
         error::{Error, status},
     },
     control::Client,

@@ -6,8 +6,9 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        commands::completions::stack_names,
-        context::{Context, unexpected},
+        candidates::stack_names,
+        connect::unexpected,
+        context::Context,
         error::{Error, status},
         names,
         port_holder::look,

@@ -7,7 +7,7 @@ use super::Output;
 use crate::{
     cli::{
         ambient,
-        context::status_of,
+        connect::status_of,
         error::Error,
         operation,
         request_loop::{Ended, OnInterrupt, carry_out},
