@@ -24,6 +24,7 @@ mod transfer;
 
 pub(in crate::platform) use beneath::{open_beneath, read_link};
 pub use cgroup::{Cgroup, Cgroups};
+pub(super) use describe::working_folder;
 pub use describe::{Description, command_line, describe, predicament, user_of};
 pub use endpoint::{Endpoint, Found};
 pub use folder_watch::{FolderWatch, MountWatch};

@@ -20,11 +20,11 @@ mod transfer;
 
 pub(in crate::platform) use beneath::{open_beneath, read_link};
 pub use cgroup::{Cgroup, Cgroups};
-pub(super) use describe::holds_lock;
 pub use describe::{
     Description, command_line, describe, lock_holder, lock_holders, oom_killed, oom_kills,
-    oom_victims, predicament, shares_network, standstill, stats, user_of,
+    oom_victims, predicament, shares_network, standstill, stats, user_of, working_folder,
 };
+pub(super) use describe::{holds_lock, working_folder};
 pub use endpoint::{Endpoint, Found};
 pub use folder_watch::{FolderWatch, MountWatch};
 pub use kernel_tag::KernelTag;
