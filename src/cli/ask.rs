@@ -8,7 +8,7 @@ use crate::reporters::{
     theme::fit,
 };
 
-/// Whether there is somebody to ask.
+/// Whether there is a user to ask.
 pub(super) fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }

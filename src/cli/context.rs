@@ -119,12 +119,12 @@ impl Context {
         Ok(Client::connect_to_end(&self.places()?)?)
     }
 
-    /// The same for what changes the stack: an older version goes on as this one first.
+    /// The same for what changes the stack: an older version is replaced by this one first.
     pub(super) fn connect_to_change(&self) -> Result<Option<Client>, Error> {
         Ok(Client::connect_to_newest(&self.places()?)?)
     }
 
-    /// What there is of a stack that nobody holds, and what may be of it and could not be looked
+    /// What there is of a stack that has no keeper, and what may be of it and could not be looked
     /// into.
     pub(super) fn stale_state(&self) -> (StaleState, Vec<String>) {
         let nothing = (StaleState::Nothing, Vec::new());

@@ -31,7 +31,7 @@ pub(super) fn watch() {
 #[cfg(not(unix))]
 pub(super) fn watch() {}
 
-/// Whether Ctrl-C was pressed and nobody has acted on it yet; now the caller does.
+/// Whether Ctrl-C was pressed and not acted on yet; now the caller does.
 pub(super) fn take() -> bool {
     let is_new = count() > TAKEN.load(Ordering::Relaxed);
     if is_new {

@@ -32,7 +32,7 @@ pub(super) fn write_out(bytes: &[u8]) -> Result<(), Error> {
 }
 
 /// Writes a message of one line to standard error. A terminal's lines are broken between words, and
-/// what follows stands below the words of the first.
+/// what follows is below the words of the first.
 pub(super) fn message(text: &str) {
     // Before it is broken: half a secret is not found any more.
     let text = masked(text);

@@ -50,7 +50,7 @@ pub(super) enum State {
     Unwell,
     /// Something has failed for good.
     Failed,
-    /// Nobody can say.
+    /// Unknown.
     NotAnswering,
 }
 

@@ -79,7 +79,7 @@ fn runs_without_file(places: &StackPaths, living: &Living) -> bool {
     }
 }
 
-/// The stacks of which processes live, whoever held them: looked up once, where no stack file tells.
+/// The stacks of which processes live, by whatever keeper: looked up once, where no stack file tells.
 #[derive(Default)]
 struct Living(OnceCell<Vec<StackId>>);
 

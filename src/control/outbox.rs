@@ -2,7 +2,7 @@
 //!
 //! Answers are owed. A client that asks for more while it leaves too much unread is dropped.
 //! Records are not: one that falls behind gets what is queued, then the number of those that were
-//! left out meanwhile, and then goes on; the ledger has them all. A record is written as JSON once,
+//! left out meanwhile, and then continues; the ledger has them all. A record is written as JSON once,
 //! however many follow, and what is older is read from the ledger when there is room to send it.
 
 use std::{

@@ -57,7 +57,7 @@ pub enum Incoming {
 #[derive(Debug)]
 pub struct Message {
     ask: Ask,
-    /// The turn of a large one, until somebody has taken it.
+    /// The turn of a large one, until it has been taken.
     turn: Option<OwnedSemaphorePermit>,
 }
 
@@ -144,7 +144,7 @@ pub(super) async fn connection(id: ConnectionId, stream: UnixStream, shared: Sha
     if outbox.most() > SMALL {
         give_back_memory();
     }
-    // The loop has ended if this fails: nobody is left to be told.
+    // The loop has ended if this fails: there is nothing left to tell.
     let _ = shared.incoming.send(Incoming::Closed(id)).await;
 }
 

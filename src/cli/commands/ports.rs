@@ -137,7 +137,7 @@ fn rows<'a>(status: &'a Status, stack: &Stack) -> Result<Vec<Row<'a>>, Error> {
     for service in &status.services {
         let declared = stack.service(&service.name).map_or(&[][..], |service| &service.ports);
         for (index, port) in service.ports.iter().enumerate() {
-            // Whoever listens on another address is in nobody's way.
+            // A listener on another address is in no service's way.
             ports.push((service, port, declared.get(index).and_then(Port::address)));
         }
     }

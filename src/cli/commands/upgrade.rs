@@ -1,4 +1,4 @@
-//! `upgrade`: this program goes on where another version was.
+//! `upgrade`: this program replaces another version that runs.
 
 use crate::{
     cli::{

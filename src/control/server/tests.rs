@@ -121,7 +121,7 @@ fn who_never_reads_is_dropped() {
 #[test]
 fn who_reads_slowly_delays_nobody_and_loses_no_answer() {
     block_on(async {
-        // However slow this machine is, nobody's time is up.
+        // However slow this machine is, no time limit is reached.
         let (mut slow, for_slow, _slow) = client(1, 100 * WRITE_TIMEOUT).await;
         let (quick, for_quick, _quick) = client(2, 100 * WRITE_TIMEOUT).await;
         for id in 0..FLOOD {
@@ -193,7 +193,7 @@ fn large_messages_are_read_a_few_at_a_time() {
                 ours
             }));
         }
-        // As long as nobody has taken them, no others are read.
+        // As long as they are not taken, no others are read.
         let mut taken = Vec::new();
         while taken.len() < 6 {
             match incoming.recv().await.unwrap() {
