@@ -138,6 +138,48 @@ fn words_leave_by_one_way() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// What belongs to the platform, and the files of other layers that have it nevertheless.
+const OF_THE_PLATFORM: &[(&str, &str)] = &[
+    // tokio cannot wait for a descriptor without it, and the platform must not know tokio.
+    ("unsafe {", "executor/check_command.rs"),
+    ("unsafe fn", ""),
+    // The numbers of signals, which the model names.
+    ("target_os", "model/policy.rs"),
+    ("cfg(unix)", "model/policy.rs"),
+    ("\"/proc", ""),
+];
+
+#[test]
+fn what_differs_between_systems_is_in_the_platform() {
+    let mut wrong = Vec::new();
+    for (_, file, text) in sources().into_iter().filter(|(layer, ..)| layer != "platform") {
+        for (sign, files) in OF_THE_PLATFORM {
+            if text.contains(sign) && !has(files, &file.display().to_string()) {
+                wrong.push(format!("{} has {sign}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Clippy asks for this of public functions alone.
+#[test]
+fn every_unsafe_function_says_what_makes_it_safe() {
+    let mut found = 0;
+    for (_, file, _) in sources() {
+        let text = fs::read_to_string(root("src").join(&file)).expect("a source file");
+        let lines: Vec<&str> = text.lines().collect();
+        for at in (0..lines.len()).filter(|at| lines[*at].contains("unsafe fn ")) {
+            let above = lines[..at].iter().rev().map(|line| line.trim_start());
+            let mut above =
+                above.take_while(|line| line.starts_with("///") || line.starts_with("#["));
+            assert!(above.any(|line| line == "/// # Safety"), "{}: {}", file.display(), lines[at]);
+            found += 1;
+        }
+    }
+    assert!(found > 0, "no function is unsafe");
+}
+
 #[test]
 fn files_stay_short() {
     let long = sources().into_iter().filter_map(|(_, file, text)| {

@@ -1,6 +1,8 @@
 //! A program that a command would need and that is not there.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::path::PathBuf;
+
+use crate::platform::ProgramError;
 
 /// A program that is not there, or not in the version that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,12 +22,8 @@ pub(super) struct Missing {
 /// Where a program was looked for, and what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Searched {
-    /// In the folders of this PATH.
-    Path(OsString),
-    /// At this place, where nothing is.
-    Nothing(PathBuf),
-    /// At this place, where something is that cannot be executed.
-    NotExecutable(PathBuf),
+    /// It was not found, or cannot be executed.
+    NotFound(ProgramError),
     /// It is there, in another version.
     Version { found: String, wanted: String, place: PathBuf },
 }
@@ -41,11 +39,7 @@ impl Missing {
     pub(super) fn what(&self) -> String {
         let Self { owner, program, .. } = self;
         let what = match &self.searched {
-            Searched::Path(path) => {
-                format!("there is no program `{program}` in PATH ({})", path.display())
-            }
-            Searched::Nothing(place) => format!("there is no program {}", place.display()),
-            Searched::NotExecutable(place) => format!("{} is not executable", place.display()),
+            Searched::NotFound(error) => error.to_string(),
             Searched::Version { found, wanted, place } => {
                 format!("{program} is {found}, but {wanted} is required ({})", place.display())
             }

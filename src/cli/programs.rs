@@ -18,6 +18,7 @@ use crate::{
         Command, EnvValue, Stack, StepCommand, Task, TaskBody, Tool, VersionRange, nearest,
         path_text,
     },
+    platform::{ProgramError, find_program},
     reporters::{Symbol, headline, summary::hint},
 };
 
@@ -94,7 +95,8 @@ pub(super) fn look(stack: &Stack, env: &BTreeMap<String, String>, names: &[Strin
             };
             let Some((searched, similar)) = found else { continue };
             // Something that runs before it may well make it: `npm ci`, a virtual environment.
-            let made_later = matches!(searched, Searched::Nothing(_)) || path_is_own(&path, stack);
+            let made_later = matches!(searched, Searched::NotFound(ProgramError::NotThere(_)))
+                || path_is_own(&path, stack);
             if !(made_later && owner.is_prepared) {
                 let (owner, program) = (name.clone(), program.to_owned());
                 let hint = tool.and_then(|tool| tool.hint.clone());
@@ -226,23 +228,23 @@ fn look_for(
     path: &OsStr,
     dir: &Path,
 ) -> Result<PathBuf, (Searched, Option<String>)> {
-    if let Ok(place) = which::which_in(program, Some(path), dir) {
-        return Ok(place);
-    }
-    if program.contains('/') {
-        let place = dir.join(program.strip_prefix("./").unwrap_or(program));
-        return Err(match place.exists() {
-            true => (Searched::NotExecutable(place), None),
-            false => (Searched::Nothing(place), None),
-        });
-    }
+    find_program(program, path, dir).map_err(|error| {
+        let similar = match error {
+            ProgramError::NotInPath { .. } => similar_in(path, program, dir),
+            ProgramError::NotThere(_) | ProgramError::NotExecutable(_) => None,
+        };
+        (Searched::NotFound(error), similar)
+    })
+}
+
+/// The program in a PATH that is called almost like this.
+fn similar_in(path: &OsStr, program: &str, dir: &Path) -> Option<String> {
     let there: Vec<String> = std::env::split_paths(path)
         .filter_map(|folder| std::fs::read_dir(dir.join(folder)).ok())
         .flat_map(Iterator::flatten)
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
-    let similar = nearest(program, there.iter().map(String::as_str)).map(str::to_owned);
-    Err((Searched::Path(path.to_owned()), similar))
+    nearest(program, there.iter().map(String::as_str)).map(str::to_owned)
 }
 
 #[cfg(test)]

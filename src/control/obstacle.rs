@@ -149,9 +149,9 @@ impl Obstacle {
                         "end process {by}, or have it resume what it traces; then repeat the command"
                     )
                 }
-                Standstill::Frozen { group } => {
-                    let file = group.join("cgroup.freeze");
-                    format!("`echo 0 > {}` lets it go on; then repeat the command", file.display())
+                Standstill::Frozen { file, thawed } => {
+                    let file = file.display();
+                    format!("`echo {thawed} > {file}` resumes it; then repeat the command")
                 }
             },
             Self::Silent { process } => {

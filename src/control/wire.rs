@@ -232,7 +232,7 @@ impl Wire {
             scanned: 0,
             last_id: 0,
             supervisor: 0,
-            keeper: keeper.map_or_else(Watched::nobody, Watched::open),
+            keeper: keeper.map_or_else(Watched::none, Watched::open),
             keeper_pid: keeper,
             version: String::new(),
             used: false,
@@ -255,7 +255,7 @@ impl Wire {
                 }
                 // The connection is alive, so the number still means the keeper, unless it is of
                 // another namespace of processes.
-                if cfg!(not(target_os = "linux")) {
+                if !platform::PEERS_HAVE_NUMBERS {
                     wire.keeper = Watched::open(keeper);
                     wire.keeper_pid = Some(keeper);
                 }

@@ -8,6 +8,7 @@ use crate::{
     },
     control::Client,
     model::{EnvValue, Service, Stack},
+    platform,
     reporters::words,
 };
 
@@ -83,7 +84,7 @@ fn tools(stack: &Stack) -> Vec<String> {
         };
         for tool in tools {
             let Some(program) = tool.program.as_literal() else { continue };
-            let Ok(place) = which::which_in(program, Some(&path), dir) else { continue };
+            let Ok(place) = platform::find_program(program, path.as_ref(), dir) else { continue };
             let text = match version::of(&place, dir) {
                 Some(version) => format!("{program} {version}"),
                 None => program.to_owned(),
