@@ -107,7 +107,7 @@ fn crates_stay_in_their_layers() {
 /// What writes to a terminal, and the files in which it may stand: words leave by one way, which
 /// masks secrets and makes control characters visible.
 const WAYS_OUT: &[(&str, &str)] = &[
-    ("stdout().lock()", "cli/context.rs"),
+    ("stdout().lock()", "cli/output.rs"),
     ("stderr().lock()", "reporters/terminal.rs cli/hidden_commands.rs"),
     ("println!(", ""),
     ("eprintln!(", "executor/step.rs reporters/tests/replay.rs"),
@@ -117,7 +117,7 @@ const WAYS_OUT: &[(&str, &str)] = &[
     // A program's own output, and scripts for shells.
     (
         "write_out(",
-        "cli/context.rs cli/following.rs cli/commands/attach.rs cli/commands/completions.rs \
+        "cli/context.rs cli/output.rs cli/following.rs cli/commands/attach.rs cli/commands/completions.rs \
          cli/commands/logs.rs cli/commands/run/output.rs",
     ),
 ];

@@ -15,7 +15,7 @@ pub(super) fn watch() {
     platform::count_interrupts();
 }
 
-/// Whether Ctrl-C was pressed and nobody has acted on it yet; now the caller does.
+/// Whether Ctrl-C was pressed and not acted on yet; now the caller does.
 pub(super) fn take() -> bool {
     let is_new = count() > TAKEN.load(Ordering::Relaxed);
     if is_new {

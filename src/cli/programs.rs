@@ -6,7 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{ambient, context::Context, error::Error, names, version};
+use super::{
+    ambient,
+    context::Context,
+    error::Error,
+    missing::{Missing, Searched},
+    names, version,
+};
 use crate::{
     model::{
         Command, EnvValue, Stack, StepCommand, Task, TaskBody, Tool, VersionRange, nearest,
@@ -18,29 +24,6 @@ use crate::{
 
 /// What to do about a program that tells no version.
 pub(super) const TELL: &str = "make it answer `--version`, or remove `version` from its `tool`";
-
-/// A program that is not there, or not in the version that is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Missing {
-    /// The service or task that needs it.
-    pub(super) owner: String,
-    /// The program, as the file has it.
-    pub(super) program: String,
-    /// Where it was looked for.
-    searched: Searched,
-    /// A program with almost the same name.
-    similar: Option<String>,
-    /// How to get it.
-    hint: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Searched {
-    /// It was not found, or cannot be executed.
-    NotFound(ProgramError),
-    /// It is there, in another version.
-    Version { found: String, wanted: String, place: PathBuf },
-}
 
 /// A program of which a version is wanted, and that does not tell its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,38 +48,6 @@ pub(super) struct Found {
     pub(super) missing: Vec<Missing>,
     /// Those that may have any version, each once.
     pub(super) untold: Vec<Untold>,
-}
-
-impl Missing {
-    /// What is missing, and in a second line how to get it.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let hint = self.hint.as_ref().map(|hint| format!("  to get it: {hint}"));
-        [Some(self.what()), hint].into_iter().flatten().collect()
-    }
-
-    /// What is missing.
-    pub(super) fn what(&self) -> String {
-        let Self { owner, program, .. } = self;
-        let what = match &self.searched {
-            Searched::NotFound(error) => error.to_string(),
-            Searched::Version { found, wanted, place } => {
-                format!("{program} is {found}, but {wanted} is required ({})", place.display())
-            }
-        };
-        let similar = self.similar.as_ref().map(|similar| format!("; did you mean `{similar}`?"));
-        format!("{owner}: {what}{}", similar.unwrap_or_default())
-    }
-
-    /// How to get it.
-    pub(super) fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
-    }
-}
-
-impl std::fmt::Display for Missing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.lines().join("\n"))
-    }
 }
 
 /// Looks for the programs of these services and tasks before they are started, and warns of those

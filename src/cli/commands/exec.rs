@@ -6,10 +6,7 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        ambient,
-        commands::completions::stack_names,
-        context::{Context, unexpected},
-        error::Error,
+        ambient, candidates::stack_names, connect::unexpected, context::Context, error::Error,
         names,
     },
     control::{Reply, Request},

@@ -3,11 +3,8 @@
 use super::Finding;
 use crate::{
     cli::{
-        ambient,
-        context::{Context, status_of},
-        error::Error,
-        port_holder::look_at,
-        programs, version,
+        ambient, connect::status_of, context::Context, error::Error, missing::Missing,
+        port_holder::look_at, programs, version,
     },
     control::Client,
     model::{EnvValue, Service, Stack},
@@ -66,7 +63,7 @@ pub(in crate::cli) fn programs(stack: &Stack) -> Vec<Finding> {
         };
         return std::iter::once(Finding::good("programs", text)).chain(untold).collect();
     }
-    let bad = |missing: &programs::Missing| {
+    let bad = |missing: &Missing| {
         let fix = missing.hint().unwrap_or("install it, or fix PATH");
         Finding::bad("programs", missing.what(), fix.to_owned())
     };
