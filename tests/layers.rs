@@ -392,3 +392,23 @@ fn imports(text: &str, prefix: &str) -> BTreeSet<String> {
     found.remove("");
     found
 }
+
+/// What the glossary calls a type is one.
+#[test]
+fn every_type_of_the_glossary_is_there() {
+    let text = fs::read_to_string(root("docs/glossary.md")).expect("the glossary");
+    let code: String = sources().into_iter().map(|(_, _, text)| text).collect();
+    let words = text.split('`').skip(1).step_by(2);
+    let types = words.filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase()));
+    let types = types.filter(|word| word.chars().all(|c| c.is_ascii_alphanumeric()));
+    let mut named = 0;
+    for name in types {
+        let declared = ["struct", "enum", "trait", "type"].iter().any(|kind| {
+            let mut found = code.match_indices(&format!("{kind} {name}"));
+            found.any(|(at, text)| !code[at + text.len()..].starts_with(char::is_alphanumeric))
+        });
+        assert!(declared, "there is no type `{name}`");
+        named += 1;
+    }
+    assert!(named > 15, "{named} types are named");
+}
