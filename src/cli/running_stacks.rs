@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, iter, path::PathBuf, sync::mpsc, thread, time::
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{context::status_of, error::Error, site::FILE};
+use super::{connect::status_of, error::Error, site::FILE};
 use crate::{
     control::{Client, ClientError, Obstacle},
     keeper::{self, protocol::CheckpointPart},
@@ -54,7 +54,7 @@ pub(super) enum State {
     Failed,
     /// Nothing is wanted any more, and not all of it has ended.
     Stopping,
-    /// Nobody can say.
+    /// Unknown.
     NotAnswering,
 }
 

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{context::status_of, error::Error};
+use super::{connect::status_of, error::Error};
 use crate::{
     control::Client,
     platform::{self, Reached, StackId, StackPaths, Whereabouts},
@@ -79,7 +79,7 @@ fn runs_without_file(places: &StackPaths, living: &Living) -> bool {
     }
 }
 
-/// The stacks of which processes live, whoever held them: looked up once, where no stack file tells.
+/// The stacks of which processes live, by whatever keeper: looked up once, where no stack file tells.
 #[derive(Default)]
 struct Living(OnceCell<Vec<StackId>>);
 

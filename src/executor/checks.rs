@@ -147,9 +147,10 @@ impl Attempt {
 impl Endpoint {
     /// Somebody who may listens on the port.
     fn listened_on(&self) -> Result<(), String> {
+        let host = self.host.as_deref().and_then(|host| host.parse().ok());
         match &self.owner {
-            Some(owner) => owner.listens_on(self.port),
-            None => match platform::listeners(&[self.port]) {
+            Some(owner) => owner.listens_on(self.port, host),
+            None => match platform::in_the_way(self.port, host) {
                 Ok(listeners) if listeners.is_empty() => {
                     Err(format!("nothing listens on port {}", self.port))
                 }

@@ -7,19 +7,17 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         ambient,
-        commands::completions::stack_names,
-        context::{Context, status_of},
+        candidates::stack_names,
+        connect::status_of,
+        context::Context,
         error::{Error, status},
+        idle_status::idle_status,
         interrupt, names, time_args,
     },
     control::{Client, ClientError, Obstacle},
     keeper::StaleState,
-    model::{Stack, Text},
     reporters::{self, Symbol, headline, summary},
-    secrets,
-    status::{
-        Item, PortStatus, ServiceState, ServiceStatus, Status, TaskState, TaskStatus, Verdict,
-    },
+    status::{Item, ServiceState, Status, Verdict},
 };
 
 const EXAMPLES: &str = "\
@@ -174,10 +172,10 @@ fn look_once(args: &Args, context: &Context) -> Result<Seen, Error> {
             (status, stack)
         }
         None => match context.load(&[]) {
-            Ok(loaded) => (idle(&loaded.stack), Some(loaded.stack)),
+            Ok(loaded) => (idle_status(&loaded.stack), Some(loaded.stack)),
             // What nothing runs of is not there, whatever else is wrong with its file.
             Err(Error::Problems(_)) => {
-                let mut status = idle(&context.sketch()?);
+                let mut status = idle_status(&context.sketch()?);
                 let file = status.file.display();
                 status.notices = vec![format!("{file} has errors, and `up` would refuse it")];
                 return Ok(Seen {
@@ -209,65 +207,4 @@ fn look_once(args: &Args, context: &Context) -> Result<Seen, Error> {
     };
     let obstacle = client.as_ref().and_then(Client::obstacle);
     Ok(Seen { status: shown, holds, obstacle, file: StackFile::Fine })
-}
-
-/// The status of a stack of which nothing runs.
-pub(in crate::cli) fn idle(stack: &Stack) -> Status {
-    // As the status of a stack that runs is: before anything is cut to fit.
-    let masker = secrets::masker();
-    let masked = |text: &Text| masker.text(&text.to_string()).into_owned();
-    let masked_url = |url: &Text| {
-        let mut url = url.as_declared().as_literal()?.to_owned();
-        masker.hide_in_url(&mut url);
-        Some(url)
-    };
-    let services = stack.services.iter().map(|service| ServiceStatus {
-        name: service.name.clone(),
-        state: ServiceState::Idle,
-        checked: service.is_checked(),
-        proven: true,
-        wanted: false,
-        reason: None,
-        pid: None,
-        generation: 0,
-        ports: service
-            .ports
-            .iter()
-            .map(|port| PortStatus {
-                name: port.name.clone(),
-                port: port.number.fixed().unwrap_or(0),
-            })
-            .collect(),
-        since: None,
-        uptime_ms: None,
-        restarts: 0,
-        exit: None,
-        processes: 0,
-        memory_bytes: 0,
-        cpu_percent: 0.0,
-        needs: service.needs.iter().map(|need| need.name.clone()).collect(),
-        url: service.url.as_ref().and_then(masked_url),
-        describe: service.describe.as_ref().map(masked),
-        notices: Vec::new(),
-    });
-    let tasks = stack.tasks.iter().map(|task| TaskStatus {
-        name: task.name.clone(),
-        state: TaskState::Idle,
-        wanted: false,
-        reason: None,
-        exit: None,
-        since: None,
-        next: None,
-        needs: task.needs.iter().map(|need| need.name.clone()).collect(),
-        describe: task.describe.as_ref().map(masked),
-    });
-    Status {
-        format: 1,
-        stack: stack.name.clone(),
-        file: stack.file.strip_prefix(&stack.dir).unwrap_or(&stack.file).to_owned(),
-        supervisor: None,
-        services: services.collect(),
-        tasks: tasks.collect(),
-        notices: Vec::new(),
-    }
 }

@@ -157,7 +157,7 @@ fn a_crash_after_a_move_is_answered_in_the_new_place() {
     assert_eq!(inner.pid("db"), pids[0]);
     // Both are killed, and it is moved once more.
     let (supervisor, keeper) = both(&inner);
-    keeper.signal(rustix::process::Signal::STOP);
+    keeper.signal(Signal::STOP);
     supervisor.kill();
     keeper.kill();
     eventually("the end of both", || !keeper.lives() && !supervisor.lives());
@@ -368,7 +368,7 @@ fn a_folder_whose_name_is_not_utf_8_is_one_like_any_other() {
     inner.run("events").exits(0);
     let (supervisor, keeper) = both(&inner);
     let pids = inner.pids();
-    keeper.signal(rustix::process::Signal::STOP);
+    keeper.signal(Signal::STOP);
     supervisor.kill();
     keeper.kill();
     eventually("the end of both", || !keeper.lives() && !supervisor.lives());
