@@ -119,7 +119,8 @@ pub fn survive_signals() {
 /// Has a write beyond the limit of a file's size fail (EFBIG, setrlimit(2)) instead of ending this
 /// process. Caught rather than ignored, as above.
 pub fn survive_file_size_limit() {
-    let _cannot_fail = set_disposition(libc::SIGXFSZ, go_on as *const () as libc::sighandler_t);
+    let handler = ignore as *const () as libc::sighandler_t;
+    let _cannot_fail = set_disposition(libc::SIGXFSZ, handler, Restarting::Yes);
 }
 
 /// The greatest number of a signal, those of real time included (signal(7)).
