@@ -404,7 +404,8 @@ fn every_type_of_the_glossary_is_there() {
     let mut named = 0;
     for name in types {
         let declared = ["struct", "enum", "trait", "type"].iter().any(|kind| {
-            let mut found = code.match_indices(&format!("{kind} {name}"));
+            let declaration = format!("{kind} {name}");
+            let mut found = code.match_indices(&declaration);
             found.any(|(at, text)| !code[at + text.len()..].starts_with(char::is_alphanumeric))
         });
         assert!(declared, "there is no type `{name}`");

@@ -388,31 +388,34 @@ fn a_value_that_has_changed_stays_a_secret() {
         env { T "{{env.CALLER}}" secret=#true }
         service "a" { shell "echo using $T and $FILED; exit 1"; restart "never" }
         service "b" { run "@testbed" }
+        service "c" { shell "cat told; exit 1"; restart "never" }
         "#,
     );
+    stack.put("told", "using callersecret77 and filed-secret-78\n");
     let up = |line: &str, value: &str| {
         let mut command = stack.command(line);
         command.env("CALLER", value);
         Running::start(format!("{line}, as {value}"), command).ends()
     };
-    let why = || {
-        let ran = stack.run("why a").exits(0).says("using ••• and •••");
+    let why = |name: &str| {
+        let ran = stack.run(&format!("why {name}")).exits(0).says("using ••• and •••");
         for value in ["callersecret77", "filed-secret-78"] {
             assert!(!ran.out.contains(value) && !ran.err.contains(value), "{value}: {ran:#?}");
         }
     };
     stack.put(".env", "FILED=filed-secret-78\n");
     up("up a", "callersecret77").exits(1);
-    why();
+    why("a");
     stack.put(".env", "FILED=filed-other-79\n");
     up("up b", "other-value-88").exits(0);
-    why();
+    why("a");
     // The next supervisor knows it, too, and no file does.
     let supervisor = stack.supervisor();
     supervisor.kill();
     eventually("its end", || !supervisor.lives());
     stack.reaches("b", "ready");
-    why();
+    up("up c", "other-value-88").exits(1);
+    why("c");
     let kept = [stack.path(".stackrun"), stack.places().runtime];
     for (file, bytes) in kept.iter().flat_map(|folder| files(folder)) {
         let holds = |value: &str| bytes.windows(value.len()).any(|part| part == value.as_bytes());
@@ -447,7 +450,7 @@ fn a_value_is_masked_however_a_program_writes_it() {
             assert!(!ran.out.contains(part), "{line} shows {part}: {ran:#?}");
         }
     }
-    stack.run("events").says("•••");
+    stack.run("why a").says("•••");
 }
 
 /// Kills keeper and supervisor at once, so that nobody knows the secrets any more.

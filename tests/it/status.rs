@@ -17,7 +17,6 @@ fn nothing_running_lists_every_service_as_idle() {
     let status: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
     assert_eq!(status["stack"], "quiet");
     assert_eq!(status["supervisor"], serde_json::Value::Null);
-    assert!(status["notices"][0].as_str().is_some_and(|text| text.contains("stack.kdl")), "{json}");
     assert_eq!(status["services"][0]["state"], "idle");
     assert_eq!(status["tasks"][0]["state"], "idle");
     assert!(stack.left().is_empty(), "a question starts nothing");
@@ -117,7 +116,7 @@ fn up_into_a_pipe_ends_for_the_reader_too() {
     let command = stack.command("up");
     shell.arg("-c").arg("\"$0\" up | cat").arg(command.get_program()).current_dir(stack.folder());
     shell.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
-    let ran = crate::support::Running::start("up | cat".to_owned(), shell).ends();
+    let ran = Running::start("up | cat".to_owned(), shell).ends();
     assert_eq!(ran.code, 0);
 }
 
@@ -207,7 +206,7 @@ fn a_file_with_errors_does_not_hide_that_nothing_runs() {
 #[test]
 fn no_stack_file_is_said_plainly() {
     let stack = Stack::new("");
-    std::fs::remove_file(stack.path("stack.kdl")).expect("the stack file");
+    fs::remove_file(stack.path("stack.kdl")).expect("the stack file");
     stack.run("up").exits(2).says("stack.kdl");
     stack.run("status").exits(2).says("stack.kdl");
     stack.put("stack.kdl", "");
