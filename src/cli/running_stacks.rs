@@ -45,9 +45,9 @@ pub(super) enum State {
     /// All that is wanted is ready.
     Ready,
     /// Something is on the way.
-    Changing,
+    Starting,
     /// Something is unhealthy, or failed and about to be started again.
-    Unwell,
+    Degraded,
     /// Something has failed for good.
     Failed,
     /// Nobody can say.
@@ -77,14 +77,14 @@ impl State {
         };
         let states = status.all().map(|item| match item.verdict {
             Verdict::Holds => Self::Ready,
-            Verdict::Pending if unwell(item.name) => Self::Unwell,
-            Verdict::Pending => Self::Changing,
+            Verdict::Pending if unwell(item.name) => Self::Degraded,
+            Verdict::Pending => Self::Starting,
             Verdict::Fails => Self::Failed,
         });
         let worst = states.max_by_key(|state| match state {
             Self::Ready => 0,
-            Self::Changing => 1,
-            Self::Unwell => 2,
+            Self::Starting => 1,
+            Self::Degraded => 2,
             Self::Failed => 3,
             Self::NotAnswering => 4,
         });
@@ -95,8 +95,8 @@ impl State {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Ready => "ready",
-            Self::Changing => "changing",
-            Self::Unwell => "unwell",
+            Self::Starting => "starting",
+            Self::Degraded => "degraded",
             Self::Failed => "failed",
             Self::NotAnswering => "not answering",
         }
@@ -106,8 +106,8 @@ impl State {
     pub(super) fn tone(self) -> Tone {
         match self {
             Self::Ready => Tone::Good,
-            Self::Changing => Tone::Busy,
-            Self::Unwell => Tone::Warn,
+            Self::Starting => Tone::Busy,
+            Self::Degraded => Tone::Warn,
             Self::Failed | Self::NotAnswering => Tone::Bad,
         }
     }

@@ -251,7 +251,7 @@ impl Executor {
         // What cannot be asked says nothing of the service.
         if let Err(lost) = self.launcher().all_known(&(&alive, &service.env)) {
             let text = format!("its `alive` is not asked: {lost}");
-            let event = Event::Notice { text };
+            let event = Event::notice(text);
             return self.publish(Some(name), Some(generation), event, Cause::Supervisor);
         }
         let unit = self.units.get(&main_unit(name, generation));
@@ -288,13 +288,13 @@ impl Executor {
         event
     }
 
-    /// Tells the core what a service said last, which is often why it ended.
-    pub(super) fn note_last_words(&mut self, unit: &UnitId, exit: crate::model::Exit) {
+    /// Tells the core what a service printed last, which is often why it ended.
+    pub(super) fn note_last_line(&mut self, unit: &UnitId, exit: crate::model::Exit) {
         let UnitId { name, generation } = unit.clone();
         let failed = self.service(&name).is_some_and(|s| !exit.is_success(&s.succeeds_with));
-        let said = || log_tail::last_words(&self.last_lines(&name, generation));
-        if failed && let Some(said) = said() {
-            let input = lifecycle::Input::LastWords(said);
+        let line = || log_tail::last_line(&self.last_lines(&name, generation));
+        if failed && let Some(line) = line() {
+            let input = lifecycle::Input::LastLine(line);
             self.feed(Input::Unit { name, generation, input });
         }
     }
@@ -342,7 +342,7 @@ impl Executor {
     pub(super) fn watch(&mut self) {
         if let Err(error) = self.watches.adopt(self.core.stack(), &self.internal) {
             let text = format!("some files are not watched: {error}");
-            self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
+            self.publish(None, None, Event::notice(text), Cause::Supervisor);
         }
     }
 
@@ -353,7 +353,7 @@ impl Executor {
         let cause = Cause::Watch { path: shown.clone() };
         if let Some(task) = self.core.held_by(&name) {
             let text = format!("{shown} changed; not acted upon: held by task {task}");
-            self.publish(Some(&name), None, Event::Notice { text }, cause);
+            self.publish(Some(&name), None, Event::notice(text), cause);
             return;
         }
         let Some(view) = self.view_of(&name).filter(|view| heeds(view.state)) else { return };
@@ -369,7 +369,7 @@ impl Executor {
                     "it changes what it watches ({shown}): it is left alone until that has been \
                      quiet for a while; leave the file out with `ignore`"
                 );
-                self.publish(Some(&name), None, Event::Notice { text }, cause);
+                self.publish(Some(&name), None, Event::notice(text), cause);
                 return;
             }
             Reaction::Do(WatchThen::Signal(_)) if view.pid.is_none() => return,

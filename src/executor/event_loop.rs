@@ -18,6 +18,7 @@ use crate::{
     },
     model::Exit,
     platform::{self, StackPaths},
+    reason::Notice,
 };
 
 /// How long a supervisor that was never asked for anything stays.
@@ -215,7 +216,7 @@ impl Executor {
             }
             Internal::Recorded { name, generation, troubles } => {
                 for text in troubles {
-                    self.publish(Some(&name), None, Event::Notice { text }, Cause::Supervisor);
+                    self.publish(Some(&name), None, Event::notice(text), Cause::Supervisor);
                 }
                 let input = lifecycle::Input::Recorded;
                 self.feed(Input::Unit { name, generation, input });
@@ -263,16 +264,16 @@ impl Executor {
                     self.tell_of_victims(&unit, exit, out_of_memory);
                     self.hear_steps(|name| name == unit.name);
                     let exit = self.end_of_run(&unit.name, unit.generation, false, exit);
-                    self.note_last_words(&unit, exit);
+                    self.note_last_line(&unit, exit);
                     self.unit_input(unit, lifecycle::Input::Exited { exit, background });
                 } else {
                     if let Some(known) = self.units.get_mut(&unit) {
                         known.exit = Some(exit);
                     }
                     if let (Some(left), Some((name, hook))) = (background, hook_of(&unit)) {
-                        let text = format!("{}: {}", hook.key(), lifecycle::left_by_task(&left));
                         let generation = Some(unit.generation);
-                        let event = Event::Notice { text };
+                        let notice = Notice::Background { hook: Some(hook), process: left };
+                        let event = Event::Notice { notice };
                         self.publish(Some(&name), generation, event, Cause::Supervisor);
                     }
                     // A hook is over with its main process; what it left behind goes too.
@@ -290,11 +291,11 @@ impl Executor {
             FromKeeper::Strays { processes } => {
                 let known = std::mem::replace(&mut self.strays, processes.clone());
                 for text in processes.into_iter().filter(|text| !known.contains(text)) {
-                    self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
+                    self.publish(None, None, Event::notice(text), Cause::Supervisor);
                 }
             }
             FromKeeper::Trouble { text } => {
-                self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
+                self.publish(None, None, Event::notice(text), Cause::Supervisor);
             }
             FromKeeper::UpgradeFailed { error } => self.upgrade_failed(&error),
             FromKeeper::Shutdown => self.shut_down(),

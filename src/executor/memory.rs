@@ -57,7 +57,7 @@ impl Executor {
             let UnitId { name, generation } = unit.clone();
             let text =
                 format!("while it ran the kernel killed process {pid} ({program}): out of memory");
-            self.publish(Some(&name), Some(generation), Event::Notice { text }, Cause::Memory);
+            self.publish(Some(&name), Some(generation), Event::notice(text), Cause::Memory);
         }
     }
 

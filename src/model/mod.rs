@@ -11,12 +11,14 @@ mod command;
 mod cron;
 pub mod duration;
 mod exit;
+mod hook;
 mod origin;
 pub mod path_text;
 mod policy;
 mod port;
 mod service;
 mod stack;
+mod state;
 mod status_set;
 mod suggest;
 mod task;
@@ -30,6 +32,7 @@ pub use check::{Alive, Check, HttpCheck, HttpTarget, PortRef, Ready};
 pub use command::{Command, EnvValue, Hooks, Tool, shell_word};
 pub use cron::Cron;
 pub use exit::{Exit, ExitPattern};
+pub use hook::Hook;
 pub use origin::Origin;
 pub use policy::{
     Limits, LogPolicy, Restart, RestartWhen, Signal, Stop, StopTo, User, Watch, WatchThen,
@@ -37,6 +40,7 @@ pub use policy::{
 pub use port::{Busy, Port, PortNumber};
 pub use service::Service;
 pub use stack::{Group, Need, NeedUntil, Source, Stack};
+pub use state::{ServiceState, State, TaskState};
 pub use status_set::{BadStatusSet, StatusSet};
 pub use suggest::nearest;
 pub use task::{Keep, Step, StepCommand, Task, TaskBody};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{
-        ask, commands,
+        ask,
         context::{Context, status_of},
         error::{Error, status},
         port_holder::{Holding, Owner, look, look_at},
@@ -55,7 +55,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     }
     let mut client = context.connect_if_running()?;
     let stack = context.known_stack(client.as_mut())?;
-    let mut status = commands::status::idle(&stack);
+    let mut status = Status::idle(&stack);
     if let Some(mut client) = client {
         let declared = std::mem::replace(&mut status, status_of(&mut client)?).services;
         // Of a service of which nothing is known but that it runs, the file tells the ports.

@@ -14,12 +14,8 @@ use crate::{
     },
     control::{Client, ClientError, Obstacle},
     keeper::StaleState,
-    model::{Stack, Text},
     reporters::{self, Symbol, headline, summary},
-    secrets,
-    status::{
-        Item, PortStatus, ServiceState, ServiceStatus, Status, TaskState, TaskStatus, Verdict,
-    },
+    status::{Item, ServiceState, Status, Verdict},
 };
 
 const EXAMPLES: &str = "\
@@ -61,9 +57,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
 fn once(args: &Args, context: &Context, rows: Option<usize>) -> Result<u8, Error> {
     let Seen { status: mut shown, holds, obstacle } = look(args, context)?;
     if args.json {
-        // What is shown is text, whatever the file is called.
-        shown.file = shown.file.to_string_lossy().into_owned().into();
-        let json = serde_json::to_string_pretty(&shown)
+        let json = serde_json::to_string_pretty(&reporters::json::status(&shown))
             .map_err(|error| Error::Other(error.to_string()))?;
         context.print_json(&format!("{json}\n"))?;
     } else {
@@ -162,7 +156,7 @@ fn look_once(args: &Args, context: &Context) -> Result<Seen, Error> {
         }
         None => {
             let stack = context.load(&[])?.stack;
-            (idle(&stack), Some(stack))
+            (Status::idle(&stack), Some(stack))
         }
     };
     let asked = match (&stack, args.names.is_empty()) {
@@ -184,65 +178,4 @@ fn look_once(args: &Args, context: &Context) -> Result<Seen, Error> {
     };
     let obstacle = client.as_ref().and_then(Client::obstacle);
     Ok(Seen { status: shown, holds, obstacle })
-}
-
-/// The status of a stack of which nothing runs.
-pub(in crate::cli) fn idle(stack: &Stack) -> Status {
-    // As the status of a stack that runs is: before anything is cut to fit.
-    let masker = secrets::masker();
-    let masked = |text: &Text| masker.text(&text.to_string()).into_owned();
-    let masked_url = |url: &str| {
-        let mut url = url.to_owned();
-        masker.hide_in_url(&mut url);
-        url
-    };
-    let services = stack.services.iter().map(|service| ServiceStatus {
-        name: service.name.clone(),
-        state: ServiceState::Idle,
-        checked: service.is_checked(),
-        proven: true,
-        wanted: false,
-        reason: None,
-        pid: None,
-        generation: 0,
-        ports: service
-            .ports
-            .iter()
-            .map(|port| PortStatus {
-                name: port.name.clone(),
-                port: port.number.fixed().unwrap_or(0),
-            })
-            .collect(),
-        since: None,
-        uptime_ms: None,
-        restarts: 0,
-        exit: None,
-        processes: 0,
-        memory_bytes: 0,
-        cpu_percent: 0.0,
-        needs: service.needs.iter().map(|need| need.name.clone()).collect(),
-        url: service.url.as_ref().and_then(|url| url.as_literal()).map(masked_url),
-        describe: service.describe.as_ref().map(masked),
-        notices: Vec::new(),
-    });
-    let tasks = stack.tasks.iter().map(|task| TaskStatus {
-        name: task.name.clone(),
-        state: TaskState::Idle,
-        wanted: false,
-        reason: None,
-        exit: None,
-        since: None,
-        next: None,
-        needs: task.needs.iter().map(|need| need.name.clone()).collect(),
-        describe: task.describe.as_ref().map(masked),
-    });
-    Status {
-        format: 1,
-        stack: stack.name.clone(),
-        file: stack.file.strip_prefix(&stack.dir).unwrap_or(&stack.file).to_owned(),
-        supervisor: None,
-        services: services.collect(),
-        tasks: tasks.collect(),
-        notices: Vec::new(),
-    }
 }

@@ -7,10 +7,7 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         ambient, ask, browser,
-        commands::{
-            self,
-            completions::{profile_names, stack_names},
-        },
+        commands::completions::{profile_names, stack_names},
         context::{Context, ask_running, places_of, status_of, unexpected},
         error::{Error, status},
         failure_advice, foreground, interrupt, names,
@@ -199,7 +196,8 @@ fn confirm(args: &Args, stack: &Stack) -> Result<(), Error> {
         return Ok(());
     }
     let plan = plan(args, stack)?;
-    let runs = plan.steps.iter().filter(|step| step.action == Action::Run);
+    let runs =
+        plan.steps.iter().filter(|step| matches!(step.action, Action::Run | Action::RunIfChanged));
     for question in runs.filter_map(|step| stack.task(&step.name)?.confirm.as_ref()) {
         if !ask::yes(&question.to_string())? {
             return Err(Error::Declined);
@@ -217,7 +215,7 @@ fn giving_way(args: &Args, context: &Context, stack: &Stack) -> Result<BTreeSet<
     };
     let running = ask_running(|| context.connect_to_change(), as_it_runs)?;
     let (mut giving_way, now) =
-        running.unwrap_or_else(|| (BTreeSet::new(), commands::status::idle(stack)));
+        running.unwrap_or_else(|| (BTreeSet::new(), crate::status::Status::idle(stack)));
     if !args.take_ports {
         giving_way.extend(port_prompt::ask_about(context, stack, &now, &started(args, stack))?);
     }

@@ -24,7 +24,7 @@ use crate::{
     reporters::{
         Symbol, headline,
         live_model::{Goal, LiveModel},
-        summary, words,
+        summary, wording,
     },
     status::{Asked, Item, Verdict},
 };
@@ -86,7 +86,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         Ok(Ended::Outcome { outcome, left }) => {
             let is_all = args.names.is_empty();
             if let Some(left) = left.filter(|left| commands::down::left(left).is_any()) {
-                let text = format!("not all has ended: {}", words::list(&left.processes));
+                let text = format!("not all has ended: {}", wording::list(&left.processes));
                 context.say(&headline(Symbol::Bad, &text, context.err));
                 return Ok(status::FAILED);
             }
@@ -129,13 +129,13 @@ fn unmet(client: &mut Client, args: &Args) -> Result<String, Error> {
     let unmet: Vec<String> = unmet.map(told).collect();
     Ok(match unmet.as_slice() {
         [] => "it came too late by a moment".to_owned(),
-        unmet => words::list(unmet),
+        unmet => wording::list(unmet),
     })
 }
 
 fn told(item: &Item<'_>) -> String {
-    match item.reason {
-        Some(reason) => format!("{} is {} ({reason})", item.name, item.state),
+    match item.because.map(wording::because) {
+        Some(because) => format!("{} is {} ({because})", item.name, item.state),
         None => format!("{} is {}", item.name, item.state),
     }
 }

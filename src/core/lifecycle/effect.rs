@@ -1,10 +1,8 @@
 //! What the life of one service or task asks of the world.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     event::{Cause, Event},
-    model::{Command, Service},
+    model::Hook,
 };
 
 /// Effects in the order in which they are to be carried out, each with the generation that it
@@ -55,44 +53,4 @@ pub enum Effect {
     KillTree,
     /// Write to the ledger.
     Publish(Event, Cause),
-}
-
-/// A command around the life of a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Hook {
-    /// `before-start`.
-    BeforeStart,
-    /// `after-ready`.
-    AfterReady,
-    /// The command of `stop`.
-    Stop,
-    /// `after-stop`.
-    AfterStop,
-    /// `on-failure`.
-    OnFailure,
-}
-
-impl Hook {
-    /// What a service has for it, in its order.
-    pub fn commands(self, service: &Service) -> &[Command] {
-        match self {
-            Self::BeforeStart => &service.hooks.before_start,
-            Self::AfterReady => &service.hooks.after_ready,
-            Self::AfterStop => &service.hooks.after_stop,
-            Self::OnFailure => &service.hooks.on_failure,
-            Self::Stop => service.stop.command.as_slice(),
-        }
-    }
-
-    /// The hook's node in the stack file.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::BeforeStart => "before-start",
-            Self::AfterReady => "after-ready",
-            Self::Stop => "stop",
-            Self::AfterStop => "after-stop",
-            Self::OnFailure => "on-failure",
-        }
-    }
 }

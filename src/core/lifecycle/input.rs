@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::effect::Hook;
-use crate::model::{Background, Exit};
+use crate::{
+    model::{Background, Exit, Hook},
+    reason::{FailedCheck, LastLine},
+};
 
 /// What happened to one service or task. An answer belongs to the generation that asked for it;
 /// whoever delivers it says which, and answers of an older one are dropped.
@@ -39,8 +41,8 @@ pub enum Input {
     /// What a task's success leaves is written down, as far as that can be done (answers
     /// [`super::Effect::TaskSucceeded`]).
     Recorded,
-    /// What it has said last, in words (`last line: …`); its end is told next.
-    LastWords(String),
+    /// What it has printed last; its end is told next.
+    LastLine(LastLine),
     /// A step of a task began or ended. What a generation's steps have to tell is numbered from
     /// 0, so that it can be told again after a supervisor's death.
     Stepped {
@@ -108,10 +110,5 @@ pub enum ProbeAnswer {
     /// All checks hold.
     Holds,
     /// One does not.
-    Fails {
-        /// The check, as it would be named to a person: `GET /health`.
-        check: String,
-        /// Its answer: `503`, `connection refused`.
-        answer: String,
-    },
+    Fails(FailedCheck),
 }

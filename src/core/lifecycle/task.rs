@@ -21,6 +21,7 @@ use super::Effects;
 use crate::{
     event::{Cause, Tick},
     model::{Background, Exit, Task, is_default},
+    reason::{Failure, Reason},
     status::TaskState,
 };
 
@@ -50,7 +51,7 @@ pub struct TaskMachine {
     /// How much of what its steps have to tell was taken in, in this generation.
     pub(super) told: u32,
     /// How the step that failed did so.
-    pub(super) failure: Option<String>,
+    pub(super) failure: Option<Failure>,
     /// What its last run had put into the background, which ended with it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub background: Option<Background>,
@@ -74,9 +75,9 @@ pub enum RunPhase {
         until: Option<Tick>,
     },
     /// What is left of it is on its way down.
-    EndReason {
+    Ending {
         /// Why it failed; none after a success.
-        failed: Option<String>,
+        failed: Option<Failure>,
         /// Whether everything was killed already.
         killed: bool,
         /// When the next measure is due.
@@ -93,7 +94,7 @@ pub enum RunPhase {
     /// `on-failure` runs.
     Rescue {
         /// Why the task failed.
-        reason: String,
+        failure: Failure,
         /// Until when it may.
         until: Option<Tick>,
         /// Whether it took too long and was killed.
@@ -109,7 +110,7 @@ pub enum RunPhase {
     /// Failed.
     Failed {
         /// Why.
-        reason: String,
+        reason: Reason,
     },
 }
 
@@ -156,7 +157,7 @@ impl TaskMachine {
             RunPhase::Inputs
             | RunPhase::Spawn
             | RunPhase::Running { .. }
-            | RunPhase::EndReason { .. }
+            | RunPhase::Ending { .. }
             | RunPhase::Recording { .. }
             | RunPhase::Rescue { .. } => TaskState::Running,
             RunPhase::Done { .. } => TaskState::Done,
@@ -181,7 +182,7 @@ impl TaskMachine {
             | RunPhase::Inputs
             | RunPhase::Window
             | RunPhase::Spawn
-            | RunPhase::EndReason { .. }
+            | RunPhase::Ending { .. }
             | RunPhase::Rescue { .. }
             | RunPhase::Failed { .. } => false,
         }
@@ -200,8 +201,8 @@ impl TaskMachine {
     /// The processes that could not be ended, once the last deadline has passed.
     pub fn stuck(&self) -> Option<&[String]> {
         match &self.phase {
-            RunPhase::EndReason { killed: true, until: None, stuck, .. } => Some(stuck),
-            RunPhase::EndReason { .. }
+            RunPhase::Ending { killed: true, until: None, stuck, .. } => Some(stuck),
+            RunPhase::Ending { .. }
             | RunPhase::Idle
             | RunPhase::Inputs
             | RunPhase::Window
@@ -219,7 +220,7 @@ impl TaskMachine {
     pub fn deadline(&self) -> Option<Tick> {
         match &self.phase {
             RunPhase::Running { until }
-            | RunPhase::EndReason { until, .. }
+            | RunPhase::Ending { until, .. }
             | RunPhase::Recording { until }
             | RunPhase::Rescue { until, .. } => *until,
             RunPhase::Idle

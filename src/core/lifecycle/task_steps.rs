@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{Effect, Hook, Input, KILL_WITHIN, RunPhase, StepNews, TaskMachine, TaskStep, millis};
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Background, Exit, time},
+    model::{Background, Exit},
+    reason::{Failure, HookFailure, Notice, Reason},
 };
 
 /// How long a cancelled task may take to end by itself.
@@ -44,9 +45,9 @@ impl TaskMachine {
     }
 
     /// What it runs `without` cannot be stopped, or what it needs is gone: it does not run.
-    pub fn refuse(&mut self, reason: String, step: &mut TaskStep<'_>) {
+    pub fn refuse(&mut self, failure: Failure, step: &mut TaskStep<'_>) {
         if self.phase == RunPhase::Window {
-            self.fail(reason, step);
+            self.fail(failure.into(), step);
         }
     }
 
@@ -62,18 +63,18 @@ impl TaskMachine {
         }
         self.cause = cause;
         self.publish(Event::Stopping, step);
-        let failed = Some("cancelled".to_owned());
+        let failed = Some(Failure::Cancelled);
         match &mut self.phase {
-            RunPhase::Inputs | RunPhase::Window => self.fail("cancelled".to_owned(), step),
+            RunPhase::Inputs | RunPhase::Window => self.fail(Failure::Cancelled.into(), step),
             RunPhase::Spawn => self.end(failed, false, CANCEL_GRACE, step),
             RunPhase::Running { .. } => {
                 self.end(failed, false, CANCEL_GRACE, step);
                 self.emit(Effect::SignalStop, step);
                 self.publish(Event::Signalled { signal: "SIGTERM".to_owned(), tree: true }, step);
             }
-            RunPhase::EndReason { failed, .. } => {
+            RunPhase::Ending { failed, .. } => {
                 // It is ending anyway; but there will be no retry.
-                failed.get_or_insert_with(|| "cancelled".to_owned());
+                failed.get_or_insert(Failure::Cancelled);
             }
             RunPhase::Rescue { until, killed: false, .. } => {
                 let within = step.task.timeout.unwrap_or(RESCUE_WITHIN);
@@ -100,13 +101,12 @@ impl TaskMachine {
         match (&mut self.phase, input) {
             (RunPhase::Inputs, Input::Unchanged(true)) => {
                 self.enter(RunPhase::Skipped, step.now);
-                let reason = "its inputs have not changed".to_owned();
-                self.publish(Event::Skipped { reason }, step);
+                self.publish(Event::Skipped, step);
             }
             (RunPhase::Inputs, Input::Unchanged(false)) => self.has_to_run(step),
             // Before its process is known to run this comes too early: it is told again.
             (
-                RunPhase::Running { .. } | RunPhase::EndReason { .. } | RunPhase::Rescue { .. },
+                RunPhase::Running { .. } | RunPhase::Ending { .. } | RunPhase::Rescue { .. },
                 Input::Stepped { line, step: name, on_failure, news },
             ) => self.stepped(line, name, on_failure, news, step),
             (RunPhase::Spawn, Input::Spawned { pid }) => {
@@ -115,7 +115,9 @@ impl TaskMachine {
                 self.pid = Some(pid);
                 self.publish(Event::Running { pid, log: None }, step);
             }
-            (RunPhase::Spawn, Input::SpawnFailed(error)) => self.conclude(Some(error), step),
+            (RunPhase::Spawn, Input::SpawnFailed(error)) => {
+                self.conclude(Some(Failure::NotStarted { error }), step);
+            }
             (RunPhase::Spawn | RunPhase::Running { .. }, Input::Exited { exit, background }) => {
                 self.ended(exit, background, step);
             }
@@ -124,24 +126,24 @@ impl TaskMachine {
                 self.gone(swept, step);
             }
             // Cancelled before it was seen to run.
-            (RunPhase::EndReason { .. }, Input::Spawned { pid }) => {
+            (RunPhase::Ending { .. }, Input::Spawned { pid }) => {
                 self.pid = Some(pid);
                 self.publish(Event::Running { pid, log: None }, step);
                 self.kill(step);
             }
-            (RunPhase::EndReason { failed, .. }, Input::SpawnFailed(_)) => {
+            (RunPhase::Ending { failed, .. }, Input::SpawnFailed(_)) => {
                 let failed = failed.clone();
                 self.conclude(failed, step);
             }
-            (RunPhase::EndReason { .. }, Input::Exited { exit, .. }) => {
+            (RunPhase::Ending { .. }, Input::Exited { exit, .. }) => {
                 self.pid = None;
                 self.exit = Some(exit);
                 let event = Event::Exited { exit, expected: true, tail: Vec::new() };
                 self.publish(event, step);
                 self.kill(step);
             }
-            (RunPhase::EndReason { .. }, Input::TreeGone { swept }) => self.gone(swept, step),
-            (RunPhase::EndReason { stuck, .. }, Input::Stuck(processes)) => {
+            (RunPhase::Ending { .. }, Input::TreeGone { swept }) => self.gone(swept, step),
+            (RunPhase::Ending { stuck, .. }, Input::Stuck(processes)) => {
                 stuck.clone_from(&processes);
                 self.publish(Event::Stuck { processes }, step);
             }
@@ -156,7 +158,7 @@ impl TaskMachine {
                 | RunPhase::Window
                 | RunPhase::Spawn
                 | RunPhase::Running { .. }
-                | RunPhase::EndReason { .. }
+                | RunPhase::Ending { .. }
                 | RunPhase::Recording { .. }
                 | RunPhase::Rescue { .. }
                 | RunPhase::Done { .. }
@@ -174,18 +176,15 @@ impl TaskMachine {
         }
         match &mut self.phase {
             RunPhase::Running { .. } => {
-                let timeout = step.task.timeout.unwrap_or_default();
-                let at = self.step.as_ref().map(|name| format!(", in step `{name}`"));
-                let at = at.unwrap_or_default();
-                let failed = Some(format!("not done within {}{at}", time::setting(timeout)));
-                self.end(failed, false, KILL_WITHIN, step);
+                let within_ms = millis(step.task.timeout.unwrap_or_default());
+                let failed = Failure::TooLong { within_ms, step: self.step.clone() };
+                self.end(Some(failed), false, KILL_WITHIN, step);
                 self.kill(step);
             }
-            RunPhase::EndReason { killed: false, .. } => self.kill(step),
-            RunPhase::EndReason { until, .. } => *until = None,
+            RunPhase::Ending { killed: false, .. } => self.kill(step),
+            RunPhase::Ending { until, .. } => *until = None,
             RunPhase::Recording { .. } => {
-                let text = "its success is not written down yet, and is acted upon all the same";
-                self.publish(Event::Notice { text: text.to_owned() }, step);
+                self.publish(Event::Notice { notice: Notice::NotRecorded }, step);
                 self.done(step);
             }
             // What it does must be over before the window closes: its end is waited for.
@@ -194,9 +193,7 @@ impl TaskMachine {
                 *until = Some(step.now + KILL_WITHIN);
                 self.emit(Effect::KillHook(Hook::OnFailure), step);
             }
-            RunPhase::Rescue { .. } => {
-                self.rescued(&Err("it could not be ended".to_owned()), step);
-            }
+            RunPhase::Rescue { .. } => self.conclude_rescue(Some(HookFailure::Stuck), step),
             RunPhase::Idle
             | RunPhase::Inputs
             | RunPhase::Window
@@ -213,9 +210,9 @@ impl TaskMachine {
         let lost = match &self.phase {
             RunPhase::Inputs => Some(Effect::CheckInputs),
             RunPhase::Spawn => Some(Effect::Spawn { args: self.args.clone() }),
-            RunPhase::EndReason { killed: true, .. } => Some(Effect::KillTree),
+            RunPhase::Ending { killed: true, .. } => Some(Effect::KillTree),
             RunPhase::Recording { .. } => Some(Effect::TaskSucceeded),
-            RunPhase::EndReason { killed: false, .. } => Some(match self.pid {
+            RunPhase::Ending { killed: false, .. } => Some(match self.pid {
                 Some(_) => Effect::SignalStop,
                 None => Effect::CheckSpawned,
             }),
@@ -279,8 +276,8 @@ impl TaskMachine {
                 Event::Step { step: name, on_failure }
             }
             StepNews::Ended { exit, after_ms, failed } => {
-                if let (Some(failed), false) = (&failed, on_failure) {
-                    self.failure = Some(format!("step `{name}`: {failed}"));
+                if let (Some(error), false) = (failed.clone(), on_failure) {
+                    self.failure = Some(Failure::Step { step: name.clone(), error });
                 }
                 Event::StepEnded { step: name, on_failure, exit, after_ms, failed }
             }
@@ -300,24 +297,32 @@ impl TaskMachine {
         self.pid = None;
         self.exit = Some(exit);
         self.publish(Event::Exited { exit, expected: good, tail: Vec::new() }, step);
-        let failed = (!good).then(|| self.failure.take().unwrap_or_else(|| exit.to_string()));
+        let exited = Failure::Exited { exit, early: None };
+        let failed = (!good).then(|| self.failure.take().unwrap_or(exited));
         let Some(left) = background else {
             self.end(failed, false, KILL_WITHIN, step);
             return self.kill(step);
         };
-        self.publish(Event::Notice { text: left_by_task(&left) }, step);
+        let notice = Notice::Background { hook: None, process: left.clone() };
+        self.publish(Event::Notice { notice }, step);
         self.background = Some(left);
         self.end(failed, false, CANCEL_GRACE, step);
         self.emit(Effect::SignalStop, step);
     }
 
-    fn end(&mut self, failed: Option<String>, killed: bool, within: Duration, step: &TaskStep<'_>) {
+    fn end(
+        &mut self,
+        failed: Option<Failure>,
+        killed: bool,
+        within: Duration,
+        step: &TaskStep<'_>,
+    ) {
         let until = Some(step.now + within);
-        self.enter(RunPhase::EndReason { failed, killed, until, stuck: Vec::new() }, step.now);
+        self.enter(RunPhase::Ending { failed, killed, until, stuck: Vec::new() }, step.now);
     }
 
     fn kill(&mut self, step: &mut TaskStep<'_>) {
-        if let RunPhase::EndReason { killed, until, .. } = &mut self.phase {
+        if let RunPhase::Ending { killed, until, .. } = &mut self.phase {
             if !*killed {
                 *killed = true;
                 *until = Some(step.now + KILL_WITHIN);
@@ -327,7 +332,7 @@ impl TaskMachine {
     }
 
     fn gone(&mut self, swept: usize, step: &mut TaskStep<'_>) {
-        let RunPhase::EndReason { failed, .. } = &mut self.phase else { return };
+        let RunPhase::Ending { failed, .. } = &mut self.phase else { return };
         let failed = failed.take();
         self.pid = None;
         if swept > 0 {
@@ -336,8 +341,8 @@ impl TaskMachine {
         self.conclude(failed, step);
     }
 
-    fn conclude(&mut self, failed: Option<String>, step: &mut TaskStep<'_>) {
-        let Some(reason) = failed else {
+    fn conclude(&mut self, failed: Option<Failure>, step: &mut TaskStep<'_>) {
+        let Some(failure) = failed else {
             if step.task.inputs.is_empty() && step.task.keep.is_empty() {
                 return self.done(step);
             }
@@ -350,11 +355,11 @@ impl TaskMachine {
             self.begin_generation(step);
             self.spawn(step);
         } else if step.task.on_failure.is_empty() {
-            self.fail(reason, step);
+            self.fail(failure.into(), step);
         } else {
             let within = step.task.timeout.or(self.cancelled.then_some(RESCUE_WITHIN));
             let until = within.map(|within| step.now + within);
-            self.enter(RunPhase::Rescue { reason, until, killed: false }, step.now);
+            self.enter(RunPhase::Rescue { failure, until, killed: false }, step.now);
             self.emit(Effect::RunHook(Hook::OnFailure), step);
         }
     }
@@ -365,29 +370,29 @@ impl TaskMachine {
         self.publish(Event::Done { after_ms }, step);
     }
 
-    fn fail(&mut self, reason: String, step: &mut TaskStep<'_>) {
+    fn fail(&mut self, reason: Reason, step: &mut TaskStep<'_>) {
         self.enter(RunPhase::Failed { reason: reason.clone() }, step.now);
         self.publish(Event::Failed { reason, tail: Vec::new() }, step);
     }
 
-    /// `on-failure` is over, or given up: its own failure is told too.
+    /// `on-failure` is over.
     fn rescued(&mut self, exit: &Result<Exit, String>, step: &mut TaskStep<'_>) {
-        let RunPhase::Rescue { reason, killed, .. } = &self.phase else { return };
+        let RunPhase::Rescue { killed, .. } = &self.phase else { return };
         let how = match exit {
-            Ok(_) if *killed => Some("it took too long and was killed".to_owned()),
-            Ok(exit) if *exit == Exit::SUCCESS => None,
-            Ok(exit) => Some(exit.to_string()),
-            Err(error) => Some(error.clone()),
-        };
-        let hook = Hook::OnFailure.key();
-        let reason = match how {
-            None => reason.clone(),
-            Some(how) => format!("{reason}; {hook} failed too: {how}"),
+            Ok(_) if *killed => Some(HookFailure::TooLong),
+            Ok(_) | Err(_) => HookFailure::of(exit),
         };
         if let Ok(exit) = exit {
-            self.publish(Event::Hook { hook: hook.to_owned(), commands: None, exit: *exit }, step);
+            let event = Event::Hook { hook: Hook::OnFailure, commands: None, exit: *exit };
+            self.publish(event, step);
         }
-        self.fail(reason, step);
+        self.conclude_rescue(how, step);
+    }
+
+    /// `on-failure` is over, or given up: its own failure is part of the reason.
+    fn conclude_rescue(&mut self, on_failure: Option<HookFailure>, step: &mut TaskStep<'_>) {
+        let RunPhase::Rescue { failure, .. } = &self.phase else { return };
+        self.fail(Reason { on_failure, ..failure.clone().into() }, step);
     }
 
     fn enter(&mut self, phase: RunPhase, now: Tick) {
@@ -405,12 +410,4 @@ impl TaskMachine {
     fn publish(&self, event: Event, step: &mut TaskStep<'_>) {
         self.emit(Effect::Publish(event, self.cause.clone()), step);
     }
-}
-
-/// What is said of a process that a task, or a hook, has put into the background.
-pub fn left_by_task(left: &Background) -> String {
-    format!(
-        "it put a process into the background ({left}), which is stopped with it: what is to stay \
-         is a service of its own"
-    )
 }

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, fmt::Debug};
 
-use super::Change;
+use super::{Change, TakesEffect};
 use crate::model::{Command, EnvValue, Port, Service, Task};
 
 /// Settings by name.
@@ -35,7 +35,10 @@ pub(super) fn differ(old: &Facts, new: &Facts) -> Vec<Change> {
             key: key.clone(),
             from: shown(old.get(key)),
             to: shown(new.get(key)),
-            restarts: old.get(key).or(new.get(key)).is_some_and(|fact| fact.restarts),
+            takes_effect: match old.get(key).or(new.get(key)).is_some_and(|fact| fact.restarts) {
+                true => TakesEffect::Restart,
+                false => TakesEffect::Live,
+            },
         })
         .collect()
 }

@@ -132,7 +132,7 @@ impl Supervisor {
             | RunPhase::Window
             | RunPhase::Spawn
             | RunPhase::Running { .. }
-            | RunPhase::EndReason { .. }
+            | RunPhase::Ending { .. }
             | RunPhase::Recording { .. }
             | RunPhase::Rescue { .. } => NeedState::Pending,
             RunPhase::Done { .. } | RunPhase::Skipped if self.is_done_for(id, to) => {
@@ -175,7 +175,7 @@ impl Supervisor {
             | RunPhase::Window
             | RunPhase::Spawn
             | RunPhase::Running { .. }
-            | RunPhase::EndReason { .. }
+            | RunPhase::Ending { .. }
             | RunPhase::Recording { .. }
             | RunPhase::Rescue { .. } => false,
         })
