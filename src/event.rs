@@ -4,12 +4,14 @@
 //! the ledger on disk) reads the one stream of [`Record`]s. Records are owned, versioned by
 //! [`FORMAT`], and know nothing of any reporter.
 
+pub mod ledger_line;
+
 use std::{cmp::Ordering, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
-    model::{Exit, Hook},
+    model::{Exit, Hook, Signal},
     reason::{FailedCheck, Notice, PlanStep, Reason},
 };
 
@@ -147,8 +149,9 @@ pub enum Event {
     Stopping,
     /// A signal was sent.
     Signalled {
-        /// Its name.
-        signal: String,
+        /// Which.
+        #[serde(serialize_with = "as_shown")]
+        signal: Signal,
         /// Whether every process of the tree got it.
         tree: bool,
     },
@@ -259,6 +262,11 @@ impl Event {
     pub fn notice(text: impl Into<String>) -> Self {
         Self::Notice { notice: Notice::Text(text.into()) }
     }
+}
+
+/// One without a name as `signal 40`, as records of every version have it.
+fn as_shown<S: Serializer>(signal: &Signal, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(signal)
 }
 
 /// Most services are, and records of earlier versions do not say.

@@ -1,4 +1,4 @@
-//! The dependency graph: closure, order, cycles, critical path (petgraph).
+//! The dependency graph: what needs what, directly or not, and the order of starts (petgraph).
 //!
 //! An edge goes from what depends to what it depends on. A *need* pulls in; an *after* only
 //! orders, and so does what is needed *through* a task: it outlives the task's run. An `after` that
@@ -8,12 +8,11 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
-    time::Duration,
 };
 
 use petgraph::{
     Direction,
-    algo::{has_path_connecting, tarjan_scc},
+    algo::has_path_connecting,
     graph::{DiGraph, NodeIndex},
     visit::EdgeRef,
 };
@@ -215,60 +214,6 @@ impl Graph {
         }
         levels
     }
-
-    /// The chain of dependencies that takes longest, first to start first, given how long each
-    /// one takes by itself.
-    pub fn critical_path(&self, takes: impl Fn(Id) -> Duration) -> Vec<Id> {
-        let mut total = vec![Duration::ZERO; self.len()];
-        let mut before: Vec<Option<Id>> = vec![None; self.len()];
-        for id in self.start_order() {
-            before[id] = self.edges(id).map(|(to, _)| to).max_by_key(|&to| total[to]);
-            let start = before[id].map_or(Duration::ZERO, |to| total[to]);
-            total[id] = start + takes(id);
-        }
-        let last = (0..self.len()).max_by_key(|&id| (total[id], Reverse(id)));
-        let mut path: Vec<Id> = std::iter::successors(last, |&id| before[id]).collect();
-        path.reverse();
-        path
-    }
-
-    /// A cycle of needs, if there is one: each needs the next, the last the first. It begins
-    /// with the one declared first.
-    pub fn cycle(&self) -> Option<Vec<Id>> {
-        let needs = self
-            .graph
-            .filter_map(|_, name| Some(name.clone()), |_, edge| as_need(edge).map(|_| ()));
-        let loops = |id: NodeIndex| needs.contains_edge(id, id);
-        let component = tarjan_scc(&needs)
-            .into_iter()
-            .filter(|component| component.len() > 1 || component.iter().any(|&id| loops(id)))
-            .min_by_key(|component| component.iter().min().copied())?;
-        let members: BTreeSet<Id> = component.iter().map(|id| id.index()).collect();
-        let first = *members.first()?;
-        self.path_within(first, &members)
-    }
-
-    /// The shortest way from `first` back to it within `members`.
-    fn path_within(&self, first: Id, members: &BTreeSet<Id>) -> Option<Vec<Id>> {
-        use std::collections::hash_map::Entry;
-        let mut came: HashMap<Id, Id> = HashMap::new();
-        let mut queue = std::collections::VecDeque::from([first]);
-        while let Some(id) = queue.pop_front() {
-            for (to, _) in self.needs(id).filter(|(to, _)| members.contains(to)) {
-                if to == first {
-                    let back = std::iter::successors(Some(id), |id| came.get(id).copied());
-                    let mut path: Vec<Id> = back.collect();
-                    path.reverse();
-                    return Some(path);
-                }
-                if let Entry::Vacant(place) = came.entry(to) {
-                    place.insert(id);
-                    queue.push_back(to);
-                }
-            }
-        }
-        None
-    }
 }
 
 fn node(id: Id) -> NodeIndex {
@@ -350,20 +295,6 @@ mod tests {
         assert_eq!(names(&graph, graph.closure([1])), ["api", "db", "cache"]);
         assert_eq!(names(&graph, graph.dependents([2])), ["web", "api", "db"]);
         assert_eq!(graph.levels(), [vec![2, 4], vec![3], vec![1], vec![0]]);
-        assert_eq!(graph.cycle(), None);
-    }
-
-    #[test]
-    fn names_the_whole_cycle_from_the_first_declared() {
-        let graph = Graph::of(&stack(&[
-            ("x", &["a"], &[]),
-            ("a", &["b"], &[]),
-            ("b", &["c"], &[]),
-            ("c", &["a"], &[]),
-        ]));
-        assert_eq!(names(&graph, graph.cycle().unwrap()), ["a", "b", "c"]);
-        let own = Graph::of(&stack(&[("a", &["a"], &[])]));
-        assert_eq!(own.cycle(), Some(vec![0]));
     }
 
     #[test]
@@ -394,17 +325,5 @@ mod tests {
             names(&graph, through.map(|(to, _)| to))
         };
         assert_eq!([through(2), through(3), through(4)], [vec!["db"], vec![], vec!["db"]]);
-    }
-
-    #[test]
-    fn the_critical_path_is_the_slowest_chain() {
-        let graph = Graph::of(&stack(&[
-            ("web", &["fast", "slow"], &[]),
-            ("fast", &[], &[]),
-            ("slow", &["base"], &[]),
-            ("base", &[], &[]),
-        ]));
-        let takes = |id: Id| Duration::from_secs(if graph.name(id) == "fast" { 3 } else { 2 });
-        assert_eq!(names(&graph, graph.critical_path(takes)), ["base", "slow", "web"]);
     }
 }

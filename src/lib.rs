@@ -26,7 +26,7 @@
 //! - [`secrets`]: the values of a stack that are not for everybody's eyes, kept out of all words.
 //! - [`language`]: text → `Stack`, with every problem at its place.
 //! - [`import`]: a first stack file, from what other tools have been told.
-//! - [`graph`]: closure, order, cycles (petgraph).
+//! - [`graph`]: what needs what, and the order of starts (petgraph).
 //! - [`reason`], [`event`], [`status`]: what happened, and what is: the published vocabulary.
 //! - [`timeline`]: the starts of a stack, as its records tell them.
 //! - [`mod@core`]: the pure core, which decides everything. No I/O, no clock: inputs and the time go

@@ -13,6 +13,8 @@ use std::{
     sync::LazyLock,
 };
 
+use console::measure_text_width;
+
 /// What a style made by this process ends with, in place of the plain `m` of SGR (ECMA-48, 8.3.117):
 /// parameters of four digits, since those who measure text take no longer ones for SGR.
 static MARK: LazyLock<String> = LazyLock::new(|| {
@@ -116,6 +118,56 @@ fn own_style(text: &str) -> Option<(&str, usize)> {
     let sgr = parameters[..=end].strip_suffix(MARK.as_str())?;
     let is_sgr = sgr.bytes().all(|byte| byte.is_ascii_digit() || byte == b';');
     is_sgr.then_some((sgr, 2 + end + 1))
+}
+
+/// The text broken at spaces into lines of at most `width`; words that are longer are cut.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let mut word = Cow::Borrowed(word);
+        loop {
+            let last = lines.last_mut().map_or(0, |line| measure_text_width(line));
+            let length = measure_text_width(&word);
+            let gap = usize::from(last > 0);
+            if last + gap + length <= width {
+                let line = lines.last_mut().expect("there is always a line");
+                line.push_str(if gap == 1 { " " } else { "" });
+                line.push_str(&word);
+                break;
+            }
+            if last > 0 {
+                lines.push(String::new());
+                continue;
+            }
+            // Longer than a whole line: as much as fits (at least one character, or it would
+            // never end).
+            let head = head(&word, width);
+            let rest = word[head.len()..].to_owned();
+            lines.last_mut().expect("there is always a line").push_str(&head);
+            if rest.is_empty() {
+                break;
+            }
+            lines.push(String::new());
+            word = Cow::Owned(rest);
+        }
+    }
+    lines
+}
+
+/// The longest beginning that is at most `width` wide; one character if none is.
+fn head(word: &str, width: usize) -> String {
+    let mut head = String::new();
+    for letter in word.chars() {
+        head.push(letter);
+        if measure_text_width(&head) > width {
+            if head.chars().count() > 1 {
+                head.pop();
+            }
+            break;
+        }
+    }
+    head
 }
 
 #[cfg(test)]

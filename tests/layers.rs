@@ -1,5 +1,9 @@
 //! Holds the architecture: which layer may import which, how long a file may get, that every
-//! example is run, every scenario is part of the suite, and every promise has one.
+//! example is run, every scenario is part of the suite, every promise has one, and which words are
+//! not used.
+
+#[path = "layers/words.rs"]
+mod words;
 
 use std::{
     collections::BTreeSet,

@@ -41,7 +41,7 @@ pub(super) struct Global {
     /// The same, before the verb (after it, -f follows)
     #[arg(short = 'f', value_name = "FILE", hide = true, value_hint = ValueHint::FilePath)]
     pub(super) file_before_verb: Option<PathBuf>,
-    /// A running stack, by the name or the identity that `ls` tells, from anywhere
+    /// A running stack, by the name or identity that `ls` shows, from anywhere
     #[arg(long, value_name = "NAME", global = true, conflicts_with = "file",
           add = ArgValueCandidates::new(completions::running_stacks))]
     pub(super) stack: Option<String>,

@@ -311,7 +311,7 @@ impl Context {
             problems.iter().take(PROBLEMS).map(|problem| look.draw(problem)).collect();
         if problems.len() > PROBLEMS {
             let more = problems.len() - PROBLEMS;
-            texts.push(format!("and {more} more: `stackrun check --json` has all\n"));
+            texts.push(format!("and {more} more: `stackrun check --json` lists all\n"));
         }
         texts
     }
@@ -368,7 +368,7 @@ pub(super) fn ask_running<T>(
 pub(super) fn unexpected(reply: &Reply) -> Error {
     match reply {
         Reply::Error { message } => Error::Other(message.clone()),
-        _ => Error::Other("the supervisor answered something else than was asked".into()),
+        _ => Error::Other("the supervisor gave an unexpected answer".into()),
     }
 }
 

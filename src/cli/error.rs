@@ -71,7 +71,7 @@ pub(super) enum Error {
         /// What is wrong.
         text: String,
         /// What would be right.
-        mend: String,
+        fix: String,
     },
     /// Programs that the services need are not there.
     MissingPrograms(Vec<Missing>),
@@ -226,8 +226,8 @@ impl Error {
             }
             Self::Client(ClientError::Refused(_)) => "`stackrun status` shows what there is".into(),
             Self::Client(_) => "`stackrun doctor` looks for the cause".into(),
-            Self::Unconfirmed(_) => "`--yes` answers it".into(),
-            Self::Usage { mend, .. } => mend.clone(),
+            Self::Unconfirmed(_) => "`--yes` confirms it".into(),
+            Self::Usage { fix, .. } => fix.clone(),
             Self::Exists(_) => "nothing was written; `--stdout` shows what would be".into(),
             Self::Argument(_)
             | Self::Declined
@@ -270,7 +270,7 @@ impl std::fmt::Display for Error {
                 write!(f, "`{name}` is held down by the task `{task}`, which runs without it")
             }
             Self::UnknownWord { what: "argument", word, .. } => {
-                write!(f, "`{word}` is one argument too many")
+                write!(f, "unexpected argument `{word}`")
             }
             Self::UnknownWord { what, word, .. } => write!(f, "there is no {what} `{word}`"),
             Self::Argument(message)
@@ -285,7 +285,7 @@ impl std::fmt::Display for Error {
             Self::NotRunning { stack: None } => f.write_str("nothing is running here"),
             Self::Client(error) => error.fmt(f),
             Self::Unconfirmed(question) => {
-                write!(f, "this asks first, and there is no terminal to answer at: {question}")
+                write!(f, "confirmation needed, but there is no terminal: {question}")
             }
             Self::Declined => f.write_str("not confirmed: nothing was run"),
             Self::Exec { program, error } => match error.kind() {
@@ -293,9 +293,9 @@ impl std::fmt::Display for Error {
                 io::ErrorKind::PermissionDenied => write!(f, "`{program}` is not executable"),
                 _ => write!(f, "cannot run `{program}`: {error}"),
             },
-            Self::Exists(path) => write!(f, "{} is there already", path.display()),
+            Self::Exists(path) => write!(f, "{} already exists", path.display()),
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
-            Self::OutputClosed => f.write_str("nobody reads the output"),
+            Self::OutputClosed => f.write_str("the output was closed"),
         }
     }
 }

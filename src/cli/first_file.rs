@@ -43,7 +43,7 @@ pub(super) fn import(file: &Path, folder: &Path) -> Result<(import::Format, Draf
         ErrorKind::NotFound => Error::Argument(format!("there is no file {}", file.display())),
         _ => wrong(error.to_string()),
     })?;
-    let text = String::from_utf8(bytes).map_err(|_| wrong("it is no text (UTF-8)".into()))?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text".into()))?;
     let source = std::path::absolute(file).map_err(|error| wrong(error.to_string()))?;
     let source = folder_of(&source).to_owned();
     let beside = |path: &Path| language::read_text(&source.join(path)).ok();

@@ -12,17 +12,15 @@ use super::{
     context::{Context, places_of, stack_dir, status_of},
     error::{Error, status},
     following::Following,
-    interrupt,
-    operation::Operation,
-    outcome,
+    interrupt, operation, outcome,
     request_loop::Ended,
 };
 use crate::{
-    control::{Answer, Client, ClientError, Reply, Request},
+    control::{Answer, Client, ClientError, Job, Reply, Request},
     core::stack::{Command, ItemOutcome, Outcome, Until},
     event::{Event, Record},
     logs::{Marks, Select},
-    model::{Exit, Stack},
+    model::{Exit, Signal, Stack},
     reporters::{
         Symbol, headline,
         live_model::{Goal, LiveModel},
@@ -55,7 +53,7 @@ pub(super) fn attach(
         }
     }
     logs.finish()?;
-    let text = format!("{} goes on: `stackrun down` stops it", stack.name);
+    let text = format!("{} keeps running: `stackrun down` stops it", stack.name);
     context.say(&headline(Symbol::Warn, &text, context.err));
     Ok(())
 }
@@ -75,9 +73,8 @@ fn stopped_by_others(context: &Context, stack: &Stack) -> Result<u8, Error> {
 /// Has a supervisor stop everything when this client goes away.
 fn hold(client: &mut Client) -> Result<(), Error> {
     let command = Command::Wait { names: Vec::new(), until: Until::Ready };
-    let line = ambient::command_line();
-    let (env, follow, foreground, take_ports) = (None, false, true, false);
-    client.ask(Request::Do { command, line, env, follow, foreground, take_ports })?;
+    let job = Job { foreground: true, ..Job::new(command, ambient::command_line()) };
+    client.ask(Request::Do(job))?;
     Ok(())
 }
 
@@ -197,7 +194,8 @@ impl Seen<'_> {
                 None
             }
             Event::Failed { .. } => {
-                let status = self.exits.get(name).map_or(status::FAILED, |exit| code(*exit));
+                let status =
+                    self.exits.get(name).map_or(status::FAILED, |exit| exit.failure_code());
                 Some(Failure { name: name.clone(), status })
             }
             _ => None,
@@ -289,7 +287,13 @@ fn first_failure(outcome: &Outcome, status: &Status, own: u8) -> Option<Failure>
     let failed = outcome.results.iter().filter_map(|settled| match &settled.how {
         ItemOutcome::Failed { exit, .. } => {
             let since = status.every().find(|item| item.name == settled.name)?.since;
-            Some((since, Failure { name: settled.name.clone(), status: exit.map_or(own, code) }))
+            Some((
+                since,
+                Failure {
+                    name: settled.name.clone(),
+                    status: exit.map_or(own, Exit::failure_code),
+                },
+            ))
         }
         _ => None,
     });
@@ -305,11 +309,11 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
     };
     let board = LiveModel::of_status(&before, Goal::Down);
     let mut reporter = context.reporter(board, began);
-    let down = || Operation::new(Command::Down { names: Vec::new() }, None);
-    let mut ended = down().carry_out(client, &mut reporter);
+    let down = operation::job(Command::Down { names: Vec::new() });
+    let mut ended = operation::carry_out(down.clone(), None, client, &mut reporter);
     if let Ok(Ended::Early(_)) = ended {
         kill_all(client)?;
-        ended = down().carry_out(client, &mut reporter);
+        ended = operation::carry_out(down, None, client, &mut reporter);
     }
     let took = words::between(began, ambient::now());
     match ended? {
@@ -333,17 +337,12 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
 fn kill_all(client: &mut Client) -> Result<(), Error> {
     let status = status_of(client)?;
     for service in status.services.iter().filter(|service| service.state != ServiceState::Idle) {
-        let (name, signal) = (service.name.clone(), "SIGKILL".to_owned());
+        let (name, signal) = (service.name.clone(), Signal::KILL);
         // One that is gone already cannot get a signal any more.
         let line = ambient::command_line();
         let _ = client.call(Request::Signal { name, signal, tree: true, line });
     }
     Ok(())
-}
-
-fn code(exit: Exit) -> u8 {
-    // A failure is never 0, whatever the service said.
-    u8::try_from(exit.shell_status()).ok().filter(|code| *code != 0).unwrap_or(status::FAILED)
 }
 
 /// The logs of the whole stack, from now on.

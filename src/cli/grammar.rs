@@ -44,6 +44,7 @@ pub(super) fn wrong(error: &clap::Error) -> Option<Error> {
         ErrorKind::MissingRequiredArgument => missing(error),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => bad_value(error),
         ErrorKind::ArgumentConflict => conflict(error),
+        ErrorKind::TooManyValues => value_of_a_flag(error),
         _ => None,
     }
 }
@@ -59,6 +60,11 @@ fn unknown(error: &clap::Error, kind: ContextKind, what: &'static str) -> Option
         let similar = nearest(&word, names).map(str::to_owned);
         return Some(Error::UnknownWord { what, word, similar });
     }
+    if word == "-="
+        && let Some(option) = std::env::args().find_map(|typed| flag_with_value(&typed))
+    {
+        return Some(takes_no_value(&option));
+    }
     let Some(bare) = word.strip_prefix('-') else {
         // What is no option is a name too many.
         return Some(Error::UnknownWord { what: "argument", word, similar: None });
@@ -70,8 +76,8 @@ fn unknown(error: &clap::Error, kind: ContextKind, what: &'static str) -> Option
     if let Some(verb) = verb.map(clap::Command::get_name).next()
         && similar.is_none()
     {
-        let mend = format!("write it behind the command: `stackrun {verb} {word} …`");
-        return Some(Error::Usage { text: format!("`{word}` stands before its command"), mend });
+        let fix = format!("write it after the command: `stackrun {verb} {word} …`");
+        return Some(Error::Usage { text: format!("`{word}` must come after its command"), fix });
     }
     Some(Error::UnknownWord { what, word, similar })
 }
@@ -116,7 +122,7 @@ fn long_options(command: &clap::Command) -> impl Iterator<Item = &str> {
     shown.filter_map(clap::Arg::get_long)
 }
 
-/// `SIGNAL is missing`, and how the command is written.
+/// `missing argument: SIGNAL`, and how the command is written.
 fn missing(error: &clap::Error) -> Option<Error> {
     let arguments = match error.get(ContextKind::InvalidArg)? {
         ContextValue::Strings(arguments) => arguments.join(" "),
@@ -125,8 +131,8 @@ fn missing(error: &clap::Error) -> Option<Error> {
     let ContextValue::StyledStr(usage) = error.get(ContextKind::Usage)? else { return None };
     let usage = usage.to_string();
     let usage = usage.trim().trim_start_matches("Usage:").trim();
-    let mend = format!("`{usage}`; with `--help` it shows examples");
-    Some(Error::Usage { text: format!("{arguments} is missing"), mend })
+    let fix = format!("`{usage}`; with `--help` it shows examples");
+    Some(Error::Usage { text: format!("missing argument: {arguments}"), fix })
 }
 
 /// A value that its option or argument does not take.
@@ -138,30 +144,48 @@ fn bad_value(error: &clap::Error) -> Option<Error> {
     let argument = text_of(ContextKind::InvalidArg)?;
     let value = text_of(ContextKind::InvalidValue)?;
     if value.is_empty() {
-        let mend = "`--help` behind the command says which it takes".to_owned();
-        return Some(Error::Usage { text: format!("`{argument}` has no value"), mend });
+        let fix = "`--help` after the command lists what it takes".to_owned();
+        return Some(Error::Usage { text: format!("`{argument}` needs a value"), fix });
     }
-    let text = format!("`{value}` is no value for `{argument}`");
+    let text = format!("invalid value `{value}` for `{argument}`");
     if let Some(ContextValue::Strings(values)) = error.get(ContextKind::ValidValue)
         && !values.is_empty()
     {
-        let mend = match nearest(value, values.iter().map(String::as_str)) {
+        let fix = match nearest(value, values.iter().map(String::as_str)) {
             Some(similar) => format!("did you mean `{similar}`?"),
-            None => format!("it takes one of {}", values.join(", ")),
+            None => format!("expected one of {}", values.join(", ")),
         };
-        return Some(Error::Usage { text, mend });
+        return Some(Error::Usage { text, fix });
     }
     let why = std::error::Error::source(error).map(ToString::to_string);
-    let mend = match why {
+    let fix = match why {
         // It names the value itself.
         Some(why) if why.contains(value) => return Some(Error::Argument(why)),
-        Some(why) => format!("it takes a number: {why}"),
-        None => "`--help` behind the command says which it takes".to_owned(),
+        Some(_) => "expected a number".to_owned(),
+        None => "`--help` after the command lists what it takes".to_owned(),
     };
-    Some(Error::Usage { text, mend })
+    Some(Error::Usage { text, fix })
 }
 
-/// Two options that exclude each other.
+/// A value for an option that takes none: `--quiet=1`.
+fn value_of_a_flag(error: &clap::Error) -> Option<Error> {
+    let ContextValue::String(option) = error.get(ContextKind::InvalidArg)? else { return None };
+    Some(takes_no_value(option))
+}
+
+/// `-f` of `-f=1`.
+fn flag_with_value(typed: &str) -> Option<String> {
+    let (flags, _) = typed.strip_prefix('-')?.split_once('=')?;
+    let last = flags.chars().next_back().filter(|_| !flags.starts_with('-'))?;
+    Some(format!("-{last}"))
+}
+
+fn takes_no_value(option: &str) -> Error {
+    let fix = format!("write `{option}` without it");
+    Error::Usage { text: format!("`{option}` takes no value"), fix }
+}
+
+/// Two options that cannot be used together.
 fn conflict(error: &clap::Error) -> Option<Error> {
     let ContextValue::String(first) = error.get(ContextKind::InvalidArg)? else { return None };
     let second = match error.get(ContextKind::PriorArg)? {
@@ -169,9 +193,11 @@ fn conflict(error: &clap::Error) -> Option<Error> {
         ContextValue::Strings(others) => others.join("`, `"),
         _ => return None,
     };
-    let (text, mend) = match *first == second {
-        true => (format!("`{first}` stands twice"), "leave one of them out".to_owned()),
-        false => (format!("`{first}` and `{second}` exclude each other"), "choose one".to_owned()),
+    let (text, fix) = match *first == second {
+        true => (format!("`{first}` is given twice"), "remove one of them".to_owned()),
+        false => {
+            (format!("`{first}` and `{second}` cannot be used together"), "choose one".to_owned())
+        }
     };
-    Some(Error::Usage { text, mend })
+    Some(Error::Usage { text, fix })
 }

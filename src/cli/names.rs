@@ -3,16 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::error::{Error, UnknownName};
-use crate::{
-    core::stack::Refusal,
-    model::{Stack, nearest},
-};
+use crate::{core::stack::Refusal, graph::Graph, model::Stack};
 
 /// Checks that each name is a service, a task or a group of the stack; tells of all that are not.
 pub(super) fn check(stack: &Stack, names: &[String]) -> Result<(), Error> {
-    let unknown = names.iter().filter(|name| !is_known(stack, name));
-    let unknown =
-        unknown.map(|name| UnknownName { name: name.clone(), similar: similar(stack, name) });
+    let unknown = names.iter().filter(|name| stack.members(name).is_none());
+    let unknown = unknown.map(|name| UnknownName {
+        name: name.clone(),
+        similar: stack.similar_name(name).map(str::to_owned),
+    });
     let mut unknown: Vec<UnknownName> = unknown.collect();
     match unknown.len() {
         0 => Ok(()),
@@ -32,37 +31,16 @@ pub(super) fn resolve(stack: &Stack, names: &[String]) -> Vec<String> {
         let autostart = stack.services.iter().filter(|service| service.autostart);
         return autostart.map(|service| service.name.clone()).collect();
     }
-    let members = names.iter().flat_map(|name| match stack.group(name) {
-        Some(group) => group.members.clone(),
-        None => vec![name.clone()],
-    });
+    let members = names.iter().flat_map(|name| stack.members(name).unwrap_or_default());
     let mut seen = BTreeSet::new();
-    members.filter(|name| seen.insert(name.clone())).collect()
+    members.filter(|name| seen.insert(*name)).cloned().collect()
 }
 
 /// These and everything that they need, in the order of the file.
 pub(super) fn with_needs(stack: &Stack, roots: &[String]) -> Vec<String> {
-    let mut reached: BTreeSet<&str> = BTreeSet::new();
-    let mut open: Vec<&str> = roots.iter().map(String::as_str).collect();
-    while let Some(name) = open.pop() {
-        if reached.insert(name) {
-            open.extend(stack.needs(name).iter().map(|need| need.name.as_str()));
-        }
-    }
-    stack.names().filter(|name| reached.contains(name)).map(str::to_owned).collect()
-}
-
-/// Every name that a command could be given.
-pub(super) fn all(stack: &Stack) -> impl Iterator<Item = &str> {
-    stack.names().chain(stack.groups.iter().map(|group| group.name.as_str()))
-}
-
-fn is_known(stack: &Stack, name: &str) -> bool {
-    all(stack).any(|known| known == name)
-}
-
-fn similar(stack: &Stack, name: &str) -> Option<String> {
-    nearest(name, all(stack)).map(str::to_owned)
+    let graph = Graph::of(stack);
+    let reached = graph.closure(roots.iter().filter_map(|name| graph.id(name)));
+    reached.into_iter().map(|id| graph.name(id).to_owned()).collect()
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub(super) enum Owner {
 /// the file gives one.
 pub(super) fn look(port: u16, host: Option<IpAddr>, stack: &Stack) -> Result<Holding, Error> {
     let found = look_at(&[(port, host)], stack)?.into_iter().next();
-    found.ok_or_else(|| Error::Other(format!("cannot look at port {port}")))
+    found.ok_or_else(|| Error::Other(format!("cannot inspect port {port}")))
 }
 
 /// The same for several ports at once, in their order.
@@ -42,7 +42,7 @@ pub(super) fn look_at(
     stack: &Stack,
 ) -> Result<Vec<Holding>, Error> {
     let holder = |&(port, host): &(u16, Option<IpAddr>)| {
-        let failed = |error| Error::Other(format!("cannot look at port {port}: {error}"));
+        let failed = |error| Error::Other(format!("cannot inspect port {port}: {error}"));
         Holder::at(port, host).map_err(failed)
     };
     let holders: Vec<Holder> = ports.iter().map(holder).collect::<Result<_, _>>()?;
@@ -106,7 +106,7 @@ impl Holding {
         match (&self.owner, self.holder.process()) {
             (Owner::Own(name), Some(process)) => format!("ours: {name}, pid {}", process.id.pid),
             (Owner::Leftover(name), Some(process)) => {
-                format!("held by what an earlier `{name}` has left: {process}")
+                format!("held by a process left over from an earlier `{name}`: {process}")
             }
             (Owner::Other(owner), Some(process)) => format!("held by {owner}: {process}"),
             (_, None) if self.holder == Holder::Free => "free".into(),
@@ -138,7 +138,7 @@ impl Holding {
             }
             (.., Some(stop)) => stop.to_owned(),
             (.., None) => {
-                format!("something holds port {port} again at once: stop what starts it; {choose}")
+                format!("something takes port {port} again at once: stop what starts it; {choose}")
             }
         }
     }

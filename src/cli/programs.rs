@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What to do about a program that tells no version.
-pub(super) const TELL: &str = "make it answer `--version`, or take `version` out of its `tool`";
+pub(super) const TELL: &str = "make it answer `--version`, or remove `version` from its `tool`";
 
 /// A program that is not there, or not in the version that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl std::fmt::Display for Untold {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { program, place, wanted } = self;
         let place = place.display();
-        write!(f, "{program}: its version cannot be told, {wanted} is wanted ({place})")
+        write!(f, "{program}: its version is unknown, but {wanted} is required ({place})")
     }
 }
 
@@ -87,7 +87,7 @@ impl Missing {
             Searched::Nothing(place) => format!("there is no program {}", place.display()),
             Searched::NotExecutable(place) => format!("{} is not executable", place.display()),
             Searched::Version { found, wanted, place } => {
-                format!("{program} is {found}, {wanted} is wanted ({})", place.display())
+                format!("{program} is {found}, but {wanted} is required ({})", place.display())
             }
         };
         let similar = self.similar.as_ref().map(|similar| format!("; did you mean `{similar}`?"));
@@ -359,7 +359,7 @@ mod tests {
         let env = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
         let found = look(&stack, &env, &["a".into(), "b".into()]);
         let texts: Vec<String> = found.untold.iter().map(ToString::to_string).collect();
-        assert_eq!(texts, ["/bin/false: its version cannot be told, >=3 is wanted (/bin/false)"]);
+        assert_eq!(texts, ["/bin/false: its version is unknown, but >=3 is required (/bin/false)"]);
         assert_eq!(found.missing, []);
     }
 

@@ -137,6 +137,8 @@ impl Running {
 pub(super) fn all() -> Vec<Running> {
     let mut asked: BTreeSet<StackId> = Endpoint::stacks().into_iter().collect();
     asked.extend(RuntimeFolder::stacks());
+    // Both may have been lost while what was started lives.
+    asked.extend(platform::marked_stacks().unwrap_or_default());
     let (told, looks) = mpsc::channel();
     for &stack in &asked {
         let told = told.clone();

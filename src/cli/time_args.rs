@@ -10,7 +10,7 @@ use crate::model::duration::{self, BadDuration};
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     duration::parse_or_seconds(text).map_err(|bad| match bad {
         BadDuration::Form => {
-            format!("`{text}` is no time: write `500ms`, `90s`, `10m`, `2h` or `1d`")
+            format!("`{text}` is not a duration: write `500ms`, `90s`, `10m`, `2h` or `1d`")
         }
         BadDuration::TooLong => format!("`{text}` is longer than a hundred years"),
     })
@@ -28,7 +28,8 @@ pub(super) fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Time
     let today = now.to_zoned(zone.clone()).date();
     let local = text.parse::<civil::DateTime>().ok();
     let local = local.or_else(|| Some(today.to_datetime(text.parse::<civil::Time>().ok()?)));
-    let wrong = || format!("`{text}` is no moment: write `10m`, `09:30` or `2026-01-31T09:30:00Z`");
+    let wrong =
+        || format!("`{text}` is not a time: write `10m`, `09:30` or `2026-01-31T09:30:00Z`");
     let zoned = local.ok_or_else(wrong)?.to_zoned(zone.clone()).map_err(|_| wrong())?;
     Ok(zoned.timestamp())
 }
@@ -43,7 +44,7 @@ mod tests {
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
         let long = duration("213503982334601d 213503982334601d").expect_err("is refused");
         assert!(long.contains("a hundred years"), "{long}");
-        assert!(duration("soon").is_err_and(|text| text.contains("is no time")));
+        assert!(duration("soon").is_err_and(|text| text.contains("is not a duration")));
     }
 
     #[test]

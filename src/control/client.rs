@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use super::{
     obstacle::Obstacle,
-    protocol::{Answer, Left, Reply, Request},
+    protocol::{Answer, Job, Left, Reply, Request},
     wire::{Orphaned, Wire},
 };
 use crate::{
@@ -156,7 +156,7 @@ impl Client {
     /// The supervisor is gone.
     pub fn ask(&mut self, request: Request) -> Result<u64, ClientError> {
         let id = self.wire.next_id();
-        if matches!(request, Request::Do { .. }) {
+        if matches!(request, Request::Do(_)) {
             self.pending = Some(Pending { id, request: request.clone(), begun: false });
         }
         match self.wire.send(id, request) {
@@ -222,7 +222,7 @@ impl Client {
 
     /// The restart of everything that runs, by name: not all may have been running.
     fn with_names(&mut self, mut request: Request) -> Result<Request, ClientError> {
-        if let Request::Do { command: Command::Restart { names, .. }, .. } = &mut request
+        if let Request::Do(Job { command: Command::Restart { names, .. }, .. }) = &mut request
             && names.is_empty()
             && let Reply::Status { status } = self.call_once(Request::Status)?
         {
@@ -296,27 +296,25 @@ impl Client {
 }
 
 fn is_down(request: &Request) -> bool {
-    matches!(request, Request::Do { command: Command::Down { .. }, .. })
+    matches!(request, Request::Do(Job { command: Command::Down { .. }, .. }))
 }
 
 /// What is left to ask for when a supervisor died that had begun: `up` and `down` say where to
 /// get to, but a second `restart` would do the work twice.
 fn go_on(request: Request) -> Request {
-    let Request::Do { command, line, follow, foreground, take_ports, .. } = request else {
-        return request;
-    };
-    let command = match command {
+    let Request::Do(job) = request else { return request };
+    let command = match job.command {
         Command::Restart { names, .. } => Command::Wait { names, until: Until::Ready },
         same @ (Command::Up { .. }
         | Command::Down { .. }
         | Command::Run { .. }
         | Command::Wait { .. }) => same,
     };
-    Request::Do { command, line, env: None, follow, foreground, take_ports }
+    Request::Do(Job { command, env: None, ..job })
 }
 
 fn is_run(request: &Request) -> bool {
-    matches!(request, Request::Do { command: Command::Run { .. }, .. })
+    matches!(request, Request::Do(Job { command: Command::Run { .. }, .. }))
 }
 
 /// The answer of a supervisor that has ended before it could give it. Nothing of the stack was found

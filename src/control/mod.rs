@@ -13,4 +13,4 @@ mod wire;
 pub use client::{Client, ClientError};
 pub use obstacle::Obstacle;
 pub use owners::{ProcessOwner, owners};
-pub use protocol::{Answer, Ask, Left, Reply, Request};
+pub use protocol::{Answer, Ask, Job, Left, Reply, Request};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     core::stack::{Command, Outcome},
     event::Record,
+    model::Signal,
     platform::RunAs,
     status::Status,
 };
@@ -55,21 +56,7 @@ pub enum Request {
     /// The stack now → `Status`.
     Status,
     /// Something that takes time → records (if asked for), then `Outcome`.
-    Do {
-        /// What.
-        command: Command,
-        /// As the user typed it, for the ledger.
-        line: String,
-        /// The caller's environment, for `up`, `restart` and `run`.
-        env: Option<BTreeMap<String, String>>,
-        /// Whether to send the records of the whole stack meanwhile.
-        follow: bool,
-        /// Stop everything if this client goes away (`--foreground`).
-        foreground: bool,
-        /// Stop whoever holds a port, if it is the user's own process (`--take-ports`).
-        #[serde(default)]
-        take_ports: bool,
-    },
+    Do(Job),
     /// What `up` would do and why → `Plan`.
     Plan {
         /// The command (an `Up`).
@@ -92,8 +79,8 @@ pub enum Request {
     Signal {
         /// The service.
         name: String,
-        /// The signal's name.
-        signal: String,
+        /// The signal.
+        signal: Signal,
         /// To the whole tree.
         tree: bool,
         /// The command line that asks.
@@ -117,6 +104,31 @@ pub enum Request {
         /// The processes.
         pids: Vec<u32>,
     },
+}
+
+/// A command for the supervisor to carry out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// What to do.
+    pub command: Command,
+    /// The command line, as the user typed it, for the ledger.
+    pub line: String,
+    /// The caller's environment, for `up`, `restart` and `run`.
+    pub env: Option<BTreeMap<String, String>>,
+    /// Whether to send the records of the whole stack meanwhile.
+    pub follow: bool,
+    /// Stop everything if this client goes away (`--foreground`).
+    pub foreground: bool,
+    /// Stop the process that holds a port, if it is the user's own (`--take-ports`).
+    #[serde(default)]
+    pub take_ports: bool,
+}
+
+impl Job {
+    /// A command and nothing else: no environment, no records.
+    pub fn new(command: Command, line: String) -> Self {
+        Self { command, line, env: None, follow: false, foreground: false, take_ports: false }
+    }
 }
 
 /// From the supervisor.

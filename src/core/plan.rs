@@ -1,12 +1,12 @@
 //! What a command would do and why, and the difference between two stacks.
 
-mod facts;
+mod settings;
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::reason::{Action, Change, PlanReason, PlanStep, TakesEffect};
 
-use crate::model::{Service, Task};
+use crate::model::Service;
 
 /// What a command would do, in the order in which it would do it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,11 +29,6 @@ pub fn compare(old: &Service, new: &Service) -> Vec<Change> {
     match old.is_lost && !new.is_lost {
         true => vec![unknown()],
         false if old == new => Vec::new(),
-        false => facts::differ(&facts::of(old), &facts::of(new)),
+        false => settings::differences(old, new),
     }
-}
-
-/// What an edit changes in a task. Nothing is restarted for it.
-pub fn compare_tasks(old: &Task, new: &Task) -> Vec<Change> {
-    if old == new { Vec::new() } else { facts::differ(&facts::of_task(old), &facts::of_task(new)) }
 }

@@ -15,8 +15,7 @@ use crate::{
     core::stack::SnapshotDelta,
     keeper::protocol::{Checkpoint, CheckpointPart, ToKeeper},
     language,
-    model::Stack,
-    platform,
+    model::{Stack, fnv1a},
     secrets::{self, Masker, Sealed, Sealer, Source, unseal},
 };
 
@@ -82,7 +81,7 @@ impl Checkpointer {
     ) -> Result<Option<Left>, serde_json::Error> {
         let text = |part| checkpoint.get(&part).map_or("", String::as_str);
         let Some(stack) = checkpoint.get(&CheckpointPart::Stack) else { return Ok(None) };
-        self.stack = Some(platform::fnv1a(stack.as_bytes()));
+        self.stack = Some(fnv1a(stack.as_bytes()));
         let snapshot = text(CheckpointPart::Note);
         if !secrets::is_sealed(stack) && !secrets::is_sealed(snapshot) {
             let Applied { stack, env, .. } = serde_json::from_str(stack)?;
@@ -182,8 +181,8 @@ impl Executor {
             return Vec::new();
         }
         let stack =
-            std::mem::take(&mut self.checkpointer.stack_is_new).then(|| self.paper_of_stack());
-        let snapshot = self.paper_of_note();
+            std::mem::take(&mut self.checkpointer.stack_is_new).then(|| self.part_of_stack());
+        let snapshot = self.part_of_snapshot();
         let secrets = self.checkpointer.part_of_secrets();
         [secrets, stack.flatten(), snapshot].into_iter().flatten().collect()
     }
@@ -195,7 +194,7 @@ impl Executor {
         }
         let Checkpointer { any_lost, read_again, .. } = std::mem::take(&mut self.checkpointer);
         self.checkpointer = Checkpointer { any_lost, read_again, ..Checkpointer::default() };
-        let stack = self.paper_of_stack();
+        let stack = self.part_of_stack();
         let text = self.checkpointer.seal_snapshot(self.core.snapshot());
         let snapshot = Some(ToKeeper::Keep { part: CheckpointPart::Note, text });
         let all = [self.checkpointer.part_of_secrets(), stack, snapshot].into_iter().flatten();
@@ -206,15 +205,15 @@ impl Executor {
         checkpoint.collect()
     }
 
-    fn paper_of_stack(&mut self) -> Option<ToKeeper> {
+    fn part_of_stack(&mut self) -> Option<ToKeeper> {
         // Plain data with names as keys can always be written as JSON.
         let stack = self.checkpointer.stack(self.core.stack().clone(), &self.caller).ok()?;
-        let checksum = platform::fnv1a(stack.as_bytes());
+        let checksum = fnv1a(stack.as_bytes());
         let is_news = self.checkpointer.stack.replace(checksum) != Some(checksum);
         is_news.then_some(ToKeeper::Keep { part: CheckpointPart::Stack, text: stack })
     }
 
-    fn paper_of_note(&mut self) -> Option<ToKeeper> {
+    fn part_of_snapshot(&mut self) -> Option<ToKeeper> {
         let part = CheckpointPart::Note;
         let whole = match self.core.snapshot_delta() {
             SnapshotDelta::Nothing => return None,

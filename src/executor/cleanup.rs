@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::globs;
-use crate::platform::{Dir, Refusal, Refused};
+use crate::{
+    model::STATE_FOLDER,
+    platform::{Dir, Refusal, Refused},
+};
 
 /// Deletes every match of the patterns (absolute, for the stack in `stack_dir`, which is held as
 /// `root`; a folder ends with `/`). Nothing at all, if what makes the stack is among them: a glob may
@@ -44,8 +47,8 @@ const BEHIND_A_LINK: &str = "it is behind a link, which may lead outside the sta
 fn makes_the_stack(below: &Path) -> bool {
     let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
     match parts.iter().map(AsRef::as_ref).collect::<Vec<&str>>()[..] {
-        [".stackrun", "data", _, ..] => false,
-        [".stackrun" | ".git", ..] => true,
+        [STATE_FOLDER, "data", _, ..] => false,
+        [STATE_FOLDER | ".git", ..] => true,
         [file] => Path::new(file).extension().is_some_and(|extension| extension == "kdl"),
         _ => false,
     }

@@ -6,17 +6,19 @@ use super::{
     Internal, cleanup,
     launch::Launcher,
     log_tail,
-    state::{Executor, hook_unit, main_unit},
+    state::{Executor, Unit},
     watch::Reaction,
 };
 use crate::{
-    core::lifecycle::{self, Hook, PortsAnswer},
+    core::lifecycle::{self, PortsAnswer},
     core::stack::{Command, Effect, Input, OpId, Outcome},
-    event::{Cause, Event, Place},
+    event::{Cause, Event, Place, Tick},
     keeper::protocol::{SpawnSpec, ToKeeper, UnitId, UnitReport},
     logs::Log,
-    model::{Service, Signal, StopTo, WatchThen},
-    platform, secrets,
+    model::{Exit, Hook, Service, Signal, WatchThen},
+    platform,
+    reason::LastLine,
+    secrets,
     status::ServiceState,
 };
 
@@ -51,9 +53,11 @@ impl Executor {
             effects.into_iter().partition(|effect| match effect {
                 Effect::Unit { name, generation, effect } => match effect {
                     lifecycle::Effect::Spawn { .. } | lifecycle::Effect::CheckSpawned => {
-                        known(&main_unit(name, *generation))
+                        known(&UnitId::main(name, *generation))
                     }
-                    lifecycle::Effect::RunHook(hook) => known(&hook_unit(name, *hook, *generation)),
+                    lifecycle::Effect::RunHook(hook) => {
+                        known(&UnitId::hook(name, *hook, *generation))
+                    }
                     _ => false,
                 },
                 Effect::Publish(..) | Effect::CommandEnded { .. } | Effect::Save => false,
@@ -76,11 +80,11 @@ impl Executor {
             }
             // Not the signal of the service: it is another program.
             lifecycle::Effect::EndHook(hook) => {
-                let unit = hook_unit(name, hook, generation);
+                let unit = UnitId::hook(name, hook, generation);
                 self.link.send(ToKeeper::Stop { unit, signal: Signal::TERM, tree: true });
             }
             lifecycle::Effect::KillHook(hook) => {
-                let unit = hook_unit(name, hook, generation);
+                let unit = UnitId::hook(name, hook, generation);
                 self.link.send(ToKeeper::Kill { unit });
             }
             lifecycle::Effect::Spawn { args } => {
@@ -97,9 +101,12 @@ impl Executor {
             lifecycle::Effect::StartReady => self.start_ready(name, generation),
             lifecycle::Effect::StartAlive => self.start_alive(name, generation),
             lifecycle::Effect::StopProbes => self.prober.stop(name),
-            lifecycle::Effect::SignalStop => self.signal_stop(name, generation),
+            lifecycle::Effect::SignalStop { signal, tree } => {
+                let unit = UnitId::main(name, generation);
+                self.link.send(ToKeeper::Stop { unit, signal, tree });
+            }
             lifecycle::Effect::KillTree => {
-                let unit = main_unit(name, generation);
+                let unit = UnitId::main(name, generation);
                 self.link.send(ToKeeper::Kill { unit });
             }
             lifecycle::Effect::Publish(event, cause) => {
@@ -159,17 +166,8 @@ impl Executor {
 
     fn check_released(&self, name: &str, generation: u64) {
         let Some(service) = self.service(name) else { return };
-        let Some(port) = self.ports.first_busy(service) else {
-            return self.tell(name, generation, lifecycle::Input::Ports(PortsAnswer::Free));
-        };
-        // Not released yet: the core is told, and asks again if it still cares.
-        let holder = "what is left of it, or somebody else".to_owned();
-        let input = lifecycle::Input::Ports(PortsAnswer::Busy { port, holder });
-        let (internal, name) = (self.internal.clone(), name.to_owned());
-        tokio::task::spawn_local(async move {
-            tokio::time::sleep(RELEASE).await;
-            let _ = internal.send(Internal::Unit { name, generation, input });
-        });
+        let free = !self.ports.is_any_busy(service);
+        self.tell(name, generation, lifecycle::Input::Released(free));
     }
 
     fn clean_up(&mut self, name: &str, generation: u64) {
@@ -191,7 +189,7 @@ impl Executor {
     }
 
     fn run_hook(&mut self, name: &str, generation: u64, hook: Hook) {
-        let unit = hook_unit(name, hook, generation);
+        let unit = UnitId::hook(name, hook, generation);
         let stamp = self.task(name).is_some().then(|| self.stamp_of_run(name));
         let launcher = Launcher { stamp: stamp.as_deref(), ..self.launcher() };
         let spec = match (self.service(name), self.task(name)) {
@@ -203,7 +201,7 @@ impl Executor {
         match spec {
             Ok(Some(spec)) => self.link.spawn(spec, &self.caller),
             // Nothing to run is a success.
-            Ok(None) => self.tell(name, generation, failed(Ok(crate::model::Exit::SUCCESS))),
+            Ok(None) => self.tell(name, generation, failed(Ok(Exit::SUCCESS))),
             Err(error) => self.tell(name, generation, failed(Err(error))),
         }
     }
@@ -223,7 +221,7 @@ impl Executor {
     }
 
     fn spec(&mut self, name: &str, generation: u64, args: &[String]) -> Result<SpawnSpec, String> {
-        let unit = main_unit(name, generation);
+        let unit = UnitId::main(name, generation);
         let stamp = self.task(name).is_some().then(|| self.stamp_of_run(name));
         let launcher = Launcher { stamp: stamp.as_deref(), ..self.launcher() };
         match (self.service(name), self.task(name)) {
@@ -233,9 +231,15 @@ impl Executor {
         }
     }
 
+    /// The main process of a service, and since when it runs.
+    fn running_unit(&self, name: &str, generation: u64) -> Option<(&Unit, Tick)> {
+        let unit = self.units.get(&UnitId::main(name, generation))?;
+        Some((unit, self.core.started(name)?))
+    }
+
     fn start_ready(&mut self, name: &str, generation: u64) {
         let Some(service) = self.service(name).cloned() else { return };
-        let unit = self.units.get(&main_unit(name, generation));
+        let unit = self.running_unit(name, generation);
         let probe = super::probe_spec::ready(&self.launcher(), &service, generation, unit);
         if probe.attempts.is_empty() {
             // Started is ready.
@@ -254,18 +258,9 @@ impl Executor {
             let event = Event::notice(text);
             return self.publish(Some(name), Some(generation), event, Cause::Supervisor);
         }
-        let unit = self.units.get(&main_unit(name, generation));
+        let unit = self.running_unit(name, generation);
         let probe = super::probe_spec::alive(&self.launcher(), &service, &alive, generation, unit);
         self.prober.start(probe);
-    }
-
-    fn signal_stop(&mut self, name: &str, generation: u64) {
-        let (signal, tree) = match self.service(name) {
-            Some(Service { stop, .. }) => (stop.signal, stop.to == StopTo::Tree),
-            None => (Signal::TERM, true),
-        };
-        let unit = main_unit(name, generation);
-        self.link.send(ToKeeper::Stop { unit, signal, tree });
     }
 
     /// Adds what only the world knows of it: where in its log a start begins, where to find what
@@ -278,7 +273,7 @@ impl Executor {
                 *tail = self.last_lines(name, generation);
             }
             Event::Spawned { log, .. } | Event::Running { log, .. } => {
-                *log = self.log_of(&main_unit(name, generation));
+                *log = self.log_of(name, generation);
             }
             Event::Ready { address, .. } => {
                 *address = self.service(name).and_then(|service| self.address(service));
@@ -288,22 +283,18 @@ impl Executor {
         event
     }
 
-    /// Tells the core what a service printed last, which is often why it ended.
-    pub(super) fn note_last_line(&mut self, unit: &UnitId, exit: crate::model::Exit) {
-        let UnitId { name, generation } = unit.clone();
-        let failed = self.service(&name).is_some_and(|s| !exit.is_success(&s.succeeds_with));
-        let line = || log_tail::last_line(&self.last_lines(&name, generation));
-        if failed && let Some(line) = line() {
-            let input = lifecycle::Input::LastLine(line);
-            self.feed(Input::Unit { name, generation, input });
-        }
+    /// What a service that failed printed last, which is often why it ended.
+    pub(super) fn last_line(&self, unit: &UnitId, exit: Exit) -> Option<LastLine> {
+        let service = self.service(&unit.owner)?;
+        let failed = !exit.is_success(&service.succeeds_with);
+        failed.then(|| log_tail::last_line(&self.last_lines(&unit.owner, unit.generation)))?
     }
 
-    /// Where in its log the output of a unit begins. A tree that is gone is forgotten; its lines
-    /// are still there.
-    fn log_of(&self, unit: &UnitId) -> Option<Place> {
-        let (latest, place) = *self.log_places.get(&unit.name)?;
-        (latest == unit.generation).then_some(place)
+    /// Where in the log of this name the output of a start begins. A tree that is gone is
+    /// forgotten; its lines are still there.
+    pub(super) fn log_of(&self, log: &str, generation: u64) -> Option<Place> {
+        let (latest, place) = *self.log_places.get(log)?;
+        (latest == generation).then_some(place)
     }
 
     /// The last lines that a generation wrote, of its stderr if that is apart; of its
@@ -313,14 +304,14 @@ impl Executor {
         if self.has_lost_secrets(name) {
             return Vec::new();
         }
-        let main = main_unit(name, generation);
-        let errors = UnitId { name: errors_of(name), generation };
-        let before = hook_unit(name, Hook::BeforeStart, generation);
-        let was_started = self.log_of(&main).is_some();
-        let units = if was_started { vec![errors, main] } else { vec![before] };
-        let lines = units.into_iter().find_map(|unit| {
-            let place = self.log_of(&unit)?;
-            let log = Log::new(&self.stack_dir.logs, &unit.name.replace(':', "."));
+        let before = UnitId::hook(name, Hook::BeforeStart, generation).log_name();
+        let logs = match self.log_of(name, generation) {
+            Some(_) => vec![errors_of(name), name.to_owned()],
+            None => vec![before],
+        };
+        let lines = logs.into_iter().find_map(|log| {
+            let place = self.log_of(&log, generation)?;
+            let log = Log::new(&self.stack_dir.logs, &log);
             Some(log_tail::last_lines(&log, place)).filter(|lines| !lines.is_empty())
         });
         // Before they are cut to fit somewhere: half a secret is not found any more.
@@ -374,9 +365,9 @@ impl Executor {
             }
             Reaction::Do(WatchThen::Signal(_)) if view.pid.is_none() => return,
             Reaction::Do(WatchThen::Signal(signal)) => {
-                let unit = main_unit(&name, generation);
+                let unit = UnitId::main(name.clone(), generation);
                 self.link.send(ToKeeper::Signal { unit, signal, tree: false });
-                let event = Event::Signalled { signal: signal.to_string(), tree: false };
+                let event = Event::Signalled { signal, tree: false };
                 self.publish(Some(&name), Some(generation), event, cause);
                 return;
             }

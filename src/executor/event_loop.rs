@@ -9,14 +9,14 @@ use tokio::{net::UnixListener, sync::mpsc, task::LocalSet};
 use super::{Internal, keeper_link::KeeperLink, state::Executor};
 use crate::{
     control::{protocol::Left, server::serve},
-    core::lifecycle::{self, Hook},
+    core::lifecycle::{self, Exited},
     core::stack::{Command, Input},
     event::{Cause, Event, Tick},
     keeper::{
         self, Launched, framing,
-        protocol::{Checkpoint, FromKeeper, PROTOCOL, ToKeeper, UnitId},
+        protocol::{Checkpoint, FromKeeper, PROTOCOL, Part, ToKeeper, UnitId},
     },
-    model::Exit,
+    model::{Exit, Hook},
     platform::{self, StackPaths},
     reason::Notice,
 };
@@ -237,54 +237,36 @@ impl Executor {
         match message {
             FromKeeper::Hello { .. } | FromKeeper::Pong => {}
             FromKeeper::Spawned { unit, pid, log, at } => {
-                self.remember(&unit, pid, log, at);
-                if is_main(&unit) {
-                    let name = unit.name.clone();
-                    self.unit_input(unit, lifecycle::Input::Spawned { pid });
-                    self.hear_steps(|task| task == name);
+                self.remember(&unit, pid, log);
+                if unit.is_main() {
+                    let owner = unit.owner.clone();
+                    self.unit_input(unit, lifecycle::Input::Spawned { pid, at });
+                    self.hear_steps(|task| task == owner);
                 }
             }
-            FromKeeper::SpawnFailed { unit, error } => match hook_of(&unit) {
-                Some((name, hook)) => {
-                    self.hook_ended(name, unit.generation, hook, Err(error));
-                }
-                None => self.unit_input(unit, lifecycle::Input::SpawnFailed(error)),
-            },
+            FromKeeper::SpawnFailed { unit, error } => {
+                let input = match unit.part {
+                    Part::Main => lifecycle::Input::SpawnFailed(error),
+                    Part::Hook(hook) => lifecycle::Input::HookEnded { hook, exit: Err(error) },
+                };
+                self.unit_input(unit, input);
+            }
             FromKeeper::Notified { unit } => {
                 if let Some(known) = self.units.get(&unit) {
                     known.notified.store(true, Ordering::Release);
-                    self.prober.hurry(&unit.name);
+                    self.prober.hurry(&unit.owner);
                 }
             }
-            FromKeeper::Exited { unit, exit, left, background, out_of_memory, at: _ } => {
-                if is_main(&unit) {
-                    if out_of_memory {
-                        self.unit_input(unit.clone(), lifecycle::Input::OutOfMemory);
-                    }
-                    self.tell_of_victims(&unit, exit, out_of_memory);
-                    self.hear_steps(|name| name == unit.name);
-                    let exit = self.end_of_run(&unit.name, unit.generation, false, exit);
-                    self.note_last_line(&unit, exit);
-                    self.unit_input(unit, lifecycle::Input::Exited { exit, background });
-                } else {
-                    if let Some(known) = self.units.get_mut(&unit) {
-                        known.exit = Some(exit);
-                    }
-                    if let (Some(left), Some((name, hook))) = (background, hook_of(&unit)) {
-                        let generation = Some(unit.generation);
-                        let notice = Notice::Background { hook: Some(hook), process: left };
-                        let event = Event::Notice { notice };
-                        self.publish(Some(&name), generation, event, Cause::Supervisor);
-                    }
-                    // A hook is over with its main process; what it left behind goes too.
-                    if left > 0 {
-                        self.link.send(ToKeeper::Kill { unit });
-                    }
+            FromKeeper::Exited { unit, exit, left, background, out_of_memory, at } => {
+                let exited = Exited { exit, at, background, out_of_memory, last_line: None };
+                match unit.part {
+                    Part::Main => self.main_exited(unit, exited),
+                    Part::Hook(hook) => self.hook_exited(unit, hook, exited, left),
                 }
             }
             FromKeeper::Gone { unit, swept } => self.unit_gone(unit, swept),
             FromKeeper::Stuck { unit, processes } => {
-                if is_main(&unit) {
+                if unit.is_main() {
                     self.unit_input(unit, lifecycle::Input::Stuck(processes));
                 }
             }
@@ -311,34 +293,46 @@ impl Executor {
         }
     }
 
+    fn main_exited(&mut self, unit: UnitId, mut exited: Exited) {
+        self.tell_of_victims(&unit, exited.exit, exited.out_of_memory);
+        self.hear_steps(|name| name == unit.owner);
+        exited.exit = self.end_of_run(&unit, exited.exit);
+        exited.last_line = self.last_line(&unit, exited.exit);
+        self.unit_input(unit, lifecycle::Input::Exited(exited));
+    }
+
+    /// The main process of a hook has ended, which ends the hook: what it left behind is killed.
+    fn hook_exited(&mut self, unit: UnitId, hook: Hook, exited: Exited, left: usize) {
+        if let Some(known) = self.units.get_mut(&unit) {
+            known.exit = Some(exited.exit);
+        }
+        if let Some(background) = exited.background {
+            let notice = Notice::Background { hook: Some(hook), process: background };
+            let (event, generation) = (Event::Notice { notice }, Some(unit.generation));
+            self.publish(Some(&unit.owner), generation, event, Cause::Supervisor);
+        }
+        if left > 0 {
+            self.link.send(ToKeeper::Kill { unit });
+        }
+    }
+
     fn unit_gone(&mut self, unit: UnitId, swept: usize) {
         let known = self.units.remove(&unit);
         self.terminals.release(&unit);
-        match hook_of(&unit) {
-            Some((name, hook)) => {
+        let input = match unit.part {
+            Part::Main => lifecycle::Input::TreeGone { swept },
+            Part::Hook(hook) => {
                 let exit = known.and_then(|known| known.exit).unwrap_or(Exit::UNKNOWN);
-                self.hear_steps(|task| task == name);
-                let exit = self.end_of_run(&name, unit.generation, true, exit);
-                self.hook_ended(name, unit.generation, hook, Ok(exit));
+                self.hear_steps(|task| task == unit.owner);
+                lifecycle::Input::HookEnded { hook, exit: Ok(self.end_of_run(&unit, exit)) }
             }
-            None => self.unit_input(unit.clone(), lifecycle::Input::TreeGone { swept }),
-        }
+        };
+        self.unit_input(unit.clone(), input);
         self.link.send(ToKeeper::Forget { unit });
     }
 
-    fn hook_ended(
-        &mut self,
-        name: String,
-        generation: u64,
-        hook: Hook,
-        exit: Result<Exit, String>,
-    ) {
-        let input = lifecycle::Input::HookEnded { hook, exit };
-        self.feed(Input::Unit { name, generation, input });
-    }
-
     fn unit_input(&mut self, unit: UnitId, input: lifecycle::Input) {
-        let UnitId { name, generation } = unit;
+        let UnitId { owner: name, generation, .. } = unit;
         self.feed(Input::Unit { name, generation, input });
     }
 
@@ -397,16 +391,4 @@ impl Executor {
         let checkpoint = self.checkpoint();
         self.link.flush(&checkpoint);
     }
-}
-
-fn is_main(unit: &UnitId) -> bool {
-    !unit.name.contains(':')
-}
-
-/// The service and the hook behind a unit, if it is one of a hook.
-fn hook_of(unit: &UnitId) -> Option<(String, Hook)> {
-    let (name, key) = unit.name.split_once(':')?;
-    let all = [Hook::BeforeStart, Hook::AfterReady, Hook::Stop, Hook::AfterStop, Hook::OnFailure];
-    let hook = all.into_iter().find(|hook| hook.key() == key)?;
-    Some((name.to_owned(), hook))
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, io};
 
-use crate::model::path_text;
+use crate::model::{io_error_text, path_text};
 
 /// Variables as programs get them, whatever bytes they are made of.
 pub(super) fn variables(env: &BTreeMap<String, String>) -> Vec<(OsString, OsString)> {
@@ -12,8 +12,7 @@ pub(super) fn variables(env: &BTreeMap<String, String>) -> Vec<(OsString, OsStri
 
 /// A system error without the number, beginning in lower case: `connection refused`.
 pub(super) fn os_error(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
+    let text = io_error_text(error);
     let mut letters = text.chars();
     match letters.next() {
         Some(first) => first.to_lowercase().chain(letters).collect(),

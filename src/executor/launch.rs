@@ -11,10 +11,9 @@ use serde::Serialize;
 
 use super::{check_command::CheckCommand, ports::PortTable, step};
 use crate::{
-    core::lifecycle::Hook,
     keeper::protocol::{SpawnSpec, UnitId},
     model::{
-        Check, Command, EnvValue, LogPolicy, Service, Task, TaskBody, Text, Values, path_text,
+        Check, Command, EnvValue, Hook, LogPolicy, Service, Task, TaskBody, Text, Values, path_text,
     },
     platform::{self, CgroupLimits, MARK, Mark, RunAs, StackPaths, Subfolder},
     secrets,
@@ -78,7 +77,6 @@ impl Launcher<'_> {
         }
         let resolved = self.resolve(command, &env, &service.dir, &[])?;
         let mut spec = self.spec(unit, resolved, env, &service.dir);
-        spec.log = self.places.log(&service.name);
         spec.log_policy = service.log.clone();
         spec.stdin_open = service.stdin_open;
         spec.tty = service.tty;
@@ -105,7 +103,6 @@ impl Launcher<'_> {
             }
             TaskBody::Steps(steps) => self.steps(task, steps, false, unit, env)?,
         };
-        spec.log = self.places.log(&task.name);
         spec.log_policy = task.log.clone();
         Ok(spec)
     }
@@ -162,7 +159,7 @@ impl Launcher<'_> {
             (Some(last), false) => {
                 resolved.push(last);
                 let plain = |(at, command)| {
-                    let name = format!("{} {} of {}", hook.key(), at + 1, commands.len());
+                    let name = format!("{hook} {} of {}", at + 1, commands.len());
                     step::Step::plain(&name, command, &env, &service.dir)
                 };
                 let steps = resolved.into_iter().enumerate().map(plain).collect();
@@ -171,8 +168,6 @@ impl Launcher<'_> {
                 self.helper(unit, work, env.clone(), &service.dir)
             }
         };
-        // A file of its own: two writers would overwrite each other's lines.
-        spec.log = self.places.log(&format!("{}.{}", service.name, hook.key()));
         spec.user = user;
         Ok(Some(spec))
     }
@@ -290,7 +285,8 @@ impl Launcher<'_> {
     ) -> SpawnSpec {
         let lacks = |name: &&String| !env.contains_key(*name);
         SpawnSpec {
-            log: self.places.log(&unit.name),
+            // A hook has one of its own: two writers would overwrite each other's lines.
+            log: self.places.log(&unit.log_name()),
             unit,
             program: resolved.program,
             argv: resolved.argv,

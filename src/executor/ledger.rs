@@ -1,13 +1,9 @@
 //! The ledger: every record of a stack, appended to a file. Those of this supervisor are in memory
 //! too, for clients; the older ones are read when somebody asks for them, so that a long past
 //! costs no start anything.
-//!
-//! A line is the FNV-1a checksum of the record's JSON, a space, and the JSON. A line that does
-//! not fit its checksum (a torn tail after a crash) is not a record.
 
 use std::{
     collections::VecDeque,
-    fmt::Write as _,
     fs::File,
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Take, Write},
     os::unix::fs::FileExt,
@@ -16,7 +12,7 @@ use std::{
 
 use super::words::Words as _;
 use crate::{
-    event::{Cause, Event, Record},
+    event::{Cause, Event, Record, ledger_line},
     logs::{LEDGER, OLD_LEDGER},
     platform::{self, FileFacts, GrowingFile, Open, Refused, Subfolder},
     secrets,
@@ -87,9 +83,7 @@ impl Ledger {
         record.mask(&secrets::masker());
         // Records are plain data with names as keys; such a thing can always be written.
         let json: Arc<str> = serde_json::to_string(&record).unwrap_or_default().into();
-        let checksum = platform::fnv1a(json.as_bytes());
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.unwritten, "{checksum:016x} {json}");
+        self.unwritten.push_str(&ledger_line::encode(&json));
         self.keep(Arc::clone(&json));
         json
     }
@@ -109,8 +103,8 @@ impl Ledger {
         let past =
             (seq < first).then(|| Lines::end_of(self.file.folder(), LEDGER, TAIL).ok()).flatten();
         let past = past.into_iter().flatten().filter_map(|line| {
-            let seq = parse(&line)?.seq;
-            Some((seq, json_of(&line)?.into()))
+            let seq = ledger_line::decode(&line)?.seq;
+            Some((seq, ledger_line::json(&line)?.into()))
         });
         let past = past.filter(move |(at, _)| (seq..first).contains(at)).map(|(_, json)| json);
         let start = usize::try_from(seq.saturating_sub(first)).unwrap_or(usize::MAX);
@@ -195,7 +189,7 @@ fn last_seq(folder: &Subfolder) -> u64 {
 /// The records in the last so many bytes of a file.
 fn read_end(folder: &Subfolder, name: &str, length: u64) -> Vec<Record> {
     let lines = Lines::end_of(folder, name, length).into_iter().flatten();
-    lines.filter_map(|line| parse(&line)).collect()
+    lines.filter_map(|line| ledger_line::decode(&line)).collect()
 }
 
 /// The lines in the last so many bytes that a file had when it was opened.
@@ -219,18 +213,6 @@ impl Iterator for Lines {
         line.pop_if(|last| *last == b'\n');
         (length > 0).then_some(line)
     }
-}
-
-/// The JSON of a line that fits its checksum.
-fn json_of(line: &[u8]) -> Option<&str> {
-    let line = std::str::from_utf8(line).ok()?;
-    let (checksum, json) = line.split_once(' ')?;
-    let expected = u64::from_str_radix(checksum, 16).ok()?;
-    (platform::fnv1a(json.as_bytes()) == expected).then_some(json)
-}
-
-fn parse(line: &[u8]) -> Option<Record> {
-    serde_json::from_str(json_of(line)?).ok()
 }
 
 #[cfg(test)]

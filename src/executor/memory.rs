@@ -47,17 +47,21 @@ impl Executor {
             return;
         }
         // One that was asked to end, or is over its own limit, needs no other reason.
-        if self.view_of(&unit.name).is_some_and(|view| view.state == ServiceState::Stopping) {
+        if self.view_of(&unit.owner).is_some_and(|view| view.state == ServiceState::Stopping) {
             return;
         }
-        let Some(started) = self.units.get(unit).map(|known| known.started) else { return };
+        let Some(started) = self.core.started(&unit.owner) else { return };
         let mut victims = platform::oom_victims().unwrap_or_default().into_iter();
         let last = victims.rfind(|victim| victim.at >= started);
         if let Some(Victim { pid, name: program, .. }) = last {
-            let UnitId { name, generation } = unit.clone();
             let text =
                 format!("while it ran the kernel killed process {pid} ({program}): out of memory");
-            self.publish(Some(&name), Some(generation), Event::notice(text), Cause::Memory);
+            self.publish(
+                Some(&unit.owner),
+                Some(unit.generation),
+                Event::notice(text),
+                Cause::Memory,
+            );
         }
     }
 

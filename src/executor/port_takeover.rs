@@ -71,7 +71,7 @@ impl Executor {
             && !declared.is_some_and(Port::may_move)
             && (self.clients.takes_ports() || declared.is_some_and(|it| it.busy == Busy::Take));
         let units = self.units.iter();
-        let units = units.map(|(id, unit)| (id.name.clone(), unit.owner.main)).collect();
+        let units = units.map(|(id, unit)| (id.name(), unit.owner.main)).collect();
         let host = declared.and_then(Port::address);
         let (places, stack) = (self.places.clone(), self.core.stack().name.clone());
         let claim = Claim { port, host, places, stack, units, takes };

@@ -168,11 +168,10 @@ impl PortTable {
         self.given.insert(service.to_owned());
     }
 
-    /// The first port of a service that somebody holds.
-    pub(super) fn first_busy(&self, service: &Service) -> Option<u16> {
-        let own = self.all(service).filter(|(port, _)| !port.any_owner);
-        let mut busy = own.filter(|(port, number)| is_busy(*number, port.address()));
-        busy.next().map(|(_, number)| number)
+    /// Whether a port of a service is in use.
+    pub(super) fn is_any_busy(&self, service: &Service) -> bool {
+        let mut own = self.all(service).filter(|(port, _)| !port.any_owner);
+        own.any(|(port, number)| is_busy(number, port.address()))
     }
 
     /// A number for an open port: the one that it has had, if that is free or held by what an

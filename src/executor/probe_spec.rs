@@ -14,7 +14,7 @@ use super::{
     state::Unit,
 };
 use crate::{
-    event::Place,
+    event::{Place, Tick},
     logs::{Lines, Log},
     model::{Alive, Check, HttpCheck, HttpTarget, Port, PortRef, Service},
     platform,
@@ -26,17 +26,17 @@ pub(super) fn ready(
     launcher: &Launcher<'_>,
     service: &Service,
     generation: u64,
-    unit: Option<&Unit>,
+    running: Option<(&Unit, Tick)>,
 ) -> Probe {
-    let maker = Maker { launcher, service, unit };
+    let maker = Maker::new(launcher, service, running);
     let mut attempts = if service.ready.checks.is_empty() {
         let endpoints = maker.all_ports();
         if endpoints.is_empty() { Vec::new() } else { vec![Attempt::Listening(endpoints)] }
     } else {
         service.ready.checks.iter().map(|check| maker.attempt(check)).collect()
     };
-    let started = unit.map_or_else(platform::now, |unit| unit.started);
-    if let (Some(unit), false) = (unit, attempts.is_empty()) {
+    let started = maker.started;
+    if let (Some(unit), false) = (maker.unit, attempts.is_empty()) {
         attempts.push(Attempt::Foreground(Foreground::new(unit.owner.main)));
     }
     Probe {
@@ -55,9 +55,9 @@ pub(super) fn alive(
     service: &Service,
     alive: &Alive,
     generation: u64,
-    unit: Option<&Unit>,
+    running: Option<(&Unit, Tick)>,
 ) -> Probe {
-    let maker = Maker { launcher, service, unit };
+    let maker = Maker::new(launcher, service, running);
     Probe {
         name: service.name.clone(),
         generation,
@@ -73,9 +73,20 @@ struct Maker<'a> {
     launcher: &'a Launcher<'a>,
     service: &'a Service,
     unit: Option<&'a Unit>,
+    /// Since when that runs; of an external service, now.
+    started: Tick,
 }
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
+    fn new(
+        launcher: &'a Launcher<'a>,
+        service: &'a Service,
+        running: Option<(&'a Unit, Tick)>,
+    ) -> Self {
+        let started = running.map_or_else(platform::now, |(_, started)| started);
+        Self { launcher, service, unit: running.map(|(unit, _)| unit), started }
+    }
+
     fn attempt(&self, check: &Check) -> Attempt {
         match check {
             Check::Tcp(None) => Attempt::Tcp(self.all_ports()),
@@ -95,10 +106,7 @@ impl Maker<'_> {
             Check::Notify => Attempt::Notified(
                 self.unit.map(|unit| Arc::clone(&unit.notified)).unwrap_or_default(),
             ),
-            Check::Delay(delay) => Attempt::Delay {
-                started: self.unit.map_or_else(platform::now, |unit| unit.started),
-                delay: *delay,
-            },
+            Check::Delay(delay) => Attempt::Delay { started: self.started, delay: *delay },
         }
     }
 
@@ -117,8 +125,10 @@ impl Maker<'_> {
 
     /// Where a log was when the unit was started, which a supervisor before this one knew.
     fn begin_by_time(&self, log: &Log) -> Place {
-        let Some(unit) = self.unit else { return log.end() };
-        let passed = platform::now().since(unit.started);
+        if self.unit.is_none() {
+            return log.end();
+        }
+        let passed = platform::now().since(self.started);
         let started = platform::wall_clock().checked_sub(passed);
         let begin = started.map(|at| Lines::all(log).since(at).begin());
         let end = log.end();

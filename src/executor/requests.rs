@@ -6,11 +6,11 @@ use super::{
     clients::{Connection, Op},
     listener_owner,
     relocate::Relocation,
-    state::{Executor, main_unit},
+    state::Executor,
 };
 use crate::{
     control::{
-        protocol::{Ask, Owned, PROTOCOL, Reply, Request},
+        protocol::{Ask, Job, Owned, PROTOCOL, Reply, Request},
         server::{ConnectionId, Incoming},
     },
     core::stack::{Command, Input, OpId, Outcome, Until},
@@ -93,7 +93,7 @@ impl Executor {
             return self.upgrade(connection, id, program);
         }
         // Before there is a word about it.
-        if let Request::Do { command, .. } | Request::Plan { command } = &request {
+        if let Request::Do(Job { command, .. }) | Request::Plan { command } = &request {
             stack_of(command).into_iter().for_each(secrets::learn);
         }
         let request = match self.as_known_here(request) {
@@ -122,10 +122,11 @@ impl Executor {
             }
             // The keeper ends everything that it has, and would end what is started now. If it can,
             // the connection closes with this process, and whoever asks starts the stack again.
-            request @ Request::Do { .. } if self.finishing => {
+            request @ Request::Do(_) if self.finishing => {
                 self.clients.put_off.push((connection, Ask { id, request }));
             }
-            Request::Do { command, line, env, follow, foreground, take_ports } => {
+            Request::Do(job) => {
+                let Job { command, line, env, follow, foreground, take_ports } = job;
                 let cause = Cause::Command { command: short(line), pid };
                 client.foreground |= foreground;
                 let op = Op {
@@ -150,7 +151,7 @@ impl Executor {
             }
             Request::Signal { name, signal, tree, line } => {
                 let cause = Cause::Command { command: short(line), pid };
-                let reply = self.signal(&name, &signal, tree, cause);
+                let reply = self.signal(&name, signal, tree, cause);
                 let reply = reply.unwrap_or_else(|message| Reply::Error { message });
                 self.clients.reply(connection, id, reply);
             }
@@ -170,7 +171,7 @@ impl Executor {
     /// A request by the name that the stack's folder has for us: whoever asks may know it by
     /// another one.
     fn as_known_here(&self, mut request: Request) -> serde_json::Result<Request> {
-        let (Request::Do { command, .. } | Request::Plan { command }) = &mut request else {
+        let (Request::Do(Job { command, .. }) | Request::Plan { command }) = &mut request else {
             return Ok(request);
         };
         let stack = match command {
@@ -290,7 +291,7 @@ impl Executor {
             Request::Owners { pids } => Ok(self.owners(&pids)),
             Request::Hello { .. }
             | Request::Upgrade { .. }
-            | Request::Do { .. }
+            | Request::Do(_)
             | Request::Signal { .. }
             | Request::Events { .. }
             | Request::CancelRun { .. } => Ok(Reply::Ok),
@@ -300,19 +301,17 @@ impl Executor {
     fn signal(
         &mut self,
         name: &str,
-        signal: &str,
+        signal: Signal,
         tree: bool,
         cause: Cause,
     ) -> Result<Reply, String> {
-        let signal =
-            Signal::from_name(signal).ok_or_else(|| format!("there is no signal `{signal}`"))?;
         let service = self.view_of(name).ok_or_else(|| self.unknown(name))?;
         let generation = service.generation;
-        let unit = main_unit(name, generation);
+        let unit = UnitId::main(name, generation);
         if service.pid.is_none() || !self.units.contains_key(&unit) {
             return Err(format!("{name} is not running"));
         }
-        let event = Event::Signalled { signal: signal.to_string(), tree };
+        let event = Event::Signalled { signal, tree };
         self.publish(Some(name), Some(generation), event, cause);
         self.link.send(ToKeeper::Signal { unit, signal, tree });
         Ok(Reply::Ok)
@@ -326,9 +325,7 @@ impl Executor {
         let trees = listener_owner::trees(&mains);
         let owner = |&pid: &u32| {
             let (_, (id, _)) = trees.iter().zip(&units).find(|(tree, _)| tree.contains(&pid))?;
-            // A hook is part of its service.
-            let name = id.name.split(':').next().unwrap_or(&id.name).to_owned();
-            Some(Owned { pid, name })
+            Some(Owned { pid, name: id.owner.clone() })
         };
         let owners = pids.iter().filter_map(owner).collect();
         Reply::Owners { stack: self.core.stack().name.clone(), owners }

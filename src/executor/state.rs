@@ -29,7 +29,6 @@ use super::{
 };
 use crate::{
     control::protocol::Left,
-    core::lifecycle::Hook,
     core::stack::{OpId, ServiceView, Supervisor},
     event::{Cause, Event, Place, Tick},
     keeper::protocol::UnitId,
@@ -70,7 +69,7 @@ pub(super) struct Executor {
     pub(super) runs: Runs,
     /// What the keeper keeps for the next supervisor.
     pub(super) checkpointer: Checkpointer,
-    /// The latest start of each service, task and hook, and where in its log that began.
+    /// The latest start that wrote to each log, by the log's name, and where in it that began.
     pub(super) log_places: HashMap<String, (u64, Place)>,
     /// Where programs were found in this turn.
     pub(super) programs: Programs,
@@ -98,7 +97,6 @@ pub(super) struct Executor {
 /// A process tree that the keeper has.
 #[derive(Debug, Clone)]
 pub(super) struct Unit {
-    pub(super) started: Tick,
     pub(super) log: Place,
     /// Where its stderr begins, if that is apart and it was started by this supervisor.
     pub(super) errors: Option<Place>,
@@ -160,15 +158,14 @@ impl Executor {
     }
 
     /// Takes note of a process tree that the keeper has.
-    pub(super) fn remember(&mut self, unit: &UnitId, pid: u32, log: Place, started: Tick) {
+    pub(super) fn remember(&mut self, unit: &UnitId, pid: u32, log: Place) {
         let owner = Owner::new(pid);
         // A probe may be looking already.
         let known = self.units.get(unit).map(|known| Arc::clone(&known.notified));
         let notified = known.unwrap_or_default();
-        let errors = self.log_places.get(&errors_of(&unit.name));
-        let errors = errors.filter(|(latest, _)| *latest == unit.generation).map(|(_, at)| *at);
-        let known = Unit { started, log, errors, owner, notified, exit: None };
-        self.log_places.insert(unit.name.clone(), (unit.generation, log));
+        let errors = unit.is_main().then(|| self.log_of(&errors_of(&unit.owner), unit.generation));
+        let known = Unit { log, errors: errors.flatten(), owner, notified, exit: None };
+        self.log_places.insert(unit.log_name(), (unit.generation, log));
         self.units.insert(unit.clone(), known);
         self.ask_for_terminal(unit);
     }
@@ -259,14 +256,4 @@ impl Executor {
     pub(super) fn task(&self, name: &str) -> Option<&Task> {
         self.core.task(name).or_else(|| self.core.stack().task(name))
     }
-}
-
-/// The unit of a service's main process, or of a task's run.
-pub(super) fn main_unit(name: &str, generation: u64) -> UnitId {
-    UnitId { name: name.to_owned(), generation }
-}
-
-/// The unit of a hook.
-pub(super) fn hook_unit(name: &str, hook: Hook, generation: u64) -> UnitId {
-    UnitId { name: format!("{name}:{}", hook.key()), generation }
 }

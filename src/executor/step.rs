@@ -294,7 +294,7 @@ impl Work {
             let after_ms = millis(took);
             journal.write(Entry::Ended { step: name, exit, after_ms, failed });
             if stop {
-                return Err(u8::try_from(exit.shell_status()).unwrap_or(1).max(1));
+                return Err(exit.failure_code());
             }
         }
         // The last step went well although it was asked to end: then all is done.

@@ -11,8 +11,8 @@ use super::{checkpoint::Left, relocate::Relocation, state::Executor};
 use crate::{
     core::stack::{Recovered, Supervisor},
     event::{Cause, Event},
-    keeper::protocol::{Checkpoint, FromKeeper, UnitId, UnitReport},
-    model::Stack,
+    keeper::protocol::{Checkpoint, FromKeeper, Part, UnitId, UnitReport},
+    model::{Exit, Stack},
     platform,
 };
 
@@ -46,11 +46,28 @@ impl Executor {
             self.publish(None, None, Event::notice(text), Cause::Supervisor);
         }
         for report in &units {
-            self.remember(&report.unit, report.pid, report.log, report.started);
-            self.ports.give(&report.unit.name);
+            self.remember(&report.unit, report.pid, report.log);
+            if report.unit.is_main() {
+                self.ports.give(&report.unit.owner);
+            }
         }
+        let vanished = self.vanished(&units);
         let effects = self.core.resume(now);
         self.carry_out_missing(effects, &units);
+        for unit in vanished {
+            let exit = Exit::UNKNOWN;
+            let (left, background, out_of_memory) = (0, None, false);
+            let (gone, at) = (unit.clone(), now);
+            self.keeper_says(FromKeeper::Exited {
+                unit,
+                exit,
+                left,
+                background,
+                out_of_memory,
+                at,
+            });
+            self.keeper_says(FromKeeper::Gone { unit: gone, swept: 0 });
+        }
         for report in units {
             self.catch_up(report);
         }
@@ -58,6 +75,15 @@ impl Executor {
         if !self.core.running_tasks().is_empty() {
             self.watch_journals();
         }
+    }
+
+    /// What has a process by what the supervisor before knew, and is unknown to the keeper: its
+    /// record was lost, and the process has ended since.
+    fn vanished(&self, units: &[UnitReport]) -> Vec<UnitId> {
+        let known: HashSet<&UnitId> = units.iter().map(|report| &report.unit).collect();
+        let expected = self.core.with_process().into_iter();
+        let expected = expected.map(|(name, generation)| UnitId::main(name, generation));
+        expected.filter(|unit| !known.contains(unit)).collect()
     }
 
     /// Hears of the ends that nobody has been told of yet, before anybody may ask: what has ended
@@ -198,27 +224,21 @@ fn unheard_of(core: &Supervisor, units: &[UnitReport]) -> Option<String> {
     let services = core.services(now).into_iter().map(|view| (view.name, view.generation));
     let known: HashMap<String, u64> = services.chain(core.running_tasks()).collect();
     let is_unheard_of = |report: &&UnitReport| {
-        let UnitId { name, generation } = &report.unit;
-        report.found && !report.gone && known.get(name).is_none_or(|known| known < generation)
+        let UnitId { owner, generation, .. } = &report.unit;
+        let known = known.get(owner).filter(|_| report.unit.is_main());
+        report.found && !report.gone && known.is_none_or(|known| known < generation)
     };
-    units.iter().find(is_unheard_of).map(|report| report.unit.name.clone())
+    units.iter().find(is_unheard_of).map(|report| report.unit.name())
 }
 
 /// A core that knows of what runs only that it does; each may run or not.
 fn found_core(stack: Stack, units: &[UnitReport]) -> Supervisor {
     let found = units.iter().map(|report| {
-        let UnitId { name, generation } = report.unit.clone();
-        let is_known = !report.found;
-        match name.split_once(':') {
-            // A hook tells of the start that it belongs to, not that this has a process.
-            Some((of, _)) => {
-                Recovered { name: of.to_owned(), generation, runs: false, is_task: false, is_known }
-            }
-            None => {
-                let is_task = !report.gone && runs_steps(report.pid);
-                Recovered { name, generation, runs: !report.gone, is_task, is_known }
-            }
-        }
+        let UnitId { owner: name, part, generation } = report.unit.clone();
+        // A hook tells of the start that it belongs to, not that this has a process.
+        let runs = part == Part::Main && !report.gone;
+        let is_task = runs && runs_steps(report.pid);
+        Recovered { name, generation, runs, is_task, is_known: !report.found }
     });
     let mut found: Vec<Recovered> = found.collect();
     found.sort_by_key(|found| (found.generation, found.runs));

@@ -19,7 +19,8 @@ use super::{
 use crate::{
     core::lifecycle::{self, StepNews},
     event::Tick,
-    model::{Exit, Keep, Task, TaskBody},
+    keeper::protocol::UnitId,
+    model::{Exit, Keep, Task, TaskBody, fnv1a},
     platform::{self, Dir, Refused, StackDir},
 };
 
@@ -122,17 +123,11 @@ impl Executor {
     }
 
     /// How a run, or its `on-failure`, ended: where nobody saw it, what it wrote down itself.
-    pub(super) fn end_of_run(
-        &self,
-        name: &str,
-        generation: u64,
-        on_failure: bool,
-        seen: Exit,
-    ) -> Exit {
+    pub(super) fn end_of_run(&self, unit: &UnitId, seen: Exit) -> Exit {
         match seen {
-            Exit::Unknown(_) if self.task(name).is_some() => {
-                let journal = Journal::read(&self.stack_dir.runs, name);
-                journal.end(generation, on_failure).unwrap_or(seen)
+            Exit::Unknown(_) if self.task(&unit.owner).is_some() => {
+                let journal = Journal::read(&self.stack_dir.runs, &unit.owner);
+                journal.end(unit.generation, !unit.is_main()).unwrap_or(seen)
             }
             Exit::Unknown(_) | Exit::Code(_) | Exit::Signal(_) => seen,
         }
@@ -196,13 +191,13 @@ fn write_down(task: &Task, known: Option<String>, stack: &StackDir, dir: &Path) 
 
 /// A fingerprint of what a task is and of every file that its `inputs` name.
 fn fingerprint(task: &Task) -> io::Result<String> {
-    let mut sum = platform::fnv1a(&serde_json::to_vec(task)?);
+    let mut sum = fnv1a(&serde_json::to_vec(task)?);
     for pattern in &task.inputs {
         for path in globs::matches(pattern).map_err(io::Error::other)? {
             if path.is_file() {
-                let content = platform::fnv1a(&platform::read_file(&path)?);
+                let content = fnv1a(&platform::read_file(&path)?);
                 let line = format!("{sum:016x} {} {content:016x}", path.display());
-                sum = platform::fnv1a(line.as_bytes());
+                sum = fnv1a(line.as_bytes());
             }
         }
     }

@@ -34,11 +34,11 @@ impl Terminals {
 impl Executor {
     /// Asks the keeper for the terminal of a unit, if it has one.
     pub(super) fn ask_for_terminal(&self, unit: &UnitId) {
-        if !self.service(&unit.name).is_some_and(|service| service.tty) {
+        if !unit.is_main() || !self.service(&unit.owner).is_some_and(|service| service.tty) {
             return;
         }
         let (internal, unit, path) =
-            (self.internal.clone(), unit.clone(), self.places.terminal(&unit.name));
+            (self.internal.clone(), unit.clone(), self.places.terminal(&unit.owner));
         tokio::task::spawn_local(async move {
             let asked =
                 tokio::task::spawn_blocking(move || platform::terminal_at(&path, PATIENCE)).await;

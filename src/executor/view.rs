@@ -14,7 +14,7 @@ use crate::{
     core::lifecycle::millis,
     core::stack::{ServiceView, TaskView, Why},
     event::Tick,
-    model::{Check, HttpTarget, Port, Service},
+    model::{Check, HttpTarget, Port, Service, fnv1a},
     platform::{self, TreeStats},
     reason::Notice,
     status::{
@@ -238,7 +238,7 @@ impl Executor {
         }
         let changed = |source: &&crate::model::Source| {
             let bytes = platform::read_file(&source.path);
-            let fingerprint = bytes.map(|bytes| format!("{:016x}", platform::fnv1a(&bytes)));
+            let fingerprint = bytes.map(|bytes| format!("{:016x}", fnv1a(&bytes)));
             fingerprint.unwrap_or_default() != source.fingerprint
         };
         for source in self.core.stack().sources.iter().filter(changed) {

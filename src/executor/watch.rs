@@ -24,7 +24,7 @@ use super::Internal;
 use crate::{
     core::stack::OpId,
     event::Tick,
-    model::{Stack, Watch, WatchThen},
+    model::{STATE_FOLDER, Stack, Watch, WatchThen},
     platform,
 };
 
@@ -174,7 +174,7 @@ impl Watches {
         self.is_above_a_root(folder)
             || self.entries.iter().any(|entry| {
                 entry.roots.iter().any(|root| root.levels_below(folder).is_some())
-                    && folder.file_name().is_none_or(|name| name != ".git" && name != ".stackrun")
+                    && folder.file_name().is_none_or(|name| name != ".git" && name != STATE_FOLDER)
                     && !ignored_by_git(folder, true, &entry.root)
             })
     }

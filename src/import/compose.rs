@@ -1,6 +1,7 @@
 //! Compose files: services of containers, run as the programs that they are where that is known,
 //! and by `docker run` where only the image knows.
 
+mod ports;
 mod values;
 
 use std::{collections::BTreeSet, path::Path};
@@ -14,7 +15,7 @@ use super::{
     value::{Data, Entry, Value},
 };
 
-use values::{deploy, env_files, find_host, port, published};
+use values::{deploy, env_files, find_host, published};
 pub(super) use values::{interpolate, memory, words_of};
 
 /// Keys of a service that mean nothing without a container.
@@ -55,7 +56,7 @@ pub(super) fn import(file: &Value, draft: &mut Draft, report: &mut Report, besid
                 report.left(*line, key, "programs on this machine share its files and network");
             }
             key if key.starts_with("x-") => {}
-            key => report.left(*line, key, "there is nothing like it here"),
+            key => report.left(*line, key, "stackrun has nothing like it"),
         }
     }
     let Some(services) = file.get("services") else { return };
@@ -79,7 +80,7 @@ impl<'a> Compose<'a> {
         let mut tasks = BTreeSet::new();
         for Entry { key, line, value } in services.entries() {
             if !matches!(value.data, Data::Map(_)) {
-                report.left(*line, key, "is no service");
+                report.left(*line, key, "is not a service");
                 continue;
             }
             names.add(key, *line, report);
@@ -329,7 +330,7 @@ impl<'a> Compose<'a> {
                         text.split_once(':').and_then(|(_, tries)| tries.parse::<u64>().ok());
                     done(report, vec![Node::new("restart").arg("on-failure").maybe("tries", tries)])
                 }
-                _ => refuse(report, line, what, "is no policy that is known"),
+                _ => refuse(report, line, what, "is not a known restart policy"),
             },
             "stop_signal" | "stop_grace_period" => {
                 let property = if key == "stop_signal" { "signal" } else { "grace" };
@@ -364,33 +365,8 @@ impl<'a> Compose<'a> {
             }
             "develop" => refuse(report, line, what, "`watch \"src/**\"` restarts on a change"),
             "user" => refuse(report, line, what, "it runs as you"),
-            _ => refuse(report, line, what, "there is nothing like it here"),
+            _ => refuse(report, line, what, "stackrun has nothing like it"),
         }
-    }
-
-    fn port_nodes(&self, own: &str, value: &Value, native: bool, report: &mut Report) -> Vec<Node> {
-        let mut nodes = Vec::new();
-        for item in value.items() {
-            let Some((inside, outside)) = port(item) else {
-                report.left(
-                    item.line,
-                    format!("{own}.ports"),
-                    "is no single TCP port with a fixed number",
-                );
-                continue;
-            };
-            let number = if native { inside } else { outside };
-            if native && inside != outside {
-                let text = format!("the program listens on {inside}; it was reached at {outside}");
-                report.changed(item.line, format!("{own}.ports"), text);
-            }
-            let mut node = Node::new("port").arg(number).from(item.line);
-            if !nodes.is_empty() {
-                node = node.prop("name", format!("p{inside}"));
-            }
-            nodes.push(if native { node } else { node.prop("owner", "any") });
-        }
-        nodes
     }
 }
 

@@ -66,7 +66,11 @@ impl<'a> Container<'a> {
             match mount(volume) {
                 Some(mount) => words.extend(["-v".to_owned(), mount]),
                 None => {
-                    report.left(volume.line, format!("{own}.volumes"), "is no mount that is known");
+                    report.left(
+                        volume.line,
+                        format!("{own}.volumes"),
+                        "is not a known kind of mount",
+                    );
                 }
             }
             report.carried(own, "volumes");

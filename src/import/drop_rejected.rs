@@ -15,7 +15,7 @@ pub enum RejectedError {
     #[error(transparent)]
     Io(#[from] std::io::Error),
     /// What is refused cannot be taken out.
-    #[error("what was made of it is not right: {0}")]
+    #[error("what was written for it is not valid: {0}")]
     Refused(String),
 }
 

@@ -252,7 +252,7 @@ fn web_server(folder: &Path) -> Option<String> {
     let package = serde_json::from_str(&manifest).ok()?;
     let scripts = scripts(&package);
     let (name, script) = scripts.first().filter(|_| node(folder, &manifest).is_none())?;
-    Some(format!("`{name}` ({script}) is left out: it hands out the whole folder, `.env` included"))
+    Some(format!("`{name}` ({script}) is left out: it serves the whole folder, `.env` included"))
 }
 
 /// Whether a command is a web server for all that is in the folder in which it is started.

@@ -26,7 +26,7 @@ pub(super) fn parse(text: &str) -> Result<Value, ImportError> {
         Data::Map(_) | Data::List(_) => Ok(value),
         _ => Err(ImportError::Syntax {
             line: value.line,
-            message: "the exported value is no object that stands there as such".into(),
+            message: "the exported value is not an object literal".into(),
         }),
     }
 }
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
                 self.at += end;
                 Ok(rest[..end].to_owned())
             }
-            _ => self.error("a key should stand here"),
+            _ => self.error("expected a key"),
         }
     }
 
@@ -176,14 +176,14 @@ impl<'a> Reader<'a> {
             }
             items.push(self.value()?);
             if !self.take(',') && self.peek() != Some(']') {
-                return self.error("`,` or `]` should stand here");
+                return self.error("expected `,` or `]`");
             }
         }
     }
 
     /// A string; none for a template with expressions in it.
     fn string(&mut self) -> Result<Option<String>, ImportError> {
-        let Some(quote) = self.peek() else { return self.error("a string should stand here") };
+        let Some(quote) = self.peek() else { return self.error("expected a string") };
         let begin = self.at;
         self.at += 1;
         let mut text = String::new();

@@ -18,6 +18,7 @@ mod container;
 mod drop_rejected;
 mod folder;
 mod js;
+mod kdl_text;
 mod kdl_writer;
 mod names;
 mod pm2;

@@ -45,7 +45,7 @@ pub(super) fn import(file: &Value, draft: &mut Draft, report: &mut Report) {
     let mut profiles: Vec<(String, Vec<Node>)> = Vec::new();
     for app in apps {
         let Some(script) = app.get("script").and_then(|value| text(value, "script", report)) else {
-            report.left(app.line, "apps", "has no `script` that stands there");
+            report.left(app.line, "apps", "has no `script` that is a plain string");
             continue;
         };
         let name = app.get("name").and_then(Value::text).unwrap_or_else(|| stem(&script));
@@ -223,19 +223,19 @@ fn service(own: &str, script: &str, app: &Value, report: &mut Report) -> Node {
 /// Why something has no place in a stack file.
 fn unlike(key: &str) -> &'static str {
     match key {
-        "cron_restart" => "nothing is restarted by the clock; a task has `schedule`",
+        "cron_restart" => "services are not restarted on a schedule; a task can have one",
         "out_file" | "error_file" | "log_file" | "output" | "error" | "merge_logs"
         | "combine_logs" | "log_date_format" | "log_type" | "disable_logs" => {
             "`stackrun logs` has them, with times; `log` says how much is kept"
         }
-        "pid_file" | "pid" => "there are no pid files: `stackrun status --json` knows",
+        "pid_file" | "pid" => "there are no pid files; `stackrun status --json` shows the pid",
         "wait_ready" | "shutdown_with_message" => {
             "it is PM2's own message; `ready { http \"/\" }` and a signal do that"
         }
         "uid" | "gid" | "user" => "it runs as you",
         "increment_var" | "instance_var" => "`{{replica}}` is the number of a copy",
         "..." => "only running the file would tell",
-        _ => "there is nothing like it here",
+        _ => "stackrun has nothing like it",
     }
 }
 

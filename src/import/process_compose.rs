@@ -29,7 +29,7 @@ pub(super) fn import(file: &Value, draft: &mut Draft, report: &mut Report) {
             "log_location" => {
                 report.left(*line, key, "each service has a log of its own in .stackrun/logs");
             }
-            key => report.left(*line, key, "there is nothing like it here"),
+            key => report.left(*line, key, "stackrun has nothing like it"),
         }
     }
     let Some(processes) = file.get("processes") else { return };
@@ -38,7 +38,7 @@ pub(super) fn import(file: &Value, draft: &mut Draft, report: &mut Report) {
     for Entry { key, line, value } in processes.entries() {
         match value.data {
             Data::Map(_) => drop(names.add(key, *line, report)),
-            _ => report.left(*line, key, "is no process"),
+            _ => report.left(*line, key, "is not a process"),
         }
     }
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
@@ -110,7 +110,7 @@ fn process(
         let nodes = setting_nodes(own, (key, *line), setting, names, report);
         for child in nodes {
             if is_task && !super::container::is_of_task(&child.name) {
-                report.left(*line, format!("{own}.{key}"), "a task has no such thing");
+                report.left(*line, format!("{own}.{key}"), "a task has nothing like it");
             } else {
                 node = node.child(child);
             }
@@ -168,7 +168,7 @@ fn setting_nodes(
         "is_elevated" => return left("it runs as you"),
         "vars" => return left("there are no templates: write the values where they belong"),
         key if SILENT.contains(&key) => return Vec::new(),
-        _ => return left("there is nothing like it here"),
+        _ => return left("stackrun has nothing like it"),
     };
     if !nodes.is_empty() {
         report.carried(own, key);
@@ -268,7 +268,7 @@ fn probe(own: &str, kind: &str, value: &Value, report: &mut Report) -> Option<No
     }
     for Entry { key: setting, line, .. } in unknown(value, &known) {
         let what = format!("{own}.{key}.{setting}");
-        report.left(*line, what, "there is nothing like it here");
+        report.left(*line, what, "stackrun has nothing like it");
     }
     Some(node.child(check))
 }
@@ -290,7 +290,7 @@ fn availability(own: &str, value: &Value, report: &mut Report) -> Vec<Node> {
     let delay = value.get("backoff_seconds").and_then(Value::number).filter(|delay| *delay > 0);
     let tries = value.get("max_restarts").and_then(Value::number).filter(|tries| *tries > 0);
     for Entry { key, line, .. } in unknown(value, &["restart", "backoff_seconds", "max_restarts"]) {
-        report.left(*line, format!("{own}.availability.{key}"), "there is nothing like it here");
+        report.left(*line, format!("{own}.availability.{key}"), "stackrun has nothing like it");
     }
     let node = Node::new("restart").arg(when).maybe("tries", tries);
     vec![node.maybe("delay", delay.map(|delay| format!("{delay}s")))]
@@ -309,7 +309,7 @@ fn shutdown(own: &str, value: &Value, report: &mut Report) -> Vec<Node> {
     for Entry { key, line, .. } in
         unknown(value, &["signal", "timeout_seconds", "parent_only", "command"])
     {
-        report.left(*line, format!("{own}.shutdown.{key}"), "there is nothing like it here");
+        report.left(*line, format!("{own}.shutdown.{key}"), "stackrun has nothing like it");
     }
     vec![node]
 }

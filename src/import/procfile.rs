@@ -40,7 +40,7 @@ pub(super) fn import(text: &str, draft: &mut Draft, report: &mut Report, beside:
     let mut services = Vec::new();
     for (number, line) in lines(text) {
         let Some((name, command)) = process(line) else {
-            report.left(number, line, "is no line of a Procfile (`name: command`)");
+            report.left(number, line, "is not a line of a Procfile (`name: command`)");
             continue;
         };
         let own = names.add(name, number, report);

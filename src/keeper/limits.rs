@@ -40,7 +40,7 @@ impl Limited {
             missing.map(|(controller, key, _)| refused(key, &groups.why_not(*controller)));
         let refusals = refusals.collect();
         // A name that no other start of this stack has, and that is one folder.
-        let name = format!("{}.{}", unit.name.replace('/', "_"), unit.generation);
+        let name = format!("{}.{}", unit.name().replace('/', "_"), unit.generation);
         match groups.create(&name, limits) {
             Ok(group) => Self { group: Some(group), refusals },
             Err(error) => all_refused(&error.to_string()),

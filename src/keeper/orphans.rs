@@ -191,7 +191,7 @@ impl Stray {
         let text = (makers.len() > 1).then(|| {
             let pid = entry.id.pid;
             let command = platform::command_line(pid).unwrap_or_else(|| entry.name.clone());
-            let makers: Vec<String> = makers.iter().map(|id| format!("`{}`", id.name)).collect();
+            let makers: Vec<String> = makers.iter().map(|id| format!("`{}`", id.name())).collect();
             let makers = makers.join(" or ");
             format!(
                 "pid {pid} ({command}) was left behind by {makers}, and nothing tells by which: \

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::unit_id::{Part, UnitId};
 use crate::{
     event::{Place, Tick},
     model::{Background, Exit, LogPolicy, Signal, is_default},
@@ -15,15 +16,6 @@ use crate::{
 
 /// The version of this protocol. A keeper of another version is asked to re-exec first.
 pub const PROTOCOL: u32 = 5;
-
-/// A process tree: what it is for (`api`, `api:before-start`) and which start of that.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct UnitId {
-    /// What it is for.
-    pub name: String,
-    /// Which start of that, from 1.
-    pub generation: u64,
-}
 
 /// From the supervisor to the keeper.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

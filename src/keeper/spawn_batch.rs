@@ -20,7 +20,7 @@ use std::{
 use super::{
     journal::Line,
     main_loop::Keeper,
-    protocol::{FromKeeper, SpawnSpec, UnitId},
+    protocol::{FromKeeper, Part, SpawnSpec, UnitId},
     start::{Prepared, SpawnContext, Start, Started},
 };
 use crate::{event::Place, logs::files, platform};
@@ -59,9 +59,9 @@ struct Telling<'a> {
 impl Keeper {
     /// Takes a start into the batch, which is made before anything else is done.
     pub(super) fn want(&mut self, spec: Box<SpawnSpec>) {
-        let name = &spec.unit.name;
+        let UnitId { owner, .. } = &spec.unit;
         // The two may have one log, and the second begins where the first has ended.
-        if self.batch.names.contains(name) || self.batch.names.contains(service_of(name)) {
+        if self.batch.names.contains(&spec.unit.name()) || self.batch.names.contains(owner) {
             self.start_wanted();
         }
         let refused = if self.units.contains_key(&spec.unit) {
@@ -79,20 +79,21 @@ impl Keeper {
         let nanos = u64::try_from(platform::now().0.as_nanos()).unwrap_or(u64::MAX / 2);
         self.stamp = nanos.max(self.stamp + 2);
         let log = self.end_of_log(&spec);
-        self.batch.names.insert(spec.unit.name.clone());
+        self.batch.names.insert(spec.unit.name());
         self.batch.wanted.push(Wanted { spec, stamp: self.stamp, log });
     }
 
     /// Where the output of a start will begin. Starts in one turn share a look at the folder,
     /// but for those whose log may be rotated this very moment.
     fn end_of_log(&mut self, spec: &SpawnSpec) -> Place {
-        let (UnitId { name, .. }, log) = (&spec.unit, &spec.log);
-        let has_units = |name: &str| {
-            let first = UnitId { name: name.to_owned(), generation: 0 };
-            self.units.range(first..).next().is_some_and(|(unit, _)| unit.name == name)
+        let (UnitId { owner, part, .. }, log) = (&spec.unit, &spec.log);
+        let has_units = |part| {
+            let first = UnitId { owner: owner.clone(), part, generation: 0 };
+            let next = self.units.range(first..).next();
+            next.is_some_and(|(unit, _)| unit.owner == *owner && unit.part == part)
         };
         let (logs, file) = (&self.stack.logs, log.file_name().unwrap_or_default());
-        if has_units(name) || has_units(service_of(name)) {
+        if has_units(*part) || has_units(Part::Main) {
             return files::end(logs, Path::new(file));
         }
         let look = || files::all_numbers(logs.names().unwrap_or_default());
@@ -217,7 +218,7 @@ impl Keeper {
         let Started { mut unit, outputs, terminal } = started;
         let at = unit.started;
         if let Some((key, master)) = terminal {
-            self.open_terminal(key, master, &unit.id.name);
+            self.open_terminal(key, master, &unit.id.owner);
         }
         for output in outputs {
             self.open_outputs.insert(output.key);
@@ -234,11 +235,6 @@ impl Keeper {
         self.hold(unit);
         self.record_start(&id);
     }
-}
-
-/// The service that a unit, its hook perhaps, belongs to.
-fn service_of(unit: &str) -> &str {
-    unit.split(':').next().unwrap_or(unit)
 }
 
 /// The next start to be made, for whichever thread comes first; none if there will be no more.

@@ -29,7 +29,10 @@ impl StaleState {
         // Who cannot look leaves it to the one who takes over.
         let Ok(table) = Table::read() else { return (Self::Living, Vec::new()) };
         let marked = Marked::of(places, &table);
-        let lives = !marked.processes.is_empty() || lives_as_recorded(&told, &table);
+        // A supervisor that outlives its keeper would bring up again what it believes to run.
+        let lives = !marked.processes.is_empty()
+            || lives_as_recorded(&told, &table)
+            || !platform::supervisors(&table, places.id).is_empty();
         let remains = match (lives, told.is_empty()) {
             (true, _) => Self::Living,
             (false, true) => Self::Nothing,

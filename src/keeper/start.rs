@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     event::{Place, Tick},
-    model::path_text,
+    model::{io_error_text, path_text},
     platform::{
         self, Cgroup, CgroupLimits, Fifo, FileId, FolderLock, HOLDS, KernelTag, Launch, MARK, Pty,
         SpawnError, StackPaths, Stage,
@@ -122,7 +122,7 @@ impl Start<'_> {
         }
         let make = |(number, log): (u64, PathBuf)| {
             let key = self.stamp + number;
-            let name = platform::output_name(key, &spec.unit.name, spec.unit.generation);
+            let name = platform::output_name(key, &spec.unit.to_string());
             let path = self.places.fifo(&name);
             let (fifo, writer) = Fifo::create(path, spec.user.as_ref())
                 .map_err(said("cannot make the pipe of its log"))?;
@@ -171,8 +171,7 @@ impl Start<'_> {
     /// What tells its processes from all others, of other stacks and other starts too.
     fn mark(&self, unit: &UnitId) -> Vec<u8> {
         let stack = self.places.id;
-        let UnitId { name, generation } = unit;
-        format!("{MARK}={stack}:{:x}:{name}:{generation}", self.stamp).into_bytes()
+        format!("{MARK}={stack}:{:x}:{unit}", self.stamp).into_bytes()
     }
 }
 
@@ -348,12 +347,12 @@ impl Texts {
 }
 
 fn said(what: &str) -> impl Fn(io::Error) -> String {
-    move |error| format!("{what}: {}", words(&error))
+    move |error| format!("{what}: {}", io_error_text(&error))
 }
 
 /// What failed, in one line.
 fn explain(failed: &SpawnError, spec: &SpawnSpec) -> String {
-    let error = words(&failed.error);
+    let error = io_error_text(&failed.error);
     let program = spec.program.display();
     match failed.stage {
         Stage::Fork => format!("cannot make a process: {error}"),
@@ -386,10 +385,4 @@ fn hint(error: &io::Error, program: &Path) -> &'static str {
         }
         _ => "",
     }
-}
-
-/// The system's words, without the number that Rust adds.
-fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }

@@ -18,6 +18,7 @@ use super::{
     main_loop::Keeper,
     notify::{self, Notify},
     protocol::{CheckpointPart, UnitId},
+    stale_supervisors::end_stale_supervisors,
     unit::{OutputPipe, Unit},
 };
 use crate::{
@@ -233,6 +234,7 @@ impl Keeper {
             self.take_on(unit, &mut terminals);
         }
         if !resumed {
+            end_stale_supervisors(self.places.id);
             self.find_unrecorded(now);
         }
         self.watch_left(told.left);
@@ -287,7 +289,7 @@ impl Keeper {
         let Ok(Pty { master, .. }) = Pty::inherit(number, output.id) else { return };
         let Ok(pipe) = master.try_clone() else { return };
         self.open_outputs.insert(output.key);
-        self.open_terminal(output.key, master, &unit.id.name);
+        self.open_terminal(output.key, master, &unit.id.owner);
         self.logs.open(Output {
             key: output.key,
             pipe,

@@ -45,10 +45,10 @@ impl Keeper {
     fn record_of(&self, mark: &Mark, processes: &[Entry]) -> Option<Record> {
         let leads = |entry: &&Entry| entry.session == entry.id.pid;
         let main = processes.iter().find(leads).or(processes.first())?.id;
-        let (stamp, name) = (mark.stamp()?, mark.unit()?);
-        let log = self.places.log(&name.replace(':', "."));
+        let (stamp, unit) = (mark.stamp()?, mark.unit()?.parse::<UnitId>().ok()?);
+        let log = self.places.log(&unit.log_name());
         Some(Record {
-            unit: self.free_unit(name, mark.generation()?),
+            unit: self.free_unit(unit),
             main: Some(main),
             started: main.started(),
             log: files::end(&self.stack.logs, Path::new(log.file_name().unwrap_or_default())),
@@ -69,10 +69,11 @@ impl Keeper {
 
     /// The unit of a start. Another one may have its number, if what had counted them was lost
     /// before.
-    fn free_unit(&self, name: &str, first: u64) -> UnitId {
-        let unit = |generation| UnitId { name: name.to_owned(), generation };
-        let mut all = (first..).map(unit);
-        all.find(|unit| !self.units.contains_key(unit)).unwrap_or_else(|| unit(first))
+    fn free_unit(&self, mut unit: UnitId) -> UnitId {
+        while self.units.contains_key(&unit) {
+            unit.generation += 1;
+        }
+        unit
     }
 }
 

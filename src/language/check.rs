@@ -105,11 +105,10 @@ fn after_in_vain(item: &Item, built: &Built, needs: &Needs<'_>, problems: &mut P
     let name = &item.name.value;
     let nodes = item.decl.children().iter().filter(|child| child.name.value == "after");
     for named in nodes.flat_map(Decl::texts) {
-        let group = built.stack.group(named.value);
-        let members = group.map_or(vec![named.value.to_owned()], |group| group.members.clone());
-        for after in members.into_iter().filter(|after| after != name) {
-            if let Some(path) = needs.path(&after, name) {
-                let (name, at) = (name.clone(), named.span);
+        let members = built.stack.members(named.value).unwrap_or_default();
+        for after in members.iter().filter(|after| *after != name) {
+            if let Some(path) = needs.path(after, name) {
+                let (name, after, at) = (name.clone(), after.clone(), named.span);
                 problems.add(Warning::AfterInVain { name, after, at, path });
             }
         }

@@ -49,7 +49,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Variable>, BadLine> {
         };
         if !is_key(key) {
             // Not shown: it may as well be a line of a key.
-            return Err(bad("what stands before the `=` is not a valid variable name".to_owned()));
+            return Err(bad("the part before the `=` is not a valid variable name".to_owned()));
         }
         let lead = value.len() - value.trim_start().len();
         let start = end - value.len() + lead;
@@ -58,7 +58,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Variable>, BadLine> {
             _ => (bare(value), after_line(rest)),
         };
         if value.contains('\0') {
-            return Err(bad(format!("the value of `{key}` holds a NUL character")));
+            return Err(bad(format!("the value of `{key}` contains a NUL character")));
         }
         variables.push(Variable { key: key.to_owned(), value, line });
         rest = after;

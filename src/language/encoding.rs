@@ -64,10 +64,10 @@ fn wide(bytes: &[u8]) -> Option<&'static str> {
 impl std::fmt::Display for NotUtf8 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Wide(encoding) => write!(f, "it is no UTF-8, but {encoding}"),
+            Self::Wide(encoding) => write!(f, "it is not UTF-8 but {encoding}"),
             Self::Byte { line, column, byte, guess } => write!(
                 f,
-                "byte {column} of line {line} (0x{byte:02x}) is no UTF-8; the file may be {guess}"
+                "byte {column} of line {line} (0x{byte:02x}) is not valid UTF-8; the file may be {guess}"
             ),
         }
     }

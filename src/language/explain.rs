@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::schema::{self, NodeSpec, PropSpec, ValueSpec};
-use crate::model::nearest;
+use crate::{model::nearest, printable};
 
 /// A key that is in no reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -271,28 +271,11 @@ fn hanging(title: &str, text: &str) -> String {
     }
 }
 
-/// Text in lines of at most 78 characters, all indented as far as the first begins.
+/// Text in lines of at most 78 columns, all indented as far as the first begins.
 fn wrapped(begin: &str, text: &str) -> String {
     let indent = begin.chars().count();
-    let mut out = String::new();
-    let mut line = begin.to_owned();
-    let mut width = indent;
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if width > indent && width + 1 + length > 78 {
-            out.push_str(&line);
-            out.push('\n');
-            line = " ".repeat(indent);
-            width = indent;
-        }
-        if width > indent {
-            line.push(' ');
-            width += 1;
-        }
-        line.push_str(word);
-        width += length;
-    }
-    format!("{out}{line}\n")
+    let lines = printable::wrap(text, 78 - indent);
+    format!("{begin}{}\n", lines.join(&format!("\n{}", " ".repeat(indent))))
 }
 
 /// Up to the first stop that ends a word, outside parentheses.
@@ -313,7 +296,7 @@ fn first_sentence(text: &str) -> &str {
 /// The page of `values`.
 const VALUES: &str = "\
 values
-  What stands in strings between {{ and }}. Filled in after a `run` has been split into words, so
+  What you can write in strings between {{ and }}. Filled in after a `run` has been split into words, so
   that a value is never split. {{{{ is a literal {{. `$` is never touched.
 
   {{port}}              the first port of this service

@@ -172,7 +172,7 @@ fn called_secret(text: &str) -> impl Iterator<Item = (String, EnvValue)> {
 
 /// The fingerprint of a file as it is now, as [`crate::model::Source`] has it.
 pub fn fingerprint_of(file: &Path) -> String {
-    read_file(file).map(|bytes| source::fingerprint(&bytes)).unwrap_or_default()
+    read_file(file).map(|bytes| crate::model::fingerprint(&bytes)).unwrap_or_default()
 }
 
 /// The variables of an env file as they are now; none if it cannot be read.

@@ -12,6 +12,7 @@ use super::{
     source::{self, Sources, Span},
     syntax::Syntax,
 };
+use crate::model::io_error_text;
 
 /// So many files make up a stack, each as often as it is included, …
 const MOST_FILES: usize = 1000;
@@ -77,7 +78,7 @@ impl Reader<'_> {
                     FileProblem::NotThere { what: "file", path: owned(), at }
                 }
                 _ => {
-                    let reason = without_number(&error);
+                    let reason = io_error_text(&error);
                     FileProblem::Unreadable { path: owned(), reason, at }
                 }
             }),
@@ -123,14 +124,5 @@ impl Reader<'_> {
         let name = |at: Span| self.read.sources.text(at).trim_matches(['"', '#']).to_owned();
         let edges = edges.map(|at| (at, name(at))).collect();
         self.problems.add(FileProblem::IncludeLoop { edges });
-    }
-}
-
-/// The words of an I/O error without ` (os error 2)`.
-pub(super) fn without_number(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((words, _)) => words.to_owned(),
-        None => text,
     }
 }

@@ -66,7 +66,7 @@ pub(super) struct Sources {
 impl Sources {
     /// Takes in the text of a file and gives its index.
     pub(super) fn add(&mut self, path: PathBuf, name: String, text: String) -> usize {
-        let fingerprint = fingerprint(text.as_bytes());
+        let fingerprint = crate::model::fingerprint(text.as_bytes());
         self.read.push(Source { path: path.clone(), fingerprint });
         let newlines = text.match_indices('\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(newlines).collect();
@@ -119,14 +119,6 @@ pub(super) fn canonical(file: &Path) -> PathBuf {
         (Ok(folder), Some(name)) => folder.join(name),
         _ => file.to_path_buf(),
     }
-}
-
-/// 64-bit FNV-1a, hexadecimal.
-pub(super) fn fingerprint(bytes: &[u8]) -> String {
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    format!("{hash:016x}")
 }
 
 /// For every byte of a KDL string's value (and its end), the byte of its spelling that it comes
@@ -229,11 +221,5 @@ mod tests {
         let file = sources.add("/a".into(), "a".into(), "a\né x".into());
         let at = |start| sources.line_column(Span { file, start, end: start });
         assert_eq!((at(0), at(1), at(2), at(5)), ((1, 1), (1, 2), (2, 1), (2, 3)));
-    }
-
-    #[test]
-    fn fingerprints_are_fnv() {
-        assert_eq!(fingerprint(b""), "cbf29ce484222325");
-        assert_eq!(fingerprint(b"a"), "af63dc4c8601ec8c");
     }
 }

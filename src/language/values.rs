@@ -13,7 +13,7 @@ use super::{
     source::{Sources, Span, Spanned},
     template::{self, Piece},
 };
-use crate::model::{Busy, Part, Port, Text, nearest, path_text};
+use crate::model::{Busy, Part, Port, STATE_FOLDER, Text, nearest, path_text};
 
 /// What strings can speak of, wherever they stand.
 #[derive(Debug)]
@@ -228,9 +228,8 @@ impl Scope<'_, '_> {
             ("replica", _) => return Err(BadExpression::OnlyInServices),
             ("name", Owner::Service(name) | Owner::Task(name)) => return literal(name),
             ("data", Owner::Service(name) | Owner::Task(name)) => {
-                return literal(
-                    &self.world.dir.join(".stackrun/data").join(name).to_string_lossy(),
-                );
+                let data = self.world.dir.join(STATE_FOLDER).join("data").join(name);
+                return literal(&data.to_string_lossy());
             }
             _ => {}
         }

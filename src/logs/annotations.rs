@@ -1,7 +1,6 @@
 //! Marks: what happened to services and tasks between their lines, from the stack's ledger.
 //!
-//! The ledger is a file of lines, each a checksum (FNV-1a), a space and a record as JSON. It is
-//! read from its end, as far back as is asked for.
+//! The ledger is read from its end, as far back as is asked for.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,8 +13,8 @@ use jiff::Timestamp;
 
 use super::{Follower, Log, Since};
 use crate::{
-    event::{Event, Record},
-    platform::{self, Subfolder},
+    event::{Event, Record, ledger_line},
+    platform::Subfolder,
 };
 
 /// The ledger, and the one that was set aside when it had grown too long.
@@ -124,18 +123,12 @@ fn read_back(state: &Subfolder, ledger: &str, since: Timestamp) -> Vec<Record> {
 }
 
 fn parse(bytes: &[u8]) -> Vec<Record> {
-    bytes.split(|byte| *byte == b'\n').filter_map(record).collect()
-}
-
-fn record(line: &[u8]) -> Option<Record> {
-    let (checksum, json) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-    let expected = u64::from_str_radix(checksum, 16).ok()?;
-    (platform::fnv1a(json.as_bytes()) == expected).then(|| serde_json::from_str(json).ok())?
+    bytes.split(|byte| *byte == b'\n').filter_map(ledger_line::decode).collect()
 }
 
 /// Marks as they come.
 #[derive(Debug)]
-pub struct MarkFollower {
+pub(super) struct MarkFollower {
     marks: Marks,
     follower: Follower,
     partial: Vec<u8>,
@@ -145,7 +138,7 @@ pub struct MarkFollower {
 
 impl MarkFollower {
     /// From now on.
-    pub fn new(marks: Marks) -> Self {
+    pub(super) fn new(marks: Marks) -> Self {
         let (name, file) = (LEDGER.to_owned(), PathBuf::from(LEDGER));
         let log = Log { name, folder: marks.state.clone(), file };
         let follower = Follower::from_end(&log);
@@ -153,7 +146,7 @@ impl MarkFollower {
     }
 
     /// Those that have come since the last time.
-    pub fn take(&mut self) -> Vec<Record> {
+    pub(super) fn take(&mut self) -> Vec<Record> {
         self.partial.extend(self.follower.bytes());
         let whole = memchr::memrchr(b'\n', &self.partial).map_or(0, |end| end + 1);
         let lines: Vec<u8> = self.partial.drain(..whole).collect();
@@ -164,7 +157,7 @@ impl MarkFollower {
     }
 
     /// Whether that service is being started: what it writes may be there before its mark.
-    pub fn is_starting(&self, name: &str) -> bool {
+    pub(super) fn is_starting(&self, name: &str) -> bool {
         self.starting.contains(name)
     }
 

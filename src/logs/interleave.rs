@@ -7,12 +7,13 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
-use super::Line;
+use super::{Item, Line};
 use crate::event::{Event, Place, Record};
 
-/// The marks that are still to be shown between the lines of a log, in order.
+/// Puts the lines of a log and the marks of its service in order.
 #[derive(Debug, Default)]
-pub struct Marks {
+pub(super) struct Interleaver {
+    lines: VecDeque<Line>,
     marks: VecDeque<Record>,
     /// Where, and when at the latest, the next start began.
     anchor: Option<(Place, Timestamp)>,
@@ -20,7 +21,7 @@ pub struct Marks {
 
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+enum Turn {
     /// The line.
     Line,
     /// So many bytes of the line: its end was written after a new start.
@@ -29,30 +30,60 @@ pub enum Turn {
     Mark,
 }
 
-impl Marks {
-    /// Adds one that happened after all the others.
-    pub fn push(&mut self, mark: Record) {
+impl Interleaver {
+    /// Adds a line that was written after all the others.
+    pub(super) fn add_line(&mut self, line: Line) {
+        self.lines.push_back(line);
+    }
+
+    /// Adds a mark of what happened after all the others.
+    pub(super) fn add_mark(&mut self, mark: Record) {
         if self.anchor.is_none() {
             self.anchor = anchor(&mark);
         }
         self.marks.push_back(mark);
     }
 
-    /// Takes out the first one, which is not later than what it is to be shown before.
-    pub fn take(&mut self, before: Option<Timestamp>) -> Option<Record> {
-        let mut mark = self.marks.pop_front()?;
-        mark.at = before.map_or(mark.at, |before| mark.at.min(before));
-        self.anchor = self.marks.iter().find_map(anchor);
-        Some(mark)
+    /// The first line.
+    pub(super) fn first_line(&self) -> Option<&Line> {
+        self.lines.front()
     }
 
-    /// The first one.
-    pub fn first(&self) -> Option<&Record> {
+    /// The first mark.
+    pub(super) fn first_mark(&self) -> Option<&Record> {
         self.marks.front()
     }
 
+    /// What comes next, as long as there are lines: one that is added later may have been written
+    /// before the first mark.
+    pub(super) fn next(&mut self) -> Option<Item> {
+        let line = self.lines.front()?;
+        match self.turn(line) {
+            Turn::Mark => return self.take_mark(Some(line.at)),
+            Turn::Part(length) => {
+                let rest = self.lines[0].cut(length);
+                self.lines.insert(1, rest);
+            }
+            Turn::Line => {}
+        }
+        self.lines.pop_front().map(Item::Line)
+    }
+
+    /// The first mark, where no line comes before it any more.
+    pub(super) fn next_mark(&mut self) -> Option<Item> {
+        self.take_mark(None)
+    }
+
+    /// Takes out the first mark, with a time that is not later than what it is shown `before`.
+    fn take_mark(&mut self, before: Option<Timestamp>) -> Option<Item> {
+        let mut mark = self.marks.pop_front()?;
+        mark.at = before.map_or(mark.at, |before| mark.at.min(before));
+        self.anchor = self.marks.iter().find_map(anchor);
+        Some(Item::Mark(Box::new(mark)))
+    }
+
     /// Whether the line or the first mark comes next.
-    pub fn turn(&self, line: &Line) -> Turn {
+    fn turn(&self, line: &Line) -> Turn {
         let Some(mark) = self.marks.front() else { return Turn::Line };
         if let Some((place, at)) = self.anchor {
             // What came after a start was reported came after the start, wherever it stands:
@@ -96,10 +127,10 @@ mod tests {
         Line { name: "a".into(), at: at(second), text, place, begins, ends, apart }
     }
 
-    fn marks(marks: Vec<(i64, Event)>) -> Marks {
-        let mut all = Marks::default();
+    fn marks(marks: Vec<(i64, Event)>) -> Interleaver {
+        let mut all = Interleaver::default();
         for (second, event) in marks {
-            all.push(Record {
+            all.add_mark(Record {
                 seq: 0,
                 at: at(second),
                 tick: crate::event::Tick::default(),
@@ -122,11 +153,11 @@ mod tests {
         assert_eq!(marks.turn(&line(9, 1, 500, "x")), Turn::Line);
         assert_eq!(marks.turn(&line(11, 1, 501, "x")), Turn::Mark);
         assert_eq!(marks.turn(&line(5, 2, 100, "x")), Turn::Mark, "what came before, comes before");
-        marks.take(None).expect("the stop");
+        marks.next_mark().expect("the stop");
         assert_eq!(marks.turn(&line(20, 2, 99, "x")), Turn::Line);
         assert_eq!(marks.turn(&line(15, 2, 98, "last words")), Turn::Part(2));
         assert_eq!(marks.turn(&line(15, 2, 100, "x")), Turn::Mark);
-        assert_eq!(marks.take(Some(at(15))).expect("the start").at, at(15));
+        assert_eq!(marks.take_mark(Some(at(15))).expect("the start").at(), at(15));
         assert_eq!(marks.turn(&line(15, 2, 100, "x")), Turn::Line);
     }
 

@@ -14,8 +14,7 @@ pub(super) struct Matches<'a> {
     known: Option<VecDeque<Place>>,
     /// The line that matches and is to be shown next, perhaps after others.
     found: Option<Place>,
-    /// How many lines are to be shown after the last one that matched.
-    after: usize,
+    around: Around,
     /// Before here everything has been shown, or left out.
     floor: Place,
     last: Shown,
@@ -32,8 +31,35 @@ enum Shown {
     Line,
     /// With the line, and its file.
     File,
-    /// In the line: another piece of it follows.
-    Piece,
+}
+
+/// Which lines are shown around those that match.
+#[derive(Debug, Default)]
+struct Around {
+    /// How many lines are to be shown after the last one that matched.
+    after: usize,
+    /// The last line was shown, and another piece of it follows.
+    is_inside: bool,
+}
+
+impl Around {
+    /// Whether the next line is shown, whatever is in it.
+    fn is_open(&self) -> bool {
+        self.after > 0 || self.is_inside
+    }
+
+    /// Takes in the next line; whether it is shown, with `context` lines after it if it matches.
+    fn shows(&mut self, line: &Line, is_match: bool, context: usize) -> bool {
+        let is_rest = self.is_inside && !line.begins;
+        let is_shown = is_match || is_rest || self.after > 0;
+        if is_match {
+            self.after = context;
+        } else if !is_rest {
+            self.after = self.after.saturating_sub(1);
+        }
+        self.is_inside = is_shown && !line.ends;
+        is_shown
+    }
 }
 
 impl<'a> Matches<'a> {
@@ -41,8 +67,9 @@ impl<'a> Matches<'a> {
     pub(super) fn all(lines: Lines, finder: &'a Finder, context: usize) -> Self {
         let mut lines = lines;
         let floor = lines.begin();
-        let (known, found, after, last) = (None, None, 0, Shown::Nothing);
-        Self { lines, finder, context, known, found, after, floor, last, apart: false }
+        let (known, found, last) = (None, None, Shown::Nothing);
+        let around = Around::default();
+        Self { lines, finder, context, known, found, around, floor, last, apart: false }
     }
 
     /// The last ones that match, at most `count`.
@@ -71,7 +98,7 @@ impl<'a> Matches<'a> {
         let is_next_file = (here.file, here.offset) == (floor.file + 1, 0);
         let follows = match self.last {
             Shown::Nothing => false,
-            Shown::Line | Shown::Piece => here == floor,
+            Shown::Line => here == floor,
             Shown::File => here == floor || is_next_file,
         };
         self.apart = self.context > 0 && !follows;
@@ -81,10 +108,9 @@ impl<'a> Matches<'a> {
         let mut line = self.lines.next()?;
         line.apart = std::mem::take(&mut self.apart);
         self.floor = self.lines.place();
-        self.last = match line.ends {
-            false => Shown::Piece,
-            true if self.context > 0 && self.lines.is_at_edge() => Shown::File,
-            true => Shown::Line,
+        self.last = match line.ends && self.context > 0 && self.lines.is_at_edge() {
+            true => Shown::File,
+            false => Shown::Line,
         };
         Some(line)
     }
@@ -94,13 +120,10 @@ impl Iterator for Matches<'_> {
     type Item = Line;
 
     fn next(&mut self) -> Option<Line> {
-        if self.found.is_none() && (self.after > 0 || self.last == Shown::Piece) {
+        if self.found.is_none() && self.around.is_open() {
             let line = self.show()?;
-            if self.context > 0 && self.finder.is_match(&line.text) {
-                self.after = self.context;
-            } else if line.begins {
-                self.after = self.after.saturating_sub(1);
-            }
+            let is_match = self.context > 0 && self.finder.is_match(&line.text);
+            self.around.shows(&line, is_match, self.context);
             return Some(line);
         }
         let found = match self.found.take() {
@@ -113,7 +136,7 @@ impl Iterator for Matches<'_> {
         };
         let line = self.show()?;
         if line.place >= found {
-            self.after = self.context;
+            self.around.shows(&line, true, self.context);
         } else {
             self.found = Some(found);
         }
@@ -123,40 +146,29 @@ impl Iterator for Matches<'_> {
 
 /// Which lines of a log that grows are shown.
 #[derive(Debug, Default)]
-pub struct Sieve {
+pub(super) struct Sieve {
     /// The latest ones that were not.
     before: VecDeque<Line>,
-    /// How many lines are to be shown after the last one that matched.
-    after: usize,
-    /// The last line was shown, as far as it has come.
-    goes_on: bool,
+    around: Around,
     /// All lines since the last one that was shown are at hand.
     follows: bool,
 }
 
 impl Sieve {
     /// What is shown now that this line has come: the line, or nothing, or it and some before.
-    pub fn pass(&mut self, line: Line, select: &Select) -> VecDeque<Line> {
+    pub(super) fn pass(&mut self, line: Line, select: &Select) -> VecDeque<Line> {
         if !select.holds(&line) {
             return VecDeque::new();
         }
         let Some(finder) = &select.grep else { return VecDeque::from([line]) };
-        let matches = finder.is_match(&line.text);
-        if matches {
-            self.after = select.context;
-        }
-        let goes_on = self.goes_on && !line.begins;
-        if matches || goes_on || self.after > 0 {
-            self.after -= usize::from(!matches && !goes_on);
-            self.goes_on = !line.ends;
-            self.before.push_back(line);
+        let is_shown = self.around.shows(&line, finder.is_match(&line.text), select.context);
+        self.before.push_back(line);
+        if is_shown {
             let mut shown = std::mem::take(&mut self.before);
             let follows = std::mem::replace(&mut self.follows, true);
             shown[0].apart = select.context > 0 && !follows;
             return shown;
         }
-        self.goes_on = false;
-        self.before.push_back(line);
         if self.before.len() > select.context {
             self.before.pop_front();
             self.follows = false;

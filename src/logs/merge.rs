@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 use jiff::Timestamp;
 
 /// The items of all, by time; those of one keep their order whatever their times say.
-pub fn merge<T, I: Iterator<Item = T>>(
+pub(super) fn merge<T, I: Iterator<Item = T>>(
     logs: Vec<I>,
     at: impl Fn(&T) -> Timestamp,
 ) -> impl Iterator<Item = T> {

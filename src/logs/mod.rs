@@ -13,6 +13,7 @@ mod follow;
 mod gzip;
 mod index;
 mod interleave;
+mod live;
 mod matches;
 mod merge;
 mod reader;
@@ -32,13 +33,12 @@ use jiff::Timestamp;
 pub use crate::event::Place;
 use crate::{event::Record, platform::Subfolder};
 
-pub use annotations::{LEDGER, MarkFollower, Marks, OLD_LEDGER};
+pub use annotations::{LEDGER, Marks, OLD_LEDGER};
 pub use find::Finder;
 pub use follow::{Follower, Spared};
 pub use gzip::pack;
-pub use interleave::{Marks as MarkQueue, Turn};
-pub use matches::Sieve;
-pub use merge::merge;
+pub use live::LiveLogs;
+use merge::merge;
 pub use reader::Lines;
 pub use select::{Select, Since, select};
 
@@ -156,6 +156,17 @@ impl Log {
 
 fn owner(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
+}
+
+/// The logs of these services and tasks, or under these names; without `owners` all.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn of(folder: &Subfolder, owners: &[String]) -> io::Result<Vec<Log>> {
+    let mut logs = all(folder)?;
+    let is_wanted = |log: &Log| owners.iter().any(|own| *own == log.name || own == log.owner());
+    logs.retain(|log| owners.is_empty() || is_wanted(log));
+    Ok(logs)
 }
 
 /// All logs in a folder, by name; none if there is no such folder.

@@ -6,9 +6,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    Item, Line, Lines, Log, MarkQueue, Place, Turn,
+    Item, Line, Lines, Log, Place,
     annotations::{self, Marks},
     find::Finder,
+    interleave::Interleaver,
     matches::Matches,
     merge, owner,
 };
@@ -120,7 +121,7 @@ pub fn select<'a>(
             if number == chosen.len() {
                 chosen.push(Strand::new(&name, Box::new(std::iter::empty())));
             }
-            chosen[number].marks.push(mark);
+            chosen[number].ahead.add_mark(mark);
         }
     }
     Box::new(merge(chosen, Item::at))
@@ -130,21 +131,21 @@ pub fn select<'a>(
 struct Strand<'a> {
     name: String,
     lines: Box<dyn Iterator<Item = Line> + 'a>,
-    /// The next line, and what was cut off from it.
-    ahead: [Option<Line>; 2],
-    marks: MarkQueue,
+    /// What was read ahead, and all marks.
+    ahead: Interleaver,
 }
 
 impl<'a> Strand<'a> {
     fn new(name: &str, lines: Box<dyn Iterator<Item = Line> + 'a>) -> Self {
-        Self { name: name.to_owned(), lines, ahead: [None, None], marks: MarkQueue::default() }
+        Self { name: name.to_owned(), lines, ahead: Interleaver::default() }
     }
 
-    fn peek(&mut self) -> Option<&mut Line> {
-        if self.ahead[0].is_none() {
-            self.ahead[0] = self.ahead[1].take().or_else(|| self.lines.next());
+    /// The next line.
+    fn peek(&mut self) -> Option<&Line> {
+        if self.ahead.first_line().is_none() {
+            self.ahead.add_line(self.lines.next()?);
         }
-        self.ahead[0].as_mut()
+        self.ahead.first_line()
     }
 }
 
@@ -152,22 +153,11 @@ impl Iterator for Strand<'_> {
     type Item = Item;
 
     fn next(&mut self) -> Option<Item> {
-        if self.marks.first().is_none() {
-            let ahead = self.ahead.iter_mut().find_map(Option::take);
-            return ahead.or_else(|| self.lines.next()).map(Item::Line);
+        if self.ahead.first_mark().is_some() {
+            self.peek();
         }
-        self.peek();
-        let [Some(line), rest] = &mut self.ahead else {
-            return self.marks.take(None).map(Box::new).map(Item::Mark);
-        };
-        match self.marks.turn(line) {
-            Turn::Line => {}
-            Turn::Part(length) => *rest = Some(line.cut(length)),
-            Turn::Mark => {
-                return self.marks.take(Some(line.at)).map(Box::new).map(Item::Mark);
-            }
-        }
-        self.ahead[0].take().map(Item::Line)
+        let ahead = self.ahead.next().or_else(|| self.ahead.next_mark());
+        ahead.or_else(|| self.lines.next().map(Item::Line))
     }
 }
 

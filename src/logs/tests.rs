@@ -5,11 +5,13 @@ use std::{fs, io::Write, path::Path};
 use jiff::Timestamp;
 
 use super::{
+    annotations::MarkFollower,
     files::{compressed, index_path, numbered},
+    matches::Sieve,
     *,
 };
 use crate::{
-    event::{Cause, Event, Tick},
+    event::{Cause, Event, Tick, ledger_line},
     platform,
 };
 
@@ -330,7 +332,7 @@ fn ledger(state: &Path, records: &[(i64, Event)]) {
             cause: Cause::Exit,
         };
         let json = serde_json::to_string(&record).expect("JSON");
-        format!("{:016x} {json}\n", platform::fnv1a(json.as_bytes()))
+        ledger_line::encode(&json)
     };
     let text: String = (0..).zip(records).map(line).collect();
     append(&state.join("ledger"), &text);
@@ -347,7 +349,7 @@ fn marks_stand_between_the_lines() {
         (9, Event::Starting),
         (9, Event::Spawned { pid: 7, log: None }),
         (15, Event::Ready { after_ms: 5, checked: true, address: None, unhealthy_ms: None }),
-        (16, Event::Signalled { signal: "TERM".into(), tree: true }),
+        (16, Event::Signalled { signal: crate::model::Signal::TERM, tree: true }),
         (35, Event::Exited { exit, expected: false, tail: Vec::new() }),
     ];
     ledger(folder.path(), &events);

@@ -81,7 +81,7 @@ impl FromStr for Cron {
         for ((set, word), field) in fields.iter_mut().zip(&words).zip(&FIELDS) {
             let (name, least, greatest, _) = field;
             *set = numbers(word, field)
-                .ok_or_else(|| format!("`{word}` is no {name} ({least} to {greatest})"))?;
+                .ok_or_else(|| format!("`{word}` is not a {name} ({least} to {greatest})"))?;
         }
         let is_star = |at: usize| words[at].starts_with('*');
         let (days, weekdays) = (!is_star(2), !is_star(4));

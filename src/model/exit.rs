@@ -31,6 +31,12 @@ impl Exit {
         }
     }
 
+    /// The status of a program that fails because of this end: the one a shell would report, but
+    /// never 0, and 1 for what is no exit status.
+    pub fn failure_code(self) -> u8 {
+        u8::try_from(self.shell_status()).unwrap_or(1).max(1)
+    }
+
     /// Whether this end is no failure: status 0 or one of `patterns`.
     pub fn is_success(self, patterns: &[ExitPattern]) -> bool {
         self == Self::SUCCESS

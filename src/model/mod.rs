@@ -11,7 +11,9 @@ mod command;
 mod cron;
 pub mod duration;
 mod exit;
+mod fingerprint;
 mod hook;
+mod io_error;
 mod origin;
 pub mod path_text;
 mod policy;
@@ -32,14 +34,16 @@ pub use check::{Alive, Check, HttpCheck, HttpTarget, PortRef, Ready};
 pub use command::{Command, EnvValue, Hooks, Tool, shell_word};
 pub use cron::Cron;
 pub use exit::{Exit, ExitPattern};
+pub use fingerprint::{fingerprint, fnv1a};
 pub use hook::Hook;
+pub use io_error::io_error_text;
 pub use origin::Origin;
 pub use policy::{
     Limits, LogPolicy, Restart, RestartWhen, Signal, Stop, StopTo, User, Watch, WatchThen,
 };
 pub use port::{Busy, Port, PortNumber};
 pub use service::Service;
-pub use stack::{Group, Need, NeedUntil, Source, Stack};
+pub use stack::{Group, Need, NeedUntil, STATE_FOLDER, Source, Stack};
 pub use state::{ServiceState, State, TaskState};
 pub use status_set::{BadStatusSet, StatusSet};
 pub use suggest::nearest;

@@ -102,7 +102,8 @@ impl Serialize for Signal {
 impl<'de> Deserialize<'de> for Signal {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        Self::from_name(&name)
+        // As it is shown where it has no name.
+        Self::from_name(name.strip_prefix("signal ").unwrap_or(&name))
             .ok_or_else(|| serde::de::Error::custom(format!("unknown signal `{name}`")))
     }
 }

@@ -86,7 +86,7 @@ pub struct Service {
     pub tools: Vec<Tool>,
     /// How many copies; 1 without `replicas`.
     pub replicas: u32,
-    /// A line for people.
+    /// A one-line description.
     #[serde(default, skip_serializing_if = "is_default")]
     pub describe: Option<Text>,
     /// Where to find it.

@@ -7,10 +7,13 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{EnvValue, Origin, Service, Task};
+use super::{EnvValue, Origin, Service, Task, nearest};
+
+/// The folder in the stack's own in which stackrun keeps what lasts.
+pub const STATE_FOLDER: &str = ".stackrun";
 
 /// Everything that one stack file (and what it includes) declares. Services, tasks and groups
-/// stand in the order of the file and share one namespace.
+/// are in the order of the file and share one namespace.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Stack {
     /// The stack's name.
@@ -57,6 +60,20 @@ impl Stack {
         self.groups.iter().find(|group| group.name == name)
     }
 
+    /// The services and tasks that a name stands for: itself, or a group's members; none if nothing
+    /// has that name.
+    pub fn members(&self, name: &str) -> Option<&[String]> {
+        let service = self.service(name).map(|service| &service.name);
+        let own = service.or_else(|| self.task(name).map(|task| &task.name));
+        let group = || self.group(name).map(|group| group.members.as_slice());
+        own.map(std::slice::from_ref).or_else(group)
+    }
+
+    /// The name of a service, task or group that is most like `name`, if one is close.
+    pub fn similar_name(&self, name: &str) -> Option<&str> {
+        nearest(name, self.names_and_groups())
+    }
+
     /// What a service or task needs (nothing for a name that is neither).
     pub fn needs(&self, name: &str) -> &[Need] {
         match (self.service(name), self.task(name)) {
@@ -85,6 +102,11 @@ impl Stack {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let services = self.services.iter().map(|service| service.name.as_str());
         services.chain(self.tasks.iter().map(|task| task.name.as_str()))
+    }
+
+    /// Every name that a command could be given.
+    pub fn names_and_groups(&self) -> impl Iterator<Item = &str> {
+        self.names().chain(self.groups.iter().map(|group| group.name.as_str()))
     }
 }
 

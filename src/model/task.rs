@@ -46,7 +46,7 @@ pub struct Task {
     pub tools: Vec<Tool>,
     /// How its output is kept.
     pub log: LogPolicy,
-    /// A line for people.
+    /// A one-line description.
     pub describe: Option<Text>,
 }
 

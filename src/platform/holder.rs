@@ -60,19 +60,14 @@ impl Mark {
         Some(Self { stack, name, text })
     }
 
-    /// What was started: the service or task, or a hook of it (`api:before-start`).
+    /// Which start of what: `api:3`, or of a hook `api:before-start:3`.
     pub fn unit(&self) -> Option<&str> {
-        Some(self.text.splitn(3, ':').nth(2)?.rsplit_once(':')?.0)
+        self.text.splitn(3, ':').nth(2)
     }
 
     /// The number that no other start of the stack has; none in the mark of a check's command.
     pub fn stamp(&self) -> Option<u64> {
         u64::from_str_radix(self.text.split(':').nth(1)?, 16).ok()
-    }
-
-    /// Which start of that.
-    pub fn generation(&self) -> Option<u64> {
-        self.text.rsplit(':').next()?.parse().ok()
     }
 
     /// The value of `STACKRUN_ID` for the checks that this process asks of a service.
@@ -225,10 +220,10 @@ mod tests {
         let mark = format!("{MARK}={}", Mark::of_check(&places, "api"));
         let mark = Mark::parse(mark.as_bytes()).unwrap();
         assert!(mark.is_of(&places));
-        assert_eq!((&*mark.name, mark.generation()), ("api", None));
+        assert_eq!((&*mark.name, mark.stamp()), ("api", None));
         assert_eq!(mark.asker(), ProcId::of(std::process::id()));
         let mark = Mark::parse(b"STACKRUN_ID=00ff:1a2b:api:stop:7").unwrap();
-        assert_eq!((&*mark.name, mark.generation(), mark.asker()), ("api", Some(7), None));
-        assert_eq!((mark.unit(), mark.stamp()), (Some("api:stop"), Some(0x1a2b)));
+        assert_eq!((&*mark.name, mark.asker()), ("api", None));
+        assert_eq!((mark.unit(), mark.stamp()), (Some("api:stop:7"), Some(0x1a2b)));
     }
 }

@@ -13,10 +13,13 @@
 //!
 //! Nothing gets there by accident. Who goes so far on purpose could as well bring up a real stack.
 
-use super::{Entry, HOLDS, StackId, Table, os};
+use super::{Entry, HOLDS, ProcId, StackId, Table, command_line, os, own_uid, user_of};
 
 /// What this program calls itself in a role of its own.
 const NAME: &str = "stackrun";
+
+/// How the command line of a supervisor begins.
+const SUPERVISOR: &str = "stackrun supervisor ";
 
 /// A keeper, and the stack that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,19 @@ pub fn is_keeper(pid: u32) -> bool {
 /// started does not hold its lock yet. A supervisor says what its keeper does.
 pub fn claimed_stack(process: &Entry) -> Option<StackId> {
     process.variable(HOLDS)?.strip_prefix(HOLDS)?.strip_prefix('=')?.parse().ok()
+}
+
+/// The supervisors of a stack that this user runs, whichever keeper each of them has or had. One
+/// that was stopped or frozen outlives its keeper, and knows nothing of what happened since.
+pub fn supervisors(table: &Table, stack: StackId) -> Vec<ProcId> {
+    let is_one = |process: &&Entry| {
+        process.name == NAME
+            && !process.is_dead()
+            && user_of(process.id.pid) == Some(own_uid())
+            && command_line(process.id.pid).is_some_and(|line| line.starts_with(SUPERVISOR))
+            && claimed_stack(process) == Some(stack)
+    };
+    table.entries().iter().filter(is_one).map(|process| process.id).collect()
 }
 
 fn proved(process: &Entry) -> Option<KeeperOf> {

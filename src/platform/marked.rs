@@ -82,9 +82,9 @@ pub fn mark_of(process: &Entry) -> Option<Mark> {
 
 /// What a pipe is called that the output of a start goes to; `key` is the start's stamp, or one more
 /// for the second of two.
-pub fn output_name(key: u64, unit: &str, generation: u64) -> String {
+pub fn output_name(key: u64, unit: &str) -> String {
     match unit.len() {
-        0..=LONGEST_NAME => format!("{key:x}:{unit}:{generation}.pipe"),
+        0..=LONGEST_NAME => format!("{key:x}:{unit}.pipe"),
         _ => format!("{key:x}.pipe"),
     }
 }
@@ -120,13 +120,13 @@ mod tests {
         let mark = "STACKRUN_ID=00112233445566ff:1a2b:api:stop:7";
         let tag = KernelTag::of_mark(mark.as_bytes());
         for key in [0x1a2b, 0x1a2c] {
-            let name = output_name(key, "api:stop", 7);
+            let name = output_name(key, "api:stop:7");
             let path = Path::new("/run/user/1/stackrun/00112233445566ff").join(name);
             assert_eq!(output_key(&path), Some(key));
             assert_eq!(by_name(&path, tag).unwrap().text, mark);
             assert_eq!(by_name(&path, KernelTag::of_mark(b"another")), None);
         }
         let long = "a".repeat(LONGEST_NAME + 1);
-        assert_eq!(output_name(0x1a, &long, 1), "1a.pipe");
+        assert_eq!(output_name(0x1a, &long), "1a.pipe");
     }
 }

@@ -15,6 +15,7 @@ mod kill_tree;
 mod limits;
 mod lock;
 mod marked;
+mod marked_stacks;
 mod notify;
 #[cfg(target_os = "linux")]
 #[path = "linux/mod.rs"]
@@ -49,11 +50,12 @@ pub use current_process::{
 pub use fifo::{Fifo, FileId, Waker, endless_stdin, input_file};
 pub use holder::{Holder, Mark, in_the_way};
 pub use init::leave_first_process;
-pub use keepers::{KeeperOf, claimed_stack, is_keeper, keepers};
+pub use keepers::{KeeperOf, claimed_stack, is_keeper, keepers, supervisors};
 pub use kill_tree::end_tree;
 pub use limits::{open_files_limit, raise_limits, restore_limits, with_callers_limits};
 pub use lock::FolderLock;
 pub use marked::{Marked, mark_of, output_key, output_name};
+pub use marked_stacks::marked_stacks;
 pub use notify::{NotifySocket, Sender};
 pub use os::{
     Cgroup, Cgroups, Description, Endpoint, Entry, FolderWatch, Found, KernelTag, MountWatch,
@@ -73,7 +75,7 @@ use signals::may_signal;
 pub use signals::{SignalPipe, kill_group, kill_process, reset_signals, survive_signals};
 pub use stack_dir::StackDir;
 pub use stack_id::StackId;
-pub use stack_paths::{StackPaths, StackPathsError, Whereabouts, fnv1a};
+pub use stack_paths::{StackPaths, StackPathsError, Whereabouts};
 pub use tree::{Family, Tree, below, members, relatives};
 pub use types::{
     CgroupLimits, Controller, Launch, Listener, Moved, SpawnError, Spawned, Stage, Standstill,

@@ -12,9 +12,7 @@ use rustix::{
 };
 
 use super::{Dir, Refusal, Refused, StackPaths, StackPathsError, Subfolder};
-
-/// The folder of all that lasts, in the stack's.
-const STATE: &str = ".stackrun";
+use crate::model::STATE_FOLDER;
 
 /// The folder of a stack and those in it that are stackrun's own.
 #[derive(Debug, Clone)]
@@ -61,9 +59,9 @@ impl StackDir {
     }
 
     fn with(root: Dir, subfolder: fn(&Dir, PathBuf) -> Subfolder) -> Self {
-        let below = |name: &str| subfolder(&root, Path::new(STATE).join(name));
+        let below = |name: &str| subfolder(&root, Path::new(STATE_FOLDER).join(name));
         Self {
-            state: subfolder(&root, STATE.into()),
+            state: subfolder(&root, STATE_FOLDER.into()),
             logs: below("logs"),
             runs: below("runs"),
             inputs: below("inputs"),

@@ -11,7 +11,8 @@
 
 use std::{fmt, io, os::fd::AsFd, path::Path, str::FromStr};
 
-use super::{fnv1a, os};
+use super::os;
+use crate::model::fnv1a;
 
 /// The identity of a stack: sixteen hexadecimal digits, the same for everybody who looks at the
 /// folder, in any namespace of mounts or users, until the machine restarts.

@@ -17,6 +17,7 @@ use rustix::{
 };
 
 use super::{Endpoint, FolderLock, Refused, RuntimeFolder, StackId, lock::lock_open_folder};
+use crate::model::{STATE_FOLDER, fnv1a};
 
 /// Every path of one stack.
 #[derive(Debug, Clone)]
@@ -106,7 +107,7 @@ impl StackPaths {
 
     fn named(folder: PathBuf, id: StackId, held: OwnedFd) -> Self {
         let runtime = RuntimeFolder::expected(id);
-        Self { state: folder.join(STATE), folder, id, runtime, held: Arc::new(held) }
+        Self { state: folder.join(STATE_FOLDER), folder, id, runtime, held: Arc::new(held) }
     }
 
     /// The places of the stack in a folder that is open for another use.
@@ -126,15 +127,16 @@ impl StackPaths {
         Self::of(&folder).ok()
     }
 
-    /// The places of a stack, as long as its folder can be found: through its keeper, or by the
-    /// name that a keeper has written down.
+    /// The places of a stack, as long as its folder can be found: by the name that a keeper has
+    /// written down, through its keeper, or by the working folders of its processes.
     pub fn of_stack(id: StackId) -> Option<Self> {
         let by_name = RuntimeFolder::folder_of(id)
-            .filter(|folder| StackId::at(folder).is_ok_and(|found| found == id));
-        match by_name {
-            Some(folder) => Self::of(&folder).ok(),
-            None => Self::held_by(id, super::keeper_of(id)?.pid?),
-        }
+            .filter(|folder| StackId::at(folder).is_ok_and(|found| found == id))
+            .and_then(|folder| Self::of(&folder).ok());
+        let keeper = || super::keeper_of(id)?.pid;
+        by_name
+            .or_else(|| Self::held_by(id, keeper()?))
+            .or_else(|| super::marked_stacks::places_by_process(id))
     }
 
     /// What the folder is called now, and whether that leads to it.
@@ -151,7 +153,7 @@ impl StackPaths {
     /// Takes note of the folder's present name.
     pub fn rename(&mut self) {
         self.folder = self.present_name().0;
-        self.state = self.folder.join(STATE);
+        self.state = self.folder.join(STATE_FOLDER);
     }
 
     /// A path to the folder for a process that is started now: its name, or, where that does not
@@ -253,9 +255,6 @@ impl AsFd for StackPaths {
     }
 }
 
-/// The name of the folder for what lasts.
-const STATE: &str = ".stackrun";
-
 /// How a folder is opened that is not to be read.
 #[cfg(target_os = "linux")]
 const KNOWN_BY: OFlags = OFlags::PATH;
@@ -305,22 +304,4 @@ pub(super) fn check_own(folder: &Path, stat: &Stat) -> Result<(), StackPathsErro
 pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> StackPathsError {
     let path = path.to_owned();
     move |error| StackPathsError::at(&path, error)
-}
-
-/// The FNV-1a hash of 64 bits: the same in every version of this program.
-pub fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_hash_is_fnv1a() {
-        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
-    }
 }

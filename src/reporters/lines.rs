@@ -19,7 +19,7 @@ pub(super) fn stepped(row: &Row, step: usize, names: usize, theme: Theme) -> Vec
 pub(super) fn moving(row: &Row, names: usize, theme: Theme) -> String {
     let text = match &row.state {
         RowState::Active(what) => what.text(),
-        RowState::Quiet | RowState::Settled(_) => String::new(),
+        RowState::Quiet | RowState::Ended(_) => String::new(),
     };
     let text = theme.plain_words(&text);
     format!("{} {}  {text}", theme.symbol(Symbol::Dot), pad(&row.name, names))

@@ -27,7 +27,7 @@ pub enum Change {
     /// The row is on the way and does something else now.
     Moved(usize),
     /// The row ended up somewhere.
-    Settled(usize),
+    Ended(usize),
     /// A step of the row ended.
     StepEnded {
         /// The row.
@@ -198,7 +198,7 @@ impl LiveModel {
         match row.state {
             RowState::Quiet => None,
             RowState::Active(_) => Some(Change::Moved(index)),
-            RowState::Settled(_) => Some(Change::Settled(index)),
+            RowState::Ended(_) => Some(Change::Ended(index)),
         }
     }
 
@@ -206,7 +206,7 @@ impl LiveModel {
     pub fn moving(&self) -> impl Iterator<Item = (&Row, &Activity)> {
         self.rows.iter().filter_map(|row| match &row.state {
             RowState::Active(what) => Some((row, what)),
-            RowState::Quiet | RowState::Settled(_) => None,
+            RowState::Quiet | RowState::Ended(_) => None,
         })
     }
 
@@ -217,8 +217,8 @@ impl LiveModel {
             match &row.state {
                 RowState::Quiet => continue,
                 RowState::Active(_) => {}
-                RowState::Settled(end) if end.is_bad() => count.bad += 1,
-                RowState::Settled(_) => count.good += 1,
+                RowState::Ended(end) if end.is_bad() => count.bad += 1,
+                RowState::Ended(_) => count.good += 1,
             }
             count.all += 1;
         }

@@ -159,9 +159,9 @@ impl Reporter {
                 self.theme,
             ),
             (Change::StepEnded { .. }, View::Bars(_) | View::Quiet) => Vec::new(),
-            (Change::Settled(index), view) => {
+            (Change::Ended(index), view) => {
                 let row = &self.board.rows[*index];
-                let bad = matches!(&row.state, RowState::Settled(end) if end.is_bad());
+                let bad = matches!(&row.state, RowState::Ended(end) if end.is_bad());
                 match (view, bad) {
                     (View::Quiet, false) => Vec::new(),
                     _ => view::settled(row, self.board.name_width(), columns, self.theme),

@@ -123,8 +123,7 @@ impl Row {
                 self.state = RowState::Active(Activity::Stopping);
             }
             Event::Signalled { signal, .. } => {
-                let kill = *signal == Signal::KILL.to_string();
-                if kill && self.state == RowState::Active(Activity::Stopping) {
+                if *signal == Signal::KILL && self.state == RowState::Active(Activity::Stopping) {
                     self.state = RowState::Active(Activity::Killing);
                 }
             }
@@ -165,8 +164,8 @@ impl Row {
     pub(super) fn is_skipped_again(&mut self) -> bool {
         let before = self.skipped;
         self.skipped = match &self.state {
-            RowState::Settled(RowOutcome::Skipped) => true,
-            RowState::Settled(_) | RowState::Active(Activity::Running { .. }) => false,
+            RowState::Ended(RowOutcome::Skipped) => true,
+            RowState::Ended(_) | RowState::Active(Activity::Running { .. }) => false,
             RowState::Quiet | RowState::Active(_) => before,
         };
         before && self.skipped
@@ -180,7 +179,7 @@ impl Row {
     }
 
     fn settle(&mut self, end: RowOutcome) {
-        self.state = RowState::Settled(end);
+        self.state = RowState::Ended(end);
         self.gone_wrong = None;
     }
 

@@ -14,7 +14,7 @@ pub enum RowState {
     /// Something is happening.
     Active(Activity),
     /// It has ended up somewhere.
-    Settled(RowOutcome),
+    Ended(RowOutcome),
 }
 
 /// What is happening to a service or task.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::printable;
+pub use crate::printable::wrap;
 
 /// How a stream is written to: with or without colour, with symbols or with ASCII alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,54 +176,4 @@ pub fn fit(text: &str, width: Option<usize>) -> Vec<String> {
         Some(width) => wrap(text, width),
         None => vec![text.to_owned()],
     }
-}
-
-/// The text broken at spaces into lines of at most `width`; words that are longer are cut.
-pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(1);
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let mut word = Cow::Borrowed(word);
-        loop {
-            let last = lines.last_mut().map_or(0, |line| console::measure_text_width(line));
-            let length = console::measure_text_width(&word);
-            let gap = usize::from(last > 0);
-            if last + gap + length <= width {
-                let line = lines.last_mut().expect("there is always a line");
-                line.push_str(if gap == 1 { " " } else { "" });
-                line.push_str(&word);
-                break;
-            }
-            if last > 0 {
-                lines.push(String::new());
-                continue;
-            }
-            // Longer than a whole line: as much as fits (at least one character, or it would
-            // never end).
-            let head = head(&word, width);
-            let rest = word[head.len()..].to_owned();
-            lines.last_mut().expect("there is always a line").push_str(&head);
-            if rest.is_empty() {
-                break;
-            }
-            lines.push(String::new());
-            word = Cow::Owned(rest);
-        }
-    }
-    lines
-}
-
-/// The longest beginning that is at most `width` wide; one character if none is.
-fn head(word: &str, width: usize) -> String {
-    let mut head = String::new();
-    for letter in word.chars() {
-        head.push(letter);
-        if console::measure_text_width(&head) > width {
-            if head.chars().count() > 1 {
-                head.pop();
-            }
-            break;
-        }
-    }
-    head
 }

@@ -153,7 +153,7 @@ pub fn notice(text: &str, columns: Option<usize>, theme: Theme) -> Vec<String> {
 /// The lines that stay: how a row ended up, and what is known about a failure. Without `columns`
 /// nothing is cut.
 pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) -> Vec<String> {
-    let RowState::Settled(end) = &row.state else { return Vec::new() };
+    let RowState::Ended(end) = &row.state else { return Vec::new() };
     // As wide as while it moved; a longer name sticks out rather than to be cut.
     let names = columns.map_or(names, |columns| names.min(columns / 3));
     let (symbol, tone) = match end {

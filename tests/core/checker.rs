@@ -252,7 +252,7 @@ impl Checker {
                 self.failed.insert(name.clone());
                 Shown::Failed
             }
-            Event::Done { .. } | Event::Skipped { .. } => Shown::Done,
+            Event::Done { .. } | Event::Skipped => Shown::Done,
             Event::Stuck { .. } => {
                 self.stuck.insert(name);
                 return;

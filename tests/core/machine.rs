@@ -11,7 +11,7 @@ use proptest::{
     test_runner::{RngAlgorithm, TestRng, TestRunner},
 };
 use stackrun::{
-    core::lifecycle::{self, PortsAnswer, ProbeAnswer},
+    core::lifecycle::{self, Exited, PortsAnswer, ProbeAnswer},
     core::stack::{Command, Input, OpId, Until},
     event::Tick,
     model::{Exit, Stack},
@@ -48,10 +48,10 @@ fn late_answers_are_ignored(world: &mut World, name: &str, what: u8) {
     };
     let (generation, before) = (view.generation - 1, world.core.snapshot());
     let input = match what % 5 {
-        0 => lifecycle::Input::Exited { exit: Exit::Code(1), background: None },
+        0 => lifecycle::Input::Exited(Exited::new(Exit::Code(1), world.now)),
         1 => lifecycle::Input::TreeGone { swept: 0 },
         2 => lifecycle::Input::Probed(ProbeAnswer::Holds),
-        3 => lifecycle::Input::Spawned { pid: 1 },
+        3 => lifecycle::Input::Spawned { pid: 1, at: world.now },
         _ => lifecycle::Input::Ports(PortsAnswer::Free),
     };
     world.tell(Input::Unit { name: name.to_owned(), generation, input });

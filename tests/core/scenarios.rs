@@ -5,7 +5,10 @@ use std::time::Duration;
 use stackrun::{
     core::stack::{Command, ItemOutcome, OpId, Outcome, Refusal, Until},
     event::{Cause, Event, Tick},
-    model::{Command as Program, Exit, Need, Restart, RestartWhen, Service, Stack, Task, TaskBody},
+    model::{
+        Busy, Command as Program, Exit, Need, Port, PortNumber, Restart, RestartWhen, Service,
+        Stack, Task, TaskBody,
+    },
     reason::{EarlyExit, Failure},
     status::{ServiceState, TaskState},
 };
@@ -164,11 +167,7 @@ fn a_crash_is_restarted_after_a_pause_and_dependents_stay() {
     let mut world = ready_world(&shop());
     world.scripts.insert("api".into(), Script::default());
     let generation = world.core.services(world.now)[1].generation;
-    world.tell(stackrun::core::stack::Input::Unit {
-        name: "api".into(),
-        generation,
-        input: stackrun::core::lifecycle::Input::Exited { exit: Exit::Code(1), background: None },
-    });
+    world.exit("api", generation, Exit::Code(1));
     assert_eq!(world.state("api"), ServiceState::Stopping);
     world.pass(60 * SECOND);
     assert_eq!(world.state("api"), ServiceState::Ready);
@@ -458,14 +457,7 @@ fn an_external_need_is_looked_at_again_before_each_start() {
 #[test]
 fn a_busy_port_fails_at_once_and_names_the_holder() {
     let mut shop = shop();
-    shop.services[0].ports = vec![stackrun::model::Port {
-        name: None,
-        number: stackrun::model::PortNumber::Fixed(80),
-        host: None,
-        busy: stackrun::model::Busy::Fail,
-        share: false,
-        any_owner: false,
-    }];
+    shop.services[0].ports = vec![port(80)];
     let mut world = World::new(shop.clone());
     world.scripts.insert("postgres".into(), Script { ports_busy: true, ..Script::default() });
     let op = world.ask(up(&shop, &[]));
@@ -473,6 +465,41 @@ fn a_busy_port_fails_at_once_and_names_the_holder() {
     let ItemOutcome::Failed { reason, .. } = world.how(op, "postgres") else { panic!() };
     let held = Failure::PortHeld { port: 80, holder: "pid 1 (nginx)".into() };
     assert_eq!((&reason.failure, reason.port()), (&held, Some(80)));
+}
+
+#[test]
+fn a_stop_waits_for_its_ports_but_not_for_ever() {
+    let table = [(120, 200, 0), (4900, 5000, 0), (20_000, 5100, 1)];
+    for (releases, within, notices) in table.map(|(one, two, count)| (ms(one), ms(two), count)) {
+        let mut shop = shop();
+        shop.services[2].ports = vec![port(80)];
+        let mut world = World::new(shop.clone());
+        world.scripts.insert("web".into(), Script { releases, ..Script::default() });
+        world.ask(up(&shop, &[]));
+        world.pass(30 * SECOND);
+        world.forget();
+        let op = world.ask(down(&["web"]));
+        world.pass(releases.min(within - ms(100)));
+        assert!(world.open(op), "its ports are in use for {releases:?}");
+        world.pass(ms(300));
+        assert_eq!(*world.how(op, "web"), ItemOutcome::Stopped);
+        assert_eq!(world.order(|event| matches!(event, Event::Notice { .. })).len(), notices);
+    }
+}
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn port(number: u16) -> Port {
+    Port {
+        name: None,
+        number: PortNumber::Fixed(number),
+        host: None,
+        busy: Busy::Fail,
+        share: false,
+        any_owner: false,
+    }
 }
 
 #[test]
@@ -557,9 +584,7 @@ fn exits_by_policy() {
         let mut shop = shop();
         shop.services[2].restart = Restart { when, ..Restart::default() };
         let mut world = ready_world(&shop);
-        let (name, input) = ("web".to_owned(), Exit::Code(code));
-        let input = stackrun::core::lifecycle::Input::Exited { exit: input, background: None };
-        world.tell(stackrun::core::stack::Input::Unit { name, generation: 1, input });
+        world.exit("web", 1, Exit::Code(code));
         world.pass(30 * SECOND);
         assert_eq!(world.state("web"), after, "{when:?} after {code}");
     }

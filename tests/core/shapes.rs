@@ -399,7 +399,7 @@ impl Dice {
         });
         let rare = wrong(self);
         let survives = if rare && wrong(self) { self.millis(60_000) } else { self.millis(20) };
-        Script {
+        let script = Script {
             answers: self.millis(30),
             ports_busy: rare && wrong(self),
             spawn_fails: rare && wrong(self),
@@ -413,6 +413,9 @@ impl Dice {
             hooks: if rare && wrong(self) { Exit::Code(2) } else { Exit::SUCCESS },
             unchanged: self.below(2) == 0,
             records: (!(rare && wrong(self))).then(|| self.millis(12_000)),
-        }
+            releases: Duration::ZERO,
+        };
+        let releases = if wrong(self) { self.millis(7000) } else { Duration::ZERO };
+        Script { releases, ..script }
     }
 }

@@ -404,7 +404,7 @@ fn a_hook_that_failed_is_known_until_the_next_start() {
     assert_eq!(world.state("a"), ServiceState::Ready);
     let how = HookFailure::Exit { exit: Exit::Code(2) };
     let notice = Notice::HookFailed { hook: Hook::AfterReady, how };
-    assert_eq!(world.view("a").notices, [notice.clone()]);
+    assert_eq!(world.view("a").notices, std::slice::from_ref(&notice));
     let why = world.core.why("a", world.now).expect("a name");
     assert!(why.links[0].evidence.contains(&Evidence::Notice { notice }), "{why:?}");
     world.scripts.clear();

@@ -7,10 +7,10 @@ use std::{
 };
 
 use stackrun::{
-    core::lifecycle::{self, Hook, PortsAnswer, ProbeAnswer},
+    core::lifecycle::{self, Exited, PortsAnswer, ProbeAnswer},
     core::stack::{Command, Effect, Input, OpId, Outcome, SnapshotDelta, Supervisor},
     event::{Cause, Event, Tick},
-    model::{Background, Exit, Signal, Stack},
+    model::{Background, Exit, Hook, Signal, Stack},
     reason::{CheckAnswer, CheckLabel, FailedCheck},
 };
 
@@ -35,6 +35,9 @@ pub(crate) struct Script {
     pub(crate) sick: Option<Duration>,
     /// When its memory is too much.
     pub(crate) bloated: Option<Duration>,
+    /// How long its ports stay in use after its end.
+    #[serde(default)]
+    pub(crate) releases: Duration,
     /// How the hooks end.
     pub(crate) hooks: Exit,
     pub(crate) unchanged: bool,
@@ -55,6 +58,7 @@ impl Default for Script {
             survives: Duration::from_millis(1),
             sick: None,
             bloated: None,
+            releases: Duration::ZERO,
             hooks: Exit::SUCCESS,
             unchanged: true,
             records: Some(Duration::from_millis(1)),
@@ -136,6 +140,8 @@ pub(crate) struct World {
     chosen: HashMap<Key, Script>,
     processes: BTreeMap<Key, Process>,
     spawned: BTreeSet<Key>,
+    /// When the ports of those that have ended are free.
+    released: HashMap<Key, Tick>,
     /// Who was asked to end.
     asked: BTreeSet<Key>,
     hooks: BTreeSet<(Key, Hook)>,
@@ -159,6 +165,7 @@ impl World {
             chosen: HashMap::new(),
             processes: BTreeMap::new(),
             spawned: BTreeSet::new(),
+            released: HashMap::new(),
             asked: BTreeSet::new(),
             hooks: BTreeSet::new(),
         };
@@ -257,6 +264,12 @@ impl World {
         }
     }
 
+    /// Tells the core that the main process of a start has ended by itself.
+    pub(crate) fn exit(&mut self, name: &str, generation: u64, exit: Exit) {
+        let exited = Exited::new(exit, self.now);
+        self.deliver(&(name.to_owned(), generation), lifecycle::Input::Exited(exited));
+    }
+
     /// The process that the next request will seem to come from.
     pub(crate) fn next_request(&self) -> u32 {
         u32::try_from(self.next_op + 1).expect("few requests")
@@ -321,8 +334,9 @@ impl World {
                 self.answer(soon, &key, lifecycle::Input::Ports(answer));
             }
             lifecycle::Effect::CheckReleased => {
-                let answer = lifecycle::Input::Ports(PortsAnswer::Free);
-                self.answer(soon, &key, answer);
+                let at = self.now + script.releases;
+                let free = *self.released.entry(key.clone()).or_insert(at) <= self.now;
+                self.answer(soon, &key, lifecycle::Input::Released(free));
             }
             lifecycle::Effect::Cleanup => {
                 self.answer(soon, &key, lifecycle::Input::Cleaned(Ok(())));
@@ -367,7 +381,7 @@ impl World {
                     process.probing += 1;
                 }
             }
-            lifecycle::Effect::SignalStop => {
+            lifecycle::Effect::SignalStop { .. } => {
                 if let Some(ends) = script.ends
                     && self.asked.insert(key.clone())
                 {
@@ -420,7 +434,8 @@ impl World {
                     // Who goes on after a good end is in the background.
                     let background = (left > 0 && exit == Exit::SUCCESS)
                         .then(|| Background { pid: 7, command: "server".into() });
-                    self.deliver(key, lifecycle::Input::Exited { exit, background });
+                    let exited = Exited { background, ..Exited::new(exit, self.now) };
+                    self.deliver(key, lifecycle::Input::Exited(exited));
                     if left == 0 {
                         self.later(Duration::ZERO, key, Happening::Gone { swept: 0 });
                     }
@@ -436,8 +451,8 @@ impl World {
                     process.others = 0;
                     if main {
                         let exit = Exit::Signal(Signal::KILL);
-                        let input = lifecycle::Input::Exited { exit, background: None };
-                        self.deliver(key, input);
+                        let exited = Exited::new(exit, self.now);
+                        self.deliver(key, lifecycle::Input::Exited(exited));
                     }
                     if main || swept > 0 {
                         self.later(Duration::ZERO, key, Happening::Gone { swept });
@@ -475,7 +490,7 @@ impl World {
         if let Some(after) = script.bloated {
             self.answer(after, key, lifecycle::Input::MemoryExceeded(1 << 30));
         }
-        self.deliver(key, lifecycle::Input::Spawned { pid: 100 + key.1 as u32 });
+        self.deliver(key, lifecycle::Input::Spawned { pid: 100 + key.1 as u32, at: self.now });
     }
 
     fn ready_probe(&mut self, key: &Key, round: u64, at: Tick) {

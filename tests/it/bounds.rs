@@ -66,7 +66,7 @@ fn what_no_program_can_get_is_found_before_anything_is_stopped() {
     // With a mark of UTF-8 and the line ends of Windows it is what it was.
     fs::write(stack.path(".env"), b"\xef\xbb\xbfA=1\r\n").expect("written");
     stack.edit("\"1\"", "\"\\u{0}\"");
-    stack.run("check").exits(2).says("stack.kdl:1:").says("cannot hold a NUL");
+    stack.run("check").exits(2).says("stack.kdl:1:").says("cannot contain a NUL");
     stack.run("up").exits(2);
     assert!(service.lives());
     stack.edit("\"\\u{0}\"", "\"1\"");

@@ -45,7 +45,7 @@ fn an_import_overwrites_nothing_and_may_go_elsewhere() {
     let stack = folder();
     stack.put("Procfile", "web: sleep 600\n");
     stack.put("stack.kdl", "// mine\n");
-    stack.run("import Procfile").exits(1).says("stack.kdl is there already");
+    stack.run("import Procfile").exits(1).says("stack.kdl already exists");
     assert_eq!(stack.read("stack.kdl"), "// mine\n");
     let ran = stack.run("import Procfile --stdout").exits(0);
     assert!(ran.out.contains("run \"sleep 600\""), "{ran:#?}");
@@ -120,7 +120,7 @@ fn init_takes_what_is_here() {
         text.contains("needs \"db\"") && text.contains("manage.py runserver {{port}}"),
         "{text}"
     );
-    stack.run("init").exits(1).says("is there already");
+    stack.run("init").exits(1).says("already exists");
     assert_eq!(stack.read("stack.kdl"), text);
 }
 

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
-use crate::support::{Stack, Terminal, eventually, have};
+use crate::support::{Stack, Terminal, alive, eventually, have};
 
 #[test]
 fn hooks_run_in_their_order() {
@@ -155,7 +155,7 @@ fn a_tool_of_another_version_is_an_error_before_anything_starts() {
     };
     make("16.20.1");
     let ran = stack.run("up").exits(1);
-    ran.says("is 16.20.1, >=18 is wanted").says("ask the one who made it");
+    ran.says("is 16.20.1, but >=18 is required").says("ask the one who made it");
     assert_eq!(stack.read("started.txt"), "");
     make("18.0.0");
     stack.up();
@@ -165,10 +165,24 @@ fn a_tool_of_another_version_is_an_error_before_anything_starts() {
 fn what_a_tool_says_when_it_fails_is_not_its_version() {
     let stack = Stack::new(r#"service "a" { tool "./tool" version=">=18"; run "@testbed" }"#);
     stack.put_program("tool", "#!/bin/sh\necho 'usage: tool [-46] host' >&2; exit 1\n");
-    let told = "./tool: its version cannot be told, >=18 is wanted";
+    let told = "./tool: its version is unknown, but >=18 is required";
     let warned = stack.up().says(told).says("take `version` out");
     assert_eq!(warned.err.matches(told).count(), 1, "{}", warned.err);
     stack.run("doctor").says(told).says("take `version` out");
+}
+
+#[test]
+fn a_tool_that_never_tells_its_version_holds_up_nobody_and_is_ended() {
+    let stack = Stack::new(r#"service "a" { tool "./tool" version=">=18"; run "@testbed" }"#);
+    let told = "./tool: its version is unknown, but >=18 is required";
+    // It hangs, together with a child; it writes without an end.
+    stack.put_program("tool", "#!/bin/sh\necho $$ >>pids; sleep 900 & echo $! >>pids; wait\n");
+    stack.start("up").ends().exits(0).says(told);
+    let pids = stack.read("pids");
+    assert_eq!(pids.lines().count(), 2);
+    eventually("their end", || !pids.lines().any(|pid| alive(pid.parse().expect("a number"))));
+    stack.put_program("tool", "#!/bin/sh\nexec yes\n");
+    stack.start("up").ends().exits(0).says(told);
 }
 
 #[test]

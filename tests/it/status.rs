@@ -209,11 +209,11 @@ fn all_is_what_was_asked_for_to_everyone_who_asks() {
     // By name each counts.
     stack.run("status b").exits(3);
     let ran = stack.run("wait b --timeout 300ms").exits(124);
-    ran.says("the time is up: b is idle");
+    ran.says("timed out: b is idle");
     // Asked for, it is a part of all.
     stack.run("up b --timeout 2s").exits(124);
     let ran = stack.run("wait --timeout 300ms").exits(124);
-    ran.says("the time is up: b is starting (").says("exit 1");
+    ran.says("timed out: b is starting (").says("exit 1");
     stack.run("status").exits(3);
     stack.run("ls").exits(0).says("1 of 2 ready");
     stack.put("b.txt", "");
@@ -242,7 +242,7 @@ fn a_wait_for_all_heeds_what_is_taken_back_meanwhile() {
     waiting.ends().exits(0);
     up.ends().exits(1);
     let waiting = stack.run("wait --for down --timeout 200ms").exits(124);
-    waiting.says("the time is up: a is ready");
+    waiting.says("timed out: a is ready");
 }
 
 #[test]

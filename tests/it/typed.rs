@@ -26,7 +26,7 @@ fn what_was_meant_is_said_and_nothing_is_touched() {
         ("signal apii TERM", "did you mean `api`?"),
         ("signal api TREM", "did you mean TERM?"),
         ("show apii", "did you mean `api`?"),
-        ("check extra", "one argument too many"),
+        ("check extra", "unexpected argument `extra`"),
     ] {
         let ran = stack.run(line).exits(2).says(meant);
         assert!(ran.out.is_empty(), "{ran:#?}");

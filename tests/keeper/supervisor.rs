@@ -40,11 +40,11 @@ pub(crate) fn ends_are_kept_while_it_is_away() {
     let (units, checkpoint) = world.hello();
     assert_eq!(checkpoint[&CheckpointPart::Note], "remember");
     assert_eq!(checkpoint[&CheckpointPart::Secrets], "hunter2");
-    let report = |name: &str| units.iter().find(|unit| unit.unit.name == name).unwrap();
+    let report = |name: &str| units.iter().find(|unit| unit.unit.owner == name).unwrap();
     assert_eq!((report("lasting").pid, report("lasting").exit), (lasting_pid, None));
     // Told in Hello, or just after it.
     for (unit, exit) in [(&ended, Exit::Code(9)), (&left, Exit::Code(8))] {
-        match report(&unit.name).exit {
+        match report(&unit.owner).exit {
             Some(told) => assert_eq!(told, exit),
             None => assert_eq!(world.exited(unit).0, exit),
         }
@@ -58,7 +58,7 @@ pub(crate) fn ends_are_kept_while_it_is_away() {
     world.gone(&left);
     world.hang_up();
     world.reconnect();
-    let names: Vec<String> = world.hello().0.into_iter().map(|unit| unit.unit.name).collect();
+    let names: Vec<String> = world.hello().0.into_iter().map(|unit| unit.unit.owner).collect();
     assert_eq!(names, ["lasting", "left", "marker"], "one that lives cannot be forgotten");
 }
 
@@ -400,7 +400,7 @@ pub(crate) fn another_program_goes_on() {
     assert_eq!(exit, Exit::Code(5), "known exactly: it still was its child");
     assert_eq!(std::fs::read_to_string(places.log("ending")).unwrap(), "end\n");
     client.ask(&ToKeeper::Finish);
-    while !matches!(client.message(), FromKeeper::Gone { unit, .. } if unit.name == "ending") {}
+    while !matches!(client.message(), FromKeeper::Gone { unit, .. } if unit.owner == "ending") {}
     assert!(lives(keeper));
     drop(client);
     until("the end of all", || !lives(lasting) && !lives(keeper));

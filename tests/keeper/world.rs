@@ -304,7 +304,7 @@ pub(crate) fn living_with(text: &str) -> Vec<u32> {
 /// What is to be started for a shell script.
 pub(crate) fn spec(places: &StackPaths, name: &str, script: &str) -> SpawnSpec {
     SpawnSpec {
-        unit: UnitId { name: name.to_owned(), generation: 1 },
+        unit: format!("{name}:1").parse().unwrap(),
         program: "/bin/sh".into(),
         argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
         env: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],

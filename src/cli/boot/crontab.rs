@@ -43,7 +43,7 @@ pub(super) fn enable(job: &Job) -> Result<Done, Error> {
     let mut done = Done::default();
     done.said.push("a line of your crontab starts it with the machine".to_owned());
     if let Some(when) = when {
-        done.said.push(format!("another one looks in: {when}"));
+        done.said.push(format!("another one checks on it: {when}"));
     }
     Ok(done)
 }
@@ -162,7 +162,9 @@ fn read() -> Result<String, Error> {
     let text = String::from_utf8(output.stdout.clone());
     match (output.status.success(), text) {
         (true, Ok(text)) => Ok(text),
-        (true, Err(_)) => Err(Error::Other("your crontab is no UTF-8: it is left as it is".into())),
+        (true, Err(_)) => {
+            Err(Error::Other("your crontab is not UTF-8: it is left as it is".into()))
+        }
         // The only failure that says that nothing is there.
         (false, _) if said(&output).contains("no crontab") => Ok(String::new()),
         (false, _) => Err(Error::Other(format!("crontab -l: {}", said(&output)))),

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{ambient, error::Error};
-use crate::platform::{self, fnv1a};
+use crate::{model::fnv1a, platform};
 
 /// A stack that is to start with the machine, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +89,7 @@ pub(super) fn enable(job: &Job) -> Result<Done, Error> {
         return systemd::enable(job);
     }
     if !crontab::is_here() {
-        let text = "neither a systemd user manager nor a `crontab` program is here";
+        let text = "neither a systemd user manager nor a `crontab` program was found";
         return Err(Error::Other(format!("{text}: install cron (apt install cron)")));
     }
     crontab::enable(job)

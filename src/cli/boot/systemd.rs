@@ -61,7 +61,7 @@ fn look(job: &Job) -> String {
     format!(
         "# Written by `stackrun boot enable --every`.\n\
          [Unit]\n\
-         Description=stackrun: looks in on {name}\n\
+         Description=stackrun: checks on {name}\n\
          \n\
          [Service]\n\
          Type=oneshot\n\
@@ -76,7 +76,7 @@ fn timer(every: Duration) -> String {
     format!(
         "# Written by `stackrun boot enable --every`.\n\
          [Unit]\n\
-         Description=stackrun: when to look in\n\
+         Description=stackrun: when to check\n\
          \n\
          [Timer]\n\
          OnActiveSec={seconds}s\n\

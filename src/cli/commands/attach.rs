@@ -70,8 +70,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         write_out(&screen.undo())?;
     }
     let (how, status) = match ended? {
-        ItemOutcome::Left => ("goes on", status::OK),
-        ItemOutcome::Interrupted => ("goes on", status::INTERRUPTED),
+        ItemOutcome::Left => ("keeps running", status::OK),
+        ItemOutcome::Interrupted => ("keeps running", status::INTERRUPTED),
         ItemOutcome::Ended => ("has ended", status::OK),
     };
     // What the program showed last may have no end of line.

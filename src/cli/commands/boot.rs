@@ -11,8 +11,7 @@ use crate::{
         commands::{events, up},
         context::{Context, status_of},
         error::{Error, status},
-        operation::Operation,
-        outcome,
+        operation, outcome,
         request_loop::Ended,
         time_args,
     },
@@ -32,7 +31,7 @@ Examples:
   stackrun boot enable               start this stack when the machine starts
   stackrun boot enable --every 5m    and start again what has failed meanwhile
   stackrun boot status               whether it is enabled, and how; exit 3 if not
-  stackrun boot disable              not any more; what runs goes on";
+  stackrun boot disable              not any more; what runs keeps running";
 
 /// Start this stack when the machine starts
 #[derive(Debug, clap::Args)]
@@ -47,17 +46,17 @@ enum Action {
     /// From now on: a systemd user unit, a line of your crontab where there is no systemd
     #[command(after_help = EXAMPLES)]
     Enable {
-        /// Also look in that often, and start again what has failed
+        /// Also check that often, and start again what has failed
         #[arg(long, value_name = "TIME", value_parser = time_args::duration)]
         every: Option<Duration>,
     },
-    /// Not any more
+    /// No longer start it
     #[command(after_help = EXAMPLES)]
     Disable,
-    /// Whether, and how
+    /// Whether it is enabled, and how
     #[command(after_help = EXAMPLES)]
     Status {
-        /// As data
+        /// As JSON
         #[arg(long)]
         json: bool,
     },
@@ -113,12 +112,12 @@ fn show(json: bool, context: &Context) -> Result<u8, Error> {
             .print("not enabled: `stackrun boot enable` starts this stack with the machine\n")?;
         return Ok(exit);
     };
-    let every = known.every.map(|every| format!(", looks in: {every}")).unwrap_or_default();
+    let every = known.every.map(|every| format!(", checks: {every}")).unwrap_or_default();
     let text = format!("enabled, by {} ({}){every}", known.by, known.place);
     let text = printable::line(&text).into_owned();
     context.print(&format!("{}\n", headline(Symbol::Good, &text, context.out)))?;
     if let Some(program) = known.program.filter(gone) {
-        let text = format!("it starts {}, which is not there any more", program.display());
+        let text = format!("it starts {}, which no longer exists", program.display());
         let text = printable::line(&text).into_owned();
         context.print(&format!("{}\n", headline(Symbol::Bad, &text, context.out)))?;
         context.print(&format!("{}\n", summary::hint("stackrun boot enable", context.out)))?;
@@ -145,9 +144,10 @@ fn mend(context: &Context) -> Result<u8, Error> {
     let board = LiveModel::of_status(&before, Goal::Up);
     let mut reporter = context.reporter(board, ambient::now());
     let command = Command::Restart { stack: None, names, with_dependents: false, asked: None };
-    match Operation::new(command, None).carry_out(&mut client, &mut reporter)? {
+    let job = operation::job(command);
+    match operation::carry_out(job, None, &mut client, &mut reporter)? {
         Ended::Outcome { outcome, .. } => outcome::exit_status(&outcome),
-        Ended::Early(early) => Ok(early.say(context, "it goes on")),
+        Ended::Early(early) => Ok(early.say(context, "it continues in the background")),
     }
 }
 

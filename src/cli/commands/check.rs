@@ -22,7 +22,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// As data
+    /// As JSON
     #[arg(long)]
     json: bool,
     /// A profile of the stack file to lay over it; may repeat

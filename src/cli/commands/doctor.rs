@@ -1,4 +1,4 @@
-//! `doctor`: what may be wrong here, and the mend.
+//! `doctor`: what may be wrong here, and the fix.
 
 use std::path::PathBuf;
 
@@ -17,11 +17,11 @@ Examples:
   stackrun doctor           file, programs, ports, limits, leftovers; exit 1 if something is wrong
   stackrun doctor --json    the same as data";
 
-/// Look for what may be wrong, with the mend for each
+/// Look for what may be wrong, with a fix for each
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// As data
+    /// As JSON
     #[arg(long)]
     json: bool,
 }
@@ -50,9 +50,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     for finding in &findings {
         let symbol = context.out.symbol(finding.state.symbol());
         text.push_str(&format!("{symbol} {}\n", printable::line(&finding.text)));
-        if let Some(mend) = &finding.mend {
-            let mend = &printable::line(mend);
-            text.push_str(&format!("{}\n", summary::hint(mend, context.out)));
+        if let Some(fix) = &finding.fix {
+            let fix = &printable::line(fix);
+            text.push_str(&format!("{}\n", summary::hint(fix, context.out)));
         }
     }
     context.print(&text)?;

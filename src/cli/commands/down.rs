@@ -10,9 +10,7 @@ use crate::{
         commands::completions::names_of_services,
         context::{Context, ask_running, status_of},
         error::{Error, status},
-        names,
-        operation::Operation,
-        outcome,
+        names, operation, outcome,
         request_loop::Ended,
         time_args,
     },
@@ -44,7 +42,7 @@ pub(in crate::cli) struct Args {
     /// Services or groups [default: the whole stack]
     #[arg(add = ArgValueCandidates::new(names_of_services))]
     names: Vec<String>,
-    /// Give up waiting after this long; the stop goes on
+    /// Give up waiting after this long; the stop continues
     #[arg(long, value_name = "TIME", value_parser = time_args::duration)]
     timeout: Option<Duration>,
 }
@@ -59,8 +57,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let Some((mut client, before)) = running else { return nothing_runs(args, context) };
     let began = ambient::now();
     let mut reporter = context.reporter(LiveModel::of_status(&before, Goal::Down), began);
-    let doing = Operation::new(Command::Down { names: args.names.clone() }, args.timeout);
-    match doing.carry_out(&mut client, &mut reporter)? {
+    let job = operation::job(Command::Down { names: args.names.clone() });
+    match operation::carry_out(job, args.timeout, &mut client, &mut reporter)? {
         Ended::Outcome { outcome, left } => {
             let status = outcome::exit_status(&outcome)?;
             let what = summary::What { stack: &before.stack, names: &args.names };
@@ -79,7 +77,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             Ok(if is_left { status.max(status::FAILED) } else { status })
         }
         Ended::Early(early) => {
-            Ok(early.say(context, "the stop goes on (`stackrun status` shows it)"))
+            Ok(early.say(context, "the stop continues (`stackrun status` shows it)"))
         }
     }
 }

@@ -34,13 +34,13 @@ pub(in crate::cli) struct Args {
     /// The service or task
     #[arg(add = ArgValueCandidates::new(stack_names))]
     name: String,
-    /// With the values of secrets
+    /// Show the values of secrets
     #[arg(long)]
     secrets: bool,
     /// As commands for a shell
     #[arg(long, conflicts_with = "json")]
     export: bool,
-    /// As data
+    /// As JSON
     #[arg(long)]
     json: bool,
 }
@@ -103,7 +103,7 @@ fn export(
         .print_with_secrets(&open.map(|(key, value)| exported(key, value)).collect::<String>())?;
     let nameless: Vec<String> = nameless.into_iter().map(|(key, _)| as_text(key)).collect();
     if !nameless.is_empty() {
-        let text = format!("left out, no shell takes such a name: {}", nameless.join(", "));
+        let text = format!("left out, not a valid name in a shell: {}", nameless.join(", "));
         context.say(&headline(Symbol::Warn, &text, context.err));
     }
     if masked.is_empty() {
@@ -111,7 +111,7 @@ fn export(
     }
     let text = format!("left out, since they are secret: {}", masked.join(", "));
     context.say(&headline(Symbol::Bad, &text, context.err));
-    context.say(&summary::hint("`--secrets` brings them", context.err));
+    context.say(&summary::hint("`--secrets` includes them", context.err));
     Ok(status::FAILED)
 }
 

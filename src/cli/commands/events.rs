@@ -26,13 +26,13 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// Go on
+    /// Follow new ones
     #[arg(short, long)]
     follow: bool,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
-    /// From then on: `10m` ago, `09:30`, a date and time
+    /// Since then: `10m` ago, `09:30`, a date and time
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
 }

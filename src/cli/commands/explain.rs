@@ -29,7 +29,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     match language::explain(&args.key) {
         Ok(page) => context.print(&page).map(|()| status::OK),
         Err(unknown) => {
-            let mend = match unknown.near {
+            let fix = match unknown.near {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => {
                     let home = args.key.rsplit_once('.').map(|(home, _)| home);
@@ -38,7 +38,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
                     format!("`stackrun explain {home}` lists what a `{home}` takes")
                 }
             };
-            Err(Error::Usage { text: format!("there is no `{}`", args.key), mend })
+            Err(Error::Usage { text: format!("there is no `{}`", args.key), fix })
         }
     }
 }

@@ -42,7 +42,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let after = language::fmt(&before);
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
     if before == after {
-        context.say(&headline(Symbol::Good, &format!("{name} is as it should be"), context.err));
+        context.say(&headline(Symbol::Good, &format!("{name} is formatted"), context.err));
         return Ok(status::OK);
     }
     if args.check {
@@ -57,7 +57,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             more => format!(", {more} more than are shown"),
         };
         let count = words::count(lines.len(), "line");
-        let text = format!("{name} is not formatted ({count}{more}): `stackrun fmt` does it");
+        let text = format!("{name} is not formatted ({count}{more}): `stackrun fmt` formats it");
         context.say(&headline(Symbol::Bad, &text, context.err));
         return Ok(status::FAILED);
     }

@@ -23,7 +23,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// As what
+    /// In which format
     #[arg(long, value_name = "FORMAT", default_value = "text", value_enum)]
     format: Format,
     /// A profile of the stack file to lay over it; may repeat
@@ -39,7 +39,7 @@ enum Format {
     Dot,
     /// For Mermaid
     Mermaid,
-    /// As data
+    /// As JSON
     Json,
 }
 

@@ -19,7 +19,7 @@ Examples:
   stackrun import Procfile --stdout        shows it, writes nothing
   stackrun import ecosystem.config.js -o other.kdl
 
-Nothing is executed: of a JavaScript file only what stands in it is read.";
+Nothing is executed: of a JavaScript file only literal values are read.";
 
 /// Write a first stack.kdl from a Procfile, a compose, process-compose or PM2 ecosystem file
 #[derive(Debug, clap::Args)]

@@ -46,16 +46,16 @@ pub(in crate::cli) struct Args {
     /// Services, tasks or groups [default: all]
     #[arg(add = ArgValueCandidates::new(stack_names))]
     names: Vec<String>,
-    /// Go on, across restarts
+    /// Follow new ones, across restarts
     #[arg(short, long)]
     follow: bool,
-    /// The last lines alone
+    /// Only the last lines
     #[arg(short = 'n', long = "tail", value_name = "LINES")]
     tail: Option<usize>,
-    /// From then on: `10m` ago, `09:30`, a date and time, `last-start`
+    /// Since then: `10m` ago, `09:30`, a date and time, `last-start`
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
-    /// Up to then
+    /// Until then
     #[arg(long, value_name = "WHEN")]
     until: Option<String>,
     /// Lines that match a regular expression; one beyond 1 MiB is searched in pieces
@@ -99,7 +99,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let logs = wanted(&folder, &owners)?;
     tell_refused(&logs, context);
     print_past(&logs, |log| following.begin(log), marks.as_ref(), &choice, &mut printer)?;
-    following.go_on(printer);
+    following.continue_with(printer);
     follow(context, &mut following, client)
 }
 

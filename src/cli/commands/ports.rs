@@ -28,19 +28,19 @@ const NUMBER: usize = 5;
 const EXAMPLES: &str = "\
 Examples:
   stackrun ports                free, ours, or held by whom
-  stackrun ports --free 5173    stop whoever holds it, if it is your own process";
+  stackrun ports --free 5173    stop what holds it, if it is your own process";
 
 /// Each declared port: free, ours, or held by whom
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// Stop whoever holds these ports, after asking: your own processes, and no stack's services
+    /// Stop what holds these ports, after asking: only your own processes, and no stack's services
     #[arg(long, value_name = "PORT", num_args = 1..)]
     free: Vec<u16>,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
-    /// As data
+    /// As JSON
     #[arg(long)]
     json: bool,
 }
@@ -175,7 +175,7 @@ fn free(args: &Args, context: &Context, stack: &Stack) -> Result<u8, Error> {
 /// Stops the holders of a port; the inner error says why not.
 fn end(args: &Args, port: u16, holding: &Holding, text: &str) -> Result<Result<(), String>, Error> {
     let Some(process) = holding.holder.own_process() else {
-        return Ok(Err("it belongs to somebody else and is left alone".into()));
+        return Ok(Err("it belongs to another user or another stack, and is left alone".into()));
     };
     if !args.yes && !ask::yes(&format!("{}. Stop it?", printable::line(text)))? {
         return Ok(Err("left alone".into()));

@@ -10,9 +10,7 @@ use crate::{
         commands::completions::{names_of_services, profile_names},
         context::{Context, places_of, status_of},
         error::Error,
-        failure_advice, names,
-        operation::Operation,
-        outcome, port_prompt,
+        failure_advice, names, operation, outcome, port_prompt,
         request_loop::Ended,
         time_args,
     },
@@ -42,7 +40,7 @@ pub(in crate::cli) struct Args {
     /// Also restart whatever needs them
     #[arg(long)]
     with_dependents: bool,
-    /// Give up waiting after this long; the restart goes on
+    /// Give up waiting after this long; the restart continues
     #[arg(long, value_name = "TIME", value_parser = time_args::duration)]
     timeout: Option<Duration>,
     /// A profile of the stack file to lay over it; may repeat
@@ -67,8 +65,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         with_dependents: args.with_dependents,
         asked: Some(asked),
     };
-    let doing = Operation::starting(command, args.timeout);
-    match doing.carry_out(&mut client, &mut reporter)? {
+    let job = operation::starting(command);
+    match operation::carry_out(job, args.timeout, &mut client, &mut reporter)? {
         Ended::Outcome { outcome, .. } => {
             let status = outcome::exit_status(&outcome)?;
             let took = words::between(began, ambient::now());
@@ -90,7 +88,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             Ok(status)
         }
         Ended::Early(early) => {
-            Ok(early.say(context, "the restart goes on (`stackrun status` shows it)"))
+            Ok(early.say(context, "the restart continues (`stackrun status` shows it)"))
         }
     }
 }

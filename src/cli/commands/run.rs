@@ -15,7 +15,7 @@ use crate::{
         commands::completions::{profile_names, task_names},
         context::{Context, places_of, status_of},
         error::{Error, status},
-        interrupt, names, programs,
+        interrupt, names, operation, programs,
         request_loop::{Ended, OnInterrupt, carry_out},
     },
     control::{Client, Request},
@@ -52,7 +52,7 @@ pub(in crate::cli) struct Args {
     /// Answer its question with yes
     #[arg(short, long)]
     yes: bool,
-    /// Run it although its inputs have not changed
+    /// Run it even if its inputs have not changed
     #[arg(long)]
     force: bool,
     /// A profile of the stack file to lay over it; may repeat
@@ -88,19 +88,14 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         let text = format!("{} runs already; this run follows that one", task.name);
         reporter.print(&[headline(Symbol::Warn, &text, context.err)]);
     }
-    let request = |again| Request::Do {
-        command: Command::Run {
+    let request = |again| {
+        Request::Do(operation::starting(Command::Run {
             task: task.name.clone(),
             args: args.arguments.iter().map(|word| path_text::encode_text(word)).collect(),
             force: args.force,
             stack: Box::new(stack.clone()),
             again,
-        },
-        line: ambient::command_line(),
-        env: Some(ambient::environment()),
-        follow: true,
-        foreground: false,
-        take_ports: false,
+        }))
     };
     let ended = carry_out(
         &mut client,
@@ -124,12 +119,15 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
                 return Err(refusal.into());
             }
             let row = reporter.board().row(&task.name);
-            let told = row.is_some_and(|row| matches!(row.state, RowState::Settled(_)));
+            let told = row.is_some_and(|row| matches!(row.state, RowState::Ended(_)));
             let passed_on = passed_on(&task.name, &outcome, &before, told, context);
             Ok(if interrupt::count() > 0 { status::INTERRUPTED } else { passed_on })
         }
         Ended::Early(_) => {
-            let text = format!("{} goes on without you: `stackrun status` shows it", task.name);
+            let text = format!(
+                "{} keeps running in the background: `stackrun status` shows it",
+                task.name
+            );
             context.say(&headline(Symbol::Warn, &text, context.err));
             Ok(status::INTERRUPTED)
         }
@@ -162,9 +160,8 @@ fn passed_on(task: &str, outcome: &Outcome, before: &Status, told: bool, context
             };
         }
         Some(ItemOutcome::Failed { exit: Some(exit), reason, .. }) => {
-            let code = u8::try_from(exit.shell_status()).ok().filter(|code| *code != 0);
             let text = (!told).then(|| format!("{task} failed: {}", wording::reason(reason)));
-            (text, code.unwrap_or(status::FAILED))
+            (text, exit.failure_code())
         }
         Some(ItemOutcome::Failed { reason, .. }) => (Some(wording::reason(reason)), status::OWN),
         Some(ItemOutcome::Blocked { by }) => {

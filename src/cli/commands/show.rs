@@ -32,10 +32,10 @@ pub(in crate::cli) struct Args {
     /// A profile of the stack file to lay over it; may repeat
     #[arg(long = "profile", value_name = "NAME", add = ArgValueCandidates::new(profile_names))]
     profiles: Vec<String>,
-    /// With the values of secrets
+    /// Show the values of secrets
     #[arg(long)]
     secrets: bool,
-    /// As data
+    /// As JSON
     #[arg(long)]
     json: bool,
 }

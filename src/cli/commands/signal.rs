@@ -29,7 +29,7 @@ pub(in crate::cli) struct Args {
     /// The signal: `HUP`, `SIGHUP` or a number
     #[arg(add = ArgValueCandidates::new(signal_names))]
     signal: String,
-    /// To every process of it, not to the main one alone
+    /// To each of its processes, not only the main one
     #[arg(long)]
     tree: bool,
 }
@@ -41,7 +41,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         let similar = nearest(bare.strip_prefix("SIG").unwrap_or(&bare), known);
         let similar = similar.map(|similar| format!("; did you mean {similar}?"));
         let similar = similar.unwrap_or_else(|| "; `kill -l` lists them".to_owned());
-        let text = format!("`{}` is no signal{similar}", args.signal);
+        let text = format!("unknown signal `{}`{similar}", args.signal);
         return Err(Error::Argument(text));
     };
     let mut running = context.connect_if_running()?;
@@ -57,7 +57,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let Some(client) = &mut running else { return Err(Error::NotRunning { stack: None }) };
     let request = Request::Signal {
         name: args.name.clone(),
-        signal: signal.to_string(),
+        signal,
         tree: args.tree,
         line: ambient::command_line(),
     };

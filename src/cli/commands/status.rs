@@ -26,7 +26,7 @@ Examples:
 
 STATE `started`: nothing checks whether it is ready; a `port` or a `ready` check does.
 RESTARTS: how often it was started again by itself, after a crash or a failed start, for its
-health or its memory. Edits, watched files and restarts that somebody asked for do not count.";
+health or its memory. Edits, watched files and restarts that you asked for do not count.";
 
 /// What runs: state, pid, ports, uptime, memory, and why something is not ready
 #[derive(Debug, clap::Args)]
@@ -35,10 +35,10 @@ pub(in crate::cli) struct Args {
     /// Services, tasks or groups [default: all]; what was not asked for counts by its name alone
     #[arg(add = ArgValueCandidates::new(stack_names))]
     names: Vec<String>,
-    /// As data
+    /// As JSON
     #[arg(long)]
     json: bool,
-    /// Again and again, every second or as often as said
+    /// Repeat it, every second or as often as given
     #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "1s")]
     watch: Option<String>,
 }
@@ -48,7 +48,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     if let Ok(every) = time_args::duration(time) {
         return watch(args, context, every);
     }
-    // `--watch api`: what is no time is a name, which is not known if a time was meant.
+    // `--watch api`: what is not a duration is a name, and an unknown one if a duration was meant.
     let names = std::iter::once(time).chain(&args.names).cloned().collect();
     watch(&Args { names, watch: None, json: args.json }, context, Duration::from_secs(1))
 }
@@ -83,8 +83,8 @@ fn say_nothing_runs(context: &Context) {
         StaleState::Nothing => context.say("nothing is running: `stackrun up` starts it"),
         StaleState::Dead | StaleState::Living => {
             context.say(
-                "nothing is running: what held the stack was killed, and all that is known of what \
-                 it held has ended; `stackrun up` brings it back",
+                "nothing is running: stackrun itself was killed, and every process known to be its \
+                 own has ended; `stackrun up` brings it back",
             );
             context.say_all(&summary::unproved_lines(&unproved, context.err));
         }

@@ -30,7 +30,7 @@ pub(in crate::cli) struct Args {
     /// That many starts further back
     #[arg(long, value_name = "N", default_value_t = 0)]
     back: usize,
-    /// As data
+    /// As JSON
     #[arg(long)]
     json: bool,
 }

@@ -10,13 +10,11 @@ use crate::{
         commands::completions::{profile_names, stack_names},
         context::{Context, ask_running, places_of, status_of, unexpected},
         error::{Error, status},
-        failure_advice, foreground, interrupt, names,
-        operation::Operation,
-        outcome, port_prompt, programs,
+        failure_advice, foreground, interrupt, names, operation, outcome, port_prompt, programs,
         request_loop::{Early, Ended},
         time_args,
     },
-    control::{Client, Reply, Request},
+    control::{Client, Job, Reply, Request},
     core::plan::{Action, Plan},
     core::stack::{Command, Outcome, Supervisor},
     event::Tick,
@@ -50,19 +48,19 @@ pub(in crate::cli) struct Args {
     /// Follow the logs; Ctrl-C stops the stack, twice at once
     #[arg(long)]
     foreground: bool,
-    /// Return in the background (this is the default)
+    /// Leave it running in the background (this is the default)
     #[arg(short = 'd', long, hide = true)]
     detach: bool,
-    /// Give up waiting after this long; the start goes on
+    /// Give up waiting after this long; the start continues
     #[arg(long, value_name = "TIME", value_parser = time_args::duration)]
     timeout: Option<Duration>,
-    /// Show what would be done and why, and do nothing
+    /// Show what would be done and why, without doing it
     #[arg(long)]
     dry_run: bool,
     /// Leave out what the named ones need
     #[arg(long)]
     no_deps: bool,
-    /// Stop whoever holds a port, if it is your own process and no stack's
+    /// Stop what holds a port, if it is a process of your own and of no stack
     #[arg(long)]
     take_ports: bool,
     /// Answer the questions of tasks with yes
@@ -119,9 +117,9 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     // What is written during the start belongs to what is followed.
     let follows = args.foreground || args.attach;
     let logs = follows.then(|| foreground::logs_of(context, &stack)).transpose()?;
-    let doing = Operation::starting(command(args, &stack), args.timeout);
-    let doing = Operation { foreground: args.foreground, take_ports: args.take_ports, ..doing };
-    let ended = doing.carry_out(&mut client, &mut reporter);
+    let job = operation::starting(command(args, &stack));
+    let job = Job { foreground: args.foreground, take_ports: args.take_ports, ..job };
+    let ended = operation::carry_out(job, args.timeout, &mut client, &mut reporter);
     let took = reporters::words::between(began, ambient::now());
     let result = match ended? {
         Ended::Outcome { outcome, .. } => {
@@ -154,7 +152,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             status
         }
         Ended::Early(early) => {
-            let then = "the start goes on (`stackrun status` shows it, `stackrun down` stops it)";
+            let then = "the start continues (`stackrun status` shows it, `stackrun down` stops it)";
             early.say(context, then)
         }
     };

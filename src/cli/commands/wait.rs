@@ -12,9 +12,7 @@ use crate::{
         commands::{self, completions::stack_names},
         context::{Context, status_of, unexpected},
         error::{Error, status},
-        names,
-        operation::Operation,
-        outcome,
+        names, operation, outcome,
         request_loop::Ended,
         time_args,
     },
@@ -32,7 +30,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   stackrun wait                            until everything is ready
-  stackrun wait api --timeout 60s          exit 124 when the time is up
+  stackrun wait api --timeout 60s          exit 124 when it times out
   stackrun wait --for down                 until nothing runs any more";
 
 /// Wait until services are ready, tasks done, or everything down
@@ -42,7 +40,7 @@ pub(in crate::cli) struct Args {
     /// Services, tasks or groups [default: all that was asked for, and what that needs]
     #[arg(add = ArgValueCandidates::new(stack_names))]
     names: Vec<String>,
-    /// For what
+    /// What to wait for
     #[arg(long = "for", value_name = "STATE", default_value = "ready", value_enum)]
     state: State,
     /// Give up after this long, with exit status 124
@@ -81,12 +79,12 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut board = LiveModel::of_status(&now, goal);
     board.join(&now);
     let mut reporter = context.reporter(board, ambient::now());
-    let doing = Operation::new(Command::Wait { names: args.names.clone(), until }, args.timeout);
-    match doing.carry_out(&mut client, &mut reporter) {
+    let job = operation::job(Command::Wait { names: args.names.clone(), until });
+    match operation::carry_out(job, args.timeout, &mut client, &mut reporter) {
         Ok(Ended::Outcome { outcome, left }) => {
             let is_all = args.names.is_empty();
             if let Some(left) = left.filter(|left| commands::down::left(left).is_any()) {
-                let text = format!("not all has ended: {}", wording::list(&left.processes));
+                let text = format!("still running: {}", wording::list(&left.processes));
                 context.say(&headline(Symbol::Bad, &text, context.err));
                 return Ok(status::FAILED);
             }
@@ -128,7 +126,7 @@ fn unmet(client: &mut Client, args: &Args) -> Result<String, Error> {
     });
     let unmet: Vec<String> = unmet.map(told).collect();
     Ok(match unmet.as_slice() {
-        [] => "it came too late by a moment".to_owned(),
+        [] => "it was reached a moment too late".to_owned(),
         unmet => wording::list(unmet),
     })
 }

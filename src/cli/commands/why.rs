@@ -33,7 +33,7 @@ pub(in crate::cli) struct Args {
     /// The service or task
     #[arg(add = ArgValueCandidates::new(stack_names))]
     name: String,
-    /// As data
+    /// As JSON
     #[arg(long)]
     json: bool,
 }
@@ -57,7 +57,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     } else {
         let place = |setting: &str| place_of(&stack, setting);
         let chain = reporters::why::show(&why, context.out, context.columns(), place);
-        let nothing = || format!("{} is as it should be\n", args.name);
+        let nothing = || format!("nothing is wrong with {}\n", args.name);
         context.print(&if chain.is_empty() { nothing() } else { chain })?;
     }
     Ok(if running { status::OK } else { status::NOT_RUNNING })
@@ -81,8 +81,8 @@ fn nothing_runs(name: &str, (remains, unproved): (StaleState, Vec<String>)) -> W
     let evidence = match remains {
         StaleState::Nothing => Vec::new(),
         StaleState::Dead | StaleState::Living => {
-            let killed = "what held the stack was killed, and all that is known of what it held has \
-                          ended (`stackrun events` has what was seen)";
+            let killed = "stackrun itself was killed, and every process known to be its own has ended \
+                          (`stackrun events` shows what was seen)";
             let unproved = unproved.iter().map(|text| format!("not ruled out: {text}"));
             let notices = iter::once(killed.to_owned()).chain(unproved).map(Notice::Text);
             notices.map(|notice| Evidence::Notice { notice }).collect()

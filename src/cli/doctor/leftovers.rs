@@ -73,7 +73,7 @@ fn of_stack(stack: StackId, processes: &[(String, u32)]) -> Finding {
         // The next command takes over.
         Some(StackPaths { folder, .. }) => Finding::warning(
             TOPIC,
-            format!("{shown} in {}: nobody looks after them", folder.display()),
+            format!("{shown} in {}: nothing supervises them", folder.display()),
             format!(
                 "stackrun --file {} down (or up: it takes them over)",
                 folder.join(FILE).display()

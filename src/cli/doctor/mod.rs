@@ -1,4 +1,4 @@
-//! What may be wrong here, topic by topic, each with its mend.
+//! What may be wrong here, topic by topic, each with its fix.
 
 pub(super) mod leftovers;
 pub(super) mod stack;
@@ -15,8 +15,8 @@ pub(super) struct Finding {
     pub(super) topic: &'static str,
     pub(super) state: State,
     pub(super) text: String,
-    /// A command that mends it, or what to do.
-    pub(super) mend: Option<String>,
+    /// A command that fixes it, or what to do.
+    pub(super) fix: Option<String>,
 }
 
 /// How bad it is.
@@ -44,22 +44,22 @@ impl State {
 
 impl Finding {
     pub(super) fn good(topic: &'static str, text: impl Into<String>) -> Self {
-        Self { topic, state: State::Good, text: text.into(), mend: None }
+        Self { topic, state: State::Good, text: text.into(), fix: None }
     }
 
     pub(super) fn warning(
         topic: &'static str,
         text: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) -> Self {
-        Self { topic, state: State::Warning, text: text.into(), mend: Some(mend.into()) }
+        Self { topic, state: State::Warning, text: text.into(), fix: Some(fix.into()) }
     }
 
     pub(super) fn bad(
         topic: &'static str,
         text: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) -> Self {
-        Self { topic, state: State::Bad, text: text.into(), mend: Some(mend.into()) }
+        Self { topic, state: State::Bad, text: text.into(), fix: Some(fix.into()) }
     }
 }

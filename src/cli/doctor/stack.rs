@@ -42,8 +42,8 @@ pub(in crate::cli) fn file(context: &Context, findings: &mut Vec<Finding>) -> Op
             None
         }
         Err(error) => {
-            let mend = error.hint().unwrap_or_else(|| "stackrun check".into());
-            findings.push(Finding::bad("file", error.to_string(), mend));
+            let fix = error.hint().unwrap_or_else(|| "stackrun check".into());
+            findings.push(Finding::bad("file", error.to_string(), fix));
             None
         }
     }
@@ -66,8 +66,8 @@ pub(in crate::cli) fn programs(stack: &Stack) -> Vec<Finding> {
         return std::iter::once(Finding::good("programs", text)).chain(untold).collect();
     }
     let bad = |missing: &programs::Missing| {
-        let mend = missing.hint().unwrap_or("install it, or mend PATH");
-        Finding::bad("programs", missing.what(), mend.to_owned())
+        let fix = missing.hint().unwrap_or("install it, or fix PATH");
+        Finding::bad("programs", missing.what(), fix.to_owned())
     };
     missing.iter().map(bad).chain(untold).collect()
 }
@@ -129,7 +129,7 @@ pub(in crate::cli) fn supervisor(context: &Context) -> Finding {
     let Ok(places) = context.places() else {
         return Finding::good(TOPIC, "nothing is running here");
     };
-    let mend = "stackrun down, then stackrun up";
+    let fix = "stackrun down, then stackrun up";
     match Client::connect(&places) {
         Ok(None) => Finding::good(TOPIC, "nothing is running here"),
         Ok(Some(mut client)) => match status_of(&mut client) {
@@ -147,12 +147,12 @@ pub(in crate::cli) fn supervisor(context: &Context) -> Finding {
                     format!("the supervisor answers: pid {pid}, version {version}"),
                 )
             }
-            Err(error) => Finding::bad(TOPIC, error.to_string(), mend),
+            Err(error) => Finding::bad(TOPIC, error.to_string(), fix),
         },
         Err(error) => {
             let error = Error::from(error);
             let hint = error.hint().filter(|hint| !hint.contains("doctor"));
-            Finding::bad(TOPIC, error.to_string(), hint.unwrap_or_else(|| mend.into()))
+            Finding::bad(TOPIC, error.to_string(), hint.unwrap_or_else(|| fix.into()))
         }
     }
 }

@@ -77,7 +77,11 @@ fn room(folder: &Path) -> Option<Finding> {
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let said = format!("{} are free for logs and state", words::bytes(free));
     Some(match free < ROOM {
-        true => Finding::warning("disk", said, "make room: services live on, their logs do not"),
+        true => Finding::warning(
+            "disk",
+            said,
+            "free some space: services keep running, but their logs are not written",
+        ),
         false => Finding::good("disk", said),
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     event::{Cause, Event},
-    model::Hook,
+    model::{Hook, Signal},
 };
 
 /// Effects in the order in which they are to be carried out, each with the generation that it
@@ -10,13 +10,13 @@ use crate::{
 pub type Effects = Vec<(u64, Effect)>;
 
 /// Something to be done for one service or task, in its present generation.
-#[must_use = "an effect that nobody carries out stalls the service"]
+#[must_use = "an effect that is not carried out stalls the service"]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Look whether the declared ports are free → [`super::Input::Ports`].
     CheckPorts,
-    /// Look whether the ports of the generation that has just ended are free again (nobody is to be
-    /// asked or stopped for them) → [`super::Input::Ports`].
+    /// See, once, whether the ports of the generation that has just ended are free again →
+    /// [`super::Input::Released`].
     CheckReleased,
     /// Delete the `cleanup` paths → [`super::Input::Cleaned`].
     Cleanup,
@@ -45,9 +45,13 @@ pub enum Effect {
     StartAlive,
     /// No more answers of either, please.
     StopProbes,
-    /// Send the stop signal of the service's policy, to whom the policy says; to a task's tree
-    /// SIGTERM. Asked for again, in the same generation, it is not sent again.
-    SignalStop,
+    /// Send the stop signal. Asked for again, in the same generation, it is not sent again.
+    SignalStop {
+        /// Which signal.
+        signal: Signal,
+        /// Whether every process of the tree gets it, or the main one alone.
+        tree: bool,
+    },
     /// Kill every process of the tree → `Exited` if still to come, then `TreeGone`, or `Stuck`.
     /// Also asked for after each unexpected end, where nothing may be left.
     KillTree,

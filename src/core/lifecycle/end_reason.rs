@@ -1,9 +1,9 @@
 //! What follows when a service ends otherwise than by a `stop`.
 
-use super::{Hook, Phase, ServiceMachine, Transition, backoff::Verdict, millis};
+use super::{Phase, ServiceMachine, Transition, backoff::Verdict, millis};
 use crate::{
-    event::{Cause, Event},
-    model::{Exit, RestartWhen, Service},
+    event::{Cause, Event, Tick},
+    model::{Exit, Hook, RestartWhen, Service},
     reason::{EarlyExit, Failure, Reason},
 };
 
@@ -123,11 +123,10 @@ impl ServiceMachine {
         }
     }
 
-    /// What stays up for long enough has made good its earlier failures.
-    pub(super) fn forgive(&mut self, transition: &Transition<'_>) {
-        let within = transition.service.restart.within;
-        let stayed = self.ready_at.filter(|_| self.is_proven());
-        if stayed.is_some_and(|at| transition.now.since(at) >= within) {
+    /// What was up for long enough by the time it ended has made good its earlier failures.
+    pub(super) fn forgive(&mut self, at: Tick, service: &Service) {
+        let ready_at = self.ready_at.filter(|_| self.is_proven());
+        if ready_at.is_some_and(|ready_at| at.since(ready_at) >= service.restart.within) {
             self.tries.reset();
         }
     }

@@ -12,20 +12,19 @@ impl ServiceMachine {
         match input {
             Input::Alive(answer) => self.alive(answer, transition),
             Input::MemoryExceeded(bytes) => self.outgrown(bytes, transition),
-            Input::Exited { exit, background } => self.main_ended(exit, background, transition),
+            Input::Exited(exited) => self.main_ended(exited, transition),
             Input::TreeGone { swept } => self.vanished(swept, transition),
             // Answers to what is no longer asked; what cannot be killed was not asked to end.
             Input::Probed(_)
             | Input::Ports(_)
+            | Input::Released(_)
             | Input::Cleaned(_)
             | Input::HookEnded { .. }
             | Input::Spawned { .. }
             | Input::SpawnFailed(_)
             | Input::Unchanged(_)
             | Input::Recorded
-            | Input::LastLine(_)
             | Input::Stepped { .. }
-            | Input::OutOfMemory
             | Input::Stuck(_) => {}
         }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    event::Tick,
     model::{Background, Exit, Hook},
     reason::{FailedCheck, LastLine},
 };
@@ -13,6 +14,8 @@ use crate::{
 pub enum Input {
     /// Answers [`super::Effect::CheckPorts`].
     Ports(PortsAnswer),
+    /// Answers [`super::Effect::CheckReleased`]: whether all of them are free.
+    Released(bool),
     /// Answers [`super::Effect::Cleanup`]: what could not be deleted, and why.
     Cleaned(Result<(), String>),
     /// Answers [`super::Effect::RunHook`] (and the stop command).
@@ -26,6 +29,8 @@ pub enum Input {
     Spawned {
         /// The main process.
         pid: u32,
+        /// When the keeper started it.
+        at: Tick,
     },
     /// Answers [`super::Effect::Spawn`]: the stage and the system's error, in one line.
     SpawnFailed(String),
@@ -41,8 +46,6 @@ pub enum Input {
     /// What a task's success leaves is written down, as far as that can be done (answers
     /// [`super::Effect::TaskSucceeded`]).
     Recorded,
-    /// What it has printed last; its end is told next.
-    LastLine(LastLine),
     /// A step of a task began or ended. What a generation's steps have to tell is numbered from
     /// 0, so that it can be told again after a supervisor's death.
     Stepped {
@@ -55,15 +58,8 @@ pub enum Input {
         /// What happened.
         news: StepNews,
     },
-    /// The kernel has killed it because memory ran out; its end is told next.
-    OutOfMemory,
     /// The main process ended.
-    Exited {
-        /// How.
-        exit: Exit,
-        /// What has gone into the background and goes on, where it ended well.
-        background: Option<Background>,
-    },
+    Exited(Exited),
     /// Every process of the tree is gone; `swept` were killed after the main one had ended.
     TreeGone {
         /// How many.
@@ -71,6 +67,28 @@ pub enum Input {
     },
     /// The tree's processes could not be ended (yet): each with its pid and what it does.
     Stuck(Vec<String>),
+}
+
+/// The end of a main process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exited {
+    /// How it ended.
+    pub exit: Exit,
+    /// When the keeper saw it.
+    pub at: Tick,
+    /// A process that it left running in the background, if it ended well.
+    pub background: Option<Background>,
+    /// Whether the kernel killed it because memory ran out.
+    pub out_of_memory: bool,
+    /// What it printed last.
+    pub last_line: Option<LastLine>,
+}
+
+impl Exited {
+    /// An end of which no more is known than this.
+    pub fn new(exit: Exit, at: Tick) -> Self {
+        Self { exit, at, background: None, out_of_memory: false, last_line: None }
+    }
 }
 
 /// What happened to a step.

@@ -20,7 +20,7 @@ mod teardown;
 mod trial;
 
 pub use effect::{Effect, Effects};
-pub use input::{Input, PortsAnswer, ProbeAnswer, StepNews};
+pub use input::{Exited, Input, PortsAnswer, ProbeAnswer, StepNews};
 pub use phase::{Phase, StartStage};
 pub use service::{ServiceMachine, Transition};
 pub use stop::{StopStage, Stopping, Then};

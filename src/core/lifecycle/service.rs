@@ -23,10 +23,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Effects, Hook, Input, Phase, StartStage, backoff::Tries, millis};
+use super::{Effect, Effects, Input, Phase, StartStage, backoff::Tries, millis};
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Exit, Service, is_default},
+    model::{Exit, Hook, Service, is_default},
     reason::{FailedCheck, Failure, HookFailure, LastLine, Notice},
     status::ServiceState,
 };
@@ -75,9 +75,6 @@ pub struct ServiceMachine {
     /// What it printed last before its end.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) last_line: Option<LastLine>,
-    /// Whether the kernel has killed it because memory ran out.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub(super) out_of_memory: bool,
     /// Whether nothing was checked when this generation became ready: it had started, and that was
     /// all.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -131,7 +128,6 @@ impl ServiceMachine {
             cause: Cause::Supervisor,
             failed_check: None,
             last_line: None,
-            out_of_memory: false,
             unchecked: false,
             trial: None,
             failed_hook: None,
@@ -259,8 +255,6 @@ impl ServiceMachine {
             }
         }
         match (&self.phase, input) {
-            (_, Input::LastLine(line)) => self.last_line = Some(line),
-            (_, Input::OutOfMemory) => self.out_of_memory = true,
             (Phase::Starting(stage), input) => self.while_starting(*stage, input, transition),
             (Phase::Ready | Phase::Unhealthy { .. }, input) => self.while_up(input, transition),
             (Phase::Stopping(_), input) => self.while_stopping(input, transition),
@@ -331,7 +325,7 @@ impl ServiceMachine {
             Phase::Ready | Phase::Unhealthy { .. } => {
                 transition.service.alive.is_some().then_some(Effect::StartAlive)
             }
-            Phase::Stopping(stopping) => stopping.lost(),
+            Phase::Stopping(stopping) => stopping.lost(transition.service),
             Phase::Idle | Phase::Backoff { .. } | Phase::Exited { .. } | Phase::Failed { .. } => {
                 None
             }

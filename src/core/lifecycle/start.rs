@@ -11,12 +11,11 @@
 use std::time::Duration;
 
 use super::{
-    Effect, Hook, Input, Phase, PortsAnswer, ProbeAnswer, ServiceMachine, StartStage, Transition,
-    millis,
+    Effect, Input, Phase, PortsAnswer, ProbeAnswer, ServiceMachine, StartStage, Transition, millis,
 };
 use crate::{
-    event::{Cause, Event},
-    model::Exit,
+    event::{Cause, Event, Tick},
+    model::{Exit, Hook},
     reason::{Failure, HookFailure, Notice},
 };
 
@@ -44,7 +43,6 @@ impl ServiceMachine {
         self.failed_hook = None;
         self.failed_check = None;
         self.last_line = None;
-        self.out_of_memory = false;
         self.failures = 0;
         self.stage(StartStage::Ports, transition);
         self.publish(Event::Starting, transition);
@@ -86,8 +84,8 @@ impl ServiceMachine {
             (StartStage::Hook, Input::HookEnded { hook: Hook::BeforeStart, exit }) => {
                 self.prepared(&exit, transition);
             }
-            (StartStage::Spawn, Input::Spawned { pid }) => {
-                self.spawned(pid, transition);
+            (StartStage::Spawn, Input::Spawned { pid, at }) => {
+                self.spawned(pid, at, transition);
                 self.await_ready(transition);
                 self.ready_by_being(transition);
             }
@@ -101,8 +99,8 @@ impl ServiceMachine {
             (StartStage::Check { .. }, Input::MemoryExceeded(bytes)) => {
                 self.outgrown(bytes, transition);
             }
-            (StartStage::Spawn | StartStage::Check { .. }, Input::Exited { exit, background }) => {
-                self.main_ended(exit, background, transition);
+            (StartStage::Spawn | StartStage::Check { .. }, Input::Exited(exited)) => {
+                self.main_ended(exited, transition);
             }
             (StartStage::Spawn | StartStage::Check { .. }, Input::TreeGone { swept }) => {
                 self.vanished(swept, transition);
@@ -143,9 +141,9 @@ impl ServiceMachine {
         }
     }
 
-    pub(super) fn spawned(&mut self, pid: u32, transition: &mut Transition<'_>) {
+    pub(super) fn spawned(&mut self, pid: u32, at: Tick, transition: &mut Transition<'_>) {
         self.pid = Some(pid);
-        self.started = Some(transition.now);
+        self.started = Some(at);
         self.publish(Event::Spawned { pid, log: None }, transition);
     }
 

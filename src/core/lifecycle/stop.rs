@@ -12,12 +12,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Effect, Hook, Input, KILL_WITHIN, Phase, ServiceMachine, StartStage, TIDY_WITHIN, Transition,
+    Effect, Exited, Input, KILL_WITHIN, Phase, ServiceMachine, StartStage, TIDY_WITHIN, Transition,
     end_reason::cause_of, millis,
 };
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Background, Exit, StopTo, foreground},
+    model::{Exit, Hook, Service, Stop, StopTo, foreground},
     reason::{Failure, Notice},
 };
 
@@ -98,7 +98,7 @@ impl Stopping {
     }
 
     /// What this stage asked for and may have been lost.
-    pub(super) fn lost(&self) -> Option<Effect> {
+    pub(super) fn lost(&self, service: &Service) -> Option<Effect> {
         match self.stage {
             StopStage::Hook => Some(Effect::EndHook(Hook::BeforeStart)),
             StopStage::HookKill => Some(Effect::KillHook(Hook::BeforeStart)),
@@ -108,7 +108,7 @@ impl Stopping {
             StopStage::Cleanup => Some(Effect::Cleanup),
             StopStage::AfterStop => Some(Effect::RunHook(Hook::AfterStop)),
             StopStage::AfterStopKill => Some(Effect::KillHook(Hook::AfterStop)),
-            StopStage::Signal => Some(Effect::SignalStop),
+            StopStage::Signal => Some(signal_stop(service)),
             StopStage::Spawn => Some(Effect::CheckSpawned),
             StopStage::Ports { again: Some(_) } => None,
         }
@@ -179,7 +179,7 @@ impl ServiceMachine {
 
     /// Ends a generation that is no good, and lets the restart policy decide.
     pub(super) fn end_by(&mut self, failure: Failure, transition: &mut Transition<'_>) {
-        self.forgive(transition);
+        self.forgive(transition.now, transition.service);
         self.cause = cause_of(&failure);
         if let Failure::Memory { bytes, max_bytes } = failure {
             let notice = Notice::Memory { bytes, max_bytes };
@@ -196,20 +196,17 @@ impl ServiceMachine {
 
     /// The main process ended and nobody had asked: what it left behind goes first. What went on
     /// in the background may be a server, and is asked to end before it is killed.
-    pub(super) fn main_ended(
-        &mut self,
-        exit: Exit,
-        background: Option<Background>,
-        transition: &mut Transition<'_>,
-    ) {
-        self.forgive(transition);
+    pub(super) fn main_ended(&mut self, exited: Exited, transition: &mut Transition<'_>) {
+        let Exited { exit, at, background, out_of_memory, last_line } = exited;
+        self.last_line = last_line;
+        self.forgive(at, transition.service);
         let in_background = background.is_some();
         let failure = match background {
             Some(process) => {
                 let instead = foreground(transition.service.command.as_ref(), &process);
                 Failure::Background { process, instead }
             }
-            None if self.out_of_memory && !exit.is_success(&transition.service.succeeds_with) => {
+            None if out_of_memory && !exit.is_success(&transition.service.succeeds_with) => {
                 Failure::OutOfMemory
             }
             None => Failure::Exited { exit, early: self.early_exit(transition.service) },
@@ -228,7 +225,7 @@ impl ServiceMachine {
 
     /// The whole tree went without an exit having been seen.
     pub(super) fn vanished(&mut self, swept: usize, transition: &mut Transition<'_>) {
-        self.main_ended(Exit::UNKNOWN, None, transition);
+        self.main_ended(Exited::new(Exit::UNKNOWN, transition.now), transition);
         self.while_stopping(Input::TreeGone { swept }, transition);
     }
 
@@ -242,14 +239,14 @@ impl ServiceMachine {
                 let then = stopping.then.clone();
                 self.tidy(then, transition);
             }
-            (StopStage::Spawn, Input::Spawned { pid }) => {
+            (StopStage::Spawn, Input::Spawned { pid, at }) => {
                 let then = stopping.then.clone();
-                self.spawned(pid, transition);
+                self.spawned(pid, at, transition);
                 self.command_or_signal(then, transition);
             }
             // Asked for before the kill, seen after it.
-            (StopStage::Kill, Input::Spawned { pid }) => {
-                self.spawned(pid, transition);
+            (StopStage::Kill, Input::Spawned { pid, at }) => {
+                self.spawned(pid, at, transition);
                 self.emit(Effect::KillTree, transition);
             }
             (StopStage::Spawn | StopStage::Kill, Input::SpawnFailed(_)) => {
@@ -270,8 +267,11 @@ impl ServiceMachine {
             }
             (
                 StopStage::Spawn | StopStage::Command | StopStage::Signal | StopStage::Kill,
-                Input::Exited { exit, .. },
-            ) => self.note_exit(exit, true, transition),
+                Input::Exited(Exited { exit, last_line, .. }),
+            ) => {
+                self.last_line = last_line;
+                self.note_exit(exit, true, transition);
+            }
             (StopStage::Spawn | StopStage::Signal | StopStage::Kill, Input::TreeGone { swept }) => {
                 let then = stopping.then.clone();
                 self.note_gone(swept, transition);
@@ -281,8 +281,8 @@ impl ServiceMachine {
                 stopping.stuck.clone_from(&processes);
                 self.publish(Event::Stuck { processes }, transition);
             }
-            (StopStage::Ports { again: None }, Input::Ports(answer)) => {
-                self.released(&answer, transition);
+            (StopStage::Ports { again: None }, Input::Released(free)) => {
+                self.released(free, transition);
             }
             (StopStage::Cleanup, Input::Cleaned(cleaned)) => {
                 let then = stopping.then.clone();
@@ -379,12 +379,10 @@ impl ServiceMachine {
     }
 
     fn signal(&mut self, then: Then, transition: &mut Transition<'_>) {
-        let stop = &transition.service.stop;
-        self.stage_stop(StopStage::Signal, then, stop.grace, transition);
-        self.emit(Effect::SignalStop, transition);
-        let event =
-            Event::Signalled { signal: stop.signal.to_string(), tree: stop.to == StopTo::Tree };
-        self.publish(event, transition);
+        let Stop { signal, to, grace, .. } = transition.service.stop;
+        self.stage_stop(StopStage::Signal, then, grace, transition);
+        self.emit(signal_stop(transition.service), transition);
+        self.publish(Event::Signalled { signal, tree: to == StopTo::Tree }, transition);
     }
 
     fn kill(&mut self, then: Then, transition: &mut Transition<'_>) {
@@ -410,4 +408,9 @@ impl ServiceMachine {
             self.emit(Effect::KillHook(hook), transition);
         }
     }
+}
+
+/// The stop signal of the service's policy, sent to whom the policy says.
+fn signal_stop(service: &Service) -> Effect {
+    Effect::SignalStop { signal: service.stop.signal, tree: service.stop.to == StopTo::Tree }
 }

@@ -36,6 +36,9 @@ pub struct TaskMachine {
     pub generation: u64,
     /// Its main process.
     pub pid: Option<u32>,
+    /// Since when that runs.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub started: Option<Tick>,
     /// When its run began.
     pub began: Tick,
     /// How its last run ended.
@@ -134,6 +137,7 @@ impl Default for TaskMachine {
             since: Tick::default(),
             generation: 0,
             pid: None,
+            started: None,
             began: Tick::default(),
             exit: None,
             cause: Cause::Supervisor,

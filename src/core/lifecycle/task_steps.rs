@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use super::{Effect, Hook, Input, KILL_WITHIN, RunPhase, StepNews, TaskMachine, TaskStep, millis};
+use super::{
+    Effect, Exited, Input, KILL_WITHIN, RunPhase, StepNews, TaskMachine, TaskStep, millis,
+};
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Background, Exit},
+    model::{Exit, Hook, Signal},
     reason::{Failure, HookFailure, Notice, Reason},
 };
 
 /// How long a cancelled task may take to end by itself.
 const CANCEL_GRACE: Duration = Duration::from_secs(10);
+/// How a task is asked to end.
+const SIGNAL_STOP: Effect = Effect::SignalStop { signal: Signal::TERM, tree: true };
 /// How long a success may take to be written down. A disk that stalls keeps nobody for ever.
 const RECORD_WITHIN: Duration = Duration::from_secs(10);
 /// How long `on-failure` may take after a cancel, where the task has no `timeout`.
@@ -69,8 +73,8 @@ impl TaskMachine {
             RunPhase::Spawn => self.end(failed, false, CANCEL_GRACE, step),
             RunPhase::Running { .. } => {
                 self.end(failed, false, CANCEL_GRACE, step);
-                self.emit(Effect::SignalStop, step);
-                self.publish(Event::Signalled { signal: "SIGTERM".to_owned(), tree: true }, step);
+                self.emit(SIGNAL_STOP, step);
+                self.publish(Event::Signalled { signal: Signal::TERM, tree: true }, step);
             }
             RunPhase::Ending { failed, .. } => {
                 // It is ending anyway; but there will be no retry.
@@ -109,35 +113,32 @@ impl TaskMachine {
                 RunPhase::Running { .. } | RunPhase::Ending { .. } | RunPhase::Rescue { .. },
                 Input::Stepped { line, step: name, on_failure, news },
             ) => self.stepped(line, name, on_failure, news, step),
-            (RunPhase::Spawn, Input::Spawned { pid }) => {
+            (RunPhase::Spawn, Input::Spawned { pid, at }) => {
                 let until = step.task.timeout.map(|timeout| step.now + timeout);
                 self.enter(RunPhase::Running { until }, step.now);
-                self.pid = Some(pid);
-                self.publish(Event::Running { pid, log: None }, step);
+                self.spawned(pid, at, step);
             }
             (RunPhase::Spawn, Input::SpawnFailed(error)) => {
                 self.conclude(Some(Failure::NotStarted { error }), step);
             }
-            (RunPhase::Spawn | RunPhase::Running { .. }, Input::Exited { exit, background }) => {
-                self.ended(exit, background, step);
+            (RunPhase::Spawn | RunPhase::Running { .. }, Input::Exited(exited)) => {
+                self.ended(exited, step);
             }
             (RunPhase::Spawn | RunPhase::Running { .. }, Input::TreeGone { swept }) => {
-                self.ended(Exit::UNKNOWN, None, step);
+                self.ended(Exited::new(Exit::UNKNOWN, step.now), step);
                 self.gone(swept, step);
             }
             // Cancelled before it was seen to run.
-            (RunPhase::Ending { .. }, Input::Spawned { pid }) => {
-                self.pid = Some(pid);
-                self.publish(Event::Running { pid, log: None }, step);
+            (RunPhase::Ending { .. }, Input::Spawned { pid, at }) => {
+                self.spawned(pid, at, step);
                 self.kill(step);
             }
             (RunPhase::Ending { failed, .. }, Input::SpawnFailed(_)) => {
                 let failed = failed.clone();
                 self.conclude(failed, step);
             }
-            (RunPhase::Ending { .. }, Input::Exited { exit, .. }) => {
-                self.pid = None;
-                self.exit = Some(exit);
+            (RunPhase::Ending { .. }, Input::Exited(Exited { exit, .. })) => {
+                self.exited(exit);
                 let event = Event::Exited { exit, expected: true, tail: Vec::new() };
                 self.publish(event, step);
                 self.kill(step);
@@ -213,7 +214,7 @@ impl TaskMachine {
             RunPhase::Ending { killed: true, .. } => Some(Effect::KillTree),
             RunPhase::Recording { .. } => Some(Effect::TaskSucceeded),
             RunPhase::Ending { killed: false, .. } => Some(match self.pid {
-                Some(_) => Effect::SignalStop,
+                Some(_) => SIGNAL_STOP,
                 None => Effect::CheckSpawned,
             }),
             RunPhase::Rescue { killed: false, .. } => Some(Effect::RunHook(Hook::OnFailure)),
@@ -285,6 +286,16 @@ impl TaskMachine {
         self.publish(event, step);
     }
 
+    fn spawned(&mut self, pid: u32, at: Tick, step: &mut TaskStep<'_>) {
+        (self.pid, self.started) = (Some(pid), Some(at));
+        self.publish(Event::Running { pid, log: None }, step);
+    }
+
+    fn exited(&mut self, exit: Exit) {
+        (self.pid, self.started) = (None, None);
+        self.exit = Some(exit);
+    }
+
     fn spawn(&mut self, step: &mut TaskStep<'_>) {
         self.enter(RunPhase::Spawn, step.now);
         self.emit(Effect::Spawn { args: self.args.clone() }, step);
@@ -292,10 +303,10 @@ impl TaskMachine {
 
     /// Its main process ended by itself: what it left behind goes before anything follows. What
     /// went on in the background may be a server, and is asked to end before it is killed.
-    fn ended(&mut self, exit: Exit, background: Option<Background>, step: &mut TaskStep<'_>) {
+    fn ended(&mut self, exited: Exited, step: &mut TaskStep<'_>) {
+        let Exited { exit, background, .. } = exited;
         let good = exit.is_success(&step.task.succeeds_with);
-        self.pid = None;
-        self.exit = Some(exit);
+        self.exited(exit);
         self.publish(Event::Exited { exit, expected: good, tail: Vec::new() }, step);
         let exited = Failure::Exited { exit, early: None };
         let failed = (!good).then(|| self.failure.take().unwrap_or(exited));
@@ -307,7 +318,7 @@ impl TaskMachine {
         self.publish(Event::Notice { notice }, step);
         self.background = Some(left);
         self.end(failed, false, CANCEL_GRACE, step);
-        self.emit(Effect::SignalStop, step);
+        self.emit(SIGNAL_STOP, step);
     }
 
     fn end(
@@ -334,7 +345,7 @@ impl TaskMachine {
     fn gone(&mut self, swept: usize, step: &mut TaskStep<'_>) {
         let RunPhase::Ending { failed, .. } = &mut self.phase else { return };
         let failed = failed.take();
-        self.pid = None;
+        (self.pid, self.started) = (None, None);
         if swept > 0 {
             self.publish(Event::Swept { processes: swept }, step);
         }

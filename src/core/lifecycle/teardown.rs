@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use super::{
-    Effect, Hook, Phase, PortsAnswer, RELEASE_WITHIN, ServiceMachine, StopStage, TIDY_WITHIN, Then,
-    Transition,
+    Effect, Phase, RELEASE_WITHIN, ServiceMachine, StopStage, TIDY_WITHIN, Then, Transition,
 };
-use crate::event::Event;
+use crate::{event::Event, model::Hook};
 
-/// How long to wait before looking at a stopped service's ports again.
-const RELEASE_EVERY: Duration = Duration::from_millis(50);
+/// The time from one look at the ports of a stopped service to the next.
+const RELEASE_EVERY: Duration = Duration::from_millis(20);
 
 impl ServiceMachine {
     pub(super) fn release(&mut self, then: Then, transition: &mut Transition<'_>) {
@@ -21,16 +20,13 @@ impl ServiceMachine {
         }
     }
 
-    pub(super) fn released(&mut self, answer: &PortsAnswer, transition: &mut Transition<'_>) {
+    pub(super) fn released(&mut self, free: bool, transition: &mut Transition<'_>) {
         let Phase::Stopping(stopping) = &mut self.phase else { return };
-        match answer {
-            PortsAnswer::Free => {
-                let then = stopping.then.clone();
-                self.tidy(then, transition);
-            }
-            PortsAnswer::Busy { .. } => {
-                stopping.stage = StopStage::Ports { again: Some(transition.now + RELEASE_EVERY) };
-            }
+        if free {
+            let then = stopping.then.clone();
+            self.tidy(then, transition);
+        } else {
+            stopping.stage = StopStage::Ports { again: Some(transition.now + RELEASE_EVERY) };
         }
     }
 

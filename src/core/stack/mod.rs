@@ -84,7 +84,7 @@ pub enum Input {
 }
 
 /// What the supervisor wants done.
-#[must_use = "an effect that nobody carries out stalls the stack"]
+#[must_use = "an effect that is not carried out stalls the stack"]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Something for one service or task, in that generation.
@@ -277,12 +277,6 @@ impl Supervisor {
     pub fn began(&self, name: &str) -> Option<Tick> {
         let node = &self.nodes[self.graph.id(name)?];
         node.as_task().map(|unit| unit.run.began)
-    }
-
-    /// The generations of the tasks that run.
-    pub fn running_tasks(&self) -> Vec<(String, u64)> {
-        let live = self.nodes.iter().filter(|node| node.as_task().is_some() && node.is_live());
-        live.map(|node| (node.name.clone(), node.generation())).collect()
     }
 
     /// Whether nothing runs, nothing is wanted and no request is open.

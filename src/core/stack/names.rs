@@ -3,10 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Refusal, Supervisor};
-use crate::{
-    graph::Id,
-    model::{Stack, nearest},
-};
+use crate::{graph::Id, model::Stack};
 
 impl Supervisor {
     /// Names of what is in the stack, or was and still runs.
@@ -28,14 +25,7 @@ impl Supervisor {
 pub(super) fn resolve(stack: &Stack, names: &[String]) -> Result<Vec<String>, Refusal> {
     let mut found: Vec<String> = Vec::new();
     for name in names {
-        let members = if stack.service(name).is_some() || stack.task(name).is_some() {
-            std::slice::from_ref(name)
-        } else if let Some(group) = stack.group(name) {
-            group.members.as_slice()
-        } else {
-            return Err(unknown(stack, name));
-        };
-        for member in members {
+        for member in stack.members(name).ok_or_else(|| unknown(stack, name))? {
             if !found.contains(member) {
                 found.push(member.clone());
             }
@@ -45,8 +35,7 @@ pub(super) fn resolve(stack: &Stack, names: &[String]) -> Result<Vec<String>, Re
 }
 
 fn unknown(stack: &Stack, name: &str) -> Refusal {
-    let groups = stack.groups.iter().map(|group| group.name.as_str());
-    let similar = nearest(name, stack.names().chain(groups)).map(str::to_owned);
+    let similar = stack.similar_name(name).map(str::to_owned);
     Refusal::UnknownName { name: name.to_owned(), similar }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{
     Supervisor,
     intent::Root,
-    node::{FOUND, Order, Unit},
+    node::{FOUND, Node, Order, Unit},
 };
 use crate::{
     event::{Cause, Tick},
@@ -32,6 +32,30 @@ pub struct Recovered {
 }
 
 impl Supervisor {
+    /// Since when the main process of a service or task runs.
+    pub fn started(&self, name: &str) -> Option<Tick> {
+        match &self.nodes[self.graph.id(name)?].unit {
+            Unit::Service(unit) => unit.machine.started,
+            Unit::Task(unit) => unit.run.started,
+        }
+    }
+
+    /// The generations of the tasks that run.
+    pub fn running_tasks(&self) -> Vec<(String, u64)> {
+        let live = self.nodes.iter().filter(|node| node.as_task().is_some() && node.is_live());
+        live.map(|node| (node.name.clone(), node.generation())).collect()
+    }
+
+    /// The services and tasks that have a main process, each with its generation.
+    pub fn with_process(&self) -> Vec<(String, u64)> {
+        let has_one = |node: &&Node| match &node.unit {
+            Unit::Service(unit) => unit.machine.is_live() && unit.machine.pid.is_some(),
+            Unit::Task(unit) => unit.run.is_live() && unit.run.pid.is_some(),
+        };
+        let with_process = self.nodes.iter().filter(has_one);
+        with_process.map(|node| (node.name.clone(), node.generation())).collect()
+    }
+
     /// A supervisor of a stack of which this much is found and nothing else is known. What runs
     /// is wanted, by itself, and taken for just started: [`super::Input::Unit`] is to follow.
     /// What does not run is not wanted; who had asked for it asks again.

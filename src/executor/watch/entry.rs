@@ -10,7 +10,11 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use ignore::gitignore::Gitignore;
 use tokio::{sync::mpsc, task::AbortHandle};
 
-use crate::{event::Tick, executor::Internal, model::Watch};
+use crate::{
+    event::Tick,
+    executor::Internal,
+    model::{STATE_FOLDER, Watch},
+};
 
 /// A folder in which matches may appear.
 #[derive(Debug)]
@@ -110,7 +114,7 @@ impl Entry {
     }
 
     pub(super) fn concerns(&self, path: &Path) -> bool {
-        if path.components().any(|part| part.as_os_str() == ".stackrun") {
+        if path.components().any(|part| part.as_os_str() == STATE_FOLDER) {
             return false;
         }
         let is_in_a_folder =

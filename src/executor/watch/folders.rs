@@ -12,6 +12,8 @@ use std::{
 use ignore::WalkBuilder;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
+use crate::model::STATE_FOLDER;
+
 /// What is watched.
 #[derive(Debug, Default)]
 pub(super) struct Folders {
@@ -88,7 +90,7 @@ impl Folders {
             .max_depth(Some(levels.saturating_add(1)))
             .filter_entry(|entry| {
                 let name = entry.file_name();
-                name != ".stackrun" && name != ".git"
+                name != STATE_FOLDER && name != ".git"
             })
             .build();
         for entry in walk.flatten() {

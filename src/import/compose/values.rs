@@ -84,7 +84,7 @@ pub(super) fn deploy(own: &str, value: &Value, report: &mut Report) -> Vec<Node>
                     );
                 }
             }
-            _ => report.left(*line, format!("{own}.deploy.{key}"), "there is nothing like it here"),
+            _ => report.left(*line, format!("{own}.deploy.{key}"), "stackrun has nothing like it"),
         }
     }
     if !nodes.is_empty() {

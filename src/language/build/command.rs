@@ -3,7 +3,7 @@
 use crate::{
     language::{
         decl::Decl,
-        problem::{CommandProblem, Warning},
+        problem::{Added, CommandProblem, Warning},
         shell_words::WordErrorKind,
         source::Spanned,
         template::{self, Piece},
@@ -88,9 +88,20 @@ pub(super) fn exactly_one<'d>(
     }
     if bodies.is_empty() && !owner.damaged {
         let what = owner.spec.name.as_str();
-        scope.problems.add(CommandProblem::NoCommand { of: name.clone(), what });
+        let added_by = added_by(owner, name).map(|profile| {
+            let services = scope.world.services.keys().filter(|known| **known != name.value);
+            Added { profile: profile.to_owned(), known: services.cloned().collect() }
+        });
+        scope.problems.add(CommandProblem::NoCommand { of: name.clone(), what, added_by });
     }
     bodies.first().copied()
+}
+
+/// The profile by which a node is there at all.
+fn added_by<'d>(node: &'d Decl, name: &Spanned<String>) -> Option<&'d str> {
+    let declared = node.text().is_some_and(|declared| declared.span == name.span);
+    let profile = node.via.as_deref().filter(|_| declared)?;
+    profile.strip_prefix("profile ")
 }
 
 #[cfg(test)]

@@ -12,13 +12,12 @@ use crate::{
         dotenv::{self, Variable},
         encoding,
         problem::{FileProblem, Problems},
-        read::without_number,
         regular::read_file,
-        source::{self, Spanned},
+        source::Spanned,
         value::Value,
         values::{Owner, Scope},
     },
-    model::{Busy, EnvValue, Part, Port, PortNumber, Source, Text},
+    model::{Busy, EnvValue, Part, Port, PortNumber, Source, Text, fingerprint, io_error_text},
 };
 
 /// The variables of one env file.
@@ -80,12 +79,12 @@ fn file(
             return Some((source, Vec::new()));
         }
         Err(error) => {
-            let reason = without_number(&error);
+            let reason = io_error_text(&error);
             problems.add(FileProblem::Unreadable { path, reason, at: Some(at) });
             return None;
         }
     };
-    let fingerprint = source::fingerprint(&bytes);
+    let fingerprint = fingerprint(&bytes);
     let text = match encoding::text(bytes) {
         Ok(text) => text,
         Err(error) => {

@@ -38,7 +38,7 @@ impl FileProblem {
         match self {
             Self::Unreadable { path, reason, at } => {
                 let message = format!("cannot read `{}`: {reason}", path.display());
-                let help = "look at its permissions, and whether it is a text file";
+                let help = "check its permissions, and that it is a text file";
                 let description = Description::new("unreadable", message).help(help);
                 at.iter().fold(description, |description, at| description.at(*at, "named here"))
             }
@@ -49,9 +49,9 @@ impl FileProblem {
                 at.iter().fold(description, |description, at| description.at(*at, "named here"))
             }
             Self::TooMuch { path, at } => {
-                let message = format!("too much to read: with `{}`", path.display());
-                let help = "a stack comes to 64 MiB at most, in 1000 files, each of which counts \
-                            as often as it is included, 50 of them by one another";
+                let message = format!("`{}` makes the stack too large to read", path.display());
+                let help = "the limits are 64 MiB, 1000 files, each counted as often as it is \
+                            included, and 50 levels of `include`";
                 let description = Description::new("too-much", message).help(help);
                 at.iter().fold(description, |description, at| description.at(*at, "included here"))
             }
@@ -65,7 +65,7 @@ impl FileProblem {
                 let label = |description: Description, (at, target): &(Span, String)| {
                     description.at(*at, format!("includes `{target}`"))
                 };
-                edges.iter().fold(description, label).help("take one of these out")
+                edges.iter().fold(description, label).help("remove one of these")
             }
             Self::UnknownProfile { name, known } => {
                 Description::new("unknown-profile", format!("there is no profile `{name}`"))
@@ -75,20 +75,26 @@ impl FileProblem {
             }
             Self::NotThere { what, path, at } => {
                 let help = match *what {
-                    "env file" => "`optional=#true` lets it be missing",
-                    "folder" => "make the folder, or mend the path: it is relative to this file",
-                    _ => "mend the path: it is relative to this file, and no `{{…}}` is filled in",
+                    "env file" => "`optional=#true` allows it to be missing",
+                    "folder" => {
+                        "create the folder, or correct the path: it is relative to this file"
+                    }
+                    _ => {
+                        "correct the path: it is relative to this file, and `{{…}}` is not filled in"
+                    }
                 };
-                Description::new("not-there", format!("this {what} is not there"))
+                Description::new("not-there", format!("this {what} does not exist"))
                     .at(*at, format!("no {what} at `{}`", path.display()))
                     .help(help)
             }
-            Self::NotADirectory { path, at } => Description::new("not-there", "this is no folder")
-                .at(*at, format!("`{}` is a file", path.display()))
-                .help("`dir` names a folder"),
+            Self::NotADirectory { path, at } => {
+                Description::new("not-there", "this is not a folder")
+                    .at(*at, format!("`{}` is a file", path.display()))
+                    .help("`dir` names a folder")
+            }
             Self::BadEnvFile { path, line, reason, at } => {
                 let message =
-                    format!("line {line} of `{}` is no variable: {reason}", path.display());
+                    format!("line {line} of `{}` is not a variable: {reason}", path.display());
                 Description::new("bad-env-file", message)
                     .at(*at, "read here")
                     .help("each line is `KEY=value`, empty, or a `# comment`")

@@ -13,9 +13,9 @@ mod warning;
 mod whole;
 
 pub(super) use self::{
-    command::CommandProblem, description::Description, file::FileProblem, name::NameProblem,
-    node::NodeProblem, port::BadUrl, port::PortProblem, text::BadExpression, text::TextProblem,
-    warning::Warning, whole::Edge, whole::WholeProblem,
+    command::Added, command::CommandProblem, description::Description, file::FileProblem,
+    name::NameProblem, node::NodeProblem, port::BadUrl, port::PortProblem, text::BadExpression,
+    text::TextProblem, warning::Warning, whole::Edge, whole::WholeProblem,
 };
 
 /// A problem.

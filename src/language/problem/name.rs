@@ -26,9 +26,9 @@ impl NameProblem {
         match self {
             Self::Reserved { name } => {
                 let name_ = &name.value;
-                Description::new("reserved-name", format!("nothing can be called `{name_}`"))
-                    .at(name.span, "a reserved name")
-                    .help(format!("`{{{{{name_}…}}}}` has a meaning of its own in strings"))
+                Description::new("reserved-name", format!("`{name_}` is a reserved name"))
+                    .at(name.span, "reserved")
+                    .help(format!("`{{{{{name_}…}}}}` already has a meaning in strings"))
             }
             Self::TwiceName { name, what, first, second } => {
                 let shared = matches!(*what, "service" | "task" | "group")
@@ -41,21 +41,21 @@ impl NameProblem {
             }
             Self::UnknownName { name, wanted, known } => {
                 Description::new("unknown-name", format!("there is no {wanted} `{}`", name.value))
-                    .at(name.span, "names nothing")
+                    .at(name.span, "unknown name")
                     .maybe_help(near(&name.value, known))
-                    .maybe_help(list("there is", known))
+                    .maybe_help(list("this stack has", known))
                     .help(format!("declare it: `{} \"{}\" {{ … }}`", first(wanted), name.value))
             }
             Self::WrongKind { name, wanted, is } => {
                 let message = format!("`{}` is a {is}, not a {wanted}", name.value);
                 Description::new("wrong-kind", message)
-                    .at(name.span, format!("a {wanted} belongs here"))
+                    .at(name.span, format!("expected a {wanted}"))
                     .help(format!("name a {wanted} of this stack"))
             }
             Self::OnlyInProfile { name, profile } => {
-                let message = format!("`{}` is only there in the profile `{profile}`", name.value);
+                let message = format!("`{}` exists only in the profile `{profile}`", name.value);
                 Description::new("unknown-name", message)
-                    .at(name.span, "names nothing without that profile")
+                    .at(name.span, "unknown without that profile")
                     .help(format!(
                         "name it in the profile too, or choose it: `--profile {profile}`"
                     ))

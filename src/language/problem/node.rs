@@ -70,13 +70,13 @@ impl NodeProblem {
                     .help(format!("`{node}` takes no properties"))
             }
             Self::TwiceNode { node, first, second } => {
-                Description::new("twice", format!("`{node}` stands twice"))
+                Description::new("twice", format!("`{node}` is given twice"))
                     .at(*second, "again here")
                     .at(*first, "first here")
                     .help("keep one of them")
             }
             Self::TwiceProperty { prop, first } => {
-                Description::new("twice", format!("the property `{}` stands twice", prop.value))
+                Description::new("twice", format!("the property `{}` is given twice", prop.value))
                     .at(prop.span, "again here")
                     .at(*first, "first here")
                     .help("keep one of them")
@@ -93,7 +93,7 @@ impl NodeProblem {
                     (min, _) => format!("{min} values"),
                 };
                 Description::new("missing", format!("`{}` needs {what}", node.value))
-                    .at(node.span, "nothing follows")
+                    .at(node.span, "no value")
                     .help(format!("for example: {example}"))
             }
             Self::MissingProperty { node, prop, example } => {
@@ -109,26 +109,26 @@ impl NodeProblem {
                 };
                 Description::new("too-many", format!("`{node}` takes {takes}"))
                     .at(*at, "too many")
-                    .help("take it out; two nodes on one line stand with a `;` between them")
+                    .help("remove it; to write two nodes on one line, put a `;` between them")
             }
             Self::NoBraces { node } => {
                 Description::new("no-braces", format!("`{}` takes nothing in braces", node.value))
-                    .at(node.span, "has braces")
-                    .help("take the braces out, or write what is in them after it")
+                    .at(node.span, "has a `{`")
+                    .help("remove the braces, or write what is in them directly after it")
             }
             Self::SingleQuotes { at } => {
-                Description::new("syntax", "strings stand in double quotes")
-                    .at(*at, "`'` begins no string")
+                Description::new("syntax", "strings are written in double quotes")
+                    .at(*at, "`'` does not begin a string")
                     .help("write `\"…\"`")
             }
             Self::MissingSemicolon { next } => {
                 Description::new("missing", format!("a `;` is missing before `{}`", next.value))
                     .at(next.span, "two nodes on one line")
-                    .help("write `;` between them, a line each, or quotes if it is a value")
+                    .help("write `;` between them, put each on a line of its own, or quote it if it is a value")
             }
             Self::BadVariable { name } => {
-                Description::new("bad-name", format!("no variable can be called `{}`", name.value))
-                    .at(name.span, "letters, digits and `_`, no digit first")
+                Description::new("bad-name", format!("`{}` is not a valid variable name", name.value))
+                    .at(name.span, "use letters, digits and `_`, not a digit first")
                     .help(format!("for example `{}`", name::variable(&name.value)))
             }
             Self::BadValue { of, spec, value, bad, at } => {
@@ -146,30 +146,31 @@ fn unknown_node(
 ) -> Description {
     let name = &node.value;
     let place = |home: &str| match home {
-        "" => "at the top".to_owned(),
+        "" => "at the top level".to_owned(),
         home => format!("in `{home}`"),
     };
     let here = place(parent);
     let homes: Vec<String> = elsewhere.iter().map(|home| place(home)).collect();
     let message = match homes.as_slice() {
         [] => format!("unknown node `{name}`"),
-        _ => format!("`{name}` does not stand {here}"),
+        _ => format!("`{name}` is not allowed {here}"),
     };
     let colon = name.strip_suffix(':').map(|bare| {
-        format!("no `:` follows a name: `{bare} …`, and `{bare} {{ … }}` for what is in it")
+        format!("write no `:` after a name: `{bare} …`, or `{bare} {{ … }}` for what is in it")
     });
     let label = match homes.as_slice() {
-        [] => format!("not known {here}"),
+        [] => format!("unknown {here}"),
         _ => "belongs elsewhere".to_owned(),
     };
     Description::new("unknown-node", message)
         .at(node.span, label)
         .maybe_help(colon)
         .maybe_help((!homes.is_empty()).then(|| {
-            let few =
-                (1..=3).contains(&known.len()).then(|| list(&format!("; {here} stands"), known));
-            format!("it stands {}{}", or(&homes), few.flatten().unwrap_or_default())
+            let few = (1..=3)
+                .contains(&known.len())
+                .then(|| list(&format!("; {here} you can write"), known));
+            format!("it belongs {}{}", or(&homes), few.flatten().unwrap_or_default())
         }))
         .maybe_help(near(name, known))
-        .maybe_help(list(&format!("what may stand {here}:"), known))
+        .maybe_help(list(&format!("allowed {here}:"), known))
 }

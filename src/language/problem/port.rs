@@ -47,7 +47,7 @@ pub(in crate::language) enum BadUrl {
 impl PortProblem {
     pub(super) fn describe(&self) -> Description {
         match self {
-            Self::BadPort { text, at } => Description::new("bad-port", "this is no port")
+            Self::BadPort { text, at } => Description::new("bad-port", "this is not a port")
                 .at(*at, format!("`{text}` is neither a number from 1 to 65535 nor `auto`"))
                 .help("write `port 8000`, `port \"auto\"` or `port \"{{env.PORT:-8000}}\"`"),
             Self::SamePort { number, first, second } => {
@@ -57,14 +57,14 @@ impl PortProblem {
                     false => format!("`{one}` and `{other}` have the same port {number}"),
                 };
                 Description::new("same-port", message)
-                    .at(second.span, format!("`{other}` has it here"))
-                    .at(first.span, format!("`{one}` has it here"))
+                    .at(second.span, format!("`{other}` uses it here"))
+                    .at(first.span, format!("`{one}` uses it here"))
                     .help("give one of them another number, or `port \"auto\"`")
             }
             Self::PortRange { last, at } => {
                 Description::new("bad-port", "there are not enough ports for all copies")
-                    .at(*at, format!("the last copy would have {last}; 65535 is the end"))
-                    .help("begin lower, or take `port \"auto\"`")
+                    .at(*at, format!("the last copy would get {last}; the highest port is 65535"))
+                    .help("start lower, or use `port \"auto\"`")
             }
             Self::UnknownPort { name, of, known } => {
                 let is_number = name.value.parse::<u16>().is_ok();
@@ -73,7 +73,7 @@ impl PortProblem {
                     false => format!("name one: `port 8000 name=\"{}\"`", name.value),
                 };
                 Description::new("unknown-port", format!("`{of}` has no port `{}`", name.value))
-                    .at(name.span, "names no port")
+                    .at(name.span, "unknown port")
                     .maybe_help(if is_number { None } else { near(&name.value, known) })
                     .maybe_help(list("its ports are", known))
                     .help(declare)
@@ -88,24 +88,24 @@ impl PortProblem {
                 Description::new("bad-url", format!("`{text}` is neither a path nor a URL"))
                     .at(*at, "begins with neither `/` nor `http://`")
                     .help(match text.contains("://") {
-                        true => "only `http://…` and `https://…` are asked".to_owned(),
+                        true => "only `http://…` and `https://…` are supported".to_owned(),
                         false => format!("a path begins with `/`: `/{text}`"),
                     })
             }
             Self::PortOfUrl { at } => Description::new("bad-url", "a URL has its own port")
                 .at(*at, "only for a path")
-                .help("take `port=…` out, or write the path alone: `http \"/health\"`"),
+                .help("remove `port=…`, or write only the path: `http \"/health\"`"),
             Self::NeverAsked { bad, at } => never_asked(bad, *at),
             Self::HeaderName { name, at } => {
-                let message = format!("`{}` cannot be the name of a header", name.escape_debug());
+                let message = format!("`{}` is not a valid header name", name.escape_debug());
                 Description::new("bad-header", message)
-                    .at(*at, "letters, digits and `-`, no spaces")
-                    .help("such as `header \"X-Probe\" \"yes\"`")
+                    .at(*at, "use letters, digits and `-`, no spaces")
+                    .help("for example `header \"X-Probe\" \"yes\"`")
             }
             Self::HeaderValue { at } => {
                 Description::new("bad-header", "a header cannot have this value")
-                    .at(*at, "a line's end or another control character in it")
-                    .help("take it out; another header is another `header` line")
+                    .at(*at, "contains a line break or another control character")
+                    .help("remove it; write each header on a `header` line of its own")
             }
         }
     }
@@ -114,18 +114,18 @@ impl PortProblem {
 fn never_asked(bad: &BadUrl, at: Span) -> Description {
     let problem = |message: &str| Description::new("bad-url", message);
     match bad {
-        BadUrl::Letter(' ') => problem("a URL cannot have a space in it")
+        BadUrl::Letter(' ') => problem("a URL cannot contain a space")
             .at(at, "a space")
-            .help("write it as `%20`, or take it out"),
-        BadUrl::Letter(letter) => problem("a URL cannot have a control character in it")
+            .help("write it as `%20`, or remove it"),
+        BadUrl::Letter(letter) => problem("a URL cannot contain a control character")
             .at(at, format!("`{}`", letter.escape_debug()))
-            .help(format!("write it as `%{:02X}`, or take it out", u32::from(*letter))),
+            .help(format!("write it as `%{:02X}`, or remove it", u32::from(*letter))),
         BadUrl::User => problem("user and password in a URL are not sent")
-            .at(at, "something before an `@`")
-            .help("take it out; write `header \"Authorization\" \"Basic {{env.TOKEN}}\"`"),
+            .at(at, "before the `@`")
+            .help("remove it; write `header \"Authorization\" \"Basic {{env.TOKEN}}\"`"),
         BadUrl::NoHost => problem("this URL has no host")
             .at(at, "nothing after `//`")
-            .help("write one: `http://localhost:8000/health`; or a path alone: `/health`"),
+            .help("write one: `http://localhost:8000/health`; or only a path: `/health`"),
         BadUrl::Port(text) => problem("this URL has a bad port")
             .at(at, format!("`{text}` is not a number from 1 to 65535"))
             .help("write one, as in `http://localhost:8000/`, or leave it out"),

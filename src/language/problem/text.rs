@@ -56,20 +56,20 @@ impl TextProblem {
             Self::Unclosed { at } => unclosed(*at),
             Self::Expression { text, bad, at } => expression(text, bad, *at),
             Self::Outside { node, path, at } => {
-                let message = format!("`{node}` deletes inside the stack's folder only");
+                let message = format!("`{node}` only deletes inside the stack's folder");
                 Description::new("outside", message)
-                    .at(*at, format!("`{path}` is not below it"))
-                    .help("the stack's folder is the one of the stack file")
+                    .at(*at, format!("`{path}` is outside"))
+                    .help("the stack's folder is the one that contains the stack file")
             }
             Self::BadRegex { reason, at } => {
-                Description::new("bad-regex", "this is no regular expression")
+                Description::new("bad-regex", "this is not a valid regular expression")
                     .at(*at, reason)
-                    .help("what has a meaning in patterns stands behind a `\\`: `#\"\\(\"#`")
+                    .help("write `\\` before a special character to take it literally: `#\"\\(\"#`")
             }
             Self::BadGlob { reason, at } => {
-                Description::new("bad-glob", "this is no pattern of paths")
+                Description::new("bad-glob", "this is not a valid path pattern")
                     .at(*at, reason)
-                    .help("`*` is within a folder, `**` any depth, `{a,b}` one of, `[x]` itself")
+                    .help("`*` matches within a folder, `**` at any depth, `{a,b}` one of several; `[*]` is a literal `*`")
             }
         }
     }
@@ -79,20 +79,20 @@ impl TextProblem {
 pub(super) fn unclosed(at: Span) -> Description {
     Description::new("unclosed-value", "`{{` is never closed")
         .at(at, "no `}}` follows")
-        .help("two braces that mean themselves are written `{{{{`")
+        .help("to write literal braces, use `{{{{`")
 }
 
 fn expression(text: &str, bad: &BadExpression, at: Span) -> Description {
     let new = |message: String| Description::new("unknown-value", message);
     let whole = format!("`{{{{{text}}}}}`");
     match bad {
-        BadExpression::Unknown(near) => new(format!("{whole} names nothing"))
-            .at(at, "unknown")
+        BadExpression::Unknown(near) => new(format!("unknown value {whole}"))
+            .at(at, "unknown name")
             .maybe_help(near.as_ref().map(|near| format!("did you mean `{{{{{near}}}}}`?")))
-            .help("`stackrun explain values` lists what there is; a literal `{{` is `{{{{`"),
+            .help("`stackrun explain values` lists them; a literal `{{` is written `{{{{`"),
         BadExpression::NoPort { of, own } => {
             let help = match own {
-                true => "that of another is `{{SERVICE.port}}`".to_owned(),
+                true => "the port of another service is `{{SERVICE.port}}`".to_owned(),
                 false => format!("declare it in `{of}`: `port 8000`"),
             };
             new(format!("`{of}` has no port")).at(at, "which port?").help(help)
@@ -100,27 +100,27 @@ fn expression(text: &str, bad: &BadExpression, at: Span) -> Description {
         BadExpression::NoPortNamed { of, known } => {
             let name = text.rsplit('.').next().unwrap_or_default();
             new(format!("`{of}` has no port `{name}`"))
-                .at(at, "names no port")
+                .at(at, "unknown port")
                 .maybe_help(near(name, known))
                 .maybe_help(list("its ports are", known))
                 .help(format!("name one in `{of}`: `port 8000 name=\"{name}\"`"))
         }
         BadExpression::Unset(key) => Description::new("unset", format!("`{key}` is not set"))
             .at(at, "neither in your environment nor in an env file")
-            .help(format!("`{{{{env.{key}:-default}}}}` has a value without it")),
+            .help(format!("`{{{{env.{key}:-default}}}}` provides a default")),
         BadExpression::NotUtf8(key) => {
             Description::new("encoding", format!("the value of `{key}` is not UTF-8"))
                 .at(at, "set to other bytes in your environment")
-                .help("services get it as it is; a string of this file can hold UTF-8 alone")
+                .help("services get it as it is, but strings in this file can only contain UTF-8")
         }
         BadExpression::NoService(name, near) => new(format!("there is no service `{name}`"))
-            .at(at, "names no service's port")
+            .at(at, "unknown service")
             .maybe_help(near.as_ref().map(|near| format!("did you mean `{near}`?")))
             .help("`{{SERVICE.port}}` is a port of a service of this stack"),
-        BadExpression::OnlyInTasks => new(format!("{whole} is for tasks"))
+        BadExpression::OnlyInTasks => new(format!("{whole} is only for tasks"))
             .at(at, "not in a task")
-            .help("a service that wants the time of its start asks `date` in a `shell`"),
-        BadExpression::OnlyInServices => new(format!("{whole} is for services"))
+            .help("a service can get the time of its start from `date` in a `shell`"),
+        BadExpression::OnlyInServices => new(format!("{whole} is only for services"))
             .at(at, "not in a service")
             .help("only services have copies"),
         BadExpression::TooLate => new(format!("{whole} is not known yet"))

@@ -25,16 +25,16 @@ pub(super) fn describe(
         BadValue::Choice => {
             let all: Vec<String> = spec.choices.iter().map(|c| format!("`\"{c}\"`")).collect();
             Description::new("bad-value", format!("`{of}` cannot be `{text}`"))
-                .at(at, format!("{} will do", or(&all)))
+                .at(at, format!("expected {}", or(&all)))
                 .maybe_help(near(text, &spec.choices))
                 .help(format!("write {}", or(&all)))
         }
         BadValue::Duration => {
-            Description::new("bad-time", format!("`{}` is no time", shown(value)))
+            Description::new("bad-time", format!("`{}` is not a duration", shown(value)))
                 .at(at, "a number and a unit: ms, s, m, h or d")
                 .help(example(value, "s"))
         }
-        BadValue::Size => Description::new("bad-size", format!("`{}` is no size", shown(value)))
+        BadValue::Size => Description::new("bad-size", format!("`{}` is not a size", shown(value)))
             .at(at, "a number and a unit: KiB, MiB, GiB, KB, MB or GB")
             .help(example(value, "MiB")),
         BadValue::Signal => {
@@ -49,32 +49,32 @@ pub(super) fn describe(
             let suggestion = name::suggestion(text);
             let help = name::is_valid(&suggestion).then(|| format!("for example `{suggestion}`"));
             Description::new("bad-name", format!("`{text}` cannot be a name"))
-                .at(at, "small letters, digits, `-` and `_`")
+                .at(at, "use lower-case letters, digits, `-` and `_`")
                 .maybe_help(help)
                 .help("for example `api-2`")
         }
         BadValue::Empty => Description::new("bad-value", format!("`{of}` cannot be empty"))
-            .at(at, "nothing in it")
-            .help("give it a value, or take it out"),
-        BadValue::Nul => Description::new("bad-value", format!("`{of}` cannot hold a NUL"))
-            .at(at, "a NUL character in it: `\\u{0}`")
-            .help("no argument, variable or path can hold one: take it out"),
+            .at(at, "empty")
+            .help("give it a value, or remove it"),
+        BadValue::Nul => Description::new("bad-value", format!("`{of}` cannot contain a NUL"))
+            .at(at, "a NUL character: `\\u{0}`")
+            .help("no argument, variable or path can contain one: remove it"),
         BadValue::Range(range) => {
             let shown = shown(value);
             Description::new("bad-value", format!("`{of}` cannot be {shown}"))
-                .at(at, format!("{range} will do"))
+                .at(at, format!("expected {range}"))
                 .help(match value {
                     KdlValue::String(_) => "leave it out for its default".to_owned(),
                     _ => format!("write a number: {range}"),
                 })
         }
-        BadValue::Schedule(reason) => Description::new("bad-schedule", "this is no schedule")
+        BadValue::Schedule(reason) => Description::new("bad-schedule", "this is not a schedule")
             .at(at, reason)
             .help("minute, hour, day of month, month, day of week: `*/5 * * * *`"),
         BadValue::Version => {
-            Description::new("bad-version", format!("`{text}` is no version requirement"))
+            Description::new("bad-version", format!("`{text}` is not a version requirement"))
                 .at(at, "no number to compare with")
-                .help("such as `>=18` or `>=1.2, <2`")
+                .help("for example `>=18` or `>=1.2, <2`")
         }
     }
 }
@@ -89,10 +89,10 @@ fn statuses(bad: &BadStatusSet, text: &str, at: Span) -> Description {
     let turned = part.split_once('-').filter(|_| matches!(bad, BadStatusSet::Backwards(_)));
     let turned =
         turned.map(|(first, last)| format!("for example `{}-{}`", last.trim(), first.trim()));
-    Description::new("bad-status", format!("`{text}` is no set of HTTP statuses"))
+    Description::new("bad-status", format!("`{text}` is not a set of HTTP statuses"))
         .at(at, why)
         .maybe_help(turned)
-        .help("one or more, with commas between: `204`, `200-299,404`, `2xx,3xx`")
+        .help("one or more, separated by commas: `204`, `200-299,404`, `2xx,3xx`")
 }
 
 fn wrong_type(of: &str, spec: &ValueSpec, value: &KdlValue, at: Span) -> Description {

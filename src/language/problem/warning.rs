@@ -33,16 +33,20 @@ impl Warning {
                     .at(*at, format!("a port of `{owner}`"))
                     .help(format!("add `needs \"{owner}\"` to `{user}`"))
             }
-            Self::AliveWithoutRestart { alive, never } => {
-                Description::new("alive-never", "`alive` restarts, `restart \"never\"` does not")
-                    .at(*alive, "an unhealthy service stays as it is")
-                    .at(*never, "because of this")
-                    .help("take one of them out")
-            }
+            Self::AliveWithoutRestart { alive, never } => Description::new(
+                "alive-never",
+                "`alive` cannot restart a service with `restart \"never\"`",
+            )
+            .at(*alive, "an unhealthy service stays as it is")
+            .at(*never, "because of this")
+            .help("remove one of them"),
             Self::LowPort { number, at } => {
                 Description::new("low-port", format!("port {number} is privileged"))
-                    .at(*at, "under 1024: for root only on most systems")
-                    .help(format!("take one from 1024 on, say {}", u32::from(*number) + 8000))
+                    .at(*at, "below 1024: reserved for root on most systems")
+                    .help(format!(
+                        "use one from 1024 on, for example {}",
+                        u32::from(*number) + 8000
+                    ))
             }
             Self::SecretInCommand { key, shell, at } => {
                 let message = format!("the value of `{key}` becomes part of a command line");
@@ -57,25 +61,25 @@ impl Warning {
             Self::AfterInVain { name, after, at, path } => {
                 let message = format!("`{name}` cannot start after `{after}`, which needs it");
                 let told = Description::new("no-effect", message).at(*at, "has no effect");
-                labelled(told, path, "needs").help("take it out, or a need")
+                labelled(told, path, "needs").help("remove it, or one of the needs")
             }
             Self::NothingRuns { service, node, at, external } => {
                 let message = format!("`{node}` has no effect: `{service}` is external");
                 Description::new("no-effect", message)
-                    .at(*at, "only for what runs here")
-                    .at(*external, format!("nothing of `{service}` does"))
-                    .help(format!("take one of them out: `{node}` or `external`"))
+                    .at(*at, "applies only to what runs here")
+                    .at(*external, format!("`{service}` does not run here"))
+                    .help(format!("remove one of them: `{node}` or `external`"))
             }
             Self::Unchecked { service, at } => {
-                let message = format!("nothing is checked of `{service}`, which is external");
+                let message = format!("`{service}` is external, and nothing checks it");
                 Description::new("unchecked", message)
-                    .at(*at, "ready whether it is there or not")
-                    .help("say how to tell that it is there: `ready { tcp 5432 }`")
+                    .at(*at, "counts as ready whether it runs or not")
+                    .help("add a check, for example `ready { tcp 5432 }`")
             }
             Self::NoEffect { path, at } => {
                 Description::new("no-effect", format!("`{path}` has no effect yet"))
-                    .at(*at, "read and checked, and not carried out")
-                    .help("leave it out, or do without it for now")
+                    .at(*at, "accepted, but not implemented")
+                    .help("remove it for now")
             }
         }
     }

@@ -42,20 +42,20 @@ impl WholeProblem {
                     _ => format!("a cycle of needs: {}", way(edges)),
                 };
                 labelled(Description::new("cycle", message), edges, "needs")
-                    .help("take one of these out; for order alone there is `after`")
+                    .help("remove one of these; use `after` if only the order matters")
             }
             Self::AfterItself { name, at } => {
                 Description::new("cycle", format!("`{name}` comes after itself"))
                     .at(*at, "names itself")
-                    .help("take it out")
+                    .help("remove it")
             }
             Self::CycleOfGroups { edges } => {
                 let message = match edges.as_slice() {
-                    [edge] => format!("the group `{}` holds itself", edge.from),
+                    [edge] => format!("the group `{}` contains itself", edge.from),
                     _ => format!("a cycle of groups: {}", way(edges)),
                 };
-                labelled(Description::new("cycle", message), edges, "holds")
-                    .help("take one of these out")
+                labelled(Description::new("cycle", message), edges, "contains")
+                    .help("remove one of these")
             }
             Self::TooMuch { what, most, kind, name, at } => {
                 let message = format!("the stack has more than {most} {what}");
@@ -77,9 +77,9 @@ impl WholeProblem {
 
 fn window(message: String, task: &str, at: Span, path: &[Edge]) -> Description {
     let description =
-        Description::new("window", message).at(at, format!("to be down while `{task}` runs"));
+        Description::new("window", message).at(at, format!("must be down while `{task}` runs"));
     labelled(description, path, "needs")
-        .help(format!("{}: drop a need, or the `without`", way(path)))
+        .help(format!("{}: remove a need or the `without`", way(path)))
 }
 
 /// With a label at every edge.

@@ -63,7 +63,7 @@ impl Hints<'_> {
             let hint = self.never_closed(open);
             match walk.hints.last_mut() {
                 // Those around it end with it.
-                Some(last) if Some(at) != told => last.mends.extend(hint.mends),
+                Some(last) if Some(at) != told => last.fixes.extend(hint.fixes),
                 _ => walk.hints.push(hint),
             }
         }
@@ -136,19 +136,19 @@ impl Hints<'_> {
 
     /// A `}` that closes nothing; or an odd one before it that closed too much.
     fn too_many(&self, token: &Token, walk: &mut Walk) -> Hint {
-        let help = "take it out, or the `}` before it that closed too early";
+        let help = "remove it, or an earlier `}` that closes too soon";
         if let Some(odd) = walk.odd.take() {
-            let label = "closes more than its line says";
-            return self.hint(odd.clone(), "a `}` too many", label, help).mend(odd, "");
+            let label = "its indentation is not that of the block it closes";
+            return self.hint(odd.clone(), "one `}` too many", label, help).fix(odd, "");
         }
         let range = token.range.clone();
-        let mut hint = self.hint(range.clone(), "a `}` too many", "closes nothing", help);
-        let Some(stray) = walk.stray.take() else { return hint.mend(range, "") };
+        let mut hint = self.hint(range.clone(), "one `}` too many", "closes nothing", help);
+        let Some(stray) = walk.stray.take() else { return hint.fix(range, "") };
         // What stands before it belongs to the block that was closed early, or to one whose first
         // line is not there.
         hint.hole = Some(self.missing.original(walk.closed..range.end));
         hint.loses_names = true;
-        hint.mend(stray..range.end, "")
+        hint.fix(stray..range.end, "")
     }
 
     /// A line that begins no further in than the block it is in.
@@ -164,7 +164,7 @@ impl Hints<'_> {
     }
 
     fn never_closed(&self, open: &Open) -> Hint {
-        let help = "every `{` has its `}`: the last line of a block is a `}` alone";
+        let help = "close every `{` with a `}` on a line of its own";
         let at = open.at..open.at + 1;
         let mut hint = self.hint(at.clone(), "`{` is never closed", "opened here", help);
         if let FileProblem::Syntax { also, .. } = &mut hint.problem {
@@ -174,7 +174,7 @@ impl Hints<'_> {
         // What belongs to it is a guess.
         hint.hole = Some(self.missing.original(at));
         let end = open.suspect.unwrap_or(self.text.len());
-        hint.mend(end..end, "}\n")
+        hint.fix(end..end, "}\n")
     }
 
     fn brace_on_its_own(&self, at: usize, token: &Token) -> Hint {
@@ -185,17 +185,22 @@ impl Hints<'_> {
         let ends =
             |token: &&Token| matches!(token.kind, Kind::Open | Kind::Close | Kind::Semicolon);
         let Some(node) = before.filter(|token| !ends(token)) else {
-            let help = "everything of a node stands in one `{ … }` behind its name";
-            return self.hint(token.range.clone(), "a `{` without a node", "belongs to none", help);
+            let help = "write what belongs to a node in one `{ … }` after its name";
+            return self.hint(
+                token.range.clone(),
+                "a `{` without a node",
+                "belongs to no node",
+                help,
+            );
         };
         let line = self.text[self.line_start(node.range.end)..node.range.end].trim();
         let hint = self.hint(
             token.range.clone(),
-            "a `{` stands without its node",
-            "on a line of its own",
+            "a `{` on a line of its own",
+            "its node ends on the line before",
             format!("write it at the end of the line before: `{line} {{`"),
         );
-        hint.mend(node.range.end..token.range.start, " ")
+        hint.fix(node.range.end..token.range.start, " ")
     }
 
     /// `} x`: a node ends with its line or a `;`.
@@ -207,9 +212,9 @@ impl Hints<'_> {
                 next.range.clone(),
                 message,
                 "two nodes on one line",
-                "write `;` between them, or a line each",
+                "write `;` between them, or put each on a line of its own",
             );
-            hint.mend(next.range.start..next.range.start, "; ")
+            hint.fix(next.range.start..next.range.start, "; ")
         })
     }
 

@@ -1,4 +1,4 @@
-//! Mends of a text, and where each byte of the mended text came from.
+//! Fixes of a text, and where each byte of the fixed text came from.
 
 use std::ops::Range;
 
@@ -18,11 +18,11 @@ impl Edit {
     }
 }
 
-/// A text with mends, and the way back to the text that was written.
+/// A text with fixes, and the way back to the text that was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::language) struct Offsets(Vec<Moved>);
 
-/// Bytes of the mended text and the ones they stand for.
+/// Bytes of the fixed text and the ones they stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Moved {
     now: Range<usize>,
@@ -50,19 +50,19 @@ impl Offsets {
 /// `text` with `edits`, of which those that would overlap an earlier one are left out.
 pub(super) fn apply(text: &str, mut edits: Vec<Edit>) -> (String, Offsets) {
     edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
-    let mut mended = String::with_capacity(text.len());
+    let mut fixed = String::with_capacity(text.len());
     let mut moved = Vec::new();
     let mut at = 0;
     for Edit { range, text: new } in edits {
         let Some(between) = text.get(at..range.start) else { continue };
-        mended.push_str(between);
-        let start = mended.len();
-        mended.push_str(&new);
+        fixed.push_str(between);
+        let start = fixed.len();
+        fixed.push_str(&new);
         at = range.end;
-        moved.push(Moved { now: start..mended.len(), was: range });
+        moved.push(Moved { now: start..fixed.len(), was: range });
     }
-    mended.push_str(text.get(at..).unwrap_or_default());
-    (mended, Offsets(moved))
+    fixed.push_str(text.get(at..).unwrap_or_default());
+    (fixed, Offsets(moved))
 }
 
 #[cfg(test)]

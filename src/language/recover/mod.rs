@@ -1,13 +1,14 @@
 //! Errors of KDL itself, and what can be read in spite of them.
 //!
 //! KDL's parser gives a document or none, and says what it expected, often several times over.
-//! So what people write by habit is told by its cause, and mended as the help says; what is still
+//! So what people write by habit is told by its cause, and fixed as the help says; what is still
 //! no KDL is told in the parser's words and left out, the smallest node around it. The rest of the
 //! file is read as if nothing were wrong.
 
 mod braces;
 mod edits;
 mod salvage;
+mod strings;
 mod templates;
 mod words;
 
@@ -31,7 +32,7 @@ const MAX_COMMENTS: usize = 100;
 /// What could be read of a file.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
-    /// Its nodes; the offsets in it are those of the mended text.
+    /// Its nodes; the offsets in it are those of the fixed text.
     pub(super) document: KdlDocument,
     /// What is wrong with its syntax.
     pub(super) problems: Vec<FileProblem>,
@@ -42,7 +43,7 @@ pub(super) struct Parsed {
 /// What of a file is missing in its document, and how to find places again.
 #[derive(Debug, Default)]
 pub(super) struct Missing {
-    /// From the mended text to the one that was written. Two mends: of words, then of braces.
+    /// From the fixed text to the one that was written. Two fixes: of words, then of braces.
     offsets: [Offsets; 2],
     /// The bytes that were left out, of the text that was written.
     holes: Vec<Range<usize>>,
@@ -94,7 +95,7 @@ pub(super) fn parse(text: &str, file: usize) -> Parsed {
     }
     let mut hints: Vec<Hint> = version.into_iter().chain(first.words()).collect();
     let mut missing = Missing::default();
-    let (text, offsets) = edits::apply(text, mends(&hints));
+    let (text, offsets) = edits::apply(text, fixes(&hints));
     missing.offsets[0] = offsets;
 
     let tokens = scan::tokens(&text);
@@ -106,7 +107,7 @@ pub(super) fn parse(text: &str, file: usize) -> Parsed {
         true => hints_of.braces_on_their_own(),
         false => hints_of.braces(),
     };
-    let (text, offsets) = edits::apply(&text, mends(&of_braces));
+    let (text, offsets) = edits::apply(&text, fixes(&of_braces));
     missing.offsets[1] = offsets;
     hints.extend(of_braces);
 
@@ -123,8 +124,8 @@ fn space_for(text: &str) -> String {
     text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect()
 }
 
-fn mends(hints: &[Hint]) -> Vec<Edit> {
-    hints.iter().flat_map(|hint| hint.mends.clone()).collect()
+fn fixes(hints: &[Hint]) -> Vec<Edit> {
+    hints.iter().flat_map(|hint| hint.fixes.clone()).collect()
 }
 
 /// A mistake that is known, and how to read on.
@@ -132,7 +133,7 @@ fn mends(hints: &[Hint]) -> Vec<Edit> {
 struct Hint {
     problem: FileProblem,
     /// What would have been right; nothing if that cannot be known.
-    mends: Vec<Edit>,
+    fixes: Vec<Edit>,
     /// The bytes (of the text that was written) around which things may be missing.
     hole: Option<Range<usize>>,
     /// Whether names may have been declared there.
@@ -140,9 +141,9 @@ struct Hint {
 }
 
 impl Hint {
-    /// With a mend.
-    fn mend(mut self, range: Range<usize>, text: impl Into<String>) -> Self {
-        self.mends.push(Edit::new(range, text));
+    /// With a fix.
+    fn fix(mut self, range: Range<usize>, text: impl Into<String>) -> Self {
+        self.fixes.push(Edit::new(range, text));
         self
     }
 }
@@ -183,7 +184,7 @@ impl<'a> Hints<'a> {
             label: label.into(),
             help: help.into(),
         };
-        Hint { problem, mends: Vec::new(), hole: None, loses_names: false }
+        Hint { problem, fixes: Vec::new(), hole: None, loses_names: false }
     }
 
     /// The place in the text that was written.
@@ -207,15 +208,15 @@ impl<'a> Hints<'a> {
                     let deep = scan::comment_deeper_than(self.of(token), MAX_COMMENTS);
                     let Some(at) = deep.map(|at| token.range.start + at) else { continue };
                     let message = "comments nested too deeply";
-                    let help = format!("no more than {MAX_COMMENTS} may be in one another");
+                    let help = format!("at most {MAX_COMMENTS} levels are allowed");
                     return Some(self.hint(at..at + 2, message, "too deep", help));
                 }
                 _ => {}
             }
             if depth > MAX_DEPTH {
                 let help = format!(
-                    "no more than {MAX_DEPTH} may be in one another, and no node of a stack lies \
-                     deeper than five others"
+                    "at most {MAX_DEPTH} levels are allowed, and no node of a stack needs more than \
+                 six"
                 );
                 let message = "braces nested too deeply";
                 return Some(self.hint(token.range.clone(), message, "too deep", help));
@@ -234,7 +235,7 @@ impl<'a> Hints<'a> {
                 "a stack file is written in KDL 2",
                 "says that it is KDL 1",
                 "KDL 2 writes `#true` and `#null` with a `#`, and raw strings as `#\"…\"#`; \
-                 take this line out once the file does",
+                 remove this line once the file does",
             )
         })
     }

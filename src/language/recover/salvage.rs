@@ -1,4 +1,4 @@
-//! What no mend makes KDL: left out, the smallest node around it, and told in the parser's words.
+//! What no fix makes KDL: left out, the smallest node around it, and told in the parser's words.
 
 use std::ops::Range;
 
@@ -202,7 +202,7 @@ impl Reader {
             Some(message) => message,
         };
         let label = match diagnostic.label.as_deref().and_then(|label| label.strip_prefix("not ")) {
-            Some("EOF") | None => "not understood from here on".to_owned(),
+            Some("EOF") | None => "cannot be read from here on".to_owned(),
             Some(expected) => format!("expected: {expected}"),
         };
         let help = diagnostic.help.clone().unwrap_or_else(|| HELP.to_owned());
@@ -251,5 +251,5 @@ fn stopped(diagnostic: &KdlDiagnostic) -> usize {
 }
 
 /// What to do about what only the parser knows.
-const HELP: &str = "a node is a name, then values and `key=value`s, then perhaps `{ … }`; strings \
-                    stand in double quotes";
+const HELP: &str = "a node is a name, then values and `key=value` properties, then an optional `{ … }`; strings \
+                    are written in double quotes";

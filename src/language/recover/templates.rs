@@ -40,9 +40,9 @@ impl Hints<'_> {
         }
         let range = first.range.start..self.tokens[next - 1].range.end;
         let value = &self.text[range.clone()];
-        let message = format!("`{value}` cannot stand without quotes");
+        let message = format!("`{value}` must be quoted");
         let help = format!("`{}`", quote(value));
         let hint = self.hint(range.clone(), message, "write it in quotes", help);
-        Some(hint.mend(range, quote(value)))
+        Some(hint.fix(range, quote(value)))
     }
 }

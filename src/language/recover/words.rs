@@ -1,7 +1,6 @@
 //! Words and strings that KDL 2 refuses.
 
-use super::{Edit, Hint, Hints, Kind, Token};
-use crate::language::schema;
+use super::{Hint, Hints, Kind, Token};
 
 impl Hints<'_> {
     /// What is wrong with words and strings; one problem for words that touch.
@@ -14,12 +13,12 @@ impl Hints<'_> {
             if told {
                 told_to = told_to.max(token.range.end);
                 if let (Kind::UnclosedString, Some(last)) = (token.kind, hints.last_mut()) {
-                    last.mends.extend(self.unclosed_string(token).mends);
+                    last.fixes.extend(self.unclosed_string(token).fixes);
                 }
                 continue;
             }
             let Some(hint) = self.bad(at) else { continue };
-            told_to = hint.mends.iter().map(|mend| mend.range.end).max().unwrap_or_default();
+            told_to = hint.fixes.iter().map(|fix| fix.range.end).max().unwrap_or_default();
             told_to = told_to.max(token.range.end);
             hints.push(hint);
         }
@@ -45,7 +44,7 @@ impl Hints<'_> {
                 let help = "`/* … */` ends with `*/`; a comment of one line begins with `//`";
                 let opened = range.start..range.start + 2;
                 let hint = self.hint(opened, message, "no `*/` follows", help);
-                Some(Hint { loses_names: true, ..hint }.mend(range, ""))
+                Some(Hint { loses_names: true, ..hint }.fix(range, ""))
             }
             _ => None,
         }
@@ -58,8 +57,8 @@ impl Hints<'_> {
             matches!(before, None | Some(Kind::Newline | Kind::Semicolon | Kind::Open));
         ends_nothing.then(|| {
             let range = token.range.clone();
-            let message = "a `;` ends nothing here";
-            self.hint(range.clone(), message, "no node before it", "leave it out").mend(range, "")
+            let message = "a `;` with nothing before it";
+            self.hint(range.clone(), message, "no node to end", "remove it").fix(range, "")
         })
     }
 
@@ -69,18 +68,18 @@ impl Hints<'_> {
         if let "true" | "false" | "null" | "inf" | "-inf" | "nan" = word {
             let (message, label) =
                 (format!("`{word}` is written `#{word}`"), format!("KDL 2 wants `#{word}`"));
-            let help = format!("write `#{word}`, or `\"{word}\"` if it is a text");
+            let help = format!("write `#{word}`, or `\"{word}\"` if it is text");
             let hint = self.hint(range.clone(), message, label, help);
-            return Some(hint.mend(range, format!("#{word}")));
+            return Some(hint.fix(range, format!("#{word}")));
         }
         let starts_line = at == 0 || self.tokens[at - 1].kind == Kind::Newline;
         if word.starts_with('#') && !is_keyword(word) {
-            let message = format!("`{word}` is no value");
+            let message = format!("`{word}` is not a value");
             // `#` with a space after it begins a comment elsewhere; the line before it is right.
             if starts_line || word.bytes().all(|byte| byte == b'#') {
                 let line = range.start..self.line_end(range.start);
                 let hint = self.hint(range, message, "not KDL", "a comment begins with `//`");
-                return Some(hint.mend(line, ""));
+                return Some(hint.fix(line, ""));
             }
             let help = "write it in quotes; a comment begins with `//`";
             return Some(self.hint(range, message, "not KDL", help));
@@ -96,11 +95,11 @@ impl Hints<'_> {
             || matches!(self.tokens[at - 1].kind, Kind::Semicolon | Kind::Open | Kind::Close);
         let quoted = |hint: Hint, word: &str| match is_name {
             true => hint,
-            false => hint.mend(range.clone(), quote(word)),
+            false => hint.fix(range.clone(), quote(word)),
         };
         let digits = word.trim_start_matches(['-', '+']);
         if digits.starts_with(|c: char| c.is_ascii_digit()) && !is_number(digits) {
-            let message = format!("`{word}` is no number");
+            let message = format!("`{word}` is not a number");
             let help = format!("`{}`", quote(word));
             return Some(quoted(
                 self.hint(range.clone(), message, "write it in quotes", help),
@@ -109,17 +108,15 @@ impl Hints<'_> {
         }
         if word.starts_with('[') && is_name {
             let help = "a node and what belongs to it: `service \"api\" { … }`";
-            return Some(self.hint(range, "KDL has no `[…]`", "names no node", help));
+            return Some(self.hint(range, "KDL has no `[…]`", "not a node", help));
         }
         if word.starts_with('[') {
             return Some(self.list(at, token));
         }
         if word.contains(['/', '\\', '[', ']', '(', ')', ',']) && !is_annotation(word) {
-            let message = format!("`{word}` cannot stand without quotes");
+            let message = format!("`{word}` must be quoted");
             let (help, bare) = match word.strip_suffix(',') {
-                Some(bare) => {
-                    ("values stand one after the other, no commas between".to_owned(), bare)
-                }
+                Some(bare) => ("separate values with spaces, not with commas".to_owned(), bare),
                 None => (format!("`{}`", quote(word)), word),
             };
             let hint = self.hint(range.clone(), message, "write it in quotes", help);
@@ -128,111 +125,10 @@ impl Hints<'_> {
         None
     }
 
-    /// A string whose line, or file, ends first.
-    fn unclosed_string(&self, token: &Token) -> Hint {
-        let range = token.range.clone();
-        let spelling = self.of(token);
-        let hashes = spelling.len() - spelling.trim_start_matches('#').len();
-        let long = spelling[hashes..].starts_with("\"\"\"");
-        let label = match long {
-            true => "opened here; no `\"\"\"` follows",
-            false => "opened here; its line ends without a `\"`",
-        };
-        let help = "a string of several lines stands between `\"\"\"`, each on a line of its own";
-        let opened = range.start..range.start + 1;
-        let mut hint = self.hint(opened.clone(), "a string is never closed", label, help);
-        hint.hole = Some(opened.clone());
-        if long {
-            return hint.mend(range.start..self.margin(token).unwrap_or(range.end), "\"\"\n");
-        }
-        // The braces at the end of its line are none of its own.
-        let text = spelling.trim_end_matches([' ', '\t', ';', '{', '}']);
-        let end = range.start + text.len();
-        if !self.text[end..range.end].contains(['{', '}']) {
-            return hint;
-        }
-        match (text.len() == hashes + 1, hashes > 0 && text.ends_with('"')) {
-            // A quote too many.
-            (true, _) => hint.mend(range.start..end, " "),
-            (false, true) => hint.mend(end..end, "#".repeat(hashes)),
-            (false, false) => hint.mend(end..end, format!("\"{}", "#".repeat(hashes))),
-        }
-    }
-
-    /// The first line in a long string that begins as a node at the top does, or ends one: it has
-    /// been swallowed.
-    fn margin(&self, token: &Token) -> Option<usize> {
-        let lines = self.of(token).match_indices('\n').map(|(at, _)| token.range.start + at + 1);
-        lines.into_iter().find(|line| {
-            let line = &self.text[*line..];
-            let word = line.find(|c: char| !c.is_ascii_alphabetic() && c != '-');
-            let word = &line[..word.unwrap_or(line.len())];
-            line.starts_with('}') || schema::document().child(word).is_some()
-        })
-    }
-
-    /// A line of a `"""` string that is indented less than its end.
-    fn bad_indent(&self, token: &Token) -> Option<Hint> {
-        let spelling = self.of(token);
-        let (before, last) = spelling.strip_prefix("\"\"\"")?.rsplit_once('\n')?;
-        let indent = last.strip_suffix("\"\"\"").filter(|indent| indent.trim().is_empty())?;
-        let mut at = token.range.start + 3;
-        for line in before.split_inclusive('\n') {
-            let text = line.trim_end();
-            if at > token.range.start + 3 && !text.is_empty() && !line.starts_with(indent) {
-                let lead = line.len() - line.trim_start().len();
-                let hint = self.hint(
-                    at + lead..at + text.len(),
-                    "a line of a `\"\"\"` string stands too far out",
-                    "indented less than the closing `\"\"\"`",
-                    "indent every line as the closing `\"\"\"` is; that much is taken off",
-                );
-                return Some(hint);
-            }
-            at += line.len();
-        }
-        None
-    }
-
-    /// `r"…"` of KDL 1.
-    fn raw_string(&self, at: usize, token: &Token) -> Hint {
-        let (message, help) =
-            ("raw strings are written `#\"…\"#`", "KDL 1 wrote `r\"…\"`; take the `r` out");
-        let hint = self.hint(token.range.clone(), message, "as in KDL 1", help);
-        let next = &self.tokens[at + 1];
-        match next.kind {
-            Kind::Raw => hint.mend(token.range.clone(), ""),
-            Kind::Quoted => {
-                let whole = token.range.start..next.range.end;
-                hint.mend(whole, format!("#{}#", self.of(next)))
-            }
-            _ => hint,
-        }
-    }
-
-    /// `'a b'`.
-    fn single_quotes(&self, token: &Token, rest: &str) -> Hint {
-        let (start, line_end) = (token.range.start, self.line_end(token.range.start));
-        let hint = self.hint(
-            start..token.range.end,
-            "strings stand in double quotes",
-            "`'` begins no string",
-            "write `\"…\"`",
-        );
-        let from = token.range.end - rest.len();
-        match self.text[from..line_end].find('\'') {
-            Some(length) => {
-                let inner = &self.text[from..from + length];
-                hint.mend(start..from + length + 1, quote(inner))
-            }
-            None => hint,
-        }
-    }
-
     /// `["a", "b"]`, up to the end of its line.
     fn list(&self, at: usize, token: &Token) -> Hint {
-        let help = "values stand one after the other: `needs \"a\" \"b\"`";
-        let hint = self.hint(token.range.clone(), "KDL has no lists", "begins one", help);
+        let help = "separate values with spaces: `needs \"a\" \"b\"`";
+        let hint = self.hint(token.range.clone(), "KDL has no lists", "a list begins here", help);
         let mut plain = String::new();
         let mut end = token.range.start;
         for token in &self.tokens[at..] {
@@ -246,10 +142,10 @@ impl Hints<'_> {
             }
             end = token.range.end;
         }
-        hint.mend(token.range.start..end, plain)
+        hint.fix(token.range.start..end, plain)
     }
 
-    fn line_end(&self, from: usize) -> usize {
+    pub(super) fn line_end(&self, from: usize) -> usize {
         self.text[from..].find(['\n', '\r']).map_or(self.text.len(), |length| from + length)
     }
 
@@ -263,64 +159,21 @@ impl Hints<'_> {
         let range = next.range.clone();
         Some(match self.of(next) {
             "," => {
-                let help = "values stand one after the other: `\"a\" \"b\"`";
+                let help = "separate values with spaces: `\"a\" \"b\"`";
                 let hint =
                     self.hint(range.clone(), "KDL has no commas", "between two values", help);
-                hint.mend(range, " ")
+                hint.fix(range, " ")
             }
             ":" => {
                 let help = "a node is a name and its values: `port 8000`";
-                self.hint(range, "no `:` follows a name", "not KDL", help)
+                self.hint(range, "a name is not followed by `:`", "not KDL", help)
             }
             _ => self.hint(
                 range,
                 "a space is missing",
-                "follows the string at once",
+                "directly after the string",
                 "a quote inside a string is written `\\\"`",
             ),
-        })
-    }
-
-    fn bad_escape(&self, token: &Token) -> Option<Hint> {
-        let spelling = self.of(token);
-        let mut chars = spelling.char_indices().peekable();
-        let mut bad = Vec::new();
-        while let Some((at, char)) = chars.next() {
-            if char != '\\' {
-                continue;
-            }
-            let Some((_, next)) = chars.next() else { break };
-            let known = match next {
-                'u' => chars.peek().is_some_and(|(_, next)| *next == '{'),
-                'n' | 'r' | 't' | '\\' | '"' | 'b' | 'f' | 's' => true,
-                _ => next.is_whitespace(),
-            };
-            if !known {
-                bad.push((token.range.start + at, next));
-            }
-        }
-        let (first, next) = *bad.first()?;
-        let inner = spelling.trim_matches('"');
-        let help = format!("in a raw string it means itself: `#\"{inner}\"#`");
-        let message = format!("`\\{next}` is no escape");
-        let range = first..first + 1 + next.len_utf8();
-        let mut hint = self.hint(range, message, "not known in a string", help);
-        hint.mends = bad.iter().map(|(at, _)| Edit::new(*at..*at, "\\")).collect();
-        Some(hint)
-    }
-
-    /// `"""` on one line.
-    fn bad_quotes(&self, token: &Token) -> Option<Hint> {
-        let spelling = self.of(token);
-        let body = spelling.strip_prefix("\"\"\"").filter(|_| spelling.len() >= 6)?;
-        let first = body.lines().next().unwrap_or_default();
-        (!first.trim().is_empty() || !spelling.contains('\n')).then(|| {
-            self.hint(
-                token.range.start..token.range.start + 3,
-                "a line must end after `\"\"\"`",
-                "text follows on the same line",
-                "the closing `\"\"\"` too stands on a line of its own",
-            )
         })
     }
 
@@ -329,8 +182,13 @@ impl Hints<'_> {
         let range = token.range.clone();
         let before = |back| at.checked_sub(back).and_then(|at| self.tokens.get(at));
         let Some(key) = before(1).map(|key| self.of(key)) else {
-            let help = "a node is written `NAME VALUE`, a property `KEY=VALUE` behind it";
-            return Some(self.hint(range, "a node has no `=`", "follows nothing", help));
+            let help = "a node is written `NAME VALUE`, with properties `KEY=VALUE` after it";
+            return Some(self.hint(
+                range,
+                "a node is written without `=`",
+                "nothing before it",
+                help,
+            ));
         };
         let value = self.tokens.get(at + 1).filter(|value| is_value(value.kind));
         let value = value.map(|value| self.of(value));
@@ -342,8 +200,9 @@ impl Hints<'_> {
             let quoted = value.starts_with(['"', '#']) || is_number(value);
             let help =
                 if quoted { format!("`{key} {value}`") } else { format!("`{key} \"{value}\"`") };
-            let hint = self.hint(range.clone(), "a node has no `=`", "a space will do", help);
-            return Some(hint.mend(range, " "));
+            let hint =
+                self.hint(range.clone(), "a node is written without `=`", "use a space", help);
+            return Some(hint.fix(range, " "));
         }
         if value.is_none() {
             let template = (at + 1 < self.tokens.len()).then(|| self.bare_template(at + 1));
@@ -353,12 +212,12 @@ impl Hints<'_> {
             return Some(self.hint(
                 range,
                 format!("`{key}=` has no value"),
-                "nothing follows",
-                format!("write `{key}=\"…\"`, or take it out"),
+                "no value",
+                format!("write `{key}=\"…\"`, or remove it"),
             ));
         }
         key.starts_with(|c: char| c.is_ascii_digit()).then(|| {
-            let message = format!("`{key}` cannot be the name of a property");
+            let message = format!("`{key}` is not a valid property name");
             self.hint(range, message, "names begin with a letter", HELP)
         })
     }
@@ -368,7 +227,7 @@ impl Hints<'_> {
     }
 }
 
-const HELP: &str = "a property is written `key=value`, a text that holds a `=` in quotes";
+const HELP: &str = "write a property as `key=value`, and quote text that contains a `=`";
 
 /// The string of KDL that means this text.
 pub(super) fn quote(text: &str) -> String {

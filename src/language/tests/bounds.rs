@@ -151,7 +151,7 @@ fn files_that_include_files_are_bounded() {
     files.push(("stack.kdl", &root));
     let dir = folder(&files);
     let told = told_of(dir.path());
-    assert!(told.iter().all(|told| told.contains("too much to read")), "{told:?}");
+    assert!(told.iter().all(|told| told.contains("too large to read")), "{told:?}");
     assert!(told.len() <= 1001, "{}", told.len());
 }
 
@@ -182,14 +182,14 @@ fn no_string_holds_a_nul() {
     ] {
         let told = told(&format!("{FINE}{}\n", text.replace("\"a\"", "\"b\"")));
         assert!(
-            told.iter().any(|told| told.starts_with("2:") && told.contains("cannot hold a NUL")),
+            told.iter().any(|told| told.starts_with("2:") && told.contains("cannot contain a NUL")),
             "{text}: {told:?}"
         );
     }
     let dir =
         folder(&[("stack.kdl", &format!("env-file \".env\"\n{FINE}")), (".env", "A=1\nB=x\0y\n")]);
     let told = told_of(dir.path());
-    assert!(told[0].contains("line 2") && told[0].contains("`B` holds a NUL"), "{told:?}");
+    assert!(told[0].contains("line 2") && told[0].contains("`B` contains a NUL"), "{told:?}");
 }
 
 #[test]

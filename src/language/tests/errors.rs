@@ -18,7 +18,7 @@ fn told_in(files: &[(&str, &str)], options: &Options, look: Look) -> String {
         Err(reports) => reports,
     };
     for data in reports.iter().map(Finding::data) {
-        assert!(data.help.is_some_and(|help| !help.is_empty()), "no mend: {}", data.message);
+        assert!(data.help.is_some_and(|help| !help.is_empty()), "no fix: {}", data.message);
     }
     let drawn = reports.iter().map(|report| printable::finish(&look.draw(report)).into_owned());
     let rendered: Vec<String> = drawn.collect();

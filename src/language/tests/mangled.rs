@@ -115,7 +115,7 @@ fn slips_of_lines(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Whatever slips, every problem has its place and its mend, few follow from one slip, and what
+/// Whatever slips, every problem has its place and its fix, few follow from one slip, and what
 /// else is wrong is still told.
 #[test]
 fn every_slip_is_told_at_its_place() {
@@ -134,7 +134,7 @@ fn every_slip_is_told_at_its_place() {
         for one in &all {
             let line = one.line.unwrap_or_else(|| panic!("no place: {}\n{text}", one.message));
             assert!(line <= text.lines().count() + 1, "{}\n{text}", one.message);
-            assert!(one.help.is_some(), "no mend: {}", one.message);
+            assert!(one.help.is_some(), "no fix: {}", one.message);
         }
         let planted = all.iter().filter(|one| one.message == "unknown node `prot`").count();
         // A third one may slip in.

@@ -39,7 +39,10 @@ use std::{
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
-use crate::platform::{Peer, StackId, fnv1a, wall_nanos};
+use crate::{
+    model::fnv1a,
+    platform::{Peer, StackId, wall_nanos},
+};
 
 /// So many numbers are tried without a look at which are used.
 const SLOTS: u64 = 4;

@@ -8,7 +8,7 @@
 
 use std::{mem::MaybeUninit, ptr};
 
-use crate::platform::fnv1a;
+use crate::model::fnv1a;
 
 /// A number on a process that its descendants inherit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,7 +8,10 @@ use std::{
 
 use rustix::fs::Mode;
 
-use crate::platform::{Peer, RuntimeFolder, StackId, fnv1a};
+use crate::{
+    model::fnv1a,
+    platform::{Peer, RuntimeFolder, StackId},
+};
 
 /// Something of a stack that can be connected to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -94,7 +94,7 @@ proptest! {
             let size = Size { rows, columns };
             for record in records.iter().filter(|record| record.at <= at(until)) {
                 let Some(change) = board.fold(record) else { continue };
-                if let crate::reporters::live_model::Change::Settled(index) = change {
+                if let crate::reporters::live_model::Change::Ended(index) = change {
                     let lines = view::settled(&board.rows[index], 10, Some(columns), SYMBOLS);
                     prop_assert!(lines.iter().all(|line| fits(line, columns)));
                 }

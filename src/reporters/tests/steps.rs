@@ -109,7 +109,7 @@ fn without_a_terminal_each_end_of_a_step_is_a_line() {
                     SYMBOLS,
                 ));
             }
-            Some(crate::reporters::live_model::Change::Settled(row)) => {
+            Some(crate::reporters::live_model::Change::Ended(row)) => {
                 lines.extend(settled(&board.rows[row], board.name_width(), None, SYMBOLS));
             }
             Some(

@@ -28,13 +28,13 @@ pub(super) const SHOP: summary::What<'static> = summary::What { stack: "shop", n
 pub(super) fn outcome_of(board: &LiveModel) -> Outcome {
     let results = board.rows.iter().map(|row| {
         let how = match &row.state {
-            RowState::Settled(RowOutcome::Failed { reason, .. }) => {
+            RowState::Ended(RowOutcome::Failed { reason, .. }) => {
                 ItemOutcome::Failed { reason: reason.clone(), exit: Some(Exit::Code(1)) }
             }
-            RowState::Settled(
-                RowOutcome::Ready { after_ms, .. } | RowOutcome::Done { after_ms },
-            ) => ItemOutcome::Ready { after_ms: *after_ms },
-            RowState::Settled(_) | RowState::Quiet => ItemOutcome::Unchanged,
+            RowState::Ended(RowOutcome::Ready { after_ms, .. } | RowOutcome::Done { after_ms }) => {
+                ItemOutcome::Ready { after_ms: *after_ms }
+            }
+            RowState::Ended(_) | RowState::Quiet => ItemOutcome::Unchanged,
             RowState::Active(_) => ItemOutcome::Blocked { by: "api".into() },
         };
         ItemResult { name: row.name.clone(), how }
@@ -166,7 +166,7 @@ fn without_a_terminal_there_is_a_line_a_change() {
                 board.name_width(),
                 Theme::PLAIN,
             )),
-            Some(Change::Settled(index)) => {
+            Some(Change::Ended(index)) => {
                 let row = &board.rows[index];
                 lines.extend(view_settled(row, board.name_width()));
             }

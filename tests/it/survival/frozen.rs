@@ -1,8 +1,10 @@
 //! A keeper that was stopped: nothing can be done, and whoever asks is told so.
 
+use std::fs;
+
 use rustix::process::Signal;
 
-use crate::support::{Stack, eventually};
+use crate::support::{Process, Stack, eventually};
 
 #[test]
 fn a_stopped_keeper_is_told_of_and_does_what_was_asked_for_afterwards() {
@@ -44,4 +46,62 @@ fn a_down_that_a_stopped_keeper_has_held_up_is_done_once_it_goes_on() {
     eventually("the keeper's end", || !keeper.lives());
     assert!(stack.left_soon().is_empty());
     stack.run("status").exits(3);
+}
+
+#[test]
+fn a_supervisor_that_was_stopped_while_another_one_took_over_brings_nothing_back() {
+    let stack = Stack::new(r#"service "a" { run "@testbed lock a.lock"; restart "always" }"#);
+    stack.up();
+    let supervisor = stack.supervisor();
+    let keeper = supervisor.parent().expect("the keeper");
+    supervisor.signal(Signal::STOP);
+    keeper.kill();
+    stack.start("down").patience(60).ends().exits(0).says("0 processes");
+    eventually("its end", || !supervisor.lives());
+    stack.run("status").exits(3);
+    // Also where nothing else of the stack lives any more.
+    stack.up();
+    let [keeper, supervisor] = both(&stack);
+    let service = stack.process("a");
+    supervisor.signal(Signal::STOP);
+    keeper.kill();
+    service.kill();
+    eventually("their end", || !keeper.lives() && !service.lives());
+    stack.start("down").patience(60).ends().exits(0);
+    eventually("its end", || !supervisor.lives());
+    assert!(stack.left_soon().is_empty());
+    stack.run("status").exits(3);
+    assert_eq!(stack.read("a.lock.violations"), "");
+}
+
+#[test]
+fn what_has_ended_unseen_and_is_in_no_record_is_not_said_to_run() {
+    let stack = Stack::new(
+        r#"
+        service "a" { run "@testbed lock a.lock" }
+        service "b" { run "@testbed lock b.lock"; restart "never" }
+        "#,
+    );
+    stack.up();
+    let [keeper, supervisor] = both(&stack);
+    let services = [stack.process("a"), stack.process("b")];
+    supervisor.signal(Signal::STOP);
+    keeper.kill();
+    services.iter().for_each(Process::kill);
+    eventually("their end", || !keeper.lives() && !services.iter().any(Process::lives));
+    fs::remove_dir_all(stack.places().runtime).expect("the record is removed");
+    // It hands over what it knows, which is not so any more.
+    supervisor.signal(Signal::CONT);
+    eventually("another start", || stack.node("a")["generation"] == 2);
+    stack.reaches("a", "ready");
+    assert!(stack.process("a").lives());
+    stack.reaches("b", "failed");
+    stack.run("why b").says("unknown");
+    stack.down();
+}
+
+/// The keeper and the supervisor.
+fn both(stack: &Stack) -> [Process; 2] {
+    let supervisor = stack.supervisor();
+    [supervisor.parent().expect("the keeper"), supervisor]
 }

@@ -185,3 +185,17 @@ fn a_second_keeper_after_a_loss_is_told_that_it_was_one() {
     nothing_was_doubled(&stack);
     stack.down();
 }
+
+#[test]
+fn a_stack_of_which_only_its_processes_tell_is_listed() {
+    let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
+    stack.up();
+    let supervisor = stack.supervisor();
+    let keeper = supervisor.parent().expect("the keeper");
+    supervisor.signal(Signal::STOP);
+    keeper.kill();
+    eventually("its end", || !keeper.lives());
+    fs::remove_dir_all(stack.places().runtime).expect("the record is removed");
+    stack.start("ls").patience(60).ends().exits(0).says(&stack.folder().to_string_lossy());
+    stack.start("down").patience(60).ends().exits(0).says("0 processes");
+}

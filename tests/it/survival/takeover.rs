@@ -258,7 +258,7 @@ fn what_runs_is_nobody_elses_where_not_even_the_stack_is_known() {
     let stack = Stack::new(LONELY);
     stack.up();
     let before = ["db", "api", "other"].map(|name| stack.pid(name));
-    forge_the_journal(&stack, r#"{"paper":["stack""#, r#"{"paper":["lost""#);
+    forge_the_journal(&stack, r#"{"checkpoint-part":["stack""#, r#"{"checkpoint-part":["lost""#);
     // Whoever comes, and comes again, ends nothing.
     for _ in 0..2 {
         stack.supervisor().kill();

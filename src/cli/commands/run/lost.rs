@@ -9,6 +9,7 @@ use crate::{
         ambient,
         context::status_of,
         error::Error,
+        operation,
         request_loop::{Ended, OnInterrupt, carry_out},
     },
     control::{Client, Reply, Request},
@@ -89,7 +90,10 @@ impl<'a> Lost<'a> {
                 ended => return ended,
             }
         }
-        Err(Error::Other(format!("{} goes on, but nobody can be asked about it", self.task)))
+        Err(Error::Other(format!(
+            "{} keeps running, but its supervisor does not answer",
+            self.task
+        )))
     }
 
     fn follow(&mut self, client: &mut Client, reporter: &mut Reporter) -> Result<Ended, Error> {
@@ -133,14 +137,7 @@ impl<'a> Lost<'a> {
         if names.is_empty() {
             return Ok(None);
         }
-        let request = Request::Do {
-            command: Command::Wait { names, until: Until::Ready },
-            line: ambient::command_line(),
-            env: None,
-            follow: true,
-            foreground: false,
-            take_ports: false,
-        };
+        let request = Request::Do(operation::job(Command::Wait { names, until: Until::Ready }));
         self.ask(client, request, OnInterrupt::Leave, reporter).map(Some)
     }
 
