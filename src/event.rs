@@ -1,8 +1,8 @@
 //! The ledger's vocabulary: what happened, when, to whom, and why.
 //!
 //! Everything that shows or stores the life of a stack (the progress display, `events`, `why`,
-//! the ledger on disk) reads the one stream of [`Record`]s. Records are owned, versioned by
-//! [`FORMAT`], and know nothing of any reporter.
+//! the ledger on disk) reads the one stream of [`Record`]s. Records are owned, and know nothing of any
+//! reporter.
 
 pub mod ledger_line;
 
@@ -14,9 +14,6 @@ use crate::{
     model::{Exit, Hook, Signal},
     reason::{FailedCheck, Notice, PlanStep, Reason},
 };
-
-/// The version of the records' format, raised when a reader of the old one would misread.
-pub const FORMAT: u32 = 1;
 
 /// Time since the machine booted, sleep included (CLOCK_BOOTTIME). The pure core knows no other
 /// time, and takes it from whoever calls.

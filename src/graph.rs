@@ -196,24 +196,6 @@ impl Graph {
         order.extend((0..self.len()).filter(|&id| open[id] > 0));
         order
     }
-
-    /// Who waits for whom at most: those that depend on nothing, then those that depend on these
-    /// alone, and so on. For drawing only: nothing is started by level.
-    pub fn levels(&self) -> Vec<Vec<Id>> {
-        let mut level = vec![0; self.len()];
-        let mut levels: Vec<Vec<Id>> = Vec::new();
-        for id in self.start_order() {
-            level[id] = self.edges(id).map(|(to, _)| level[to] + 1).max().unwrap_or(0);
-            if levels.len() <= level[id] {
-                levels.resize(level[id] + 1, Vec::new());
-            }
-            levels[level[id]].push(id);
-        }
-        for level in &mut levels {
-            level.sort_unstable();
-        }
-        levels
-    }
 }
 
 fn node(id: Id) -> NodeIndex {
@@ -294,7 +276,6 @@ mod tests {
         assert_eq!(names(&graph, graph.start_order()), ["db", "cache", "api", "web", "docs"]);
         assert_eq!(names(&graph, graph.closure([1])), ["api", "db", "cache"]);
         assert_eq!(names(&graph, graph.dependents([2])), ["web", "api", "db"]);
-        assert_eq!(graph.levels(), [vec![2, 4], vec![3], vec![1], vec![0]]);
     }
 
     #[test]

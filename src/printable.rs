@@ -24,7 +24,7 @@ static MARK: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The text in a style: `sgr` are the parameters of SGR sequences, one sequence each.
-pub fn styled(sgr: &[&str], text: &str) -> String {
+pub(crate) fn styled(sgr: &[&str], text: &str) -> String {
     let mark = MARK.as_str();
     let begin: String = sgr.iter().map(|one| format!("\u{1b}[{one}{mark}")).collect();
     format!("{begin}{text}\u{1b}[0{mark}")
@@ -32,7 +32,7 @@ pub fn styled(sgr: &[&str], text: &str) -> String {
 
 /// The text with its words changed, and the styles of [`styled`] as they are. A word that a style
 /// ends or begins in is none.
-pub fn map_words<'t>(
+pub(crate) fn map_words<'t>(
     text: &'t str,
     mut change: impl FnMut(&'t str) -> Cow<'t, str>,
 ) -> Cow<'t, str> {
@@ -54,13 +54,13 @@ pub fn map_words<'t>(
 
 /// The text as it may be printed, of as many lines as it has: styles of [`styled`] become what a
 /// terminal knows, a tab becomes spaces, and any other control character is made visible.
-pub fn finish(text: &str) -> Cow<'_, str> {
+pub(crate) fn finish(text: &str) -> Cow<'_, str> {
     visible(text, true, |sgr| format!("\u{1b}[{sgr}m"))
 }
 
 /// The text as a part of one line: every control character is made visible, a newline, too. Styles
 /// of [`styled`] stay what they are, for [`finish`].
-pub fn line(text: &str) -> Cow<'_, str> {
+pub(crate) fn line(text: &str) -> Cow<'_, str> {
     visible(text, false, |sgr| format!("\u{1b}[{sgr}{}", *MARK))
 }
 
@@ -92,7 +92,7 @@ fn visible(text: &str, newlines: bool, style: impl Fn(&str) -> String) -> Cow<'_
 /// Whether a character does something to a terminal, or to the order of what stands there: the
 /// control characters, the line separators, and those that turn the direction of writing
 /// (Unicode, UAX #9).
-pub fn is_control(letter: char) -> bool {
+pub(crate) fn is_control(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -100,7 +100,7 @@ pub fn is_control(letter: char) -> bool {
 
 /// Adds a character, visibly if it is a control character: `^G` for what Ctrl makes of a key, and
 /// `\u009b` for others, which is right within a string of JSON as well.
-pub fn show(letter: char, shown: &mut String) {
+pub(crate) fn show(letter: char, shown: &mut String) {
     match letter {
         '\0'..='\u{1f}' => {
             shown.push('^');
@@ -121,7 +121,7 @@ fn own_style(text: &str) -> Option<(&str, usize)> {
 }
 
 /// The text broken at spaces into lines of at most `width`; words that are longer are cut.
-pub fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

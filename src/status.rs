@@ -233,15 +233,15 @@ impl Status {
         // As the status of a stack that runs is: before anything is cut to fit.
         let masker = secrets::masker();
         let masked = |text: &Text| masker.text(&text.to_string()).into_owned();
-        let masked_url = |url: &str| {
-            let mut url = url.to_owned();
+        let masked_url = |url: &Text| {
+            let mut url = url.as_declared().as_literal()?.to_owned();
             masker.hide_in_url(&mut url);
-            url
+            Some(url)
         };
         let services = stack.services.iter().map(|service| ServiceStatus {
             ports: service.ports.iter().map(PortStatus::declared).collect(),
             needs: service.needs.iter().map(|need| need.name.clone()).collect(),
-            url: service.url.as_ref().and_then(|url| url.as_literal()).map(masked_url),
+            url: service.url.as_ref().and_then(masked_url),
             describe: service.describe.as_ref().map(masked),
             ..ServiceStatus::idle(&service.name, service.is_checked())
         });

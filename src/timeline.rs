@@ -54,8 +54,6 @@ pub enum End {
     Done,
     /// The task did not have to run.
     Skipped,
-    /// It ended by itself, and that is no failure.
-    Exited,
     /// It failed.
     Failed,
     /// It was stopped meanwhile.

@@ -59,23 +59,6 @@ fn ended(mut command: Command) -> Ran {
 }
 
 #[test]
-fn every_verb_has_help_with_examples() {
-    let here = folder(SHOP);
-    let help = run(here.path(), "--help").out;
-    let verbs = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let verbs = verbs.take_while(|line| !line.is_empty());
-    // Below a verb its description may go on, further in.
-    let verbs = verbs.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    let verbs: Vec<&str> = verbs.filter_map(|line| line.split_whitespace().next()).collect();
-    assert!(verbs.len() > 20, "{help}");
-    for verb in verbs {
-        let ran = run(here.path(), &format!("{verb} --help"));
-        assert_eq!(ran.code, 0);
-        assert!(ran.out.contains("Examples:"), "{verb}: {}", ran.out);
-    }
-}
-
-#[test]
 fn a_wrong_command_line_is_2() {
     let here = folder(SHOP);
     for line in [
@@ -341,5 +324,6 @@ fn logs_are_read_without_a_supervisor() {
     assert_eq!(run(here.path(), "logs -n 1").out, "db │ three\n");
     assert_eq!(run(here.path(), "logs --raw --grep two").out, "\u{1b}[31mtwo\u{1b}[0m\n");
     assert_eq!(run(here.path(), "logs --since 1h db").out, "one\ntwo\nthree\n");
-    assert_eq!(run(here.path(), "--color always logs -n 1").out.matches('\u{1b}').count(), 4);
+    let colored = run(here.path(), "--color always logs -n 1").out;
+    assert_eq!(colored, "\u{1b}[36mdb\u{1b}[0m \u{1b}[2m│\u{1b}[0m three\n");
 }

@@ -64,7 +64,7 @@ fn layers_import_from_above_only() {
             assert!(["lib", "main"].contains(&layer.as_str()), "{layer} is in no layer");
             continue;
         };
-        for import in imports(&text, "crate::") {
+        for import in imports(&absolute(&text, &file), "crate::") {
             if import != layer && !has(allowed, &import) {
                 wrong.push(format!("{} imports {import}", file.display()));
             }
@@ -81,6 +81,7 @@ fn the_core_has_layers_too() {
         let part = file.iter().nth(1).and_then(|part| part.to_str()).expect("a part");
         let part = part.trim_end_matches(".rs");
         let Some((_, allowed)) = allowed.iter().find(|(name, _)| *name == part) else { continue };
+        let text = absolute(&text, &file);
         for import in imports(&text, "crate::core::").into_iter().chain(imports(&text, "core::")) {
             assert!(
                 import == part || has(allowed, &import),
@@ -169,13 +170,19 @@ fn every_example_has_a_readme_and_is_run() {
 
 #[test]
 fn every_file_of_scenarios_is_part_of_the_suite() {
-    let main = fs::read_to_string(root("tests/it/main.rs")).expect("the suite");
-    for entry in fs::read_dir(root("tests/it")).expect("the scenarios").flatten() {
-        let path = entry.path();
+    for (path, _) in scenarios(&root("tests/it")) {
         let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a plain name");
-        if path.is_file() && name != "main" {
-            assert!(main.contains(&format!("mod {name};")), "{name} is not in main.rs");
+        if name == "main" {
+            continue;
         }
+        let folder = path.parent().expect("a folder");
+        // The parent is a file beside its folder, or `main.rs` or `mod.rs` in it.
+        let parents = [folder.with_extension("rs"), folder.join("main.rs"), folder.join("mod.rs")];
+        let parent = parents.iter().find(|parent| parent.is_file() && **parent != path);
+        let parent = parent.unwrap_or_else(|| panic!("{} is in no module", path.display()));
+        let text = fs::read_to_string(parent).expect("a module");
+        let is_declared = text.contains(&format!("mod {name};"));
+        assert!(is_declared, "{} is not in {}", path.display(), parent.display());
     }
 }
 
@@ -218,6 +225,17 @@ fn imports_are_found_in_every_form() {
                 fn f() -> crate::core::Plan { crate::status::now() }\n";
     let found: Vec<String> = imports(text, "crate::").into_iter().collect();
     assert_eq!(found, ["core", "event", "graph", "model", "status"]);
+}
+
+#[test]
+fn paths_upwards_are_read_as_what_they_lead_to() {
+    let text =
+        "use super::super::graph::Graph;\nuse super::{ask, names};\nuse super::super::super::x;";
+    assert_eq!(
+        absolute(text, Path::new("cli/names.rs")),
+        "use crate::graph::Graph;\nuse crate::cli::{ask, names};\nuse super::super::super::x;"
+    );
+    assert_eq!(absolute("super::a", Path::new("cli/boot/mod.rs")), "crate::cli::a");
 }
 
 /// Whether a word is one of `words`.
@@ -272,6 +290,31 @@ fn code(text: &str) -> String {
     let lines = text[..tests].lines();
     let lines = lines.map(|line| if line.trim_start().starts_with("//") { "" } else { line });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The code of a file below `src` with its `super::` paths as paths from the crate's root. (One that
+/// leads out of a module within the file is taken to lead out of the file.)
+fn absolute(text: &str, file: &Path) -> String {
+    let module = file.with_extension("");
+    let module = module.iter().filter_map(|part| part.to_str()).filter(|part| *part != "mod");
+    let module: Vec<&str> = module.collect();
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("super::") {
+        let (before, path) = rest.split_at(at);
+        let end = path.trim_start_matches("super::");
+        let levels = (path.len() - end.len()) / "super::".len();
+        out += before;
+        match module.len().checked_sub(levels) {
+            Some(left) => {
+                let parents = module[..left].iter().map(|part| format!("{part}::"));
+                out += &format!("crate::{}", parents.collect::<String>());
+            }
+            None => out += &path[..path.len() - end.len()],
+        }
+        rest = end;
+    }
+    out + rest
 }
 
 /// The first names of all paths that begin with `prefix`, groups included.

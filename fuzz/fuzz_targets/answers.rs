@@ -8,8 +8,9 @@ use stackrun::{
     control::{Reply, fuzzing},
     reporters::{
         Theme,
-        board::{Board, Goal},
-        events, table,
+        events,
+        live_model::{Goal, LiveModel},
+        table,
     },
 };
 
@@ -24,9 +25,9 @@ fuzz_target!(|bytes: &[u8]| {
                 for columns in [None, Some(20), Some(100)] {
                     table::show(&status, now, columns, PLAIN);
                 }
-                boards.push(Board::of_status(&status, Goal::Up));
+                boards.push(LiveModel::of_status(&status, Goal::Up));
             }
-            Reply::Stack { stack } => boards.push(Board::of_stack(&stack, Goal::Down)),
+            Reply::Stack { stack } => boards.push(LiveModel::of_stack(&stack, Goal::Down)),
             Reply::Record { record } => {
                 events::show(&record, &TimeZone::UTC, PLAIN);
                 for board in &mut boards {

@@ -32,7 +32,7 @@ struct AsRunning<'a> {
 }
 
 impl Values for AsRunning<'_> {
-    fn port(&self, service: &str, port: Option<&str>) -> Option<u16> {
+    fn port(&self, service: &str, port: Option<&str>, _: Option<u16>) -> Option<u16> {
         let declared = &self.stack.service(service)?.ports;
         let place = match port {
             None => 0,

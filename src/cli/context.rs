@@ -2,7 +2,6 @@
 
 use std::{
     cell::OnceCell,
-    collections::BTreeSet,
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
 };
@@ -11,7 +10,6 @@ use super::{
     ambient,
     args::Global,
     error::Error,
-    port_prompt,
     running_stacks::{self, Running},
     site::{self, FILE, Site, is_there},
 };
@@ -140,18 +138,9 @@ impl Context {
 
     /// Reads and checks the stack file.
     pub(super) fn load(&self, profiles: &[String]) -> Result<Loaded, Error> {
-        self.load_giving_way(profiles, BTreeSet::new())
-    }
-
-    /// The same, the ports of some services giving way to whoever holds them.
-    pub(super) fn load_giving_way(
-        &self,
-        profiles: &[String],
-        giving_way: BTreeSet<String>,
-    ) -> Result<Loaded, Error> {
         let file = self.file()?;
         let profiles = profiles.to_vec();
-        let options = language::Options { env: ambient::environment(), profiles, giving_way };
+        let options = language::Options { env: ambient::environment(), profiles };
         let loaded = language::load(&file, &options);
         // Before there is a word about it, or about what is wrong with it.
         match &loaded {
@@ -162,22 +151,16 @@ impl Context {
     }
 
     /// Reads and checks the stack file with the profiles that were asked for, else with those in
-    /// force: an `up --profile` counts until the next `up`, and so do ports that gave way.
+    /// force: an `up --profile` counts until the next `up`.
     pub(super) fn load_as_in_force(&self, profiles: &[String]) -> Result<Loaded, Error> {
-        let ask = |mut client: Client| {
-            let status = status_of(&mut client)?;
-            Ok((self.known_stack(Some(&mut client))?, status))
-        };
-        let Some((known, status)) = ask_running(|| self.connect_to_change(), ask)? else {
+        if !profiles.is_empty() {
             return self.load(profiles);
-        };
-        let profiles = if profiles.is_empty() { &known.profiles } else { profiles };
-        let loaded = self.load(profiles)?;
-        let giving_way = port_prompt::given_way(&known, &loaded.stack, &status);
-        if giving_way.is_empty() {
-            return Ok(loaded);
         }
-        self.load_giving_way(profiles, giving_way)
+        let ask = |mut client: Client| self.known_stack(Some(&mut client));
+        match ask_running(|| self.connect_to_change(), ask)? {
+            Some(known) => self.load(&known.profiles),
+            None => self.load(&[]),
+        }
     }
 
     /// Connects to the stack's supervisor.

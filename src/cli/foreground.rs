@@ -272,9 +272,10 @@ pub(super) fn fail(
     client: &mut Client,
     stack: &Stack,
     outcome: &Outcome,
+    status: Option<&Status>,
 ) -> Result<u8, Error> {
     let own = outcome::exit_status(outcome)?;
-    let first = status_of(client).ok().and_then(|status| first_failure(outcome, &status, own));
+    let first = status.and_then(|status| first_failure(outcome, status, own));
     if let Some(failure) = &first {
         failure.say(context);
     }
@@ -317,7 +318,7 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
     }
     let took = words::between(began, ambient::now());
     match ended? {
-        Ended::Outcome { outcome, left } => {
+        Ended::Outcome { outcome, left, .. } => {
             let left = left.as_ref().map(super::commands::down::left);
             let is_left = left.is_some_and(|left| left.is_any());
             context.say_all(&summary::down(

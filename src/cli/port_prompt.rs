@@ -18,22 +18,24 @@ use crate::{
     status::Status,
 };
 
-/// Asks what to do about each port that one of these services is to have and somebody holds, and
-/// stops whoever is to be stopped. The services that are to use the next free port.
+/// Asks what to do about each port that one of these services is to have and another process
+/// holds, and stops the process where that is the answer. The services that are to use the next
+/// free port.
 ///
 /// # Errors
 /// The answer was to leave it all as it is.
 pub(super) fn ask_about(
     context: &Context,
     stack: &Stack,
-    status: &Status,
+    running: Option<&Status>,
     names: &[String],
 ) -> Result<BTreeSet<String>, Error> {
-    let mut giving_way = BTreeSet::new();
+    let mut moved = BTreeSet::new();
     if !(context.live && ask::can_ask()) {
-        return Ok(giving_way);
+        return Ok(moved);
     }
-    let up = |name: &str| status.services.iter().any(|s| s.name == name && s.pid.is_some());
+    let statuses = || running.iter().flat_map(|status| &status.services);
+    let up = |name: &str| statuses().any(|status| status.name == name && status.pid.is_some());
     let services = stack.services.iter().filter(|s| names.contains(&s.name) && !up(&s.name));
     for service in services {
         let asking = service.ports.iter().filter(|port| port.busy == Busy::Ask);
@@ -48,26 +50,13 @@ pub(super) fn ask_about(
             match answer(&text, &holding)? {
                 Answer::Stop => stop(port, &holding)?,
                 Answer::Next => {
-                    giving_way.insert(service.name.clone());
+                    moved.insert(service.name.clone());
                 }
                 Answer::Cancel => return Err(Error::PortHeld(text)),
             }
         }
     }
-    Ok(giving_way)
-}
-
-/// Services whose ports gave way when they were started, and which run like that.
-pub(super) fn given_way(running: &Stack, file: &Stack, status: &Status) -> BTreeSet<String> {
-    let up = status.services.iter().filter(|service| service.pid.is_some());
-    let gave_way = up.filter(|status| {
-        let busy = |stack: &Stack, busy| {
-            let service = stack.service(&status.name);
-            service.is_some_and(|service| service.ports.iter().any(|port| port.busy == busy))
-        };
-        busy(running, Busy::Next) && busy(file, Busy::Ask) && !busy(file, Busy::Next)
-    });
-    gave_way.map(|service| service.name.clone()).collect()
+    Ok(moved)
 }
 
 /// Says what to do about the ports for which something of this outcome has failed. `names` are

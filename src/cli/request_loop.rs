@@ -8,6 +8,7 @@ use crate::{
     core::stack::Outcome,
     event::Record,
     reporters::{Reporter, progress::TICK},
+    status::Status,
 };
 
 /// When the time is up, what has been said already is listened to for no longer than this.
@@ -84,6 +85,8 @@ pub(super) enum Ended {
         outcome: Outcome,
         /// After the `down` of everything: what is left.
         left: Option<Left>,
+        /// After an `up`: the stack then.
+        status: Option<Box<Status>>,
     },
     /// The wait was over first; the request goes on.
     Early(Early),
@@ -149,9 +152,9 @@ pub(super) fn carry_out(
                     idle(reporter, Some(&record))?;
                     reporter.record(&record, ambient::now());
                 }
-                Reply::Outcome { outcome, left } => {
+                Reply::Outcome { outcome, left, status } => {
                     idle(reporter, None)?;
-                    return Ok(Ended::Outcome { outcome, left });
+                    return Ok(Ended::Outcome { outcome, left, status });
                 }
                 Reply::Error { message } => return Err(Error::Other(message)),
                 // Left-out records cost a line on the screen, nothing else.
@@ -217,7 +220,7 @@ mod tests {
     }
 
     fn outcome() -> Reply {
-        Reply::Outcome { outcome: Outcome::default(), left: None }
+        Reply::Outcome { outcome: Outcome::default(), left: None, status: None }
     }
 
     #[test]

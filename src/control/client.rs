@@ -322,5 +322,8 @@ fn is_run(request: &Request) -> bool {
 fn nothing_left(id: u64, places: &StackPaths) -> Answer {
     let (_, unproved) = StaleState::and_unproved(places);
     let left = Left { processes: Vec::new(), ports: Vec::new(), proved: false, unproved };
-    Answer { id, reply: Reply::Outcome { outcome: Outcome::default(), left: Some(left) } }
+    Answer {
+        id,
+        reply: Reply::Outcome { outcome: Outcome::default(), left: Some(left), status: None },
+    }
 }

@@ -141,10 +141,12 @@ impl Obstacle {
             Self::StandsStill { process, why, .. } => match why {
                 Standstill::Stopped => {
                     let pid = process.id.pid;
-                    format!("`kill -CONT {pid}` lets it go on; then repeat the command")
+                    format!("`kill -CONT {pid}` resumes it; then repeat the command")
                 }
                 Standstill::Traced { by } => {
-                    format!("end process {by}, or let go on what it holds; then repeat the command")
+                    format!(
+                        "end process {by}, or have it resume what it traces; then repeat the command"
+                    )
                 }
                 Standstill::Frozen { group } => {
                     let file = group.join("cgroup.freeze");
@@ -176,7 +178,7 @@ impl Obstacle {
             Self::Deaf { keeper } => {
                 format!("`kill {}` has it stop the stack in order", keeper.id.pid)
             }
-            Self::OtherUser { user } => format!("be that user: `sudo -u {user} stackrun …`"),
+            Self::OtherUser { user } => format!("run it as that user: `sudo -u {user} stackrun …`"),
             Self::Locked { process, all } => {
                 let end = match process.user == platform::user_name(platform::own_uid()) {
                     true => {

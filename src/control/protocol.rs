@@ -179,6 +179,9 @@ pub enum Reply {
         /// After the `down` of everything: what is left.
         #[serde(default)]
         left: Option<Left>,
+        /// After an `up`: the stack then.
+        #[serde(default)]
+        status: Option<Box<Status>>,
     },
     /// Answers `Plan`.
     Plan {

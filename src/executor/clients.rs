@@ -14,6 +14,7 @@ use crate::{
     core::stack::{OpId, Outcome},
     event::Cause,
     secrets,
+    status::Status,
 };
 
 /// Who is connected and what each of them waits for.
@@ -46,6 +47,8 @@ pub(super) struct Op {
     pub(super) client: Option<(ConnectionId, u64)>,
     pub(super) follow: bool,
     pub(super) take_ports: bool,
+    /// Whether the answer has the state of the stack in it.
+    pub(super) is_up: bool,
     pub(super) whole_down: bool,
     /// Whether it waits for the whole stack to be down.
     pub(super) waits_for_end: bool,
@@ -95,6 +98,11 @@ impl Clients {
         self.ops.get(&op).is_some_and(|op| op.whole_down)
     }
 
+    /// Whether a request is an `up` that somebody waits for.
+    pub(super) fn is_up(&self, op: OpId) -> bool {
+        self.ops.get(&op).is_some_and(|op| op.is_up && op.client.is_some())
+    }
+
     /// Whether a request waits for the whole stack to be down.
     pub(super) fn waits_for_end(&self, op: OpId) -> bool {
         self.ops.get(&op).is_some_and(|op| op.waits_for_end)
@@ -111,6 +119,7 @@ impl Clients {
             client: None,
             follow: false,
             take_ports: false,
+            is_up: false,
             whole_down: true,
             waits_for_end: false,
             cause: Cause::Supervisor,
@@ -128,9 +137,15 @@ impl Clients {
     }
 
     /// Answers a request that is done.
-    pub(super) fn answer(&mut self, op: OpId, outcome: Outcome, left: Option<Left>) {
+    pub(super) fn answer(
+        &mut self,
+        op: OpId,
+        outcome: Outcome,
+        left: Option<Left>,
+        status: Option<Box<Status>>,
+    ) {
         if let Some((connection, id)) = self.ops.remove(&op).and_then(|op| op.client) {
-            self.reply(connection, id, Reply::Outcome { outcome, left });
+            self.reply(connection, id, Reply::Outcome { outcome, left, status });
         }
     }
 
@@ -144,7 +159,7 @@ impl Clients {
         let waiting = self.ops.iter_mut();
         let waiting = waiting.filter_map(|(id, op)| Some((*id, op.outcome.take()?)));
         for (op, outcome) in waiting.collect::<Vec<_>>() {
-            self.answer(op, outcome, Some(left.clone()));
+            self.answer(op, outcome, Some(left.clone()), None);
         }
     }
 }

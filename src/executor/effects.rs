@@ -397,7 +397,8 @@ impl Executor {
         } else {
             let tells = self.clients.waits_for_end(op) && !self.left.is_empty();
             let left = tells.then(|| self.what_is_left());
-            self.clients.answer(op, outcome, left);
+            let status = self.clients.is_up(op).then(|| Box::new(self.status()));
+            self.clients.answer(op, outcome, left, status);
         }
     }
 

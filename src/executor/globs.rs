@@ -8,36 +8,34 @@ use std::{
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use crate::platform::Dir;
+use crate::{
+    model::glob::{self, Reach},
+    platform::Dir,
+};
 
 /// What all paths are shorter than (PATH_MAX): deeper than that nobody looks.
 const LONGEST: usize = 4096;
 
-const WILDCARDS: [char; 4] = ['*', '?', '[', '{'];
-
 /// The paths that an absolute pattern names, sorted: itself, or what its wildcards find.
 pub(super) fn matches(pattern: &str) -> Result<Vec<PathBuf>, String> {
     let bare = pattern.trim_end_matches('/');
-    if !bare.contains(WILDCARDS) {
-        return Ok(vec![PathBuf::from(bare)]);
+    if let Some(path) = glob::literal(bare) {
+        return Ok(vec![path.into()]);
     }
     let (root, depth, matcher) = parts(bare)?;
     let mut found = Vec::new();
-    walk(Path::new(root), &matcher, depth, &mut found);
+    walk(&root, &matcher, depth, &mut found);
     found.sort();
     Ok(found)
 }
 
-/// The part of a pattern before its first wildcard, how deep it reaches below that, and what it
-/// matches.
-fn parts(bare: &str) -> Result<(&str, usize, GlobMatcher), String> {
-    let glob = GlobBuilder::new(bare).literal_separator(true).build();
-    let matcher = glob.map_err(|error| error.to_string())?.compile_matcher();
-    let fixed = bare.split(WILDCARDS).next().unwrap_or("");
-    let root = &fixed[..fixed.rfind('/').unwrap_or(0)];
-    // Without `**` the pattern says how deep it reaches.
-    let levels = bare[root.len()..].trim_start_matches('/').matches('/').count() + 1;
-    Ok((root, if bare.contains("**") { usize::MAX } else { levels }, matcher))
+/// The folder in which a pattern's first wildcard is, how many levels the pattern reaches below
+/// that, and what it matches.
+fn parts(bare: &str) -> Result<(PathBuf, usize, GlobMatcher), String> {
+    let pattern = GlobBuilder::new(bare).literal_separator(true).build();
+    let matcher = pattern.map_err(|error| error.to_string())?.compile_matcher();
+    let Reach { folder, levels } = glob::reach(bare);
+    Ok((folder, levels.map_or(usize::MAX, |levels| levels + 1), matcher))
 }
 
 fn walk(folder: &Path, matcher: &GlobMatcher, depth: usize, found: &mut Vec<PathBuf>) {
@@ -57,7 +55,7 @@ fn walk(folder: &Path, matcher: &GlobMatcher, depth: usize, found: &mut Vec<Path
 /// A pattern of the stack in `stack_dir` as seen from there, with `..` taken out as text; `None` if
 /// it is not below.
 pub(super) fn below(stack_dir: &Path, pattern: &str) -> Option<String> {
-    let dir = globset::escape(&stack_dir.to_string_lossy());
+    let dir = glob::escape(&stack_dir.to_string_lossy());
     let mut below = PathBuf::new();
     for component in Path::new(pattern).strip_prefix(dir).ok()?.components() {
         match component {
@@ -72,13 +70,13 @@ pub(super) fn below(stack_dir: &Path, pattern: &str) -> Option<String> {
 
 /// The paths below a folder that a pattern names as seen from there, sorted. No link is followed.
 pub(super) fn matches_beneath(root: &Dir, pattern: &str) -> Result<Vec<PathBuf>, String> {
-    if !pattern.contains(WILDCARDS) {
-        return Ok(vec![PathBuf::from(pattern)]);
+    if let Some(path) = glob::literal(pattern) {
+        return Ok(vec![path.into()]);
     }
     let (fixed, depth, matcher) = parts(pattern)?;
     let mut found = Vec::new();
-    if let Ok(folder) = root.dir(fixed) {
-        walk_beneath(&folder, Path::new(fixed), &matcher, depth, &mut found);
+    if let Ok(folder) = root.dir(&fixed) {
+        walk_beneath(&folder, &fixed, &matcher, depth, &mut found);
     }
     found.sort();
     Ok(found)

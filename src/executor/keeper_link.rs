@@ -78,7 +78,9 @@ impl KeeperLink {
                             return;
                         }
                     }
-                    Err(error) => tracing::warn!(%error, "a message of the keeper makes no sense"),
+                    Err(error) => {
+                        tracing::warn!(%error, "received a malformed message from the keeper");
+                    }
                 }
             }
         });

@@ -43,8 +43,12 @@ pub(super) struct Launcher<'a> {
 pub(super) type Programs = RefCell<HashMap<(String, Option<String>, PathBuf), PathBuf>>;
 
 impl Values for Launcher<'_> {
-    fn port(&self, service: &str, port: Option<&str>) -> Option<u16> {
-        self.ports.number(service, port)
+    fn port(&self, service: &str, port: Option<&str>, declared: Option<u16>) -> Option<u16> {
+        match declared {
+            // The definition may be older than the stack in force.
+            Some(number) => self.ports.moved(service, port).or(Some(number)),
+            None => self.ports.number(service, port),
+        }
     }
 
     fn now(&self) -> String {

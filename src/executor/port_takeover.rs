@@ -68,7 +68,7 @@ impl Executor {
         // Once is enough: whoever comes back at once would come back for ever. And one that may
         // have another number gives way.
         let takes = !claimed.contains(&port)
-            && !declared.is_some_and(Port::may_move)
+            && !service.is_some_and(|service| self.ports.may_move(service, port))
             && (self.clients.takes_ports() || declared.is_some_and(|it| it.busy == Busy::Take));
         let units = self.units.iter();
         let units = units.map(|(id, unit)| (id.name(), unit.owner.main)).collect();
@@ -100,9 +100,7 @@ impl Executor {
             let text = format!("port {port} was held by {holder}: it was stopped");
             self.publish(Some(name), Some(generation), Event::notice(text), Cause::Supervisor);
         }
-        let may_move = self.service(name).is_some_and(|service| {
-            self.ports.all(service).any(|(declared, number)| number == port && declared.may_move())
-        });
+        let may_move = self.service(name).is_some_and(|service| self.ports.may_move(service, port));
         if let Some(holder) = held.as_ref().filter(|_| may_move) {
             let text = format!("port {port} is held by {holder}: the next free one is used");
             self.publish(Some(name), Some(generation), Event::notice(text), Cause::Supervisor);

@@ -30,12 +30,15 @@ pub(super) struct PortTable {
     places: StackPaths,
     /// Where it is stored.
     state: Subfolder,
-    /// `service/index` → number, for `port "auto"` and a moved `busy="next"`.
+    /// `service/index` → number, for `port "auto"`, a moved `busy="next"`, and one that may move by
+    /// the answer to who holds it.
     chosen: BTreeMap<String, u16>,
     /// `service/index` → number of the stack in force, fixed ones included.
     numbers: BTreeMap<String, u16>,
     /// `service/name` → index.
     names: BTreeMap<String, usize>,
+    /// `service/index` of the open ones.
+    open: BTreeSet<String>,
     /// Open numbers that are kept for services which have not been started yet.
     kept: BTreeMap<String, Reserved>,
     /// Services that were let have theirs: something of them may be about to listen.
@@ -61,16 +64,24 @@ impl PortTable {
             chosen: chosen.unwrap_or_default(),
             numbers: BTreeMap::new(),
             names: BTreeMap::new(),
+            open: BTreeSet::new(),
             kept: BTreeMap::new(),
             given: BTreeSet::new(),
         }
     }
 
-    /// Takes up a stack: chooses a number for every open port that has none yet. A port that had
-    /// to move goes back to its own number, but for a service that `lives`.
-    pub(super) fn adopt(&mut self, stack: &Stack, lives: impl Fn(&str) -> bool) {
+    /// Applies a stack: chooses a number for every open port that has none yet. A port that had to
+    /// move returns to its own number, unless the service `lives`. Those of services in `moved` may
+    /// move although the file does not say so.
+    pub(super) fn adopt(
+        &mut self,
+        stack: &Stack,
+        moved: &BTreeSet<String>,
+        lives: impl Fn(&str) -> bool,
+    ) {
         self.numbers.clear();
         self.names.clear();
+        let open_before = std::mem::take(&mut self.open);
         let before = self.chosen.clone();
         for service in &stack.services {
             let lives = lives(&service.name) || self.given.contains(&service.name);
@@ -80,17 +91,28 @@ impl PortTable {
                     self.names.insert(format!("{}/{name}", service.name), index);
                 }
                 let number = match port.number {
-                    PortNumber::Fixed(number) => match self.chosen.get(&key) {
-                        Some(moved) if port.busy == Busy::Next && lives => *moved,
-                        Some(_) | None => {
+                    PortNumber::Fixed(number) => match (self.chosen.get(&key), port.busy) {
+                        (Some(moved), Busy::Next | Busy::Ask)
+                            if lives && !open_before.contains(&key) =>
+                        {
+                            *moved
+                        }
+                        (_, Busy::Ask) if moved.contains(&service.name) => {
+                            self.chosen.insert(key.clone(), number);
+                            number
+                        }
+                        _ => {
                             self.chosen.remove(&key);
                             number
                         }
                     },
-                    PortNumber::Auto => match self.chosen.get(&key) {
-                        Some(number) if lives => *number,
-                        Some(_) | None => self.choose(&key),
-                    },
+                    PortNumber::Auto => {
+                        self.open.insert(key.clone());
+                        match self.chosen.get(&key) {
+                            Some(number) if lives => *number,
+                            Some(_) | None => self.choose(&key),
+                        }
+                    }
                 };
                 self.numbers.insert(key, number);
             }
@@ -104,11 +126,32 @@ impl PortTable {
 
     /// The number of a service's port: by name, or its first.
     pub(super) fn number(&self, service: &str, port: Option<&str>) -> Option<u16> {
-        let index = match port {
-            Some(name) => *self.names.get(&format!("{service}/{name}"))?,
-            None => 0,
-        };
-        self.at(service, index)
+        self.at(service, self.index(service, port)?)
+    }
+
+    /// The number of a service's port that is not the declared one: by name, or its first.
+    pub(super) fn moved(&self, service: &str, port: Option<&str>) -> Option<u16> {
+        let index = self.index(service, port)?;
+        self.chosen.get(&key(service, index)).copied()
+    }
+
+    /// Whether another number would do for the port of this number.
+    pub(super) fn may_move(&self, service: &Service, number: u16) -> bool {
+        self.numbered(service).any(|(index, port, own)| {
+            own == number && (port.may_move() || self.gives_way(&service.name, index, port))
+        })
+    }
+
+    /// Whether that was the answer to who holds it.
+    fn gives_way(&self, service: &str, index: usize, port: &Port) -> bool {
+        port.busy == Busy::Ask && self.chosen.contains_key(&key(service, index))
+    }
+
+    fn index(&self, service: &str, port: Option<&str>) -> Option<usize> {
+        match port {
+            Some(name) => self.names.get(&format!("{service}/{name}")).copied(),
+            None => Some(0),
+        }
     }
 
     /// The number of a service's port, by its place among them.
@@ -118,8 +161,15 @@ impl PortTable {
 
     /// The numbers of all of a service's ports, in order.
     pub(super) fn all<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = (&'a Port, u16)> {
+        self.numbered(service).map(|(_, port, number)| (port, number))
+    }
+
+    fn numbered<'a>(
+        &'a self,
+        service: &'a Service,
+    ) -> impl Iterator<Item = (usize, &'a Port, u16)> {
         let numbered = service.ports.iter().enumerate();
-        numbered.filter_map(|(index, port)| Some((port, self.at(&service.name, index)?)))
+        numbered.filter_map(|(index, port)| Some((index, port, self.at(&service.name, index)?)))
     }
 
     /// The first port of a service about to start that somebody holds; the open ones are kept for
@@ -135,7 +185,8 @@ impl PortTable {
             }
             let is_auto = port.number == PortNumber::Auto;
             if is_busy(number, port.address()) || is_auto && !self.keep(&key, number) {
-                return Some(BusyPort { number, may_move: port.may_move() });
+                let may_move = port.may_move() || self.gives_way(&service.name, index, port);
+                return Some(BusyPort { number, may_move });
             }
         }
         None

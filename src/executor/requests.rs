@@ -1,6 +1,9 @@
 //! What each request of a client means.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use super::{
     clients::{Connection, Op},
@@ -138,6 +141,7 @@ impl Executor {
                         Command::Wait { names, until: Until::Down } if names.is_empty()
                     ),
                     cause: cause.clone(),
+                    is_up: matches!(&command, Command::Up { .. }),
                     whole_down: matches!(&command, Command::Down { names } if names.is_empty()),
                     is_keepers: !matches!(&command, Command::Wait { .. }),
                     outcome: None,
@@ -228,7 +232,7 @@ impl Executor {
         if let Some(refusal) = self.core.refusal(&command, platform::now()) {
             self.clients.ops.insert(id, op);
             let outcome = Outcome { refused: Some(refusal), ..Outcome::default() };
-            self.clients.answer(id, outcome, None);
+            self.clients.answer(id, outcome, None, None);
             self.used = true;
             return;
         }
@@ -237,7 +241,14 @@ impl Executor {
                 self.take_on();
             }
             let live = self.live_services();
-            self.ports.adopt(stack, |name| live.iter().any(|live| live == name));
+            let moved = match &command {
+                Command::Up { moved_ports, .. } => moved_ports,
+                Command::Run { .. }
+                | Command::Restart { .. }
+                | Command::Down { .. }
+                | Command::Wait { .. } => &BTreeSet::new(),
+            };
+            self.ports.adopt(stack, moved, |name| live.iter().any(|live| live == name));
             if let Some(env) = env {
                 if let Command::Restart { asked, .. } = &mut command {
                     // What started in another environment is not what is asked for.
@@ -279,7 +290,7 @@ impl Executor {
                 Ok(plan) => Ok(Reply::Plan { plan }),
                 Err(refusal) => {
                     let outcome = Outcome { refused: Some(refusal), ..Outcome::default() };
-                    Ok(Reply::Outcome { outcome, left: None })
+                    Ok(Reply::Outcome { outcome, left: None, status: None })
                 }
             },
             Request::Why { name } => {
@@ -365,7 +376,7 @@ impl Executor {
             let superseded = !state.whole_down;
             let outcome = state.outcome.take();
             let outcome = outcome.unwrap_or(Outcome { superseded, ..Outcome::default() });
-            self.clients.answer(op, outcome, left.clone());
+            self.clients.answer(op, outcome, left.clone(), None);
         }
         for connection in self.clients.connections.values() {
             let patience = std::time::Duration::from_secs(1);

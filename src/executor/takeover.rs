@@ -1,7 +1,7 @@
 //! Taking up where the supervisor before left off.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     time::Duration,
 };
 
@@ -123,7 +123,7 @@ impl Executor {
             Ok(left) => left,
             Err(error) => return self.not_understood(&error, units),
         };
-        self.ports.adopt(&left.stack, |_| true);
+        self.ports.adopt(&left.stack, &BTreeSet::new(), |_| true);
         let core =
             left.snapshot.and_then(|snapshot| Supervisor::restore(left.stack.clone(), &snapshot));
         let (core, restored) = match core {

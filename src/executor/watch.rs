@@ -6,25 +6,30 @@
 
 mod entry;
 mod folders;
+mod git;
 
 use std::{
     path::{Path, PathBuf},
+    rc::Rc,
     time::Duration,
 };
 
-use ignore::WalkBuilder;
 use notify::{EventKind, event::ModifyKind};
 use tokio::sync::mpsc;
 
 use self::{
-    entry::{Entry, Root, ignored_by_git},
-    folders::Folders,
+    entry::{Entry, levels_below},
+    folders::{Folders, files_below},
+    git::GitRules,
 };
 use super::Internal;
 use crate::{
     core::stack::OpId,
     event::Tick,
-    model::{STATE_FOLDER, Stack, Watch, WatchThen},
+    model::{
+        Stack, Watch, WatchThen,
+        glob::{self, Reach},
+    },
     platform,
 };
 
@@ -95,9 +100,12 @@ impl Watches {
         }
         let changes = changes.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if let Ok(event) = event
+            if let Ok(mut event) = event
                 && (counts(event.kind) || event.need_rescan())
             {
+                if matches!(event.kind, EventKind::Modify(ModifyKind::Metadata(_))) {
+                    event.paths.retain(|path| platform::was_touched(path));
+                }
                 let is_new = matches!(
                     event.kind,
                     EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_))
@@ -109,8 +117,9 @@ impl Watches {
             }
         });
         self.folders = Folders::new(watcher.map_err(|error| error.to_string())?);
+        let git = Rc::new(GitRules::of(&stack.dir));
         for (service, watch) in declared {
-            self.entries.push(Entry::new(service, watch, &stack.dir)?);
+            self.entries.push(Entry::new(service, watch, &stack.dir, &git)?);
         }
         self.watch_all()
     }
@@ -121,7 +130,7 @@ impl Watches {
         let roots =
             entries.iter().flat_map(|entry| entry.roots.iter().map(move |root| (entry, root)));
         for (entry, root) in roots {
-            watch_root(folders, root, &entry.root, wanted)?;
+            watch_root(folders, root, entry, wanted)?;
         }
         Ok(())
     }
@@ -130,9 +139,10 @@ impl Watches {
     fn watch_below(&mut self, folder: &Path) -> Result<(), String> {
         let Self { entries, folders, .. } = self;
         let wanted = |path: &Path| entries.iter().any(|entry| entry.concerns(path));
+        let skipped = |path: &Path| entries.iter().all(|entry| entry.skips(path));
         let roots = entries.iter().flat_map(|entry| &entry.roots);
-        match roots.filter_map(|root| root.levels_below(folder)).max() {
-            Some(levels) => folders.add_below(folder, levels, wanted),
+        match roots.filter_map(|root| levels_below(root, folder)).max() {
+            Some(levels) => folders.add_below(folder, levels, wanted, skipped),
             None => Ok(()),
         }
     }
@@ -162,20 +172,19 @@ impl Watches {
             // A new folder may have been filled before it was watched; its files count as new.
             let _too_many =
                 if self.is_above_a_root(path) { self.watch_all() } else { self.watch_below(path) };
-            let files = WalkBuilder::new(path).hidden(false).build().flatten();
-            let files: Vec<_> = files.map(ignore::DirEntry::into_path).collect();
+            let skipped = |path: &Path| self.entries.iter().all(|entry| entry.skips(path));
+            let files = files_below(path, skipped);
             self.note(&files, quiet);
         }
         self.note(&paths, quiet);
     }
 
-    /// Whether matches may lie in a folder, or in one that is made there later.
+    /// Whether matches may be in a folder, or in one that is made there later.
     fn may_hold(&self, folder: &Path) -> bool {
         self.is_above_a_root(folder)
             || self.entries.iter().any(|entry| {
-                entry.roots.iter().any(|root| root.levels_below(folder).is_some())
-                    && folder.file_name().is_none_or(|name| name != ".git" && name != STATE_FOLDER)
-                    && !ignored_by_git(folder, true, &entry.root)
+                entry.roots.iter().any(|root| levels_below(root, folder).is_some())
+                    && !entry.skips(folder)
             })
     }
 
@@ -231,8 +240,9 @@ impl Watches {
         let paused = of_it.filter(|entry| entry.paused.is_some_and(|paused| started <= paused));
         let shown = paused.map(|entry| {
             let globs = entry.watch.globs.iter().map(|glob| {
-                let glob = Path::new(glob);
-                glob.strip_prefix(&entry.root).unwrap_or(glob).display().to_string()
+                let stack = glob::escape(&entry.stack.to_string_lossy());
+                let inside = glob.strip_prefix(&stack).map(|inside| inside.trim_start_matches('/'));
+                inside.unwrap_or(glob).to_owned()
             });
             let globs = globs.collect::<Vec<_>>().join(" ");
             format!(
@@ -280,10 +290,11 @@ impl Watches {
 /// or another one, or a link that leads elsewhere.
 fn watch_root(
     folders: &mut Folders,
-    root: &Root,
-    stack: &Path,
+    root: &Reach,
+    entry: &Entry,
     wanted: impl Fn(&Path) -> bool,
 ) -> Result<(), String> {
+    let stack = &entry.stack;
     let above = || root.folder.ancestors().skip(1);
     let inside: Vec<&Path> = above().take_while(|folder| folder.starts_with(stack)).collect();
     // From above: whatever is made after one is watched is told.
@@ -299,7 +310,10 @@ fn watch_root(
         told = Some(folder);
     }
     match root.folder.is_dir() {
-        true => folders.add_below(&root.folder, root.levels, wanted),
+        true => {
+            let levels = root.levels.unwrap_or(usize::MAX);
+            folders.add_below(&root.folder, levels, wanted, |path| entry.skips(path))
+        }
         false => Ok(()),
     }
 }
@@ -333,7 +347,7 @@ mod tests {
             debounce: Duration::from_millis(300),
             then: WatchThen::Restart,
         };
-        Entry::new("api".into(), watch, dir).unwrap()
+        Entry::new("api".into(), watch, dir, &Rc::new(GitRules::of(dir))).unwrap()
     }
 
     #[test]
@@ -352,6 +366,21 @@ mod tests {
         assert!(!concerned("src/gen/made.js") && concerned("src/gen/kept.js"));
         assert!(concerned(".restart"), "a path without wildcards is watched even so");
         assert!(!concerned("src/.stackrun/logs/api.log"));
+    }
+
+    #[test]
+    fn a_folder_that_is_left_out_is_so_with_all_that_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path();
+        std::fs::write(dir.join(".gitignore"), "dist/\n").unwrap();
+        let entry = entry(dir, &["**/*.js", "dist"], &["**/node_modules", "src/gen/"]);
+        let concerned = |path: &str| entry.concerns(&dir.join(path));
+        assert!(concerned("src/a.js"));
+        assert!(!concerned("node_modules/a/index.js") && !concerned("src/gen/deep/a.js"));
+        assert!(!concerned("packages/x/node_modules/b.js"));
+        assert!(concerned("dist/out/a.js"), "named, so that git has no say");
+        let skips = |path: &str| entry.skips(&dir.join(path));
+        assert!(skips("node_modules") && skips("src/gen") && skips(".git") && !skips("dist"));
     }
 
     fn before(duration: Duration) -> Tick {

@@ -206,9 +206,10 @@ impl Words for Reply {
         match self {
             Self::Status { status } => status.mask(masker),
             Self::Record { record } => record.mask(masker),
-            Self::Outcome { outcome, left } => {
+            Self::Outcome { outcome, left, status } => {
                 outcome.mask(masker);
                 left.iter_mut().for_each(|left| left.mask(masker));
+                status.iter_mut().for_each(|status| status.mask(masker));
             }
             Self::Plan { plan } => plan.mask(masker),
             Self::Why { why } => why.mask(masker),

@@ -10,7 +10,7 @@ const ROUNDS: usize = 400;
 
 /// Why a draft could not be settled.
 #[derive(Debug, thiserror::Error)]
-pub enum RejectedError {
+pub(crate) enum RejectedError {
     /// It could not be written for a trial.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -25,7 +25,7 @@ pub enum RejectedError {
 ///
 /// # Errors
 /// Nothing can be written there.
-pub fn drop_rejected(
+pub(crate) fn drop_rejected(
     draft: &mut Draft,
     report: &mut Report,
     folder: &Path,

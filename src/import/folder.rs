@@ -31,7 +31,7 @@ const OTHERS: [&str; 12] = [
 ];
 
 /// The file of another tool in this folder that says best what there is to run.
-pub fn others(folder: &Path) -> Option<PathBuf> {
+pub(crate) fn others(folder: &Path) -> Option<PathBuf> {
     OTHERS.iter().map(|name| folder.join(name)).find(|file| file.is_file())
 }
 
@@ -45,7 +45,7 @@ service "app" {
 }"#;
 
 /// A stack of what stands in a folder and in those right below it; what was found, in words.
-pub fn guess(folder: &Path, name: &str) -> (Draft, Vec<String>) {
+pub(crate) fn guess(folder: &Path, name: &str) -> (Draft, Vec<String>) {
     let mut draft = Draft::new(name);
     let mut found = Vec::new();
     let mut ports = Ports::default();

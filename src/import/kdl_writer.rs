@@ -6,7 +6,7 @@ use super::kdl_text::{identifier, lines, quoted};
 
 /// A stack file that is being made.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Draft {
+pub(crate) struct Draft {
     /// The stack's name.
     pub(super) name: String,
     /// The nodes after `stack`.
@@ -71,7 +71,7 @@ impl Draft {
     }
 
     /// Whether it declares nothing that could be run.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.count("service") + self.count("task") == 0
     }
 
@@ -80,17 +80,17 @@ impl Draft {
     }
 
     /// How many services it has.
-    pub fn services(&self) -> usize {
+    pub(crate) fn services(&self) -> usize {
         self.count("service")
     }
 
     /// How many tasks it has.
-    pub fn tasks(&self) -> usize {
+    pub(crate) fn tasks(&self) -> usize {
         self.count("task")
     }
 
     /// The text of the file.
-    pub fn kdl(&self) -> String {
+    pub(crate) fn kdl(&self) -> String {
         self.write().text
     }
 
@@ -116,7 +116,7 @@ impl Draft {
 
     /// Has everything start in this folder: that of the file that was imported, as seen from that
     /// of the stack file.
-    pub fn relocate(&mut self, folder: &str) {
+    pub(crate) fn relocate(&mut self, folder: &str) {
         for node in &mut self.nodes {
             match node.name.as_str() {
                 "service" | "task" => {
@@ -144,7 +144,7 @@ impl Draft {
     }
 
     /// Adds the services and tasks of another one, each of which needs all services of this one.
-    pub fn join(&mut self, other: Self) {
+    pub(crate) fn join(&mut self, other: Self) {
         let named = |nodes: &[Node], kind: &str| -> Vec<String> {
             let nodes = nodes.iter().filter(|node| node.name == kind);
             nodes.filter_map(Node::first_text).map(str::to_owned).collect()

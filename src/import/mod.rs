@@ -32,16 +32,16 @@ mod yaml;
 
 use std::path::Path;
 
-pub use drop_rejected::{RejectedError, drop_rejected};
-pub use folder::{guess, others};
-pub use kdl_writer::Draft;
-pub use report::{Note, Report};
+pub(crate) use drop_rejected::drop_rejected;
+pub(crate) use folder::{guess, others};
+pub(crate) use kdl_writer::Draft;
+pub(crate) use report::{Note, Report};
 
 use value::Value;
 
 /// What kind of file is imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// A line for each process: foreman, overmind, Heroku.
     Procfile,
     /// Docker Compose.
@@ -54,7 +54,7 @@ pub enum Format {
 
 impl Format {
     /// What to call such a file.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Procfile => "a Procfile",
             Self::Compose => "a compose file",
@@ -66,7 +66,7 @@ impl Format {
 
 /// Why a file cannot be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ImportError {
+pub(crate) enum ImportError {
     /// It does not parse.
     #[error("line {line}: {message}")]
     Syntax {
@@ -85,23 +85,23 @@ pub enum ImportError {
 
 /// A file that was imported.
 #[derive(Debug)]
-pub struct Imported {
+pub(crate) struct Imported {
     /// What it was.
-    pub format: Format,
+    pub(crate) format: Format,
     /// The stack.
-    pub draft: Draft,
+    pub(crate) draft: Draft,
     /// What was carried over, and what was not.
-    pub report: Report,
+    pub(crate) report: Report,
 }
 
 /// Files beside the one that is imported, by their path from there; none for one that is missing.
-pub type Beside<'a> = &'a dyn Fn(&Path) -> Option<String>;
+pub(crate) type Beside<'a> = &'a dyn Fn(&Path) -> Option<String>;
 
 /// Reads a file of another tool. `stack` is the stack's name where the file has none.
 ///
 /// # Errors
 /// It does not parse, or nothing in it can be run.
-pub fn import(
+pub(crate) fn import(
     file: &Path,
     text: &str,
     stack: &str,

@@ -4,24 +4,24 @@ use serde::Serialize;
 
 /// Something that was not carried over as it stood.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Note {
+pub(crate) struct Note {
     /// The line of the file that was imported, from 1.
-    pub line: Option<usize>,
+    pub(crate) line: Option<usize>,
     /// What stands there: `api.volumes`.
-    pub what: String,
+    pub(crate) what: String,
     /// What became of it.
-    pub text: String,
+    pub(crate) text: String,
     /// Whether something of it is lost; else it is only said otherwise.
-    pub lost: bool,
+    pub(crate) lost: bool,
 }
 
 /// What an import has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
+pub(crate) struct Report {
     /// Of each service and task what was carried over.
-    pub carried: Vec<(String, Vec<String>)>,
+    pub(crate) carried: Vec<(String, Vec<String>)>,
     /// What was not, or not as it stood.
-    pub notes: Vec<Note>,
+    pub(crate) notes: Vec<Note>,
 }
 
 impl Report {
@@ -61,7 +61,7 @@ impl Report {
     }
 
     /// The notes in the order of the file that was imported.
-    pub fn sorted(&self) -> Vec<&Note> {
+    pub(crate) fn sorted(&self) -> Vec<&Note> {
         let mut notes: Vec<&Note> = self.notes.iter().collect();
         notes.sort_by_key(|note| note.line.unwrap_or(usize::MAX));
         notes

@@ -77,7 +77,7 @@ pub fn launch_with(
 }
 
 fn command(places: &StackPaths, program: &Path) -> Command {
-    #[expect(clippy::disallowed_methods, reason = "the one process that is nobody's service")]
+    #[expect(clippy::disallowed_methods, reason = "the one process that is not a service")]
     let mut command = Command::new(program);
     command
         .arg0("stackrun")

@@ -296,8 +296,8 @@ fn first_sentence(text: &str) -> &str {
 /// The page of `values`.
 const VALUES: &str = "\
 values
-  What you can write in strings between {{ and }}. Filled in after a `run` has been split into words, so
-  that a value is never split. {{{{ is a literal {{. `$` is never touched.
+  What you can write in strings between {{ and }}. It is filled in after a `run` has been split into
+  words, so that a value is never split. {{{{ is a literal {{. `$` is never touched.
 
   {{port}}              the first port of this service
   {{port.NAME}}         its port of that name

@@ -47,11 +47,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-    sync::LazyLock,
-};
+use std::{collections::BTreeMap, path::Path, sync::LazyLock};
 
 use regex::Regex;
 
@@ -73,9 +69,6 @@ pub struct Options {
     pub env: BTreeMap<String, String>,
     /// The profiles in force (`--profile`).
     pub profiles: Vec<String>,
-    /// Services whose ports give way: `busy="ask"` (nothing said) is read as `busy="next"`, since
-    /// that was the answer.
-    pub giving_way: BTreeSet<String>,
 }
 
 /// A file that was read without errors.

@@ -13,7 +13,7 @@ use super::{
     source::{Sources, Span, Spanned},
     template::{self, Piece},
 };
-use crate::model::{Busy, Part, Port, STATE_FOLDER, Text, nearest, path_text};
+use crate::model::{Part, Port, STATE_FOLDER, Text, nearest, path_text};
 
 /// What strings can speak of, wherever they stand.
 #[derive(Debug)]
@@ -41,14 +41,6 @@ pub(super) struct Ports {
     pub(super) replicated: bool,
     /// Whether they were looked at and something was wrong with them.
     pub(super) damaged: bool,
-}
-
-impl Ports {
-    /// Has those that would ask use the next free number.
-    pub(super) fn give_way(&mut self) {
-        let asking = self.ports.iter_mut().filter(|port| port.busy == Busy::Ask);
-        asking.for_each(|port| port.busy = Busy::Next);
-    }
 }
 
 /// Whose strings they are.
@@ -120,7 +112,7 @@ impl Scope<'_, '_> {
     /// The text of a string that must be known now; `None` if it is not (a problem was noted).
     pub(super) fn fixed(&mut self, text: Spanned<&str>) -> Option<String> {
         let before = self.problems.len();
-        let filled = self.text(text);
+        let filled = self.text(text).as_declared();
         if self.problems.len() > before {
             return None;
         }
@@ -130,7 +122,9 @@ impl Scope<'_, '_> {
                 let pieces = template::pieces(text.value).ok()?;
                 for piece in pieces {
                     let Piece::Value(range) = piece else { continue };
-                    if !matches!(self.value(&text, range.clone()), Some(Part::Literal(_))) {
+                    let part = self.value(&text, range.clone());
+                    if part.is_none_or(|part| Text(vec![part]).as_declared().as_literal().is_none())
+                    {
                         self.bad(text, range, BadExpression::TooLate);
                     }
                 }
@@ -146,8 +140,11 @@ impl Scope<'_, '_> {
         let piece = |piece| match piece {
             Piece::Literal(literal) => literal,
             Piece::Value(range) => match self.expression(&text.value[range]) {
-                Ok(Part::Literal(value)) => regex::escape(&value),
-                _ => String::new(),
+                Ok(part) => {
+                    let text = Text(vec![part]).as_declared();
+                    text.as_literal().map(regex::escape).unwrap_or_default()
+                }
+                Err(_) => String::new(),
             },
         };
         Some(pieces.into_iter().map(piece).collect())
@@ -283,12 +280,9 @@ impl Scope<'_, '_> {
         };
         match (found, port) {
             (Some(found), _) => {
-                let number = found.number.fixed().filter(|_| found.busy != Busy::Next);
                 let own_copy = ports.replicated && self.owner == Owner::Service(service);
-                Ok(match number.filter(|_| !own_copy) {
-                    Some(number) => Part::Literal(number.to_string()),
-                    None => Part::Port { service: of, port: port.map(str::to_owned) },
-                })
+                let declared = found.declared().filter(|_| !own_copy);
+                Ok(Part::Port { service: of, port: port.map(str::to_owned), declared })
             }
             // Its ports have problems of their own; another one here would only repeat them.
             (None, _) if ports.damaged => Ok(Part::Literal(String::new())),

@@ -67,11 +67,6 @@ pub struct Line {
 }
 
 impl Line {
-    /// The service or task whose line it is.
-    pub fn owner(&self) -> &str {
-        owner(&self.name)
-    }
-
     /// Cuts off what comes after so many bytes, which was the beginning of another line.
     pub fn cut(&mut self, at: usize) -> Self {
         let mut rest = self.clone();
@@ -138,7 +133,7 @@ impl Log {
         self.folder.path().join(&self.file)
     }
 
-    /// The service or task that it belongs to: what stands before the first point.
+    /// The service or task that it belongs to: what is before the first point.
     pub fn owner(&self) -> &str {
         owner(&self.name)
     }

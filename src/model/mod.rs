@@ -12,6 +12,7 @@ mod cron;
 pub mod duration;
 mod exit;
 mod fingerprint;
+pub mod glob;
 mod hook;
 mod io_error;
 mod origin;

@@ -43,6 +43,11 @@ impl Port {
         format!("http://{host}:{number}")
     }
 
+    /// The number that the file gives it, unless it leaves that open.
+    pub fn declared(&self) -> Option<u16> {
+        self.number.fixed().filter(|_| self.busy != Busy::Next)
+    }
+
     /// Whether another number would do where somebody else holds this one.
     pub fn may_move(&self) -> bool {
         self.number == PortNumber::Auto || self.busy == Busy::Next

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A string of the stack file. Everything that the file alone decides (`{{dir}}`, `{{env.KEY}}`,
-/// a fixed port) was filled in when the file was checked; what is left is filled in at each start.
+/// A string of the stack file. Everything that the file alone decides (`{{dir}}`, `{{env.KEY}}`)
+/// was filled in when the file was checked; what is left is filled in at each start.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Text(pub Vec<Part>);
@@ -14,12 +14,16 @@ pub struct Text(pub Vec<Part>);
 pub enum Part {
     /// Characters to be taken as they are.
     Literal(String),
-    /// A port whose number the file leaves open (`port "auto"`, `busy="next"`), of any service.
+    /// The number of a port of any service.
     Port {
         /// The service that declares the port.
         service: String,
         /// The port's name; the service's first port without one.
         port: Option<String>,
+        /// The number that the file gives it; none where it leaves that open (`port "auto"`,
+        /// `busy="next"`). Another one is used only as an answer to who holds this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        declared: Option<u16>,
     },
     /// The local time of a task's run, `YYYYMMDD-HHMMSS`.
     Now,
@@ -29,8 +33,8 @@ pub enum Part {
 
 /// What a [`Text`] asks for at a start.
 pub trait Values {
-    /// The number that the port has now.
-    fn port(&self, service: &str, port: Option<&str>) -> Option<u16>;
+    /// The number that the port has now; `declared` by the definition that uses it.
+    fn port(&self, service: &str, port: Option<&str>, declared: Option<u16>) -> Option<u16>;
     /// The time stamp of this run (`YYYYMMDD-HHMMSS`).
     fn now(&self) -> String;
     /// The number of this copy.
@@ -52,14 +56,31 @@ impl Text {
         }
     }
 
+    /// The text with the numbers that the file gives to ports.
+    #[must_use]
+    pub fn as_declared(&self) -> Self {
+        let mut parts: Vec<Part> = Vec::new();
+        for part in &self.0 {
+            let part = match part {
+                Part::Port { declared: Some(number), .. } => Part::Literal(number.to_string()),
+                other => other.clone(),
+            };
+            match (parts.last_mut(), part) {
+                (Some(Part::Literal(last)), Part::Literal(next)) => last.push_str(&next),
+                (_, part) => parts.push(part),
+            }
+        }
+        Self(parts)
+    }
+
     /// The text with its open values filled in. A port that is not known yet comes out as `0`.
     pub fn render(&self, values: &impl Values) -> String {
         let mut out = String::new();
         for part in &self.0 {
             match part {
                 Part::Literal(text) => out.push_str(text),
-                Part::Port { service, port } => {
-                    let number = values.port(service, port.as_deref()).unwrap_or(0);
+                Part::Port { service, port, declared } => {
+                    let number = values.port(service, port.as_deref(), *declared).unwrap_or(0);
                     out.push_str(&number.to_string());
                 }
                 Part::Now => out.push_str(&values.now()),
@@ -70,14 +91,15 @@ impl Text {
     }
 }
 
-/// Shows the text as it would stand in the file.
+/// Shows the text as it would stand in the file, with the numbers of ports that are given there.
 impl std::fmt::Display for Text {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for part in &self.0 {
             match part {
                 Part::Literal(text) => f.write_str(text)?,
-                Part::Port { service, port: None } => write!(f, "{{{{{service}.port}}}}")?,
-                Part::Port { service, port: Some(port) } => {
+                Part::Port { declared: Some(number), .. } => write!(f, "{number}")?,
+                Part::Port { service, port: None, .. } => write!(f, "{{{{{service}.port}}}}")?,
+                Part::Port { service, port: Some(port), .. } => {
                     write!(f, "{{{{{service}.port.{port}}}}}")?;
                 }
                 Part::Now => f.write_str("{{now}}")?,

@@ -32,6 +32,7 @@ mod signals;
 mod stack_dir;
 mod stack_id;
 mod stack_paths;
+mod touched;
 mod tree;
 mod types;
 mod users;
@@ -76,6 +77,7 @@ pub use signals::{SignalPipe, kill_group, kill_process, reset_signals, survive_s
 pub use stack_dir::StackDir;
 pub use stack_id::StackId;
 pub use stack_paths::{StackPaths, StackPathsError, Whereabouts};
+pub use touched::was_touched;
 pub use tree::{Family, Tree, below, members, relatives};
 pub use types::{
     CgroupLimits, Controller, Launch, Listener, Moved, SpawnError, Spawned, Stage, Standstill,

@@ -1,13 +1,14 @@
 //! Where a service is to be found.
 
 use crate::{
-    model::{Check, HttpTarget, Service},
+    model::{Check, HttpTarget, Service, Text},
     status::ServiceStatus,
 };
 
 /// As its file has it: its `url`, its HTTP check's address, or its port.
 pub(super) fn of_service(service: &Service) -> Option<String> {
-    if let Some(url) = service.url.as_ref().and_then(|url| url.as_literal()) {
+    let url = service.url.as_ref().map(Text::as_declared);
+    if let Some(url) = url.as_ref().and_then(Text::as_literal) {
         return Some(url.to_owned());
     }
     let speaks_http = service.ready.checks.iter().any(|check| match check {

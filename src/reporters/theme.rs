@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::printable;
-pub use crate::printable::wrap;
+pub(crate) use crate::printable::wrap;
 
 /// How a stream is written to: with or without colour, with symbols or with ASCII alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -260,7 +260,6 @@ fn parts(row: &Row) -> String {
     let end = match row.end {
         End::Ready | End::Done => None,
         End::Skipped => Some("skipped"),
-        End::Exited => Some("ended"),
         End::Failed => Some("failed"),
         End::Stopped => Some("stopped"),
         End::Unfinished => Some("still on the way"),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Secrets, Source, forms, rule, seal};
 
 /// What stands in the place of a secret.
-pub const MASK: &str = "•••";
+pub(crate) const MASK: &str = "•••";
 
 /// The members of an object that are never masked: programs rely on them, and a service whose name
 /// is somebody's password has to be called by it all the same.
@@ -21,7 +21,7 @@ const NEVER_MASKED: &[&str] = &[
 
 /// Finds secrets in words, and masks them.
 #[derive(Debug, Default)]
-pub struct Masker {
+pub(crate) struct Masker {
     finder: Finder,
     /// Where each value comes from.
     sources: BTreeMap<String, Source>,
@@ -40,14 +40,14 @@ enum Finder {
 
 impl Masker {
     /// One for these secrets.
-    pub fn of(secrets: &Secrets) -> Self {
+    pub(crate) fn of(secrets: &Secrets) -> Self {
         let values = secrets.values();
         let sources = values.map(|(value, source)| (value.to_owned(), source.clone())).collect();
         Self { sources, ..Self::of_values(secrets.values().map(|(value, _)| value)) }
     }
 
     /// One for these values, wherever they come from.
-    pub fn of_values<'v>(values: impl Iterator<Item = &'v str>) -> Self {
+    pub(crate) fn of_values<'v>(values: impl Iterator<Item = &'v str>) -> Self {
         let forms: Vec<String> = values.flat_map(forms::of).collect();
         let finder = match (forms.is_empty(), AhoCorasick::new(forms)) {
             (true, _) => Finder::Nothing,
@@ -58,7 +58,7 @@ impl Masker {
     }
 
     /// The values that it knows of secrets.
-    pub fn values(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
         self.sources.keys().map(String::as_str)
     }
 
@@ -69,7 +69,7 @@ impl Masker {
 
     /// Where secrets stand in a text, in order. Those that overlap are one: to mask one of them
     /// alone would leave an end of the other.
-    pub fn find(&self, text: &str) -> Vec<Range<usize>> {
+    pub(crate) fn find(&self, text: &str) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = match &self.finder {
             Finder::Nothing => Vec::new(),
             Finder::Values(finder) => {
@@ -89,7 +89,7 @@ impl Masker {
     }
 
     /// The text with its secrets masked, and what a seal has left in their place.
-    pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    pub(crate) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let shown = replaced(text, self.find(text));
         match seal::is_sealed(&shown) {
             false => shown,
@@ -98,14 +98,14 @@ impl Masker {
     }
 
     /// Masks the secrets in a text.
-    pub fn hide(&self, text: &mut String) {
+    pub(crate) fn hide(&self, text: &mut String) {
         if let Cow::Owned(masked) = self.text(text) {
             *text = masked;
         }
     }
 
     /// Masks the secrets in an address, and the password of a user, whoever declares it.
-    pub fn hide_in_url(&self, url: &mut String) {
+    pub(crate) fn hide_in_url(&self, url: &mut String) {
         if let Some(password) = rule::password(url) {
             url.replace_range(password, MASK);
         }
@@ -122,7 +122,7 @@ impl Masker {
     }
 
     /// Masks the secrets in the strings of a value; names, states, ports and paths stay.
-    pub fn hide_in_json(&self, value: &mut Value) {
+    pub(crate) fn hide_in_json(&self, value: &mut Value) {
         match value {
             Value::String(text) => self.hide(text),
             Value::Array(elements) => {

@@ -18,9 +18,9 @@ mod values;
 
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-pub use self::{
+pub(crate) use self::{
     masker::{MASK, Masker},
-    seal::{Sealed, Sealer, Unknown, is_sealed, unknown, unknown_in, unseal},
+    seal::{Sealed, Sealer, is_sealed, unknown, unknown_in, unseal},
     values::{Secrets, Source},
 };
 use crate::model::Stack;
@@ -35,24 +35,24 @@ struct Known {
 }
 
 /// What masks the secrets that this process knows.
-pub fn masker() -> Arc<Masker> {
+pub(crate) fn masker() -> Arc<Masker> {
     Arc::clone(&KNOWN.read().unwrap_or_else(PoisonError::into_inner).masker)
 }
 
 /// The secrets that this process knows.
-pub fn known() -> Arc<Secrets> {
+pub(crate) fn known() -> Arc<Secrets> {
     Arc::clone(&KNOWN.read().unwrap_or_else(PoisonError::into_inner).secrets)
 }
 
 /// From now on the secrets of this stack are masked, too.
-pub fn learn(stack: &Stack) {
+pub(crate) fn learn(stack: &Stack) {
     let mut secrets = Secrets::clone(&known());
     secrets.add(stack);
     know(secrets);
 }
 
 /// From now on these are masked, and no others.
-pub fn know(secrets: Secrets) {
+pub(crate) fn know(secrets: Secrets) {
     if *known() == secrets {
         return;
     }

@@ -27,22 +27,22 @@ const TEXTS: [&str; 3] = ["literal", "prints", "hint"];
 const STEPS: [&str; 2] = ["steps", "on_failure"];
 
 /// Values by the placeholders that stand for them.
-pub type Sealed = BTreeMap<String, String>;
+pub(crate) type Sealed = BTreeMap<String, String>;
 
 /// Puts placeholders in the place of secrets, the same one for the same secret.
 #[derive(Debug, Default)]
-pub struct Sealer {
+pub(crate) struct Sealer {
     placeholders: BTreeMap<(String, Source), String>,
     last: u64,
 }
 
 /// A secret whose value is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unknown(Source);
+pub(crate) struct Unknown(Source);
 
 impl Sealer {
     /// One that goes on with what another one has sealed.
-    pub fn resume(sealed: &Sealed) -> Self {
+    pub(crate) fn resume(sealed: &Sealed) -> Self {
         let mut sealer = Self::default();
         for (placeholder, value) in sealed {
             let Some((number, source)) = parse(placeholder) else { continue };
@@ -54,13 +54,18 @@ impl Sealer {
 
     /// Takes the secrets out of a definition: the values of its secret variables and of those that
     /// come from env files, and what is masked wherever it turns up. They go to `sealed`.
-    pub fn seal(&mut self, json: &mut Value, masker: &Masker, sealed: &mut Sealed) {
+    pub(crate) fn seal(&mut self, json: &mut Value, masker: &Masker, sealed: &mut Sealed) {
         Sealing { sealer: self, masker, sealed }.visit("", json);
     }
 
     /// Takes secrets out of a variable of an environment: one that is a secret, or has a distinct
     /// one in it. Short ones may stand in any variable by chance.
-    pub fn seal_variable(&mut self, value: &mut String, masker: &Masker, sealed: &mut Sealed) {
+    pub(crate) fn seal_variable(
+        &mut self,
+        value: &mut String,
+        masker: &Masker,
+        sealed: &mut Sealed,
+    ) {
         let is_secret = masker.source_of(value).is_some();
         let places = masker.find(value);
         if is_secret || places.into_iter().any(|place| rule::is_distinct(&value[place])) {
@@ -153,7 +158,7 @@ fn variable(members: &mut Map<String, Value>) -> Option<(Option<String>, &mut [V
 }
 
 /// Puts the values back in the place of their placeholders. What is not known stays sealed.
-pub fn unseal(json: &mut Value, sealed: &Sealed) {
+pub(crate) fn unseal(json: &mut Value, sealed: &Sealed) {
     match json {
         Value::String(text) => {
             if let Cow::Owned(whole) = unsealed(text, sealed) {
@@ -181,7 +186,7 @@ fn unsealed<'t>(text: &'t str, sealed: &Sealed) -> Cow<'t, str> {
 }
 
 /// Whether there may be placeholders in a text.
-pub fn is_sealed(text: &str) -> bool {
+pub(crate) fn is_sealed(text: &str) -> bool {
     text.contains(OPEN)
 }
 
@@ -209,13 +214,13 @@ fn parse(placeholder: &str) -> Option<(u64, Source)> {
 }
 
 /// The first secret in a definition, or in anything else, whose value is lost.
-pub fn unknown_in(definition: &impl Serialize) -> Option<Unknown> {
+pub(crate) fn unknown_in(definition: &impl Serialize) -> Option<Unknown> {
     let json = serde_json::to_value(definition).unwrap_or_default();
     unknown(&json).into_iter().next().map(|(_, source)| Unknown(source))
 }
 
 /// What is lost: each placeholder, and where its value came from.
-pub fn unknown(json: &Value) -> Vec<(String, Source)> {
+pub(crate) fn unknown(json: &Value) -> Vec<(String, Source)> {
     match json {
         Value::String(text) => {
             let places = placeholders(text).into_iter().map(|place| &text[place]);

@@ -13,7 +13,7 @@ const SHORTEST_PART: usize = 4;
 
 /// The secrets of a stack, by their values.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Secrets {
+pub(crate) struct Secrets {
     /// What the stack file calls a secret.
     declared: BTreeMap<String, Source>,
     /// What env files hold, if it is distinct.
@@ -26,23 +26,23 @@ pub struct Secrets {
 
 /// Where a secret comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Source {
+pub(crate) struct Source {
     /// Its variable; empty for a part of the one or the other.
-    pub key: String,
+    pub(crate) key: String,
     /// The env file that it was read from; none for one that the stack file declares.
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
 }
 
 impl Secrets {
     /// Those of a stack.
-    pub fn of(stack: &Stack) -> Self {
+    pub(crate) fn of(stack: &Stack) -> Self {
         let mut secrets = Self::default();
         secrets.add(stack);
         secrets
     }
 
     /// Adds those of a stack.
-    pub fn add(&mut self, stack: &Stack) {
+    pub(crate) fn add(&mut self, stack: &Stack) {
         self.name(&stack.name);
         self.path(&stack.dir);
         self.path(&stack.file);
@@ -55,7 +55,7 @@ impl Secrets {
     }
 
     /// Adds those of a definition that may not be the stack's any more.
-    pub fn add_service(&mut self, service: &Service) {
+    pub(crate) fn add_service(&mut self, service: &Service) {
         self.name(&service.name);
         self.path(&service.dir);
         service.env.iter().for_each(|(key, value)| self.variable(key, value));
@@ -72,7 +72,7 @@ impl Secrets {
     }
 
     /// The same of a task.
-    pub fn add_task(&mut self, task: &Task) {
+    pub(crate) fn add_task(&mut self, task: &Task) {
         self.name(&task.name);
         self.path(&task.dir);
         task.env.iter().for_each(|(key, value)| self.variable(key, value));
@@ -118,15 +118,17 @@ impl Secrets {
     fn variable(&mut self, key: &str, variable: &EnvValue) {
         let EnvValue { value: Some(value), secret: true, file } = variable else { return };
         let source = Source { key: key.to_owned(), file: file.clone() };
-        match value.as_literal() {
-            Some(literal) => self.value(literal, &source),
-            // Ports are filled in at the start: what stands around them is what is secret.
-            None => value.0.iter().for_each(|part| match part {
+        if let Some(whole) = value.as_declared().as_literal() {
+            self.value(whole, &source);
+        }
+        if value.as_literal().is_none() {
+            // Ports are filled in at the start: what is around them is what is secret.
+            value.0.iter().for_each(|part| match part {
                 Part::Literal(part) if part.len() >= SHORTEST_PART && !rule::is_plain(part) => {
                     self.value(part, &source);
                 }
                 Part::Literal(_) | Part::Port { .. } | Part::Now | Part::Replica => {}
-            }),
+            });
         }
     }
 
@@ -217,7 +219,7 @@ mod tests {
         let open = EnvValue {
             value: Some(Text(vec![
                 Part::Literal("redis://:pass-word-3@127.0.0.1:".into()),
-                Part::Port { service: "redis".into(), port: None },
+                Part::Port { service: "redis".into(), port: None, declared: None },
                 Part::Literal("/0".into()),
             ])),
             secret: true,

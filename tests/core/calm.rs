@@ -17,7 +17,12 @@ use crate::{
 fn calm(stack: &Stack) -> World {
     let mut world = World::new(stack.clone());
     let names = stack.services.iter().map(|service| service.name.clone()).collect();
-    world.ask(Command::Up { stack: Box::new(stack.clone()), names, no_deps: false });
+    world.ask(Command::Up {
+        stack: Box::new(stack.clone()),
+        names,
+        no_deps: false,
+        moved_ports: BTreeSet::new(),
+    });
     world.pass(Duration::from_secs(100));
     for view in world.core.services(world.now) {
         assert_eq!(view.state, ServiceState::Ready, "{view:?}");
@@ -57,8 +62,12 @@ fn an_edit_restarts_only_what_changed_and_what_follows_it() {
             .map(|&id| graph.name(id))
             .filter(|name| edited.service(name).is_some_and(|service| !service.is_external()))
             .collect();
-        let command =
-            Command::Up { stack: Box::new(edited.clone()), names: vec![], no_deps: false };
+        let command = Command::Up {
+            stack: Box::new(edited.clone()),
+            names: vec![],
+            no_deps: false,
+            moved_ports: BTreeSet::new(),
+        };
         let plan = world.core.plan(&command, world.now).expect("nothing is held");
         world.ask(command);
         world.pass(Duration::from_secs(100));

@@ -6,6 +6,7 @@ use std::{
 };
 
 use stackrun::{
+    core::stack::Command,
     event::{Cause, Event, Tick},
     graph::{Edge, Graph},
     model::{NeedUntil, Service, Stack},
@@ -41,13 +42,13 @@ enum Shown {
 /// Follows the records and checks what must hold at each.
 pub(crate) struct Checker {
     shown: BTreeMap<String, Shown>,
-    /// Names that ever failed: what needs them optionally may go ahead.
+    /// What has failed and has not been well since: what needs it optionally may go ahead.
     failed: BTreeSet<String>,
-    /// Names that were asked for without their needs.
-    pub(crate) bare: BTreeSet<String>,
+    /// What was started last without one of its needs, as was asked for.
+    bare: BTreeSet<String>,
     stopping: BTreeMap<String, Tick>,
     stuck: BTreeSet<String>,
-    pub(crate) backoffs: BTreeMap<String, Vec<Tick>>,
+    backoffs: BTreeMap<String, Vec<Tick>>,
     downs: BTreeSet<u32>,
     /// What has been asked for.
     pub(crate) wishes: Desired,
@@ -128,6 +129,29 @@ impl Checker {
             self.called_off.insert(name, request);
         }
         self.downs.insert(request);
+    }
+
+    /// A command counts the tries of what it is about from the beginning.
+    pub(crate) fn forget_backoffs(&mut self, command: &Command, stack: &Stack) {
+        let names = match command {
+            Command::Wait { .. } => return,
+            Command::Up { names, .. }
+            | Command::Down { names }
+            | Command::Restart { names, .. } => names.as_slice(),
+            // Its window stops and starts services, too.
+            Command::Run { .. } => &[],
+        };
+        if names.is_empty() {
+            return self.backoffs.clear();
+        }
+        let graph = Graph::of(stack);
+        let named: Vec<_> = names.iter().filter_map(|name| graph.id(name)).collect();
+        let about: BTreeSet<_> = graph
+            .closure(named.iter().copied())
+            .into_iter()
+            .chain(graph.dependents(named))
+            .collect();
+        self.backoffs.retain(|name, _| graph.id(name).is_some_and(|id| !about.contains(&id)));
     }
 
     /// A start that somebody asked for is not made once it was called off.
@@ -259,6 +283,9 @@ impl Checker {
             }
             _ => return,
         };
+        if matches!(shown, Shown::Ready | Shown::Done | Shown::Down) {
+            self.failed.remove(&name);
+        }
         if shown != Shown::Stopping {
             self.stopping.remove(&name);
             self.stuck.remove(&name);
@@ -266,10 +293,11 @@ impl Checker {
         self.shown.insert(name, shown);
     }
 
-    fn starts_only_when_needs_hold(&self, seen: &Seen, stack: &Stack) {
-        if seen.event != Event::Starting || self.bare.contains(&seen.name) {
+    fn starts_only_when_needs_hold(&mut self, seen: &Seen, stack: &Stack) {
+        if seen.event != Event::Starting {
             return;
         }
+        self.bare.remove(&seen.name);
         // An external service that is looked at again is up all the time.
         if self.shown(&seen.name) == Shown::Ready {
             return;
@@ -278,6 +306,14 @@ impl Checker {
         for need in stack.needs(&seen.name) {
             let shown = self.shown(&need.name);
             let is_task = stack.task(&need.name).is_some();
+            // With `--no-deps` a need counts only where it was asked for, too.
+            let is_bare = stack.service(&seen.name).is_some()
+                && !self.wishes.want_whole(&seen.name, stack)
+                && !self.wishes.want(&need.name, stack);
+            if is_bare {
+                self.bare.insert(seen.name.clone());
+                continue;
+            }
             // What nothing checks is ready by having started, and is told so later.
             let by_being = stack.service(&need.name).is_some_and(is_ready_by_being);
             let holds = match need.until {

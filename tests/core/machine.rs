@@ -2,13 +2,14 @@
 
 use std::{
     collections::BTreeSet,
+    hash::{BuildHasher, Hasher, RandomState},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     time::Duration,
 };
 
 use proptest::{
     prelude::*,
-    test_runner::{RngAlgorithm, TestRng, TestRunner},
+    test_runner::{FileFailurePersistence, RngAlgorithm, TestRng, TestRunner},
 };
 use stackrun::{
     core::lifecycle::{self, Exited, PortsAnswer, ProbeAnswer},
@@ -92,10 +93,12 @@ fn play(history: &History, world: &mut World) {
         let command = match act {
             Act::Up { names, no_deps } => {
                 let names: Vec<String> = names.iter().map(|name| pick(*name)).collect();
-                if *no_deps {
-                    checker.bare.extend(history.stack.0.names().map(str::to_owned));
+                Command::Up {
+                    stack: Box::new(file.clone()),
+                    names,
+                    no_deps: *no_deps,
+                    moved_ports: BTreeSet::new(),
                 }
-                Command::Up { stack: Box::new(file.clone()), names, no_deps: *no_deps }
             }
             Act::Down { names } => {
                 Command::Down { names: names.iter().map(|name| pick(*name)).collect() }
@@ -136,7 +139,12 @@ fn play(history: &History, world: &mut World) {
             }
             Act::Edit { name, how } => {
                 edit(&mut file, &pick(*name), *how);
-                Command::Up { stack: Box::new(file.clone()), names: vec![], no_deps: false }
+                Command::Up {
+                    stack: Box::new(file.clone()),
+                    names: vec![],
+                    no_deps: false,
+                    moved_ports: BTreeSet::new(),
+                }
             }
             Act::Crash { name } => {
                 world.crash(&pick(*name));
@@ -154,8 +162,7 @@ fn play(history: &History, world: &mut World) {
                 continue;
             }
         };
-        // A command resets what it is about.
-        checker.backoffs.clear();
+        checker.forget_backoffs(&command, world.core.stack());
         let is_run = matches!(act, Act::Run { .. });
         let is_wait = matches!(act, Act::Wait { .. });
         let called_off = match &command {
@@ -216,12 +223,31 @@ pub(crate) fn cases() -> u32 {
 pub(crate) fn runner(cases: u32) -> TestRunner {
     let config = ProptestConfig {
         cases,
-        failure_persistence: None,
+        // What has failed once is tried first from then on.
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(FAILED))),
         max_shrink_iters: 20_000,
         ..ProptestConfig::default()
     };
-    // The same histories each time: who raises the number of cases goes further.
-    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+    TestRunner::new_with_rng(config, rng())
+}
+
+/// Where the seeds of histories that have failed are kept.
+const FAILED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/core/failed-seeds.txt");
+
+/// The same histories each time, so that a higher number of cases goes further. `STACKRUN_SEED` is
+/// a number for others, or `random`.
+#[expect(clippy::disallowed_methods, reason = "a setting of the tests")]
+#[expect(clippy::print_stdout, reason = "what was chosen at random, for when it fails")]
+fn rng() -> TestRng {
+    let seed: u64 = match std::env::var("STACKRUN_SEED").as_deref() {
+        Err(_) => return TestRng::deterministic_rng(RngAlgorithm::ChaCha),
+        Ok("random") => RandomState::new().build_hasher().finish(),
+        Ok(number) => number.parse().expect("STACKRUN_SEED is a number or `random`"),
+    };
+    println!("STACKRUN_SEED={seed}");
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
 }
 
 /// Writes down what the core was told, as JSON lines: the stack first.

@@ -1,6 +1,6 @@
 //! Named scenarios.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use stackrun::{
     core::stack::{Command, ItemOutcome, OpId, Outcome, Refusal, Until},
@@ -53,7 +53,12 @@ pub(crate) fn shop() -> Stack {
 
 pub(crate) fn up(stack: &Stack, names: &[&str]) -> Command {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
-    Command::Up { stack: Box::new(stack.clone()), names, no_deps: false }
+    Command::Up {
+        stack: Box::new(stack.clone()),
+        names,
+        no_deps: false,
+        moved_ports: BTreeSet::new(),
+    }
 }
 
 pub(crate) fn down(names: &[&str]) -> Command {

@@ -15,7 +15,7 @@ impl Desired {
     /// Takes in a request that was not refused; `now` is the stack before it.
     pub(crate) fn hear(&mut self, command: &Command, now: &Stack) {
         match command {
-            Command::Up { stack, names, no_deps } => {
+            Command::Up { stack, names, no_deps, .. } => {
                 self.roots.retain(|name, _| stack.names().any(|other| other == name));
                 if names.is_empty() {
                     let all = stack.services.iter().filter(|service| service.autostart);
@@ -46,9 +46,15 @@ impl Desired {
 
     /// Whether it was asked for, or something that was asked for needs it.
     pub(crate) fn want(&self, name: &str, stack: &Stack) -> bool {
+        self.roots.contains_key(name) && stack.names().any(|other| other == name)
+            || self.want_whole(name, stack)
+    }
+
+    /// Whether it was asked for with its needs, or needed by what was.
+    pub(crate) fn want_whole(&self, name: &str, stack: &Stack) -> bool {
         let graph = Graph::of(stack);
         let whole = self.roots.iter().filter(|(_, whole)| **whole);
         let needed = graph.closure(whole.filter_map(|(root, _)| graph.id(root)));
-        graph.id(name).is_some_and(|id| self.roots.contains_key(name) || needed.contains(&id))
+        graph.id(name).is_some_and(|id| needed.contains(&id))
     }
 }

@@ -59,14 +59,14 @@ fn a_limit_on_the_size_of_files_is_a_full_disk_and_ends_nobody() {
     let (both, service) = (both(&stack), stack.process("a"));
     // 40,000 lines are more than the log takes and the pipe holds.
     eventually("the service to have written all of it", || stack.read("marks").contains("start a"));
-    eventually("a word about it", || notices(&stack, "output is let go") > 0);
+    eventually("a word about it", || notices(&stack, "dropping output") > 0);
     stack.run("run t").exits(0);
     let log = stack.path(".stackrun/logs/a.log");
     assert!(fs::metadata(&log).expect("its log").len() <= LIMIT);
     fs::remove_file(&log).expect("there is room again");
     eventually("the log to go on", || fs::metadata(&log).is_ok_and(|log| log.len() > 0));
-    eventually("a word about that", || notices(&stack, "bytes of output were let go") > 0);
-    assert_eq!(notices(&stack, "output is let go"), 1, "it is said once");
+    eventually("a word about that", || notices(&stack, "bytes of output were dropped") > 0);
+    assert_eq!(notices(&stack, "dropping output"), 1, "it is said once");
     assert!(service.lives() && both.iter().all(Process::lives));
     assert_eq!(shown(&service, "Max file size"), (LIMIT.to_string(), LIMIT.to_string()));
     stack.down();

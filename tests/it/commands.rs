@@ -1,6 +1,6 @@
 //! The rest of the command line: questions, plans, reference.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Running, Stack, eventually, repository};
 
@@ -42,21 +42,59 @@ fn every_stack_file_that_is_shown_here_is_right() {
 #[test]
 fn graph_in_each_format() {
     let stack = Stack::new(SHOP);
-    stack.run("graph").exits(0).says("migrate");
-    stack.run("graph --format dot").exits(0).says("digraph").says("->");
-    stack.run("graph --format mermaid").exits(0).says("-->");
-    let json = stack.run("graph --format json").exits(0).out;
-    let json: Value = serde_json::from_str(&json).expect("JSON");
-    assert!(json.to_string().contains("migrate"));
+    let graph = |format: &str| stack.run(&format!("graph --format {format}")).exits(0).out;
+    assert_eq!(
+        graph("text"),
+        "api\n\
+         ├─ db\n\
+         └─ migrate (task)\n   \
+            └─ db\n"
+    );
+    insta::assert_snapshot!(graph("dot"), @r#"
+    digraph stack {
+        rankdir=LR;
+        node [shape=box];
+        "db";
+        "api";
+        "migrate" [shape=ellipse];
+        "db" -> "api";
+        "migrate" -> "api";
+        "db" -> "migrate";
+    }
+    "#);
+    insta::assert_snapshot!(graph("mermaid"), @r#"
+    graph LR
+        n0["db"]
+        n1["api"]
+        n2(["migrate"])
+        n0 --> n1
+        n2 --> n1
+        n0 --> n2
+    "#);
+    let json: Value = serde_json::from_str(&graph("json")).expect("JSON");
+    let edges = json["edges"].as_array().expect("edges").iter();
+    let edges: Vec<_> = edges.map(|edge| (&edge["from"], &edge["kind"], &edge["to"])).collect();
+    let expected = [("api", "db"), ("api", "migrate"), ("migrate", "db")];
+    let expected = expected.map(|(from, to)| json!([from, "needs", to]));
+    assert_eq!(json!(edges), json!(expected));
+    assert_eq!(json["groups"], json!([{"name": "back", "members": ["db", "api"]}]));
 }
 
 #[test]
 fn explain_prints_the_reference_of_a_word() {
     let stack = Stack::new(SHOP);
-    stack.run("explain ready").exits(0).says("within");
-    stack.run("explain restart").exits(0).says("tries");
-    let ran = stack.run("explain reddy").says("ready");
-    assert_ne!(ran.code, 0);
+    let restart = stack.run("explain restart").exits(0).out;
+    for line in [
+        "restart",
+        r#"  write        restart ["…"] [tries=…] [within=…] [delay=…] [max-delay=…]"#,
+        r#"  value        "on-failure" or "always" or "never""#,
+        r#"  default      "on-failure""#,
+        "  in           defaults, service, template",
+        r#"  example      restart "always" tries=3 delay="1s""#,
+    ] {
+        assert!(restart.lines().any(|shown| shown == line), "{line} in {restart}");
+    }
+    stack.run("explain reddy").exits(2).says("there is no `reddy`").says("did you mean `ready`?");
 }
 
 #[test]

@@ -166,9 +166,9 @@ fn what_a_tool_says_when_it_fails_is_not_its_version() {
     let stack = Stack::new(r#"service "a" { tool "./tool" version=">=18"; run "@testbed" }"#);
     stack.put_program("tool", "#!/bin/sh\necho 'usage: tool [-46] host' >&2; exit 1\n");
     let told = "./tool: its version is unknown, but >=18 is required";
-    let warned = stack.up().says(told).says("take `version` out");
+    let warned = stack.up().says(told).says("remove `version`");
     assert_eq!(warned.err.matches(told).count(), 1, "{}", warned.err);
-    stack.run("doctor").says(told).says("take `version` out");
+    stack.run("doctor").says(told).says("remove `version`");
 }
 
 #[test]

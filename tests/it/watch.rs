@@ -196,10 +196,7 @@ fn only_folders_that_may_have_matches_are_watched() {
         stack.put(&format!("src/{number}/deep/a.js"), "1");
     }
     stack.up();
-    let supervisor = stack.status()["supervisor"]["pid"].as_u64().expect("its pid");
-    let descriptors = fs::read_dir(format!("/proc/{supervisor}/fdinfo")).expect("proc");
-    let texts = descriptors.flatten().map(|file| fs::read_to_string(file.path()));
-    let watches = texts.flatten().map(|text| text.matches("inotify wd:").count()).sum::<usize>();
+    let watches = watches(&stack);
     assert!((2..=10).contains(&watches), "{watches} watches");
     restarts(&stack, || stack.put("src/a.js", "1"));
     restarts(&stack, || {
@@ -386,4 +383,104 @@ fn a_change_of_the_stack_file_is_told_by_status_and_not_applied() {
     let file = stack.folder().join("stack.kdl");
     fs::rename(&file, stack.folder().join("away.kdl")).expect("a file");
     stack.run("status").exits(0).says("stack.kdl is gone since it was applied");
+}
+
+#[test]
+fn a_folder_that_is_ignored_is_so_with_all_that_is_in_it() {
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "@testbed counted .starts"
+            watch "**/*.js" debounce="300ms" { ignore "node_modules" "src/gen" "made/" }
+        }
+        "#,
+    );
+    for number in 0..30 {
+        stack.put(&format!("packages/x/node_modules/{number}/index.js"), "");
+    }
+    stack.put("src/gen/deep/a.js", "");
+    stack.put("made/a.js", "");
+    stack.put("src/a.js", "");
+    started(&stack);
+    let watches = watches(&stack);
+    assert!(watches <= 8, "{watches} watches");
+    for ignored in ["packages/x/node_modules/1/index.js", "src/gen/deep/a.js", "made/new.js"] {
+        stack.put(ignored, "changed");
+        stack.run("wait a --for down --timeout 600ms").exits(124);
+        assert_eq!(starts(&stack), 1, "{ignored}");
+    }
+    restarts(&stack, || stack.put("src/a.js", "changed"));
+}
+
+#[test]
+fn another_mode_is_no_change_and_a_touch_is_one() {
+    use std::os::unix::fs::PermissionsExt;
+    let stack = Stack::new(
+        r#"service "a" { run "@testbed counted .starts"; watch "conf.toml" debounce="300ms" }"#,
+    );
+    stack.put("conf.toml", "1");
+    let path = stack.path("conf.toml");
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(60);
+    fs::File::open(&path).expect("it").set_modified(long_ago).expect("another time");
+    started(&stack);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("another mode");
+    stack.run("wait a --for down --timeout 600ms").exits(124);
+    assert_eq!(starts(&stack), 1);
+    let now = std::time::SystemTime::now();
+    restarts(&stack, || fs::File::open(&path).expect("it").set_modified(now).expect("touched"));
+}
+
+#[test]
+fn gits_rules_are_those_of_the_whole_repository() {
+    let stack = Stack::called(
+        "app",
+        r#"service "a" { run "@testbed counted .starts"; watch "**/*.js" debounce="300ms" }"#,
+    );
+    stack.put("../.git/HEAD", "");
+    stack.put("../.git/info/exclude", "*.mine.js\n");
+    stack.put("../.gitignore", "build/\n");
+    stack.put("../.ignore", "*.js\n");
+    stack.put("build/a.js", "");
+    started(&stack);
+    for ignored in ["build/a.js", "src/a.mine.js", "build/deep/b.js"] {
+        stack.put(ignored, "changed");
+        stack.run("wait a --for down --timeout 600ms").exits(124);
+        assert_eq!(starts(&stack), 1, "{ignored}");
+    }
+    restarts(&stack, || stack.put("src/a.js", "changed"));
+}
+
+#[test]
+fn a_folder_may_be_called_anything() {
+    for name in ["[old] {copy}", "what?*", "back\\slash", "spa ce"] {
+        let stack = Stack::called(
+            name,
+            r#"
+            service "a" {
+                run "@testbed counted .starts"
+                watch "src/*.js" ".restart" debounce="20ms"
+                cleanup "tmp/*.pid"
+            }
+            "#,
+        );
+        for number in 0..30 {
+            stack.put(&format!("library/{number}/a.js"), "");
+        }
+        stack.put("tmp/a.pid", "");
+        stack.put("src/a.js", "");
+        started(&stack);
+        assert!(!stack.path("tmp/a.pid").exists(), "{name}");
+        let watches = watches(&stack);
+        assert!((2..=8).contains(&watches), "{name}: {watches} watches");
+        restarts(&stack, || stack.put("src/a.js", "changed"));
+        restarts(&stack, || stack.put(".restart", ""));
+    }
+}
+
+/// How many folders the system watches for a stack.
+fn watches(stack: &Stack) -> usize {
+    let supervisor = stack.supervisor().pid;
+    let descriptors = fs::read_dir(format!("/proc/{supervisor}/fdinfo")).expect("proc");
+    let texts = descriptors.flatten().map(|file| fs::read_to_string(file.path()));
+    texts.flatten().map(|text| text.matches("inotify wd:").count()).sum()
 }

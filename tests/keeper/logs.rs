@@ -162,7 +162,7 @@ pub(crate) fn a_log_that_cannot_be_written_stops_no_service() {
         FromKeeper::Trouble { text } => Some(text.clone()),
         _ => None,
     });
-    assert!(text.contains("is a link") && text.contains("output is let go"), "{text}");
+    assert!(text.contains("is a link") && text.contains("dropping output"), "{text}");
     assert!(!world.has(|message| matches!(message, FromKeeper::Trouble { .. })), "said twice");
 }
 

@@ -59,7 +59,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut reporter = context.reporter(LiveModel::of_status(&before, Goal::Down), began);
     let job = operation::job(Command::Down { names: args.names.clone() });
     match operation::carry_out(job, args.timeout, &mut client, &mut reporter)? {
-        Ended::Outcome { outcome, left } => {
+        Ended::Outcome { outcome, left, .. } => {
             let status = outcome::exit_status(&outcome)?;
             let what = summary::What { stack: &before.stack, names: &args.names };
             let took = words::between(began, ambient::now());

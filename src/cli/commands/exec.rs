@@ -144,7 +144,7 @@ fn from_file(stack: &Stack, name: &str) -> Result<Place, Error> {
 struct AsDeclared<'a>(&'a Stack);
 
 impl Values for AsDeclared<'_> {
-    fn port(&self, service: &str, port: Option<&str>) -> Option<u16> {
+    fn port(&self, service: &str, port: Option<&str>, _: Option<u16>) -> Option<u16> {
         let ports = &self.0.service(service)?.ports;
         let port = match port {
             None => ports.first(),

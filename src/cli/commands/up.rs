@@ -90,39 +90,46 @@ impl Args {
 }
 
 pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
-    let mut stack = context.load(&args.profiles)?.stack;
+    let stack = context.load(&args.profiles)?.stack;
     names::check(&stack, &args.names)?;
     if args.dry_run {
-        let plan = plan(args, &stack)?;
+        let mut running = context.connect_if_running()?;
+        let plan = plan(args, &stack, running.as_mut())?;
         context.print(&reporters::plan::show(&plan, context.out))?;
         return Ok(status::OK);
     }
     check_programs(args, context, &stack)?;
-    confirm(args, &stack)?;
+    let with_status = |mut client: Client| status_of(&mut client).map(|status| (client, status));
+    let running = ask_running(|| context.connect_to_change(), with_status)?;
+    let (mut running, before) = running.unzip();
+    confirm(args, &stack, running.as_mut())?;
     context.say_all(&without_effect(context, &stack));
-    let giving_way = giving_way(args, context, &stack)?;
-    if !giving_way.is_empty() {
-        stack = context.load_giving_way(&args.profiles, giving_way)?.stack;
-    }
+    let moved_ports = match args.take_ports {
+        true => BTreeSet::new(),
+        false => port_prompt::ask_about(context, &stack, before.as_ref(), &started(args, &stack))?,
+    };
     let began = ambient::now();
     if args.foreground {
         // From here on Ctrl-C is an orderly stop.
         interrupt::watch();
     }
-    let mut client = Client::connect_or_launch(&places_of(&stack)?)?;
-    let before = status_of(&mut client)?;
+    let mut client = match running {
+        Some(client) => client,
+        None => Client::connect_or_launch(&places_of(&stack)?)?,
+    };
+    let before = before.map_or_else(|| status_of(&mut client), Ok)?;
     let mut board = LiveModel::of_stack(&stack, Goal::Up);
     board.add_undeclared(&before);
     let mut reporter = context.reporter(board, began);
     // What is written during the start belongs to what is followed.
     let follows = args.foreground || args.attach;
     let logs = follows.then(|| foreground::logs_of(context, &stack)).transpose()?;
-    let job = operation::starting(command(args, &stack));
+    let job = operation::starting(command(args, &stack, moved_ports));
     let job = Job { foreground: args.foreground, take_ports: args.take_ports, ..job };
     let ended = operation::carry_out(job, args.timeout, &mut client, &mut reporter);
     let took = reporters::words::between(began, ambient::now());
     let result = match ended? {
-        Ended::Outcome { outcome, .. } => {
+        Ended::Outcome { outcome, status: after, .. } => {
             let status = outcome::exit_status(&outcome)?;
             let board = reporter.board();
             context.say_all(&summary::up(
@@ -135,11 +142,11 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             failure_advice::advise(context, &mut client, &outcome);
             let asked = (&*args.names, args.take_ports);
             port_prompt::advise(context, &stack, &outcome, asked)?;
-            if context.live && stack.services.iter().any(|service| service.url_open) {
-                browser::open(&stack, &outcome, &status_of(&mut client)?);
+            if let Some(after) = after.as_deref().filter(|_| context.live) {
+                browser::open(&stack, &outcome, after);
             }
             if args.foreground && status != status::OK {
-                return foreground::fail(context, &mut client, &stack, &outcome);
+                return foreground::fail(context, &mut client, &stack, &outcome, after.as_deref());
             }
             status
         }
@@ -168,16 +175,16 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     }
 }
 
-fn command(args: &Args, stack: &Stack) -> Command {
+fn command(args: &Args, stack: &Stack, moved_ports: BTreeSet<String>) -> Command {
     let stack = Box::new(stack.clone());
-    Command::Up { stack, names: args.names.clone(), no_deps: args.no_deps }
+    Command::Up { stack, names: args.names.clone(), no_deps: args.no_deps, moved_ports }
 }
 
 /// What would be done. With nothing running a supervisor of one moment says so: it is pure.
-fn plan(args: &Args, stack: &Stack) -> Result<Plan, Error> {
-    let command = command(args, stack);
-    match Client::connect(&places_of(stack)?)? {
-        Some(mut client) => match client.call(Request::Plan { command })? {
+fn plan(args: &Args, stack: &Stack, running: Option<&mut Client>) -> Result<Plan, Error> {
+    let command = command(args, stack, BTreeSet::new());
+    match running {
+        Some(client) => match client.call(Request::Plan { command })? {
             Reply::Plan { plan } => Ok(plan),
             Reply::Outcome { outcome: Outcome { refused: Some(refusal), .. }, .. } => {
                 Err(refusal.into())
@@ -189,11 +196,11 @@ fn plan(args: &Args, stack: &Stack) -> Result<Plan, Error> {
 }
 
 /// Asks the questions of the tasks that would run.
-fn confirm(args: &Args, stack: &Stack) -> Result<(), Error> {
+fn confirm(args: &Args, stack: &Stack, running: Option<&mut Client>) -> Result<(), Error> {
     if args.yes || stack.tasks.iter().all(|task| task.confirm.is_none()) {
         return Ok(());
     }
-    let plan = plan(args, stack)?;
+    let plan = plan(args, stack, running)?;
     let runs =
         plan.steps.iter().filter(|step| matches!(step.action, Action::Run | Action::RunIfChanged));
     for question in runs.filter_map(|step| stack.task(&step.name)?.confirm.as_ref()) {
@@ -202,22 +209,6 @@ fn confirm(args: &Args, stack: &Stack) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// The services whose ports are to give way, because somebody else holds them: as they were
-/// started, and as is answered now.
-fn giving_way(args: &Args, context: &Context, stack: &Stack) -> Result<BTreeSet<String>, Error> {
-    let as_it_runs = |mut client: Client| {
-        let now = status_of(&mut client)?;
-        Ok((port_prompt::given_way(&context.known_stack(Some(&mut client))?, stack, &now), now))
-    };
-    let running = ask_running(|| context.connect_to_change(), as_it_runs)?;
-    let (mut giving_way, now) =
-        running.unwrap_or_else(|| (BTreeSet::new(), crate::status::Status::idle(stack)));
-    if !args.take_ports {
-        giving_way.extend(port_prompt::ask_about(context, stack, &now, &started(args, stack))?);
-    }
-    Ok(giving_way)
 }
 
 /// The services and tasks that are to be up.

@@ -81,7 +81,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let mut reporter = context.reporter(board, ambient::now());
     let job = operation::job(Command::Wait { names: args.names.clone(), until });
     match operation::carry_out(job, args.timeout, &mut client, &mut reporter) {
-        Ok(Ended::Outcome { outcome, left }) => {
+        Ok(Ended::Outcome { outcome, left, .. }) => {
             let is_all = args.names.is_empty();
             if let Some(left) = left.filter(|left| commands::down::left(left).is_any()) {
                 let text = format!("still running: {}", wording::list(&left.processes));

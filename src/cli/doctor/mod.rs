@@ -15,7 +15,8 @@ pub(super) struct Finding {
     pub(super) topic: &'static str,
     pub(super) state: State,
     pub(super) text: String,
-    /// A command that fixes it, or what to do.
+    /// A command that fixes it, or what to do; called so in the JSON of the first version.
+    #[serde(rename = "mend")]
     pub(super) fix: Option<String>,
 }
 

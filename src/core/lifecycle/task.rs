@@ -175,23 +175,6 @@ impl TaskMachine {
         matches!(self.state(), TaskState::Running | TaskState::Waiting)
     }
 
-    /// Whether its process has started, or the run is over and was good.
-    pub fn has_started(&self) -> bool {
-        match &self.phase {
-            RunPhase::Running { .. }
-            | RunPhase::Recording { .. }
-            | RunPhase::Done { .. }
-            | RunPhase::Skipped => true,
-            RunPhase::Idle
-            | RunPhase::Inputs
-            | RunPhase::Window
-            | RunPhase::Spawn
-            | RunPhase::Ending { .. }
-            | RunPhase::Rescue { .. }
-            | RunPhase::Failed { .. } => false,
-        }
-    }
-
     /// Whether the run on its way is being ended early.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled

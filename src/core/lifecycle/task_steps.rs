@@ -93,13 +93,6 @@ impl TaskMachine {
         }
     }
 
-    /// Forgets how the last run ended.
-    pub fn reset(&mut self, now: Tick) {
-        if !self.is_live() {
-            self.enter(RunPhase::Idle, now);
-        }
-    }
-
     /// Takes in what happened in the present generation.
     pub fn input(&mut self, input: Input, step: &mut TaskStep<'_>) {
         match (&mut self.phase, input) {

@@ -71,7 +71,12 @@ struct Setting {
 
 /// Every setting in which two definitions differ, in the order of the settings' names.
 pub(super) fn differences(old: &Service, new: &Service) -> Vec<Change> {
-    let (old, new) = (settings(old), settings(new));
+    let as_declared = |service: &Service| {
+        let mut service = service.clone();
+        service.for_each_text(&mut |text| *text = text.as_declared());
+        settings(&service)
+    };
+    let (old, new) = (as_declared(old), as_declared(new));
     let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let value = |setting: Option<&Setting>| setting.map(|setting| setting.value.clone());
     let change = |key: &String| {

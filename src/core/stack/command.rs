@@ -1,5 +1,7 @@
 //! What clients ask of the supervisor, and what they are told at the end.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -25,6 +27,10 @@ pub enum Command {
         names: Vec<String>,
         /// Leave out what the named ones need.
         no_deps: bool,
+        /// Services whose ports may be others than the file says, as was answered to who holds
+        /// them now: like `busy="next"`, as long as the service is up.
+        #[serde(default)]
+        moved_ports: BTreeSet<String>,
     },
     /// Stop these, and first whatever needs them; none: everything.
     Down {

@@ -53,7 +53,7 @@ impl Supervisor {
         outbox: &mut Outbox,
     ) -> Result<Accepted, Refusal> {
         match command {
-            Command::Up { stack, names, no_deps } => {
+            Command::Up { stack, names, no_deps, moved_ports: _ } => {
                 let root = if no_deps { Root::Bare } else { Root::Whole };
                 self.up(op, *stack, &names, root, cause, outbox)
             }

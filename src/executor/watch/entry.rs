@@ -3,46 +3,22 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    rc::Rc,
     time::Duration,
 };
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
-use ignore::gitignore::Gitignore;
 use tokio::{sync::mpsc, task::AbortHandle};
 
+use super::git::GitRules;
 use crate::{
     event::Tick,
     executor::Internal,
-    model::{STATE_FOLDER, Watch},
+    model::{
+        STATE_FOLDER, Watch,
+        glob::{self, Reach},
+    },
 };
-
-/// A folder in which matches may appear.
-#[derive(Debug)]
-pub(super) struct Root {
-    pub(super) folder: PathBuf,
-    /// How many levels of folders below it may have matches, too.
-    pub(super) levels: usize,
-}
-
-impl Root {
-    /// The folder up to the first wildcard; as deep as the pattern reaches.
-    fn of(glob: &str) -> Self {
-        let fixed = glob.split(['*', '?', '[', '{']).next().unwrap_or("");
-        let (folder, rest) = glob.split_at(fixed.rfind('/').unwrap_or(0));
-        let levels = match rest.contains("**") {
-            true => usize::MAX,
-            // That of the first one is the folder's own.
-            false => rest.matches('/').count().saturating_sub(1),
-        };
-        Self { folder: folder.into(), levels }
-    }
-
-    /// How many levels below this folder may have matches; `None` if it has none itself.
-    pub(super) fn levels_below(&self, folder: &Path) -> Option<usize> {
-        let below = folder.strip_prefix(&self.folder).ok()?.components().count();
-        self.levels.checked_sub(below)
-    }
-}
 
 /// One `watch` node.
 #[derive(Debug)]
@@ -51,11 +27,13 @@ pub(super) struct Entry {
     pub(super) watch: Watch,
     wanted: GlobSet,
     ignored: GlobSet,
-    /// The stack's folder, above which no `.gitignore` counts.
-    pub(super) root: PathBuf,
-    pub(super) roots: Vec<Root>,
-    /// Paths without wildcards: watched whatever `.gitignore` says.
-    pub(super) literal: BTreeSet<PathBuf>,
+    git: Rc<GitRules>,
+    /// The stack's folder.
+    pub(super) stack: PathBuf,
+    /// The folders in which matches may appear.
+    pub(super) roots: Vec<Reach>,
+    /// Paths without wildcards: watched whatever git ignores.
+    literal: BTreeSet<PathBuf>,
     /// The end of the debounce that is running.
     pub(super) pending: Option<AbortHandle>,
     /// How many changes in a row came right after a start.
@@ -67,12 +45,17 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(service: String, watch: Watch, root: &Path) -> Result<Self, String> {
-        let literal = watch.globs.iter().filter(|glob| !has_wildcards(glob));
+    pub(super) fn new(
+        service: String,
+        watch: Watch,
+        stack: &Path,
+        git: &Rc<GitRules>,
+    ) -> Result<Self, String> {
+        let literal = watch.globs.iter().filter_map(|glob| glob::literal(glob));
         let literal: BTreeSet<PathBuf> = literal.map(PathBuf::from).collect();
-        let roots = watch.globs.iter().map(|glob| Root::of(glob));
+        let roots = watch.globs.iter().map(|pattern| glob::reach(pattern));
         // A folder's name means all that is in it.
-        let named = literal.iter().map(|path| Root { folder: path.clone(), levels: usize::MAX });
+        let named = literal.iter().map(|path| Reach { folder: path.clone(), levels: None });
         let roots = roots.chain(named).collect();
         let wanted = glob_set(&watch.globs)?;
         let ignored = glob_set(&watch.ignore)?;
@@ -81,7 +64,8 @@ impl Entry {
             watch,
             wanted,
             ignored,
-            root: root.to_owned(),
+            git: Rc::clone(git),
+            stack: stack.to_owned(),
             literal,
             roots,
             pending: None,
@@ -113,46 +97,49 @@ impl Entry {
         self.watch.globs.first().map(PathBuf::from)
     }
 
+    /// Whether a change of this file counts.
     pub(super) fn concerns(&self, path: &Path) -> bool {
         if path.components().any(|part| part.as_os_str() == STATE_FOLDER) {
             return false;
         }
-        let is_in_a_folder =
-            || path.ancestors().skip(1).any(|folder| self.literal.contains(folder));
         self.literal.contains(path)
-            || ((self.wanted.is_match(path) || is_in_a_folder())
-                && !self.ignored.is_match(path)
-                && !ignored_by_git(path, false, &self.root))
+            || ((self.wanted.is_match(path) || self.named_folder(path).is_some())
+                && !self.leaves_out(path, false))
+    }
+
+    /// Whether nothing in this folder counts, nor in those below it.
+    pub(super) fn skips(&self, folder: &Path) -> bool {
+        let is_internal = |name| name == STATE_FOLDER || name == ".git";
+        folder.file_name().is_some_and(is_internal)
+            || (self.leaves_out(folder, true)
+                && !self.literal.iter().any(|path| path.starts_with(folder)))
+    }
+
+    /// The folder above a path that is watched by its name.
+    fn named_folder<'p>(&self, path: &'p Path) -> Option<&'p Path> {
+        path.ancestors().skip(1).find(|folder| self.literal.contains(*folder))
+    }
+
+    /// Whether an `ignore` or git leaves out a path, or a folder above it. Where a folder that is
+    /// watched by its name is ignored by git, nothing in it is.
+    fn leaves_out(&self, path: &Path, is_folder: bool) -> bool {
+        path.ancestors().any(|path| self.ignored.is_match(path))
+            || (self.git.ignores(path, is_folder)
+                && !self.named_folder(path).is_some_and(|folder| self.git.ignores(folder, true)))
     }
 }
 
-/// Whether a `.gitignore` between the file and `root` leaves it out; the nearest has the say.
-pub(super) fn ignored_by_git(path: &Path, is_folder: bool, root: &Path) -> bool {
-    let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
-    for folder in folders {
-        let file = folder.join(".gitignore");
-        // A named pipe of that name would be waited for.
-        if !file.is_file() {
-            continue;
-        }
-        let (rules, _) = Gitignore::new(file);
-        match rules.matched_path_or_any_parents(path, is_folder) {
-            ignore::Match::None => {}
-            ignore::Match::Ignore(_) => return true,
-            ignore::Match::Whitelist(_) => return false,
-        }
-    }
-    false
-}
-
-fn has_wildcards(glob: &str) -> bool {
-    glob.contains(['*', '?', '[', '{'])
+/// How many levels below a folder what is below a root may be in; `None` if not even in itself.
+pub(super) fn levels_below(root: &Reach, folder: &Path) -> Option<usize> {
+    let below = folder.strip_prefix(&root.folder).ok()?.components().count();
+    root.levels.map_or(Some(usize::MAX), |levels| levels.checked_sub(below))
 }
 
 fn glob_set(globs: &[String]) -> Result<GlobSet, String> {
     let mut set = GlobSetBuilder::new();
     for glob in globs {
-        let glob: Glob = GlobBuilder::new(glob)
+        // `gen/` is the folder `gen`.
+        let glob: Glob = GlobBuilder::new(glob.trim_end_matches('/'))
             .literal_separator(true)
             .build()
             .map_err(|error| error.to_string())?;
@@ -167,16 +154,8 @@ mod tests {
 
     #[test]
     fn no_deeper_than_the_pattern_reaches() {
-        let root = |glob| {
-            let root = Root::of(glob);
-            (root.folder.display().to_string(), root.levels)
-        };
-        assert_eq!(root("/s/.restart"), ("/s".into(), 0));
-        assert_eq!(root("/s/src/*.js"), ("/s/src".into(), 0));
-        assert_eq!(root("/s/src/*/a.js"), ("/s/src".into(), 1));
-        assert_eq!(root("/s/s{a,b/c}/*.js"), ("/s".into(), 2));
-        assert_eq!(root("/s/src/**/*.js"), ("/s/src".into(), usize::MAX));
-        let below = |folder: &str| Root::of("/s/src/*/a.js").levels_below(Path::new(folder));
+        let root = glob::reach("/s/src/*/a.js");
+        let below = |folder: &str| levels_below(&root, Path::new(folder));
         assert_eq!(below("/s/src"), Some(1));
         assert_eq!(below("/s/src/a"), Some(0));
         assert_eq!(below("/s/src/a/b"), None);

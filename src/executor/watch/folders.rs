@@ -6,13 +6,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     path::{Path, PathBuf},
 };
 
-use ignore::WalkBuilder;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
-
-use crate::model::STATE_FOLDER;
 
 /// What is watched.
 #[derive(Debug, Default)]
@@ -73,8 +71,9 @@ impl Folders {
         Ok(())
     }
 
-    /// Watches a folder and what is below it, so many levels deep, but for what is ignored. Links
-    /// to files are watched where they lead to if they are `wanted`.
+    /// Watches a folder and those below it, so many levels deep, but for those that are `skipped`.
+    /// Links to files are watched where they lead to if they are `wanted`; links to folders below
+    /// the first are not followed.
     ///
     /// # Errors
     /// As [`Self::add`].
@@ -83,24 +82,19 @@ impl Folders {
         root: &Path,
         levels: usize,
         wanted: impl Fn(&Path) -> bool,
+        skipped: impl Fn(&Path) -> bool,
     ) -> Result<(), String> {
-        let walk = WalkBuilder::new(root)
-            .hidden(false)
-            .require_git(false)
-            .max_depth(Some(levels.saturating_add(1)))
-            .filter_entry(|entry| {
-                let name = entry.file_name();
-                name != STATE_FOLDER && name != ".git"
-            })
-            .build();
-        for entry in walk.flatten() {
-            let Some(kind) = entry.file_type() else { continue };
-            // A root that is a link is meant as what it leads to; links to folders below it are not
-            // followed.
-            if (kind.is_dir() || entry.depth() == 0) && entry.depth() <= levels {
-                self.add(entry.path())?;
-            } else if kind.is_symlink() && wanted(entry.path()) {
-                self.follow(entry.path())?;
+        let mut folders = vec![(root.to_owned(), levels)];
+        while let Some((folder, levels)) = folders.pop() {
+            // First: what is made in it from now on is told.
+            self.add(&folder)?;
+            for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+                let (path, Ok(kind)) = (entry.path(), entry.file_type()) else { continue };
+                if kind.is_dir() && levels > 0 && !skipped(&path) {
+                    folders.push((path, levels - 1));
+                } else if kind.is_symlink() && wanted(&path) {
+                    self.follow(&path)?;
+                }
             }
         }
         Ok(())
@@ -151,4 +145,21 @@ impl Folders {
             }
         }
     }
+}
+
+/// The files in a folder and below it, but for folders that are skipped.
+pub(super) fn files_below(folder: &Path, skipped: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+    let mut folders = vec![folder.to_owned()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.extend((!skipped(&path)).then_some(path)),
+                Ok(_) => files.push(path),
+                Err(_gone) => {}
+            }
+        }
+    }
+    files
 }

@@ -85,7 +85,8 @@ impl LogFile {
                 if matches!(moved, Moved::Bytes(1..)) && std::mem::take(&mut self.said) {
                     let (path, lost) = (self.file.path(), std::mem::take(&mut self.lost));
                     let path = path.display();
-                    let text = format!("{path}: it goes on; {lost} bytes of output were let go");
+                    let text =
+                        format!("{path}: logging resumed; {lost} bytes of output were dropped");
                     self.unsaid = Some(text);
                 }
                 moved
@@ -183,7 +184,7 @@ impl LogFile {
                 | io::ErrorKind::FileTooLarge => "there is room",
                 _ => "it can be written",
             };
-            self.unsaid = Some(format!("{trouble}; output is let go until {until}"));
+            self.unsaid = Some(format!("{trouble}; dropping output until {until}"));
         }
         moved
     }

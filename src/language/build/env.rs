@@ -17,7 +17,7 @@ use crate::{
         value::Value,
         values::{Owner, Scope},
     },
-    model::{Busy, EnvValue, Part, Port, PortNumber, Source, Text, fingerprint, io_error_text},
+    model::{EnvValue, Part, Port, Source, Text, fingerprint, io_error_text},
 };
 
 /// The variables of one env file.
@@ -145,14 +145,11 @@ pub(super) fn lay_ports(
     let Owner::Service(service) = scope.owner else { return };
     let mut set = |key: String, port: &Port, name: Option<&str>| {
         let replicated = scope.world.services.get(service).is_some_and(|ports| ports.replicated);
-        let fixed = port.busy != Busy::Next && !replicated;
-        let value = match port.number {
-            PortNumber::Fixed(number) if fixed => Text::literal(number.to_string()),
-            PortNumber::Fixed(_) | PortNumber::Auto => Text(vec![Part::Port {
-                service: service.to_owned(),
-                port: name.map(str::to_owned),
-            }]),
-        };
+        let value = Text(vec![Part::Port {
+            service: service.to_owned(),
+            port: name.map(str::to_owned),
+            declared: port.declared().filter(|_| !replicated),
+        }]);
         env.insert(key, EnvValue::open(value));
     };
     if let Some(first) = ports.first() {

@@ -13,7 +13,7 @@ mod service;
 mod task;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
@@ -63,7 +63,6 @@ pub(super) fn build(
     let mut builder = Builder {
         layered,
         names: &names,
-        giving_way: &options.giving_way,
         files: Vec::new(),
         read: sources.read.clone(),
         from_files: Vec::new(),
@@ -83,8 +82,6 @@ pub(super) fn build(
 struct Builder<'a> {
     layered: &'a Layered,
     names: &'a Names,
-    /// Services whose ports are to give way.
-    giving_way: &'a BTreeSet<String>,
     /// The stack's env files.
     files: Vec<EnvFile>,
     /// Every file that was read.
@@ -123,10 +120,7 @@ impl Builder<'_> {
             let mut scope =
                 scope_of(&world, Owner::Service(&item.name.value), early, problems, &mut uses);
             scope.early = true;
-            let mut ports = port::ports(&item.decl, &mut scope);
-            if self.giving_way.contains(&item.name.value) {
-                ports.give_way();
-            }
+            let ports = port::ports(&item.decl, &mut scope);
             self.places.insert(item.name.value.clone(), ports.places.clone());
             known.insert(item.name.value.clone(), ports);
         }

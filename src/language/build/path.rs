@@ -9,6 +9,7 @@ use crate::language::{
     source::{Span, Spanned},
     values::Scope,
 };
+use crate::model::glob::escape;
 
 /// `path` seen from `base`, with `.` and `..` taken out as text.
 pub(super) fn absolute(base: &Path, path: &str) -> PathBuf {
@@ -54,6 +55,10 @@ pub(super) fn dir(scope: &mut Scope<'_, '_>, base: &Path, text: Spanned<&str>) -
 /// A glob of files, relative to the scope's folder, absolute afterwards. A trailing `/` stays.
 pub(super) fn glob(scope: &mut Scope<'_, '_>, text: Spanned<&str>) -> Option<String> {
     let pattern = scope.fixed(text)?;
+    if pattern.starts_with('!') {
+        scope.problems.add(TextProblem::NegatedGlob { at: text.span });
+        return None;
+    }
     if let Err(error) = GlobBuilder::new(&pattern).literal_separator(true).build() {
         let reason = error.kind().to_string();
         scope.problems.add(TextProblem::BadGlob { reason, at: text.span });
@@ -79,7 +84,7 @@ pub(super) fn inner_glob(
     node: &'static str,
 ) -> Option<String> {
     let glob = glob(scope, text)?;
-    let root = globset::escape(&scope.world.dir.to_string_lossy());
+    let root = escape(&scope.world.dir.to_string_lossy());
     let inside = glob.strip_prefix(&root).and_then(|rest| rest.strip_prefix('/'));
     if inside.is_none_or(|rest| rest.trim_matches('/').is_empty()) {
         outside(scope, node, text.value, text.span);
@@ -94,7 +99,7 @@ fn outside(scope: &mut Scope<'_, '_>, node: &'static str, path: &str, at: Span) 
 
 /// The pattern below `dir`, whose own characters mean themselves.
 fn below(dir: &Path, pattern: &str) -> String {
-    let base = PathBuf::from(globset::escape(&dir.to_string_lossy()));
+    let base = PathBuf::from(escape(&dir.to_string_lossy()));
     let mut glob = absolute(&base, pattern).to_string_lossy().into_owned();
     if pattern.ends_with('/') && !glob.ends_with('/') {
         glob.push('/');

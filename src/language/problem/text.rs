@@ -19,6 +19,8 @@ pub(in crate::language) enum TextProblem {
     BadRegex { reason: String, at: Span },
     /// No pattern of paths.
     BadGlob { reason: String, at: Span },
+    /// A pattern that begins with `!`, as gitignore(5) has it.
+    NegatedGlob { at: Span },
 }
 
 /// Why a `{{…}}` cannot be filled in.
@@ -65,6 +67,11 @@ impl TextProblem {
                 Description::new("bad-regex", "this is not a valid regular expression")
                     .at(*at, reason)
                     .help("write `\\` before a special character to take it literally: `#\"\\(\"#`")
+            }
+            Self::NegatedGlob { at } => {
+                Description::new("bad-glob", "a pattern of paths cannot be negated")
+                    .at(*at, "`!` has no meaning here")
+                    .help("leave files out with `ignore`: `watch \"src/**\" { ignore \"src/gen\" }`")
             }
             Self::BadGlob { reason, at } => {
                 Description::new("bad-glob", "this is not a valid path pattern")

@@ -73,6 +73,7 @@ told! {
     files_not_there: "env-file \".env\"\nservice \"a\" { dir \"nowhere\"; env-file \"a.env\"; run \"x\" }\nservice \"b\" { dir \"stack.kdl\"; run \"x\" }\ninclude \"more.kdl\"\n";
     outside: "service \"a\" { run \"x\"; cleanup \"../x\" \"/tmp/y\" \"in/../..\" \".\" \"ok\" }\ntask \"t\" { run \"x\"; keep \"../*.sql\" newest=1; keep \"x\" }\n";
     globs: "service \"a\" { run \"x\"; watch \"src/[\" signal=\"SIGHUP\" task=\"t\"; cleanup \"{a\" }\ntask \"t\" { run \"x\" }\n";
+    negated_glob: "service \"a\" { run \"x\"; watch \"src/**\" \"!src/gen/**\" }\n";
     warnings: "service \"db\" { run \"x\"; port 80 }\nservice \"api\" { run \"x {{db.port}}\"; restart \"never\"; alive { run \"true\" } }\n";
     nothing_of_it: "service \"a\" {\n    run \"x\"\n    ready within=\"0s\" every=\"0ms\"\n    memory max=\"0MiB\"\n    stop grace=\"0s\"\n}\n";
     values_in_properties: "service \"a\" {\n    shell \"x\" with=\"{{env.NO}}\"\n    port 8000 host=\"{{nope}}\"\n    user \"{{env.HOME}}\" group=\"{{now}}\"\n    tool \"sh\" hint=\"{{dri}}\"\n}\n";

@@ -99,7 +99,9 @@ fn environments_lie_over_one_another() {
     let stack = stack_of(&files, &options());
     let is = |key| value(&stack, "s", key);
     assert_eq!((is("A"), is("B"), is("C")), (Some("stack"), Some("own"), Some("own")));
-    assert_eq!((is("PORT"), is("PORT_MY_HTTP"), is("Z")), (Some("9"), Some("8000"), Some("a")));
+    assert_eq!((is("PORT"), is("Z")), (Some("9"), Some("a")));
+    let port = stack.service("s").expect("s").env["PORT_MY_HTTP"].value.as_ref();
+    assert_eq!(port.expect("a value").to_string(), "8000");
     assert_eq!(is("SECRET"), Some("$x"));
     let service = stack.service("s").expect("s");
     assert!(service.env["SECRET"].secret);
@@ -151,7 +153,7 @@ fn only_what_is_open_stays_open() {
     assert_eq!(b, ["x", "{{b.2.port}}", "2"]);
     assert_eq!(stack.service("b.2").map(|b| b.ports[0].number.fixed()), Some(Some(8001)));
     assert_eq!(c, ["x", "{{c.port}}"]);
-    let port = Part::Port { service: "a".into(), port: None };
+    let port = Part::Port { service: "a".into(), port: None, declared: None };
     assert_eq!(stack.services[0].env["PORT"].value, Some(Text(vec![port])));
     assert_eq!(unsupported(&stack), []);
 }

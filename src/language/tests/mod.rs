@@ -27,7 +27,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 fn options() -> Options {
     let env = [("HOME", "/home/me"), ("EMPTY", "")];
     let env = env.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    Options { env: BTreeMap::from(env), profiles: Vec::new(), ..Options::default() }
+    Options { env: BTreeMap::from(env), profiles: Vec::new() }
 }
 
 fn load_in(dir: &Path, options: &Options) -> Result<Loaded, Vec<Finding>> {

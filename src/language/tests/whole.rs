@@ -19,7 +19,10 @@ fn the_file_of_the_language_page() {
     let dir = folder(&[("stack.kdl", SHOP), ("api/x", ""), ("web/x", ""), (".env", "SECRET=1\n")]);
     let loaded = load_in(dir.path(), &options()).unwrap_or_else(|reports| panic!("{reports:?}"));
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
-    let stack = loaded.stack;
+    let mut stack = loaded.stack;
+    for service in &mut stack.services {
+        service.for_each_text(&mut |text| *text = text.as_declared());
+    }
     assert_eq!(stack.name, "shop");
     let names: Vec<&str> = stack.names().collect();
     assert_eq!(names, ["postgres", "api", "web", "migrate", "sync-db"]);

@@ -75,8 +75,8 @@ impl Refusal {
     /// What to do about something of stackrun's own that is refused.
     pub fn advice(self) -> &'static str {
         match self {
-            Self::Foreign => "be that user, or remove it",
-            Self::Writable => "`chmod go-w` mends that",
+            Self::Foreign => "run it as that user, or remove it",
+            Self::Writable => "`chmod go-w` fixes that",
             Self::MountPoint => "unmount it",
             Self::Link
             | Self::ForeignLink

@@ -90,8 +90,8 @@ impl Defined<'_> {
     /// Puts the ports that were chosen in the places where they are used.
     fn fill(self, text: &mut Text) {
         for part in &mut text.0 {
-            if let Part::Port { service, port } = part
-                && let Some(number) = self.port(service, port.as_deref())
+            if let Part::Port { service, port, declared } = part
+                && let Some(number) = self.port(service, port.as_deref()).or(*declared)
             {
                 *part = Part::Literal(number.to_string());
             }

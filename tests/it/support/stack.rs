@@ -40,7 +40,8 @@ const BINARY: &str = env!("CARGO_BIN_EXE_stackrun");
 /// Dropping it brings the stack down and demands that no process of it is left.
 #[derive(Debug)]
 pub(crate) struct Stack {
-    folder: TempDir,
+    temporary: TempDir,
+    folder: PathBuf,
     ports: [OnceLock<Lease>; 32],
     /// The fixed ports in the file that this is a copy of: the first is replaced by `@0`, and so on.
     declared: Vec<u16>,
@@ -54,6 +55,15 @@ impl Stack {
     /// A stack of this text, in which `@testbed` is the helper and `@0` … `@31` are free ports.
     pub(crate) fn new(text: &str) -> Self {
         let stack = Self::empty();
+        stack.write(text);
+        stack
+    }
+
+    /// The same in a folder of this name, which is the only one in another.
+    pub(crate) fn called(name: &str, text: &str) -> Self {
+        let mut stack = Self::empty();
+        stack.folder = stack.temporary.path().join(name);
+        fs::create_dir(&stack.folder).expect("a folder");
         stack.write(text);
         stack
     }
@@ -127,14 +137,16 @@ impl Stack {
     fn empty() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = tempfile::Builder::new().prefix("sr-").tempdir_in("/tmp").expect("a folder");
+        let temporary =
+            tempfile::Builder::new().prefix("sr-").tempdir_in("/tmp").expect("a folder");
         let cookie = format!("STACKRUN_TEST={}-{number}", std::process::id());
-        Self { folder, ports: Default::default(), declared: Vec::new(), cookie, user: None }
+        let (folder, ports) = (temporary.path().to_owned(), Default::default());
+        Self { temporary, folder, ports, declared: Vec::new(), cookie, user: None }
     }
 
     /// The stack's folder.
     pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// A file in the stack's folder.

@@ -113,7 +113,7 @@ fn as_root_a_full_disk_stops_no_service() {
     // The rest of the disk is somebody else's.
     let filled = fs::write(state.join("other"), vec![1; 1 << 20]);
     assert!(filled.is_err(), "the disk is full");
-    eventually("a word about it", || notices(&stack, "output is let go") > 0);
+    eventually("a word about it", || notices(&stack, "dropping output") > 0);
     lives_on(&stack, before);
     let said = notices(&stack, "api.log: No space left");
     assert!((1..=2).contains(&said), "once for each of its two starts: {said}");
@@ -121,7 +121,7 @@ fn as_root_a_full_disk_stops_no_service() {
     let log = || stack.read(".stackrun/logs/api.log").len();
     let had = log();
     eventually("the log to go on", || log() > had);
-    eventually("a word about that", || notices(&stack, "bytes of output were let go") > 0);
+    eventually("a word about that", || notices(&stack, "bytes of output were dropped") > 0);
     stack.down();
     drop(mounted);
 }
@@ -217,7 +217,7 @@ fn a_supervisor_that_was_frozen_fails_nobody_for_what_it_missed() {
         r#"
         service "slow" {
             run "@testbed"
-            ready within="4s" { shell "test -e go" }
+            ready within="2s" { shell "test -e go" }
             alive every="100ms" failures=2 { shell "test -e go || test ! -e ready" }
             restart "never"
         }
@@ -229,7 +229,7 @@ fn a_supervisor_that_was_frozen_fails_nobody_for_what_it_missed() {
     supervisor.signal(Signal::STOP);
     // It becomes ready in time, and nobody looks.
     stack.put("go", "");
-    std::thread::sleep(std::time::Duration::from_secs(5));
+    std::thread::sleep(std::time::Duration::from_millis(2500));
     supervisor.signal(Signal::CONT);
     up.ends().exits(0);
     assert_eq!(stack.state("slow"), "ready");

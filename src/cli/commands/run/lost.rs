@@ -118,7 +118,7 @@ impl<'a> Lost<'a> {
                 None => {}
             }
         }
-        Ok(Ended::Outcome { outcome, left: None })
+        Ok(Ended::Outcome { outcome, left: None, status: None })
     }
 
     /// Waits until what was up is ready again, but for what somebody has taken down meanwhile.

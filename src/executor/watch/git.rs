@@ -1,0 +1,143 @@
+//! What git leaves out: gitignore(5), in full.
+//!
+//! The rules of a path are in the `.gitignore` of its folder and of those above it, up to the top of
+//! the repository (without a repository, up to the stack's folder), in `.git/info/exclude`, and in
+//! the user's own file (`core.excludesFile`). The nearest decides, and what is in a folder that is
+//! left out is left out.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::SystemTime,
+};
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+/// The rules that hold in one working tree.
+#[derive(Debug)]
+pub(super) struct GitRules {
+    /// The top of the working tree.
+    top: PathBuf,
+    /// Those of the repository and of the user, in this order.
+    general: Vec<Gitignore>,
+    /// Those of each folder, as its `.gitignore` was at that time.
+    folders: RefCell<HashMap<PathBuf, (SystemTime, Rc<Gitignore>)>>,
+}
+
+impl GitRules {
+    /// The rules for what is in, or below, this folder.
+    pub(super) fn of(folder: &Path) -> Self {
+        let has_repository = |folder: &&Path| folder.join(".git").exists();
+        let top = folder.ancestors().find(has_repository).unwrap_or(folder);
+        let mut exclude = GitignoreBuilder::new(top);
+        // Not there where `.git` is a file (a worktree, a submodule).
+        let own = exclude.add(top.join(".git/info/exclude")).is_none().then(|| exclude.build());
+        let general = own.and_then(Result::ok).into_iter().chain([of_user(top)]).collect();
+        Self { top: top.to_owned(), general, folders: RefCell::default() }
+    }
+
+    /// Whether a path is left out. One outside of the working tree is not.
+    pub(super) fn ignores(&self, path: &Path, is_folder: bool) -> bool {
+        let Ok(below) = path.strip_prefix(&self.top) else { return false };
+        let mut whole = self.top.clone();
+        let mut parts = below.components().peekable();
+        while let Some(part) = parts.next() {
+            whole.push(part);
+            if self.ignores_itself(&whole, is_folder || parts.peek().is_some()) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether a path is left out, if the folders above it are not.
+    fn ignores_itself(&self, path: &Path, is_folder: bool) -> bool {
+        let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.top));
+        let near = folders.filter_map(|folder| self.of_folder(folder));
+        let near = near.map(|rules| rules.matched(path, is_folder).map(|_| ()));
+        let general = self.general.iter().map(|rules| rules.matched(path, is_folder).map(|_| ()));
+        near.chain(general).find(|found| !found.is_none()).is_some_and(|found| found.is_ignore())
+    }
+
+    fn of_folder(&self, folder: &Path) -> Option<Rc<Gitignore>> {
+        let file = folder.join(".gitignore");
+        // Opening a named pipe of that name would wait for a writer.
+        let facts = fs::metadata(&file).ok().filter(fs::Metadata::is_file)?;
+        let changed = facts.modified().ok()?;
+        let mut folders = self.folders.borrow_mut();
+        match folders.get(folder) {
+            Some((at, rules)) if *at == changed => Some(Rc::clone(rules)),
+            _ => {
+                let rules = Rc::new(Gitignore::new(file).0);
+                folders.insert(folder.to_owned(), (changed, Rc::clone(&rules)));
+                Some(rules)
+            }
+        }
+    }
+}
+
+/// The user's own rules, which hold at any depth of the working tree.
+fn of_user(top: &Path) -> Gitignore {
+    GitignoreBuilder::new(top).build_global().0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn the_rules_are_those_of_the_whole_repository() {
+        let folder = tree(&[
+            (".git/HEAD", ""),
+            (".git/info/exclude", "*.local\n"),
+            (".gitignore", "*.log\nbuild/\n"),
+            ("app/.gitignore", "!kept.log\n/tmp\n"),
+            ("app/build/.gitignore", "!x\n"),
+        ]);
+        let top = folder.path();
+        let rules = GitRules::of(&top.join("app"));
+        for (path, ignored) in [
+            ("app/a.log", true),
+            ("app/kept.log", false),
+            ("b.log", true),
+            ("app/tmp", true),
+            ("app/src/tmp", false),
+            ("app/a.local", true),
+            ("app/build/x", true),
+            ("app/main.js", false),
+        ] {
+            assert_eq!(rules.ignores(&top.join(path), false), ignored, "{path}");
+        }
+        assert!(rules.ignores(&top.join("app/build"), true));
+        assert!(!rules.ignores(&top.join("app/build"), false), "a file of that name");
+        assert!(!rules.ignores(Path::new("/elsewhere/a.log"), false));
+    }
+
+    #[test]
+    fn without_a_repository_those_of_the_stack_and_below_count() {
+        let folder = tree(&[(".gitignore", "*.js\n"), ("app/.gitignore", "*.log\n")]);
+        let app = folder.path().join("app");
+        let rules = GitRules::of(&app);
+        assert!(rules.ignores(&app.join("a.log"), false));
+        assert!(!rules.ignores(&app.join("a.js"), false), "above the stack's folder");
+        // What is written there later counts from then on.
+        fs::write(app.join(".gitignore"), "*.css\n").unwrap();
+        let later = SystemTime::now() + std::time::Duration::from_secs(5);
+        fs::File::open(app.join(".gitignore")).unwrap().set_modified(later).unwrap();
+        assert!(rules.ignores(&app.join("a.css"), false));
+        assert!(!rules.ignores(&app.join("a.log"), false));
+    }
+}
