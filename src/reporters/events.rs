@@ -99,7 +99,7 @@ fn undo(on_failure: bool) -> &'static str {
 /// Why, and of a command which process asked.
 pub(super) fn cause_of(cause: &Cause) -> String {
     match cause {
-        Cause::Command { pid, .. } => format!("{}, pid {pid}", wording::cause(cause)),
+        Cause::Command { command, pid } => format!("{command}, pid {pid}"),
         cause => wording::cause(cause),
     }
 }

@@ -16,8 +16,8 @@ pub fn because(because: &Because) -> String {
                                     lost); `stackrun up` restarts it"
             .to_owned(),
         Because::Unhealthy { check, restart_in_ms: Some(ms) } => {
-            let time = millis(*ms);
-            format!("{} (the cooldown holds its restart back for {time})", failing(check))
+            let (failing, time) = (failing(check), millis(*ms));
+            format!("{failing}; its restart is held back by the cooldown, due in {time}")
         }
         Because::Unhealthy { check, restart_in_ms: None } => {
             format!("{} (`restart \"never\"`: it is not restarted)", failing(check))
