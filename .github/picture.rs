@@ -43,26 +43,25 @@ fn draw(text: &str) -> String {
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="stackrun up on a terminal">
 <rect width="100%" height="100%" rx="8" fill="#1f2430"/>
 <circle cx="20" cy="18" r="5" fill="#ff6b6b"/><circle cx="38" cy="18" r="5" fill="#f0c674"/><circle cx="56" cy="18" r="5" fill="#7ddb8a"/>
-<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" fill="#d8dee9" xml:space="preserve" style="white-space:pre">
+<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" fill="#d8dee9">
 "##
     );
     for (row, line) in lines.iter().enumerate() {
         let mut column = 0;
         for (style, run) in line {
-            let count = run.chars().count();
-            if !run.trim().is_empty() {
-                let x = (column as f64).mul_add(WIDTH, MARGIN as f64);
+            for (offset, piece) in pieces(run) {
+                let x = ((column + offset) as f64).mul_add(WIDTH, MARGIN as f64);
                 let y = TOP + row * HEIGHT + 14;
-                // Given its length, a run ends where the terminal ended it, in any font.
-                let length = count as f64 * WIDTH;
+                // Given its length, a piece ends where the terminal ended it, in any font.
+                let length = piece.chars().count() as f64 * WIDTH;
                 let _ = writeln!(
                     svg,
                     r#"<text x="{x:.1}" y="{y}" textLength="{length:.1}"{}>{}</text>"#,
                     style.attributes(),
-                    escape(run)
+                    escape(piece)
                 );
             }
-            column += count;
+            column += run.chars().count();
         }
     }
     svg.push_str("</g>\n</svg>\n");
@@ -158,6 +157,23 @@ fn styled(text: &str) -> Vec<Vec<(Style, String)>> {
         lines.push(runs);
     }
     lines
+}
+
+/// What is between the gaps of a run, each piece with its column in it. A gap is more than one
+/// blank: browsers make one of several, and drop those at the ends.
+fn pieces(run: &str) -> Vec<(usize, &str)> {
+    let mut pieces = Vec::new();
+    let mut column = 0;
+    for part in run.split("  ") {
+        let piece = part.trim_start_matches(' ');
+        let offset = column + part.len() - piece.len();
+        let piece = piece.trim_end_matches(' ');
+        if !piece.is_empty() {
+            pieces.push((offset, piece));
+        }
+        column += part.chars().count() + 2;
+    }
+    pieces
 }
 
 fn length(line: &[(Style, String)]) -> usize {

@@ -15,8 +15,8 @@ use crate::{
     reason::{FailedCheck, Notice, PlanStep, Reason},
 };
 
-/// Time since the machine booted, sleep included (CLOCK_BOOTTIME). The pure core knows no other
-/// time, and takes it from whoever calls.
+/// Time since the machine booted, without the time it slept (CLOCK_MONOTONIC). The pure core knows
+/// no other time, and is given it by its caller.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]

@@ -10,11 +10,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use crate::model::{ServiceState, State, TaskState};
-use crate::{
-    model::{Exit, Port, Stack, Text},
-    reason::Notice,
-    secrets,
-};
+use crate::{model::Exit, reason::Notice};
 pub use because::{Advice, Because, Evidence, StartStep, StopStep};
 
 /// A stack at one moment.
@@ -228,45 +224,6 @@ pub struct Item<'a> {
 }
 
 impl Status {
-    /// The status of a stack of which nothing runs.
-    pub fn idle(stack: &Stack) -> Self {
-        // As the status of a stack that runs is: before anything is cut to fit.
-        let masker = secrets::masker();
-        let masked = |text: &Text| masker.text(&text.to_string()).into_owned();
-        let masked_url = |url: &Text| {
-            let mut url = url.as_declared().as_literal()?.to_owned();
-            masker.hide_in_url(&mut url);
-            Some(url)
-        };
-        let services = stack.services.iter().map(|service| ServiceStatus {
-            ports: service.ports.iter().map(PortStatus::declared).collect(),
-            needs: service.needs.iter().map(|need| need.name.clone()).collect(),
-            url: service.url.as_ref().and_then(masked_url),
-            describe: service.describe.as_ref().map(masked),
-            ..ServiceStatus::idle(&service.name, service.is_checked())
-        });
-        let tasks = stack.tasks.iter().map(|task| TaskStatus {
-            name: task.name.clone(),
-            state: TaskState::Idle,
-            wanted: false,
-            because: None,
-            exit: None,
-            since: None,
-            next: None,
-            needs: task.needs.iter().map(|need| need.name.clone()).collect(),
-            describe: task.describe.as_ref().map(masked),
-        });
-        Self {
-            format: 1,
-            stack: stack.name.clone(),
-            file: stack.file.strip_prefix(&stack.dir).unwrap_or(&stack.file).to_owned(),
-            supervisor: None,
-            services: services.collect(),
-            tasks: tasks.collect(),
-            notices: Vec::new(),
-        }
-    }
-
     /// "All": what an `up` asked for and no `down` took back, with what that needs.
     pub fn all(&self) -> impl Iterator<Item = Item<'_>> {
         self.items(Asked::AsPartOfAll).filter(|(wanted, _)| *wanted).map(|(_, item)| item)
@@ -311,39 +268,7 @@ impl Status {
     }
 }
 
-impl PortStatus {
-    fn declared(port: &Port) -> Self {
-        Self { name: port.name.clone(), port: port.number.fixed().unwrap_or(0) }
-    }
-}
-
 impl ServiceStatus {
-    /// That of a service that nothing asks for.
-    fn idle(name: &str, checked: bool) -> Self {
-        Self {
-            name: name.to_owned(),
-            state: ServiceState::Idle,
-            checked,
-            proven: true,
-            wanted: false,
-            because: None,
-            pid: None,
-            generation: 0,
-            ports: Vec::new(),
-            since: None,
-            uptime_ms: None,
-            restarts: 0,
-            exit: None,
-            processes: 0,
-            memory_bytes: 0,
-            cpu_percent: 0.0,
-            needs: Vec::new(),
-            url: None,
-            describe: None,
-            notices: Vec::new(),
-        }
-    }
-
     /// Its state in a word, for people: what nothing checks has `started`.
     pub fn state_word(&self) -> &'static str {
         match (self.state, self.checked) {

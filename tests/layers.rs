@@ -21,7 +21,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("graph", "model"),
     ("reason", "model"),
     ("event", "model reason"),
-    ("status", "model secrets reason event"),
+    ("status", "model reason event"),
     ("timeline", "reason event"),
     ("core", "model graph reason event status"),
     ("platform", "model event"),
@@ -108,7 +108,7 @@ fn crates_stay_in_their_layers() {
 /// What writes to a terminal, and the files in which it may stand: words leave by one way, which
 /// masks secrets and makes control characters visible.
 const WAYS_OUT: &[(&str, &str)] = &[
-    ("stdout().lock()", "cli/context.rs"),
+    ("stdout().lock()", "cli/output.rs"),
     ("stderr().lock()", "reporters/terminal.rs cli/hidden_commands.rs"),
     ("println!(", ""),
     ("eprintln!(", "executor/step.rs reporters/tests/replay.rs"),
@@ -118,7 +118,7 @@ const WAYS_OUT: &[(&str, &str)] = &[
     // A program's own output, and scripts for shells.
     (
         "write_out(",
-        "cli/context.rs cli/following.rs cli/commands/attach.rs cli/commands/completions.rs \
+        "cli/context.rs cli/output.rs cli/following.rs cli/commands/attach.rs cli/commands/completions.rs \
          cli/commands/logs.rs cli/commands/run/output.rs",
     ),
 ];
@@ -137,6 +137,48 @@ fn words_leave_by_one_way() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What belongs to the platform, and the files of other layers that have it nevertheless.
+const OF_THE_PLATFORM: &[(&str, &str)] = &[
+    // tokio cannot wait for a descriptor without it, and the platform must not know tokio.
+    ("unsafe {", "executor/check_command.rs"),
+    ("unsafe fn", ""),
+    // The numbers of signals, which the model names.
+    ("target_os", "model/policy.rs"),
+    ("cfg(unix)", "model/policy.rs"),
+    ("\"/proc", ""),
+];
+
+#[test]
+fn what_differs_between_systems_is_in_the_platform() {
+    let mut wrong = Vec::new();
+    for (_, file, text) in sources().into_iter().filter(|(layer, ..)| layer != "platform") {
+        for (sign, files) in OF_THE_PLATFORM {
+            if text.contains(sign) && !has(files, &file.display().to_string()) {
+                wrong.push(format!("{} has {sign}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Clippy asks for this of public functions alone.
+#[test]
+fn every_unsafe_function_says_what_makes_it_safe() {
+    let mut found = 0;
+    for (_, file, _) in sources() {
+        let text = fs::read_to_string(root("src").join(&file)).expect("a source file");
+        let lines: Vec<&str> = text.lines().collect();
+        for at in (0..lines.len()).filter(|at| lines[*at].contains("unsafe fn ")) {
+            let above = lines[..at].iter().rev().map(|line| line.trim_start());
+            let mut above =
+                above.take_while(|line| line.starts_with("///") || line.starts_with("#["));
+            assert!(above.any(|line| line == "/// # Safety"), "{}: {}", file.display(), lines[at]);
+            found += 1;
+        }
+    }
+    assert!(found > 0, "no function is unsafe");
 }
 
 #[test]
@@ -350,4 +392,25 @@ fn imports(text: &str, prefix: &str) -> BTreeSet<String> {
     }
     found.remove("");
     found
+}
+
+/// What the glossary calls a type is one.
+#[test]
+fn every_type_of_the_glossary_is_there() {
+    let text = fs::read_to_string(root("docs/glossary.md")).expect("the glossary");
+    let code: String = sources().into_iter().map(|(_, _, text)| text).collect();
+    let words = text.split('`').skip(1).step_by(2);
+    let types = words.filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase()));
+    let types = types.filter(|word| word.chars().all(|c| c.is_ascii_alphanumeric()));
+    let mut named = 0;
+    for name in types {
+        let declared = ["struct", "enum", "trait", "type"].iter().any(|kind| {
+            let declaration = format!("{kind} {name}");
+            let mut found = code.match_indices(&declaration);
+            found.any(|(at, text)| !code[at + text.len()..].starts_with(char::is_alphanumeric))
+        });
+        assert!(declared, "there is no type `{name}`");
+        named += 1;
+    }
+    assert!(named > 15, "{named} types are named");
 }

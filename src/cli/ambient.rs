@@ -1,4 +1,4 @@
-//! What comes from whoever called: the environment, the clock, the command line.
+//! What comes from the caller: the environment, the clock, the command line.
 
 #![expect(clippy::disallowed_methods, reason = "the command line reads environment and clock")]
 

@@ -1,14 +1,14 @@
 //! The command line's grammar. Each verb's own options stand with the verb.
 
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
 
-use clap::{Parser, Subcommand, ValueEnum, ValueHint};
-use clap_complete::engine::ArgValueCandidates;
-
-use super::commands::{
-    attach, boot, check, completions, doctor, down, env, events, exec, explain, fmt, graph, help,
-    import, init, logs, ls, ports, restart, run, schema, show, signal, status, timeline, up,
-    upgrade, wait, why,
+use super::{
+    commands::{
+        attach, boot, check, completions, doctor, down, env, events, exec, explain, fmt, graph,
+        help, import, init, logs, ls, ports, restart, run, schema, show, signal, status, timeline,
+        up, upgrade, wait, why,
+    },
+    global::Global,
 };
 
 const EXAMPLES: &str = "\
@@ -29,56 +29,6 @@ pub(super) struct Cli {
     pub(super) global: Global,
     #[command(subcommand)]
     pub(super) verb: Verb,
-}
-
-/// The options that every command has.
-#[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Options everywhere")]
-pub(super) struct Global {
-    /// The stack file [default: the nearest stack.kdl upwards; or STACKRUN_FILE]
-    #[arg(long, value_name = "FILE", global = true, value_hint = ValueHint::FilePath)]
-    pub(super) file: Option<PathBuf>,
-    /// The same, before the verb (after it, -f follows)
-    #[arg(short = 'f', value_name = "FILE", hide = true, value_hint = ValueHint::FilePath)]
-    pub(super) file_before_verb: Option<PathBuf>,
-    /// A running stack, by the name or identity that `ls` shows, from anywhere
-    #[arg(long, value_name = "NAME", global = true, conflicts_with = "file",
-          add = ArgValueCandidates::new(completions::running_stacks))]
-    pub(super) stack: Option<String>,
-    /// Say more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub(super) verbose: u8,
-    /// Say nothing but what went wrong
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub(super) quiet: bool,
-    /// Colour: auto (on a terminal, unless NO_COLOR is set), always, never
-    #[arg(long, value_name = "WHEN", global = true, default_value = "auto", value_enum)]
-    #[arg(hide_possible_values = true)]
-    pub(super) color: Color,
-}
-
-/// When to colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Color {
-    /// On a terminal, unless NO_COLOR is set; elsewhere if CLICOLOR_FORCE is
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
-}
-
-impl Color {
-    /// Whether to colour a stream.
-    pub(super) fn wanted(self, terminal: bool) -> bool {
-        let variable = super::ambient::variable;
-        match self {
-            Self::Always => true,
-            Self::Never => false,
-            Self::Auto if variable("NO_COLOR").is_some() => false,
-            Self::Auto => terminal || variable("CLICOLOR_FORCE").is_some_and(|force| force != "0"),
-        }
-    }
 }
 
 /// What to do.
@@ -121,6 +71,8 @@ pub(super) enum Verb {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use clap::CommandFactory;
 
     use super::*;

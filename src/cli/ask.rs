@@ -2,13 +2,13 @@
 
 use std::io::{IsTerminal, Write};
 
-use super::{context::columns_of, error::Error};
+use super::{error::Error, output::columns_of};
 use crate::reporters::{
     terminal::{masked, printed},
     theme::fit,
 };
 
-/// Whether there is somebody to ask.
+/// Whether there is a user to ask.
 pub(super) fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }

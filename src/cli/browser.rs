@@ -6,7 +6,7 @@ use super::ambient;
 use crate::{
     core::stack::{ItemOutcome, Outcome},
     model::{Stack, Values},
-    platform,
+    platform::{self, OPENER, Opener},
     status::Status,
 };
 
@@ -60,12 +60,9 @@ fn program() -> Option<String> {
     if let Some(program) = first.filter(|program| !program.is_empty()) {
         return Some(program);
     }
-    if cfg!(target_os = "macos") {
-        return Some("open".to_owned());
-    }
-    let desktop =
-        ["DISPLAY", "WAYLAND_DISPLAY"].into_iter().any(|it| ambient::variable(it).is_some());
-    desktop.then(|| "xdg-open".to_owned())
+    let Opener { program, needs } = OPENER;
+    let desktop = needs.is_empty() || needs.iter().any(|it| ambient::variable(it).is_some());
+    desktop.then(|| program.to_owned())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the browser is the user's, not a service")]

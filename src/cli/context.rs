@@ -1,38 +1,33 @@
 //! What every command begins with: the stack that is meant, and how to print.
 
 use std::{
-    cell::OnceCell,
-    io::{self, IsTerminal, Write},
-    path::{Path, PathBuf},
+    io::{self, IsTerminal},
+    path::PathBuf,
 };
 
 use super::{
     ambient,
-    args::Global,
+    connect::{ask_running, stack_dir, unexpected},
     error::Error,
-    running_stacks::{self, Running},
-    site::{self, FILE, Site, is_there},
+    global::Global,
+    locate::Locator,
+    output::{columns_of, drawn, message, unicode_locale, write_out},
 };
 use crate::{
-    control::{Client, ClientError, Reply, Request},
+    control::{Client, Reply, Request},
     keeper::StaleState,
-    language::{self, Finding, Loaded, Look},
+    language::{self, Finding, Loaded},
     model::Stack,
-    platform::{StackDir, StackPaths, StackPathsError},
+    platform::{StackDir, StackPaths},
     printable,
     reporters::{
         Reporter, Symbol, Theme,
         live_model::LiveModel,
         progress::Progress,
-        terminal::{line, masked, printed},
-        theme::wrap,
+        terminal::{line, printed},
     },
     secrets,
-    status::Status,
 };
-
-/// More problems than this are counted, not shown.
-const PROBLEMS: usize = 20;
 
 /// What every command begins with.
 #[derive(Debug)]
@@ -45,13 +40,8 @@ pub(super) struct Context {
     pub(super) err: Theme,
     /// Whether standard error can show live lines.
     pub(super) live: bool,
-    /// The running stack that `--stack` names, once it was looked for.
-    chosen: OnceCell<Running>,
-}
-
-/// A stack's folder, to look into what lasts in it.
-pub(super) fn stack_dir(places: &StackPaths) -> Result<StackDir, Error> {
-    StackDir::to_read(places).map_err(|error| Error::Io { path: places.folder.clone(), error })
+    /// Which stack is meant.
+    locator: Locator,
 }
 
 impl Context {
@@ -63,67 +53,18 @@ impl Context {
         let out = Theme { color: color(io::stdout().is_terminal()), unicode };
         let err = Theme { color: color(io::stderr().is_terminal()), unicode };
         let live = io::stderr().is_terminal() && !dumb;
-        Self { global, out, err, live, chosen: OnceCell::new() }
+        let locator = Locator::new(&global);
+        Self { global, out, err, live, locator }
     }
 
     /// The stack file: as named, else the nearest one upwards.
     pub(super) fn file(&self) -> Result<PathBuf, Error> {
-        if let Some(named) = self.named_file() {
-            let file = if named.is_dir() { named.join(FILE) } else { named };
-            let file = std::path::absolute(&file)
-                .map_err(|error| Error::Io { path: file.clone(), error })?;
-            return if is_there(&file) { Ok(file) } else { Err(Error::FileMissing(file)) };
-        }
-        if let Some(name) = &self.global.stack {
-            let stack = self.chosen(name)?;
-            let file = stack.places.folder.join(&stack.file);
-            return if is_there(&file) { Ok(file) } else { Err(Error::FileMissing(file)) };
-        }
-        match site::nearest()? {
-            Site::File(file) => Ok(file),
-            Site::Running(places) => Err(Error::FileMissing(places.folder.join(FILE))),
-            Site::Stopped { from, .. } | Site::Nothing { from } => Err(Error::NoFile { from }),
-        }
-    }
-
-    fn named_file(&self) -> Option<PathBuf> {
-        self.global.file.clone().or_else(|| ambient::path_variable("STACKRUN_FILE"))
-    }
-
-    /// The running stack of that name, which is looked for once.
-    fn chosen(&self, name: &str) -> Result<&Running, Error> {
-        match self.chosen.get() {
-            Some(stack) => Ok(stack),
-            None => {
-                let found = running_stacks::find(name)?;
-                Ok(self.chosen.get_or_init(|| found))
-            }
-        }
+        self.locator.file()
     }
 
     /// Where the stack is, whether or not its file, or its folder, is still there.
     pub(super) fn places(&self) -> Result<StackPaths, Error> {
-        let folder = match (self.named_file(), &self.global.stack) {
-            (None, Some(name)) => return Ok(self.chosen(name)?.places.clone()),
-            (None, None) => match site::nearest()? {
-                Site::Running(places) | Site::Stopped { places, .. } => return Ok(places),
-                Site::File(file) => file,
-                Site::Nothing { from } => return Err(Error::NoFile { from }),
-            },
-            (Some(_), _) => match self.file() {
-                Ok(file) => file,
-                // The file was deleted, and what it described may still run.
-                Err(Error::FileMissing(file)) => file,
-                Err(error) => return Err(error),
-            },
-        };
-        let folder = folder.parent().unwrap_or(Path::new("."));
-        StackPaths::of(folder).map_err(|error| match error {
-            StackPathsError::Io { path, error } => Error::Io { path, error },
-            unsafe_place @ (StackPathsError::Unsafe { .. } | StackPathsError::Refused(_)) => {
-                ClientError::from(unsafe_place).into()
-            }
-        })
+        self.locator.places()
     }
 
     /// The stack's folder, by the name that it has now, or had last.
@@ -178,12 +119,12 @@ impl Context {
         Ok(Client::connect_to_end(&self.places()?)?)
     }
 
-    /// The same for what changes the stack: an older version goes on as this one first.
+    /// The same for what changes the stack: an older version is replaced by this one first.
     pub(super) fn connect_to_change(&self) -> Result<Option<Client>, Error> {
         Ok(Client::connect_to_newest(&self.places()?)?)
     }
 
-    /// What there is of a stack that nobody holds, and what may be of it and could not be looked
+    /// What there is of a stack that has no keeper, and what may be of it and could not be looked
     /// into.
     pub(super) fn stale_state(&self) -> (StaleState, Vec<String>) {
         let nothing = (StaleState::Nothing, Vec::new());
@@ -240,7 +181,7 @@ impl Context {
         if self.global.quiet {
             return;
         }
-        broken_line(text);
+        message(text);
     }
 
     /// Writes lines to standard error, unless it was asked to be quiet.
@@ -251,7 +192,7 @@ impl Context {
     /// Writes the problems of a stack file to standard error, unless it was asked to be quiet.
     pub(super) fn say_problems(&self, problems: &[Finding]) {
         if !self.global.quiet {
-            self.problems(problems).iter().for_each(|text| line(text));
+            drawn(problems, self.err).iter().for_each(|text| line(text));
         }
     }
 
@@ -260,18 +201,18 @@ impl Context {
         match error {
             Error::OutputClosed => return,
             Error::Problems(problems) => {
-                self.problems(problems).iter().for_each(|text| line(text));
+                drawn(problems, self.err).iter().for_each(|text| line(text));
             }
             _ => {}
         }
         for lines in error.texts() {
             let mut lead = format!("{} ", self.err.symbol(Symbol::Bad));
             for text in lines {
-                broken_line(&format!("{}{text}", std::mem::take(&mut lead)));
+                message(&format!("{}{text}", std::mem::take(&mut lead)));
             }
         }
         if let Some(hint) = error.hint() {
-            broken_line(&crate::reporters::summary::hint(&hint, self.err));
+            message(&crate::reporters::summary::hint(&hint, self.err));
         }
     }
 
@@ -285,99 +226,8 @@ impl Context {
         reporter.verbosely(self.global.verbose > 0)
     }
 
-    /// The problems of a stack file, drawn with their places.
-    fn problems(&self, problems: &[Finding]) -> Vec<String> {
-        let width = columns_of(&console::Term::stderr()).unwrap_or(100);
-        let (color, unicode) = (self.err.color, self.err.unicode);
-        let look = Look { width: width.clamp(24, 120), color, unicode };
-        let mut texts: Vec<String> =
-            problems.iter().take(PROBLEMS).map(|problem| look.draw(problem)).collect();
-        if problems.len() > PROBLEMS {
-            let more = problems.len() - PROBLEMS;
-            texts.push(format!("and {more} more: `stackrun check --json` lists all\n"));
-        }
-        texts
-    }
-
     /// The width of standard output's terminal; none without one.
     pub(super) fn columns(&self) -> Option<usize> {
         columns_of(&console::Term::stdout())
     }
-}
-
-/// The width of a terminal; none if it is none.
-pub(super) fn columns_of(terminal: &console::Term) -> Option<usize> {
-    terminal.size_checked().map(|(_, columns)| columns.into())
-}
-
-/// Writes bytes to standard output as they are: a program's own output, which was asked for. Words
-/// go through [`Context::print`].
-pub(super) fn write_out(bytes: &[u8]) -> Result<(), Error> {
-    let mut out = io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Error::OutputClosed,
-        _ => Error::Io { path: "standard output".into(), error },
-    })
-}
-
-/// Where the stack is that was just read.
-pub(super) fn places_of(stack: &Stack) -> Result<StackPaths, Error> {
-    Ok(StackPaths::of(&stack.dir).map_err(ClientError::from)?)
-}
-
-/// Asks the supervisor for its status.
-pub(super) fn status_of(client: &mut Client) -> Result<Status, Error> {
-    match client.call(Request::Status)? {
-        Reply::Status { status } => Ok(status),
-        other => Err(unexpected(&other)),
-    }
-}
-
-/// Connects and asks; `None`: nothing is running, be it that it was just on its way down.
-pub(super) fn ask_running<T>(
-    connect: impl Fn() -> Result<Option<Client>, Error>,
-    ask: impl Fn(Client) -> Result<T, Error>,
-) -> Result<Option<T>, Error> {
-    loop {
-        let Some(client) = connect()? else { return Ok(None) };
-        match ask(client) {
-            Err(Error::Client(ClientError::Gone)) => {}
-            answer => return answer.map(Some),
-        }
-    }
-}
-
-/// An answer that fits no question.
-pub(super) fn unexpected(reply: &Reply) -> Error {
-    match reply {
-        Reply::Error { message } => Error::Other(message.clone()),
-        _ => Error::Other("the supervisor gave an unexpected answer".into()),
-    }
-}
-
-/// Writes a message of one line to standard error. A terminal's lines are broken between words, and
-/// what follows stands below the words of the first.
-fn broken_line(text: &str) {
-    // Before it is broken: half a secret is not found any more.
-    let text = masked(text);
-    let text = &*printable::line(&text);
-    let columns = columns_of(&console::Term::stderr());
-    let Some(columns) = columns.filter(|columns| console::measure_text_width(text) > *columns)
-    else {
-        return line(text);
-    };
-    let words = text.trim_start();
-    let indent = text.len() - words.len();
-    for (number, part) in wrap(words, columns.saturating_sub(indent + 2)).iter().enumerate() {
-        let indent = if number == 0 { indent } else { indent + 2 };
-        line(&format!("{}{part}", " ".repeat(indent)));
-    }
-}
-
-/// Whether the locale's characters go beyond ASCII. One that is not set says nothing: containers
-/// have none, and terminals are UTF-8.
-fn unicode_locale() -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(ambient::variable);
-    let locale = locale.map(|locale| locale.to_ascii_uppercase());
-    locale.is_none_or(|locale| locale.contains("UTF-8") || locale.contains("UTF8"))
 }

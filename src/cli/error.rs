@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::programs::Missing;
+use super::missing::Missing;
 use crate::{
     control::ClientError, core::stack::Refusal, keeper::LaunchError, language::Finding,
     reporters::words::count,
@@ -84,7 +84,7 @@ pub(super) enum Error {
     },
     /// The supervisor could not be talked to.
     Client(ClientError),
-    /// A task asks first, and there is nobody to answer.
+    /// A task asks first, and there is no terminal to answer at.
     Unconfirmed(String),
     /// The answer was no.
     Declined,
@@ -104,7 +104,7 @@ pub(super) enum Error {
     },
     /// A file that is to be written is there already.
     Exists(PathBuf),
-    /// Whoever reads the output has gone away: `stackrun logs | head`.
+    /// The reader of the output has gone away: `stackrun logs | head`.
     OutputClosed,
     /// Anything else, in one line.
     Other(String),

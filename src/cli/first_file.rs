@@ -34,7 +34,7 @@ pub(super) fn name_of(folder: &Path) -> String {
 /// Reads a file of another tool and makes of it what is right as a stack file of that folder.
 pub(super) fn import(file: &Path, folder: &Path) -> Result<(import::Format, Draft, Report), Error> {
     let wrong = |text: String| Error::Argument(format!("{}: {text}", file.display()));
-    // What a shell hands over (`<(…)`) has no name, and somebody writes it.
+    // What a shell hands over (`<(…)`) has no name, and is written to.
     let read = match file.canonicalize() {
         Ok(_) => language::read_file(file),
         Err(_) => std::fs::read(file),

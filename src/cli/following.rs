@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal, time::Duration};
 
-use super::{ambient, context::write_out, error::Error};
+use super::{ambient, error::Error, output::write_out};
 use crate::{
     logs::{self, Item, Line, LiveLogs, Log, Marks, Place, Select},
     platform::Subfolder,
@@ -19,7 +19,7 @@ pub(super) struct Following {
     logs: LiveLogs,
     printer: LogPrinter,
     pause: Duration,
-    /// It goes to a terminal: nobody reads a flood there, so that some of it may be left out.
+    /// It goes to a terminal: a flood cannot be read there, and some of it may be left out.
     on_terminal: bool,
 }
 

@@ -9,7 +9,8 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     ambient,
-    context::{Context, places_of, stack_dir, status_of},
+    connect::{places_of, stack_dir, status_of},
+    context::Context,
     error::{Error, status},
     following::Following,
     interrupt, operation, outcome,
@@ -149,7 +150,7 @@ pub(super) fn follow(
     stop(context, client, stack)
 }
 
-/// What has failed for good, and the exit status that this stands for.
+/// What has failed for good, and the exit status that this means.
 struct Failure {
     name: String,
     status: u8,
@@ -168,13 +169,13 @@ struct Seen<'a> {
     began: Timestamp,
     /// The first record that has not been.
     next: u64,
-    /// How the services ended that nobody had asked to.
+    /// How the services ended that were not asked to.
     exits: BTreeMap<String, Exit>,
 }
 
 impl Seen<'_> {
-    /// Takes in a record, once; the failure that it tells of. That of a task, which somebody may
-    /// have run meanwhile, ends nothing.
+    /// Takes in a record, once; the failure that it tells of. That of a task, which another command
+    /// may have run meanwhile, ends nothing.
     fn take(&mut self, record: &Record) -> Option<Failure> {
         if record.seq < self.next {
             return None;
@@ -218,7 +219,7 @@ impl Seen<'_> {
                     _ => return Ok(None),
                 },
                 Ok(_) => {}
-                // Somebody has stopped the stack.
+                // Another command has stopped the stack.
                 Err(ClientError::Gone) => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
@@ -319,7 +320,7 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
     let took = words::between(began, ambient::now());
     match ended? {
         Ended::Outcome { outcome, left, .. } => {
-            let left = left.as_ref().map(super::commands::down::left);
+            let left = left.as_ref().map(outcome::left);
             let is_left = left.is_some_and(|left| left.is_any());
             context.say_all(&summary::down(
                 summary::What { stack: &stack.name, names: &[] },

@@ -8,9 +8,10 @@ use clap::{
 };
 
 use super::{
-    args::{Cli, Color, Global},
+    args::Cli,
     context::Context,
     error::{Error, status},
+    global::{Color, Global},
 };
 use crate::{model::nearest, reporters::terminal::line};
 

@@ -65,7 +65,7 @@ fn keeper(
 ) -> ExitCode {
     match keeper::run(dir, resume, checkpoint, terminals) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever started it has been told, by its first line.
+        // The one that started it has been told, by its first line.
         Err(_) => ExitCode::FAILURE,
     }
 }

@@ -2,7 +2,9 @@
 
 use super::error::{Error, status};
 use crate::{
+    control,
     core::stack::{ItemOutcome, Outcome},
+    reporters::summary,
     status::Asked,
 };
 
@@ -31,6 +33,12 @@ pub(super) fn exit_status_of(outcome: &Outcome, asked: Asked) -> Result<u8, Erro
         (false, true) => status::FAILED,
         (false, false) => status::OK,
     })
+}
+
+/// What is left, for the summary.
+pub(super) fn left(left: &control::Left) -> summary::Left<'_> {
+    let control::Left { processes, ports, proved, unproved } = left;
+    summary::Left { processes, ports, proved: *proved, unproved }
 }
 
 #[cfg(test)]

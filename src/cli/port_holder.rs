@@ -25,7 +25,7 @@ pub(super) enum Owner {
     Leftover(String),
     /// Another stack's.
     Other(ProcessOwner),
-    /// No stack's, or nobody's.
+    /// No stack's, or unknown.
     None,
 }
 
@@ -72,12 +72,12 @@ pub(super) fn look_at(
 }
 
 impl Holding {
-    /// Nobody holds the port.
+    /// The port is free.
     pub(super) fn free() -> Self {
         Self { holder: Holder::Free, owner: Owner::None }
     }
 
-    /// Whether a service that wants the port cannot have it, unless somebody is asked.
+    /// Whether a service that wants the port cannot have it, unless the user is asked.
     pub(super) fn is_in_the_way(&self) -> bool {
         match &self.owner {
             Owner::Other(_) => true,
@@ -114,7 +114,7 @@ impl Holding {
         }
     }
 
-    /// What to do for a service to get the port. `stop` is the command that stops whoever holds
+    /// What to do for a service to get the port. `stop` is the command that stops what holds
     /// it, and is no stack's; none where that has just been tried.
     pub(super) fn advice(&self, port: u16, stop: Option<&str>) -> String {
         let choose = "choose another port, or let it use the next free one (`busy=\"next\"`)";

@@ -1,4 +1,4 @@
-//! Ports that somebody else holds: looked for before anything is started, asked about at a
+//! Ports that other processes hold: looked for before anything is started, asked about at a
 //! terminal, and what to do about them where a start has failed for them.
 
 use std::collections::BTreeSet;
@@ -83,7 +83,7 @@ pub(super) fn advise(
         let host = declared.and_then(Port::address);
         let Ok(holding) = look(port, host, stack) else { continue };
         let takes = declared.is_some_and(|declared| declared.busy == Busy::Take);
-        // The file has whoever is no stack's stopped for the port.
+        // By the file a process of no stack is stopped for the port.
         let taken = taken || takes && matches!(holding.holder, Holder::Stranger(_));
         let line = hint(&holding.advice(port, (!taken).then_some(&take)), context.err);
         if !lines.contains(&line) {

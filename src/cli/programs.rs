@@ -6,44 +6,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{ambient, context::Context, error::Error, names, version};
+use super::{
+    ambient,
+    context::Context,
+    error::Error,
+    missing::{Missing, Searched},
+    names, version,
+};
 use crate::{
     model::{
         Command, EnvValue, Stack, StepCommand, Task, TaskBody, Tool, VersionRange, nearest,
         path_text,
     },
+    platform::{ProgramError, find_program},
     reporters::{Symbol, headline, summary::hint},
 };
 
 /// What to do about a program that tells no version.
 pub(super) const TELL: &str = "make it answer `--version`, or remove `version` from its `tool`";
-
-/// A program that is not there, or not in the version that is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Missing {
-    /// The service or task that needs it.
-    pub(super) owner: String,
-    /// The program, as the file has it.
-    pub(super) program: String,
-    /// Where it was looked for.
-    searched: Searched,
-    /// A program with almost the same name.
-    similar: Option<String>,
-    /// How to get it.
-    hint: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Searched {
-    /// In the folders of this PATH.
-    Path(OsString),
-    /// At this place, where nothing is.
-    Nothing(PathBuf),
-    /// At this place, where something is that cannot be executed.
-    NotExecutable(PathBuf),
-    /// It is there, in another version.
-    Version { found: String, wanted: String, place: PathBuf },
-}
 
 /// A program of which a version is wanted, and that does not tell its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,42 +48,6 @@ pub(super) struct Found {
     pub(super) missing: Vec<Missing>,
     /// Those that may have any version, each once.
     pub(super) untold: Vec<Untold>,
-}
-
-impl Missing {
-    /// What is missing, and in a second line how to get it.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let hint = self.hint.as_ref().map(|hint| format!("  to get it: {hint}"));
-        [Some(self.what()), hint].into_iter().flatten().collect()
-    }
-
-    /// What is missing.
-    pub(super) fn what(&self) -> String {
-        let Self { owner, program, .. } = self;
-        let what = match &self.searched {
-            Searched::Path(path) => {
-                format!("there is no program `{program}` in PATH ({})", path.display())
-            }
-            Searched::Nothing(place) => format!("there is no program {}", place.display()),
-            Searched::NotExecutable(place) => format!("{} is not executable", place.display()),
-            Searched::Version { found, wanted, place } => {
-                format!("{program} is {found}, but {wanted} is required ({})", place.display())
-            }
-        };
-        let similar = self.similar.as_ref().map(|similar| format!("; did you mean `{similar}`?"));
-        format!("{owner}: {what}{}", similar.unwrap_or_default())
-    }
-
-    /// How to get it.
-    pub(super) fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
-    }
-}
-
-impl std::fmt::Display for Missing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.lines().join("\n"))
-    }
 }
 
 /// Looks for the programs of these services and tasks before they are started, and warns of those
@@ -151,7 +95,8 @@ pub(super) fn look(stack: &Stack, env: &BTreeMap<String, String>, names: &[Strin
             };
             let Some((searched, similar)) = found else { continue };
             // Something that runs before it may well make it: `npm ci`, a virtual environment.
-            let made_later = matches!(searched, Searched::Nothing(_)) || path_is_own(&path, stack);
+            let made_later = matches!(searched, Searched::NotFound(ProgramError::NotThere(_)))
+                || path_is_own(&path, stack);
             if !(made_later && owner.is_prepared) {
                 let (owner, program) = (name.clone(), program.to_owned());
                 let hint = tool.and_then(|tool| tool.hint.clone());
@@ -283,23 +228,23 @@ fn look_for(
     path: &OsStr,
     dir: &Path,
 ) -> Result<PathBuf, (Searched, Option<String>)> {
-    if let Ok(place) = which::which_in(program, Some(path), dir) {
-        return Ok(place);
-    }
-    if program.contains('/') {
-        let place = dir.join(program.strip_prefix("./").unwrap_or(program));
-        return Err(match place.exists() {
-            true => (Searched::NotExecutable(place), None),
-            false => (Searched::Nothing(place), None),
-        });
-    }
+    find_program(program, path, dir).map_err(|error| {
+        let similar = match error {
+            ProgramError::NotInPath { .. } => similar_in(path, program, dir),
+            ProgramError::NotThere(_) | ProgramError::NotExecutable(_) => None,
+        };
+        (Searched::NotFound(error), similar)
+    })
+}
+
+/// The program in a PATH that is called almost like this.
+fn similar_in(path: &OsStr, program: &str, dir: &Path) -> Option<String> {
     let there: Vec<String> = std::env::split_paths(path)
         .filter_map(|folder| std::fs::read_dir(dir.join(folder)).ok())
         .flat_map(Iterator::flatten)
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
-    let similar = nearest(program, there.iter().map(String::as_str)).map(str::to_owned);
-    Err((Searched::Path(path.to_owned()), similar))
+    nearest(program, there.iter().map(String::as_str)).map(str::to_owned)
 }
 
 #[cfg(test)]

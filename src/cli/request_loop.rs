@@ -38,7 +38,7 @@ impl Link for Client {
     }
 }
 
-/// Who stands still is looked for so often, while nothing happens.
+/// A stopped process is looked for so often, while nothing happens.
 const LOOK: Duration = Duration::from_secs(1);
 /// One that has stood still for so long is told of,
 const TELL: Duration = Duration::from_secs(2);
@@ -88,7 +88,7 @@ pub(super) enum Ended {
         /// After an `up`: the stack then.
         status: Option<Box<Status>>,
     },
-    /// The wait was over first; the request goes on.
+    /// The wait was over first; the request continues.
     Early(Early),
 }
 
@@ -104,9 +104,9 @@ pub(super) enum Early {
 /// What Ctrl-C does to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnInterrupt {
-    /// It goes on without us.
+    /// It continues without us.
     Leave,
-    /// It is cancelled, and its end waited for; the second time it goes on without us.
+    /// It is cancelled, and its end waited for; the second time it continues without us.
     Cancel,
 }
 

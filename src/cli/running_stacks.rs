@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, iter, path::PathBuf, sync::mpsc, thread, time::
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{context::status_of, error::Error, site::FILE};
+use super::{connect::status_of, error::Error, site::FILE};
 use crate::{
     control::{Client, ClientError, Obstacle},
     keeper::{self, protocol::CheckpointPart},
@@ -50,7 +50,7 @@ pub(super) enum State {
     Degraded,
     /// Something has failed for good.
     Failed,
-    /// Nobody can say.
+    /// Unknown.
     NotAnswering,
 }
 

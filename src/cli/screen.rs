@@ -1,6 +1,6 @@
 //! What a program has done to the terminal that shows it, and how to undo that.
 
-/// The private modes (DECSET) that outlast a program if nobody resets them: the other screen,
+/// The private modes (DECSET) that outlast a program if they are not reset: the other screen,
 /// cursor keys, mouse reports, bracketed paste, focus reports, and the cursor (on otherwise).
 const MODES: [(u32, bool); 13] = [
     (1049, false),

@@ -1,11 +1,14 @@
 //! The stack that a command in some folder means, where no other is named: the nearest upwards.
 
-use std::path::{Path, PathBuf};
+use std::{
+    cell::OnceCell,
+    path::{Path, PathBuf},
+};
 
-use super::{context::status_of, error::Error};
+use super::{connect::status_of, error::Error};
 use crate::{
     control::Client,
-    platform::{self, Reached, StackPaths, Whereabouts},
+    platform::{self, Reached, StackId, StackPaths, Whereabouts},
 };
 
 /// The name of the stack file that is looked for.
@@ -36,12 +39,14 @@ pub(super) fn nearest() -> Result<Site, Error> {
             return removed.map(Site::Running).ok_or(Error::Io { path: ".".into(), error });
         }
     };
+    let living = Living::default();
     for folder in from.ancestors() {
         let file = folder.join(FILE);
         if is_there(&file) {
             return Ok(Site::File(file));
         }
-        if let Some(places) = StackPaths::of(folder).ok().filter(runs_without_file) {
+        let runs = |places: &StackPaths| runs_without_file(places, &living);
+        if let Some(places) = StackPaths::of(folder).ok().filter(runs) {
             return Ok(Site::Running(places));
         }
     }
@@ -60,8 +65,8 @@ pub(super) fn is_there(file: &Path) -> bool {
 
 /// Whether a stack runs in a folder that has no stack file of the usual name, and its own is gone,
 /// whatever that is called: otherwise it is meant only where it is named.
-fn runs_without_file(places: &StackPaths) -> bool {
-    if !is_held(places) {
+fn runs_without_file(places: &StackPaths, living: &Living) -> bool {
+    if !is_held(places) && !living.includes(places.id) {
         return false;
     }
     match Client::connect(places) {
@@ -74,16 +79,27 @@ fn runs_without_file(places: &StackPaths) -> bool {
     }
 }
 
+/// The stacks of which processes live, by whatever keeper: looked up once, where no stack file tells.
+#[derive(Default)]
+struct Living(OnceCell<Vec<StackId>>);
+
+impl Living {
+    fn includes(&self, stack: StackId) -> bool {
+        self.0.get_or_init(|| platform::marked_stacks().unwrap_or_default()).contains(&stack)
+    }
+}
+
 fn is_held(places: &StackPaths) -> bool {
     matches!(platform::reach(&places.control()), Reached::Keeper(..) | Reached::Full)
 }
 
 /// The running stack in a folder that was removed, in which this process still is, or above it.
 fn above_removed() -> Option<StackPaths> {
+    let living = Living::default();
     let mut folder = PathBuf::from(".");
     for _ in 0..DEEPEST {
         let places = StackPaths::of(&folder).ok()?;
-        if is_held(&places) {
+        if is_held(&places) || living.includes(places.id) {
             return Some(places);
         }
         if places.folder == Path::new("/") || places.present_name().1 == Whereabouts::There {

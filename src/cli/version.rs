@@ -66,7 +66,7 @@ fn answer(child: &mut Child) -> Option<Vec<u8>> {
 }
 
 fn kill(child: &mut Child) {
-    // Looked for before their parent ends: they would be somebody else's then.
+    // Looked for before their parent ends: they would have another parent then.
     for process in platform::descendants(child.id()).into_iter().filter_map(Process::open) {
         let _ended_meanwhile = process.signal(Signal::KILL);
     }

@@ -79,8 +79,8 @@ struct Pending {
 }
 
 impl Client {
-    /// Connects to the supervisor of a stack; `None` if nothing is running. Nobody is
-    /// started, unless what runs has lost whoever held it.
+    /// Connects to the supervisor of a stack; `None` if nothing is running. Nothing is
+    /// started, unless what runs has lost its keeper.
     ///
     /// # Errors
     /// Anything but "nothing is running".
@@ -105,7 +105,7 @@ impl Client {
         places: &StackPaths,
         orphaned: Orphaned,
     ) -> Result<Option<Self>, ClientError> {
-        // One that was just started by somebody else, who has not asked for anything yet.
+        // One that another command has just started and not asked for anything yet.
         let wire = Wire::connect(places, orphaned)?.filter(|wire| wire.used);
         Ok(wire.map(|wire| Self { places: places.clone(), wire, launches: false, pending: None }))
     }
@@ -120,7 +120,7 @@ impl Client {
         Ok(Self { places: places.clone(), wire, launches: true, pending: None })
     }
 
-    /// Connects for what changes the stack: an older version goes on as this program first.
+    /// Connects for what changes the stack: an older version is replaced by this program first.
     /// `None` if nothing is running.
     ///
     /// # Errors
@@ -130,11 +130,11 @@ impl Client {
         Ok(wire.map(|wire| Self { places: places.clone(), wire, launches: false, pending: None }))
     }
 
-    /// Has this program go on in the place of whatever version holds a stack, which
+    /// Has this program take the place of whatever version holds a stack, which
     /// restarts no service; `None` if nothing is running.
     ///
     /// # Errors
-    /// It could not be reached, or could not go on as this program.
+    /// It could not be reached, or could not be replaced by this program.
     pub fn upgrade(places: &StackPaths) -> Result<Option<Self>, ClientError> {
         let wire = Wire::upgrade(places)?;
         Ok(wire.map(|wire| Self { places: places.clone(), wire, launches: false, pending: None }))
@@ -160,7 +160,7 @@ impl Client {
             self.pending = Some(Pending { id, request: request.clone(), begun: false });
         }
         match self.wire.send(id, request) {
-            // It is sent again, once somebody is there to take it.
+            // It is sent again, once a supervisor is there to take it.
             Err(ClientError::Gone) if self.pending.is_some() => Ok(id),
             result => result.map(|()| id),
         }

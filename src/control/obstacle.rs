@@ -18,7 +18,7 @@ pub enum Obstacle {
         /// Why.
         why: Standstill,
     },
-    /// The stack is held, and nobody has answered in time.
+    /// The stack is held, and no answer has come in time.
     Silent {
         /// Who should have, as far as is known: the supervisor, else the keeper.
         process: Option<Description>,
@@ -45,7 +45,7 @@ pub enum Obstacle {
         /// All that hold the lock: a child inherits it.
         all: Vec<u32>,
     },
-    /// Somebody has locked the folder who cannot be seen from here.
+    /// A process that cannot be seen from here has locked the folder.
     Unseen,
 }
 
@@ -73,24 +73,24 @@ impl Role {
 }
 
 impl Obstacle {
-    /// Looks whether the keeper or its supervisor stands still.
+    /// Looks whether the keeper or its supervisor is stopped.
     pub fn before_keeper(keeper: u32) -> Option<Self> {
         Self::standing_still(keeper).or_else(|| Self::before_supervisor(keeper))
     }
 
-    /// Looks whether the supervisor that a keeper has now stands still.
+    /// Looks whether the supervisor that a keeper has now is stopped.
     pub fn before_supervisor(keeper: u32) -> Option<Self> {
         Self::standing_still(supervisor_of(keeper)?)
     }
 
-    /// Looks whether a process stands still.
+    /// Looks whether a process is stopped.
     pub fn standing_still(pid: u32) -> Option<Self> {
         let why = standstill(pid)?;
         let process = platform::describe(pid)?;
         Some(Self::StandsStill { role: Role::of(&process), process, why })
     }
 
-    /// Looks who holds a stack that nobody answers for. `listening` is another user who listens
+    /// Finds who holds a stack from which no answer comes. `listening` is another user who listens
     /// in its name.
     pub fn behind_lock(places: &StackPaths, listening: Option<u32>) -> Self {
         let own = platform::user_name(platform::own_uid());
@@ -119,13 +119,14 @@ impl Obstacle {
         }
     }
 
-    /// Nobody has answered for this keeper in time.
+    /// No answer has come from this keeper in time.
     pub fn silence(keeper: Option<u32>) -> Self {
         let process = keeper.map(|keeper| supervisor_of(keeper).unwrap_or(keeper));
         Self::Silent { process: process.and_then(platform::describe) }
     }
 
-    /// Whether it may be over in a moment: a process on its way up, somebody else's short command.
+    /// Whether it may be over in a moment: a process on its way up, a short command of another
+    /// process.
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Deaf { .. } | Self::Locked { .. } | Self::Unseen | Self::StandsStill { .. } => {
@@ -148,9 +149,9 @@ impl Obstacle {
                         "end process {by}, or have it resume what it traces; then repeat the command"
                     )
                 }
-                Standstill::Frozen { group } => {
-                    let file = group.join("cgroup.freeze");
-                    format!("`echo 0 > {}` lets it go on; then repeat the command", file.display())
+                Standstill::Frozen { file, thawed } => {
+                    let file = file.display();
+                    format!("`echo {thawed} > {file}` resumes it; then repeat the command")
                 }
             },
             Self::Silent { process } => {

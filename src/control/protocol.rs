@@ -45,7 +45,7 @@ pub enum Request {
         /// Its process.
         pid: u32,
     },
-    /// Go on as another program, which restarts no service → the connection ends, or `Error`. May
+    /// Continue as another program, which restarts no service → the connection ends, or `Error`. May
     /// come before `Hello`, and is in every version the same, as `Hello` and its answer are: this
     /// is how any version takes over from any other.
     Upgrade {
@@ -67,7 +67,7 @@ pub enum Request {
     Events {
         /// The first sequence number.
         since: u64,
-        /// Whether to go on.
+        /// Whether to continue.
         follow: bool,
     },
     /// The causal chain behind a service's or task's state → `Why`.

@@ -28,9 +28,9 @@ const PASSING: Duration = Duration::from_secs(2);
 const FIRST_LOOK: Duration = Duration::from_millis(300);
 /// The pause between two such looks.
 const NEXT_LOOK: Duration = Duration::from_millis(200);
-/// So many looks more are to find that somebody stands still: debuggers stop a process for moments.
+/// So many looks more are to find that a process is stopped: debuggers stop a process for moments.
 const SURE: u32 = 2;
-/// The pause between two looks whether somebody is there.
+/// The pause between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// One connection, as long as it lasts.
@@ -52,13 +52,13 @@ pub(super) struct Wire {
 
 /// What is found where a stack's supervisor is to be reached.
 enum Found {
-    /// Somebody who may answer, and the keeper, where it can be seen.
+    /// A peer that may answer, and the keeper, where it can be seen.
     Somebody(UnixStream, Option<u32>),
-    /// The supervisor of a keeper that has died; nobody holds the stack.
+    /// The supervisor of a keeper that has died; no keeper holds the stack.
     Orphan,
-    /// Nothing, and nobody holds the stack.
+    /// Nothing, and no keeper holds the stack.
     Nobody,
-    /// Nothing, but somebody holds the stack: on the way up or down, or out of reach. This other
+    /// Nothing, but a process holds the stack: on the way up or down, or out of reach. This other
     /// user may listen in its name.
     Held(Option<u32>),
 }
@@ -96,7 +96,7 @@ impl<'a> Patience<'a> {
         Self { places, since, look: since + FIRST_LOOK }
     }
 
-    /// Waits a moment; fails once it is known that it is in vain, or after long enough. `listening`
+    /// Waits a moment; fails once waiting is known to be useless, or after long enough. `listening`
     /// is another user who listens in the stack's name.
     fn wait(&mut self, listening: Option<u32>) -> Result<(), ClientError> {
         let now = platform::now();
@@ -128,7 +128,7 @@ impl<'a> Patience<'a> {
 /// What is done about a stack whose keeper was killed, and its supervisor with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Orphaned {
-    /// Somebody is started to go on with what was wanted.
+    /// A keeper is started, which continues with what was wanted.
     TakeOver,
     /// The same, if anything of it lives: to ask how a stack is starts nothing.
     TakeOverTheLiving,
@@ -145,7 +145,7 @@ impl Orphaned {
 }
 
 impl Wire {
-    /// Connects; `None` if nobody holds the stack.
+    /// Connects; `None` if no keeper holds the stack.
     pub(super) fn connect(
         places: &StackPaths,
         orphaned: Orphaned,
@@ -181,7 +181,7 @@ impl Wire {
         }
     }
 
-    /// Connects; one of an older version goes on as this program. `None` if nobody holds the
+    /// Connects; one of an older version goes on as this program. `None` if no keeper holds the
     /// stack.
     pub(super) fn connect_to_newest(places: &StackPaths) -> Result<Option<Self>, ClientError> {
         match Self::connect(places, Orphaned::TakeOverTheLiving) {
@@ -191,7 +191,7 @@ impl Wire {
         }
     }
 
-    /// Has this program go on in the place of whoever holds the stack; `None` if nobody does.
+    /// Has this program take the place of the one that holds the stack; `None` if none does.
     pub(super) fn upgrade(places: &StackPaths) -> Result<Option<Self>, ClientError> {
         let program = platform::own_program_file()?;
         let mut patience = Patience::new(places);
@@ -232,7 +232,7 @@ impl Wire {
             scanned: 0,
             last_id: 0,
             supervisor: 0,
-            keeper: keeper.map_or_else(Watched::nobody, Watched::open),
+            keeper: keeper.map_or_else(Watched::none, Watched::open),
             keeper_pid: keeper,
             version: String::new(),
             used: false,
@@ -255,7 +255,7 @@ impl Wire {
                 }
                 // The connection is alive, so the number still means the keeper, unless it is of
                 // another namespace of processes.
-                if cfg!(not(target_os = "linux")) {
+                if !platform::PEERS_HAVE_NUMBERS {
                     wire.keeper = Watched::open(keeper);
                     wire.keeper_pid = Some(keeper);
                 }
@@ -269,7 +269,7 @@ impl Wire {
         }
     }
 
-    /// The answer to a handshake. Who stands still is waited for no longer than it takes to be
+    /// The answer to a handshake. A stopped process is waited for no longer than it takes to be
     /// sure.
     fn first_answer(&mut self) -> Result<Answer, ClientError> {
         let since = platform::now();
@@ -366,7 +366,7 @@ fn gone(error: io::Error) -> ClientError {
     }
 }
 
-/// Starts a keeper, unless somebody holds the stack by now.
+/// Starts a keeper, unless another one holds the stack by now.
 fn launch(places: &StackPaths, patience: &mut Patience<'_>) -> Result<(), ClientError> {
     match keeper::launch(places, &platform::own_program()?)? {
         Launched::Ready => Ok(()),

@@ -4,7 +4,7 @@
 //! group has been killed, so that the group's number cannot have come to mean somebody else.
 
 use std::{
-    io::{Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom},
     path::PathBuf,
     time::Duration,
 };
@@ -23,6 +23,9 @@ use crate::{
 
 /// How much of a command's output is looked at for its last line, in bytes.
 const EXCERPT: u64 = 4096;
+
+/// The pause between two looks at a command that no descriptor tells of.
+const NEXT_LOOK: Duration = Duration::from_millis(5);
 
 /// A command with everything resolved.
 #[derive(Debug, Clone)]
@@ -101,15 +104,10 @@ impl Running {
     /// Waits for the end of the command, without reaping it; `false` at the time-out.
     async fn ended(&self, timeout: Duration) -> Result<bool, String> {
         for pid in self.handle.iter().flat_map(duct::Handle::pids) {
-            let descriptor = Watched::open(pid).descriptor();
-            let Some(descriptor) = descriptor.map_err(|error| error.to_string())? else { continue };
-            // SAFETY: an owned descriptor stays open, and the same, until the `AsyncFd` is gone.
-            let ended = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
-            let ended = ended.map_err(|error| error.to_string())?;
-            match tokio::time::timeout(timeout, ended.readable()).await {
-                Ok(result) => drop(result.map_err(|error| error.to_string())?),
+            match tokio::time::timeout(timeout, end_of_child(pid)).await {
+                Ok(result) => result.map_err(|error| error.to_string())?,
                 Err(_) => return Ok(false),
-            };
+            }
         }
         Ok(true)
     }
@@ -144,6 +142,20 @@ impl Drop for Running {
             tokio::task::spawn_blocking(move || handle.wait().map(|_| ()));
         }
     }
+}
+
+/// Waits until this child of ours has ended, and leaves it a zombie.
+async fn end_of_child(pid: u32) -> io::Result<()> {
+    if let Some(descriptor) = Watched::open(pid).descriptor()? {
+        // SAFETY: an owned descriptor stays open, and the same, until the `AsyncFd` is gone.
+        let ended = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE)? };
+        return ended.readable().await.map(drop);
+    }
+    // There are systems without such descriptors, and there may be none left.
+    while matches!(platform::peek(pid), Ok(None)) {
+        tokio::time::sleep(NEXT_LOOK).await;
+    }
+    Ok(())
 }
 
 fn kill_groups(handle: &duct::Handle) {

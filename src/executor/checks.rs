@@ -148,9 +148,10 @@ impl Attempt {
 impl Endpoint {
     /// Somebody who may listens on the port.
     fn listened_on(&self) -> Result<(), CheckAnswer> {
+        let host = self.host.as_deref().and_then(|host| host.parse().ok());
         match &self.owner {
-            Some(owner) => owner.listens_on(self.port),
-            None => match platform::listeners(&[self.port]) {
+            Some(owner) => owner.listens_on(self.port, host),
+            None => match platform::in_the_way(self.port, host) {
                 Ok(listeners) if listeners.is_empty() => {
                     Err(CheckAnswer::NothingListens { port: self.port, instead: Vec::new() })
                 }

@@ -15,7 +15,7 @@ use crate::{
     model::{
         Check, Command, EnvValue, Hook, LogPolicy, Service, Task, TaskBody, Text, Values, path_text,
     },
-    platform::{self, CgroupLimits, MARK, Mark, RunAs, StackPaths, Subfolder},
+    platform::{self, CgroupLimits, MARK, Mark, ProgramError, RunAs, StackPaths, Subfolder},
     secrets,
 };
 
@@ -242,7 +242,7 @@ impl Launcher<'_> {
         if let Some(program) = self.programs.borrow().get(&key) {
             return Ok(Resolved { program: program.clone(), argv });
         }
-        let program = find_program(&argv[0], env, dir)?;
+        let program = find_program(&argv[0], env, dir).map_err(|error| error.to_string())?;
         self.programs.borrow_mut().insert(key, program.clone());
         Ok(Resolved { program, argv })
     }
@@ -341,17 +341,7 @@ pub(super) fn find_program(
     name: &str,
     env: &BTreeMap<String, String>,
     dir: &Path,
-) -> Result<PathBuf, String> {
+) -> Result<PathBuf, ProgramError> {
     let path = env.get("PATH").map(|path| path_text::decode_text(path)).unwrap_or_default();
-    which::which_in(name, Some(&path), dir).map_err(|_| {
-        if name.contains('/') {
-            let full = dir.join(name);
-            match full.exists() {
-                true => format!("`{}` is not executable", full.display()),
-                false => format!("`{}` does not exist", full.display()),
-            }
-        } else {
-            format!("there is no program `{name}` in PATH ({})", path.display())
-        }
-    })
+    platform::find_program(name, &path, dir)
 }

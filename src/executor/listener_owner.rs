@@ -47,18 +47,28 @@ impl Owner {
         Self { main, proved: Arc::default(), elsewhere: Arc::new(Mutex::new(elsewhere)) }
     }
 
-    /// A process of this generation listens on the port.
-    pub(super) fn listens_on(&self, port: u16) -> Result<(), CheckAnswer> {
+    /// A process of this generation listens on the port, at `host` where one is given.
+    pub(super) fn listens_on(&self, port: u16, host: Option<IpAddr>) -> Result<(), CheckAnswer> {
         // Asked a thousand times a second: whoever takes a connection here is known already.
-        let here = LOOPBACK.map(|ip| SocketAddr::new(ip, port));
-        if here.into_iter().filter_map(platform::listener_at).any(|inode| self.is_proved(inode)) {
+        let here = host.map_or(LOOPBACK.to_vec(), |host| vec![host]).into_iter();
+        let here = here.filter_map(|ip| platform::listener_at(SocketAddr::new(ip, port)));
+        if here.into_iter().any(|inode| self.is_proved(inode)) {
             return Ok(());
         }
-        let listeners = platform::listeners(&[port]).map_err(|error| error.to_string())?;
+        let mut listeners = platform::listeners(&[port]).map_err(|error| error.to_string())?;
         if listeners.is_empty() {
             // One that takes its time may have been given another port than its file says.
             let instead = self.listens().into_iter().collect();
             return Err(CheckAnswer::NothingListens { port, instead });
+        }
+        let elsewhere = listeners.first().map(|listener| listener.addr);
+        listeners.retain(|listener| listener.is_in_the_way_of(host));
+        if let (true, Some(host), Some(elsewhere)) = (listeners.is_empty(), host, elsewhere) {
+            return Err(CheckAnswer::OtherAddress {
+                port,
+                host: host.to_string(),
+                instead: elsewhere.to_string(),
+            });
         }
         if listeners.iter().any(|listener| self.is_proved(listener.inode)) {
             return Ok(());

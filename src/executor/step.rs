@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     model::{self, Exit, ExitPattern, StepCommand, path_text},
-    platform::{self, Refused, SignalPipe, UserPath},
+    platform::{self, ProgramError, Refused, SignalPipe, UserPath},
     printable,
     secrets::Masker,
 };
@@ -201,7 +201,7 @@ impl Step {
         let program = match &member.program {
             Some(program) => program.clone(),
             None => launch::find_program(&member.argv[0], &self.env, &self.dir)
-                .map_err(|error| Failure::own(NOT_FOUND, error))?,
+                .map_err(|error| Failure::own(status_of(&error), error.to_string()))?,
         };
         // `argv[0]` is not kept: duct names the program by its path.
         let arguments = member.argv[1..].iter().map(|argument| path_text::decode_text(argument));
@@ -218,6 +218,14 @@ impl Step {
             let error = super::io_errors::os_error(&error);
             Failure::own(CANNOT_RUN, format!("{}: {error}", program.display()))
         })
+    }
+}
+
+/// The exit status of a shell for a program that it cannot run.
+fn status_of(error: &ProgramError) -> u8 {
+    match error {
+        ProgramError::NotInPath { .. } | ProgramError::NotThere(_) => NOT_FOUND,
+        ProgramError::NotExecutable(_) => CANNOT_RUN,
     }
 }
 

@@ -2,63 +2,56 @@
 
 use super::{
     main_loop::Keeper,
-    process_scan::Sending,
+    process_scan::PendingSignal,
     protocol::{FromKeeper, ToKeeper},
+    spawn_batch::Targets,
     start::Environment,
 };
 use crate::platform;
 
 impl Keeper {
     /// Does what is asked for. Starts wait for more of them, up to the next message of another
-    /// kind or the end of what there is to hear.
-    pub(super) fn asked(&mut self, message: ToKeeper) {
+    /// kind or the end of what has come.
+    pub(super) fn obey(&mut self, message: ToKeeper) {
         if !matches!(message, ToKeeper::Spawn(_)) {
-            self.start_wanted();
+            self.start_batch();
         }
         let now = platform::now();
+        let Self { io, supervisor, spawner, units, scan, logs, shutdown, .. } = self;
         match message {
             ToKeeper::Environment { variables } => match Environment::of(variables) {
-                Ok(environment) => self.environment = environment,
-                Err(error) => self.trouble(error),
+                Ok(environment) => spawner.set_environment(environment),
+                Err(error) => io.outbox.trouble(error),
             },
-            ToKeeper::Spawn(spec) => self.want(spec),
-            // What the supervisor noted comes first: whoever takes over from a keeper that is killed
-            // now must know why a process ended.
+            // The proof that nothing is left must hold for whatever comes after it.
+            ToKeeper::Spawn(spec) if shutdown.is_under_way() => {
+                let error = "the stack is being ended".to_owned();
+                io.outbox.tell(FromKeeper::SpawnFailed { unit: spec.unit, error });
+            }
+            ToKeeper::Spawn(spec) => spawner.ask(spec, &mut Targets { units, logs, io }),
+            // What the supervisor noted comes first: a keeper that takes over from one that is killed
+            // now must know why a process exited.
             ToKeeper::Signal { unit, signal, tree } => {
-                self.journal.write();
-                self.signal(Sending { unit, signal, tree, stop: false });
+                io.journal.write();
+                scan.signal(PendingSignal { unit, signal, tree, stop: false }, units, io);
             }
             ToKeeper::Stop { unit, signal, tree } => {
-                self.journal.write();
-                self.signal(Sending { unit, signal, tree, stop: true });
+                io.journal.write();
+                scan.signal(PendingSignal { unit, signal, tree, stop: true }, units, io);
             }
             ToKeeper::Kill { unit } => {
-                self.journal.write();
-                match self.units.get_mut(&unit) {
-                    Some(unit) => unit.kill(now),
+                io.journal.write();
+                if !units.kill(&unit, now) {
                     // The keeper before was killed before it could start it.
-                    None => self.tell(FromKeeper::Gone { unit, swept: 0 }),
+                    io.outbox.tell(FromKeeper::Gone { unit, swept: 0 });
                 }
             }
-            ToKeeper::Forget { unit } => self.forget(unit),
+            ToKeeper::Forget { unit } => units.forget(unit, &mut io.journal),
             ToKeeper::Upgrade { program } => self.upgrade(&program),
-            ToKeeper::Keep { part, text } => self.keep_part(part, text),
-            ToKeeper::KeepAlso { part, text } => self.append_to_part(part, text),
-            ToKeeper::Finish => self.begin_finish(now),
-            ToKeeper::Ping => self.tell(FromKeeper::Pong),
-        }
-    }
-
-    /// Sends a signal to the main process at once; to a tree after a look at who is in it. What
-    /// comes after such a one waits too.
-    fn signal(&mut self, sending: Sending) {
-        let Some(unit) = self.units.get_mut(&sending.unit) else { return };
-        let to_tree = sending.tree || sending.stop && unit.end.is_some();
-        if to_tree || self.looks.signals.iter().any(|waiting| waiting.unit == sending.unit) {
-            unit.look = Some(platform::now());
-            self.looks.signals.push(sending);
-        } else {
-            self.deliver(&sending);
+            ToKeeper::Keep { part, text } => supervisor.keep(part, text, &mut io.journal),
+            ToKeeper::KeepAlso { part, text } => supervisor.append(part, text, &mut io.journal),
+            ToKeeper::Finish => shutdown.begin(units, now),
+            ToKeeper::Ping => io.outbox.tell(FromKeeper::Pong),
         }
     }
 }

@@ -25,13 +25,13 @@ pub(super) struct Connection {
     unsent: Unsent,
 }
 
-/// What a look at the connection brought.
+/// What was read at once.
 #[derive(Debug)]
-pub(super) struct Heard {
+pub(super) struct Received {
     /// The messages that came, in order.
     pub(super) messages: Vec<Result<ToKeeper, serde_json::Error>>,
     /// There was nothing to read, for now or for ever.
-    pub(super) nothing: bool,
+    pub(super) is_empty: bool,
     /// The supervisor has closed it or is gone.
     pub(super) ended: bool,
 }
@@ -44,21 +44,21 @@ impl Connection {
     }
 
     /// Reads some of what is there: a bounded amount, so that a long list of starts does not hold
-    /// up for ever what else there is to do.
-    pub(super) fn hear(&mut self) -> Heard {
+    /// up everything else.
+    pub(super) fn receive(&mut self) -> Received {
         let ended = match self.stream.read(&mut self.buffer) {
             Ok(0) => true,
             Ok(count) => {
                 let messages = self.decoder.push(&self.buffer[..count]);
-                return Heard { messages, nothing: false, ended: false };
+                return Received { messages, is_empty: false, ended: false };
             }
             Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
         };
-        Heard { messages: Vec::new(), nothing: true, ended }
+        Received { messages: Vec::new(), is_empty: true, ended }
     }
 
     /// Puts a message in the queue.
-    pub(super) fn tell(&mut self, message: &FromKeeper) {
+    pub(super) fn send(&mut self, message: &FromKeeper) {
         // Messages are plain data with names as keys; such a thing cannot fail to be written.
         let _ = self.unsent.add(message);
     }

@@ -53,8 +53,8 @@ impl Unsent {
         add_line(&mut self.bytes, message)
     }
 
-    /// Sends what `write` takes without waiting; whether something is left. That nobody listens
-    /// any more is noticed by reading: then nothing is left.
+    /// Sends what `write` takes without waiting; whether something is left. A receiver that
+    /// is gone is noticed by reading: then nothing is left.
     pub fn send(&mut self, mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> bool {
         while self.sent < self.bytes.len() {
             match write(&self.bytes[self.sent..]) {
@@ -144,6 +144,6 @@ mod tests {
         while unsent.send(&mut sip) {}
         assert_eq!(taken, encode(&ToKeeper::Finish).repeat(2));
         unsent.add(&ToKeeper::Finish).unwrap();
-        assert!(!unsent.send(|_| Err(ErrorKind::BrokenPipe.into())), "nobody is left to take it");
+        assert!(!unsent.send(|_| Err(ErrorKind::BrokenPipe.into())), "the receiver is gone");
     }
 }

@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     protocol::{Checkpoint, CheckpointPart, UnitId},
-    unit_record::Record,
+    units::Record,
 };
 use crate::{
     event::Tick,
     platform::{self, Dir, ProcId, StackId, StackPaths},
 };
 
-/// The journal is written anew once this many bytes have been added, or twice what it began with.
+/// The journal is rewritten once this many bytes have been added, or twice what it began with.
 const SLACK: usize = 1 << 20;
 
 /// A line of the journal.
@@ -50,7 +50,7 @@ pub(super) struct Journal {
     /// None if it could not be opened, or not be written to: then there is no take-over, and
     /// nothing else is lost.
     file: Option<File>,
-    /// Its length when it was last written anew, and what has been added since.
+    /// Its length when it was last rewritten, and what has been added since.
     first: usize,
     added: usize,
     unwritten: Vec<u8>,
@@ -63,7 +63,7 @@ impl Journal {
         Self { path, file: None, first: 0, added: 0, unwritten: Vec::new(), complained: false }
     }
 
-    /// From now on it is there, once it is written anew.
+    /// From now on it is there, once it is rewritten.
     pub(super) fn move_to(&mut self, path: PathBuf) {
         *self = Self::new(path);
     }
@@ -72,7 +72,7 @@ impl Journal {
         add(&mut self.unwritten, line);
     }
 
-    /// Writes what was added. Not if the journal is to be written anew.
+    /// Writes what was added. Not if the journal is to be rewritten.
     pub(super) fn write(&mut self) {
         let Some(file) = &mut self.file else { return };
         self.added += self.unwritten.len();
@@ -199,7 +199,9 @@ pub(super) fn read(journal: &Path) -> io::Result<Told> {
         match serde_json::from_slice(line) {
             Ok(Line::Begun(_)) => {}
             Ok(Line::Boot(boot)) => this_boot = boot == platform::boot_id(),
-            Ok(Line::Unit(record)) => drop(told.records.insert(record.unit.clone(), *record)),
+            Ok(Line::Unit(record)) => {
+                told.records.insert(record.origin.unit.clone(), *record);
+            }
             Ok(Line::Started(unit, main)) => {
                 if let Some(record) = told.records.get_mut(&unit) {
                     record.main = Some(main);

@@ -35,10 +35,10 @@ pub enum LaunchError {
     #[error("cannot start the keeper: {0}")]
     Start(io::Error),
     /// It said what was wrong.
-    #[error("the keeper cannot work: {0}")]
+    #[error("the keeper failed to start: {0}")]
     Refused(String),
-    /// It ended without a word.
-    #[error("the keeper ended without a word ({0})")]
+    /// It exited without reporting an error.
+    #[error("the keeper exited without reporting an error ({0})")]
     Silent(std::process::ExitStatus),
 }
 

@@ -1,10 +1,10 @@
-//! What could not be ended when the stack was to be. It stays known until it has ended: the keeper
+//! What could not be ended when the stack was to be. It stays known until it has exited: the keeper
 //! waits for that, tells its supervisor, and writes down which processes they are for a keeper that
 //! may have to take over.
 
 use std::collections::HashMap;
 
-use super::{journal::Line, main_loop::Keeper, protocol::FromKeeper, unit::STUCK};
+use super::{io::Io, journal::Line, protocol::FromKeeper, units::STUCK};
 use crate::{
     event::Tick,
     model::Signal,
@@ -24,19 +24,34 @@ impl Left {
         self.next
     }
 
-    /// Which they are, those that have just ended perhaps included.
+    pub(super) fn is_empty(&self) -> bool {
+        self.processes.is_empty()
+    }
+
+    /// Which they are, those that have just exited perhaps included.
     pub(super) fn ids(&self) -> Vec<ProcId> {
         let mut ids: Vec<ProcId> = self.processes.values().map(Process::id).collect();
         ids.sort_unstable();
         ids
     }
 
-    /// Tries to end them; whether all have ended.
+    /// Each that lives in a line for a person.
+    pub(super) fn texts(&self) -> Vec<String> {
+        let ids = self.ids();
+        ids.into_iter().filter_map(living).map(|entry| platform::predicament(&entry)).collect()
+    }
+
+    /// What the journal says of them.
+    pub(super) fn line(&self) -> Line {
+        Line::Left(self.ids())
+    }
+
+    /// Tries to end them; whether all have exited.
     pub(super) fn end(&self) -> bool {
         let mut all_ended = true;
         for process in self.processes.values() {
             if living(process.id()).is_some() {
-                // Whoever could be ended will be gone the next time.
+                // If that can end it, it will be gone the next time.
                 let _refused = process.signal(Signal::KILL);
                 all_ended = false;
             }
@@ -44,83 +59,48 @@ impl Left {
         all_ended
     }
 
-    /// Each in a line for a person.
-    pub(super) fn texts(&self) -> Vec<String> {
-        let ids = self.ids();
-        ids.into_iter().filter_map(living).map(|entry| platform::predicament(&entry)).collect()
-    }
-}
-
-impl Keeper {
-    /// The stack cannot be ended now, unless these have ended just now. It goes on as it is, and
-    /// their end is waited for.
-    pub(super) fn keep_left(&mut self, left: &[Entry]) {
-        self.watch_left(left.iter().map(|entry| entry.id).collect());
-        if !self.left.processes.is_empty() {
-            self.give_up(self.left.texts());
+    /// Waits for the end of these, and of no others.
+    pub(super) fn watch(&mut self, ids: impl IntoIterator<Item = ProcId>, io: &mut Io) {
+        for process in self.processes.drain().map(|(_, process)| process) {
+            process.ended().inspect(|ended| io.sources.remove(ended));
         }
-    }
-
-    /// The stack goes on as it is, and may be ended later.
-    pub(super) fn give_up(&mut self, processes: Vec<String>) {
-        self.finish = None;
-        self.gate.open();
-        self.tell(FromKeeper::Left { processes, gave_up: true });
-    }
-
-    /// Waits for the end of these.
-    pub(super) fn watch_left(&mut self, ids: Vec<ProcId>) {
-        for process in self.left.processes.drain().map(|(_, process)| process) {
-            process.ended().inspect(|ended| self.poller.remove(ended));
-        }
-        self.left.next = None;
+        self.next = None;
         for process in ids.into_iter().filter_map(Process::open) {
-            let token = self.next_token;
-            self.next_token += 1;
-            let told_by_descriptor =
-                process.ended().is_some_and(|ended| self.poller.add(ended, token).is_ok());
-            if !told_by_descriptor {
-                self.left.next = Some(platform::now() + STUCK);
-            }
-            self.left.processes.insert(token, process);
+            let token = process.ended().and_then(|ended| io.sources.add(ended).ok());
+            let token = token.unwrap_or_else(|| {
+                self.next = Some(platform::now() + STUCK);
+                io.sources.token()
+            });
+            self.processes.insert(token, process);
         }
-        self.record_left();
+        io.journal.add(&self.line());
     }
 
     /// Takes note of an end; whether the token was of one of these.
-    pub(super) fn left_ended(&mut self, token: u64) -> bool {
-        let Some(process) = self.left.processes.remove(&token) else { return false };
-        process.ended().inspect(|ended| self.poller.remove(ended));
-        self.record_left();
-        self.tell(FromKeeper::Left { processes: self.left.texts(), gave_up: false });
+    pub(super) fn ended(&mut self, token: u64, io: &mut Io) -> bool {
+        let Some(process) = self.processes.remove(&token) else { return false };
+        process.ended().inspect(|ended| io.sources.remove(ended));
+        io.journal.add(&self.line());
+        io.outbox.tell(FromKeeper::Left { processes: self.texts(), gave_up: false });
         true
     }
 
     /// Looks for ends that no descriptor tells of.
-    pub(super) fn look_at_left(&mut self, now: Tick) {
-        if self.left.next.is_none_or(|next| now < next) {
+    pub(super) fn look_if_due(&mut self, io: &mut Io, now: Tick) {
+        if self.next.is_none_or(|next| now < next) {
             return;
         }
-        let over = self.left.processes.iter();
+        let over = self.processes.iter();
         let over = over.filter(|(_, process)| living(process.id()).is_none());
         let over: Vec<u64> = over.map(|(token, _)| *token).collect();
         for token in over {
-            self.left_ended(token);
+            self.ended(token, io);
         }
-        self.left.next = (!self.left.processes.is_empty()).then_some(now + STUCK);
-    }
-
-    fn record_left(&mut self) {
-        let line = self.line_of_left();
-        self.journal.add(&line);
-    }
-
-    pub(super) fn line_of_left(&self) -> Line {
-        Line::Left(self.left.ids())
+        self.next = (!self.processes.is_empty()).then_some(now + STUCK);
     }
 }
 
-/// A process as it is now, unless it has ended.
+/// A process as it is now, unless it has exited.
 pub(super) fn living(id: ProcId) -> Option<Entry> {
     Entry::read(id.pid).filter(|entry| entry.id == id && !entry.is_dead())
 }

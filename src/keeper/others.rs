@@ -61,7 +61,7 @@ pub(super) fn is_of_another(process: &Entry, own: &StackPaths) -> bool {
 /// Whether the keeper of another stack has written down that it started something by this mark.
 fn is_recorded(stack: StackId, mark: &Mark) -> bool {
     let told = journal::read_newest_of(stack).unwrap_or_default();
-    told.records.values().any(|record| record.mark == mark.text)
+    told.records.values().any(|record| record.origin.mark == mark.text)
 }
 
 /// Whether a process is about to be the keeper of another stack, or is its supervisor, which will

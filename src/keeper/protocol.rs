@@ -49,7 +49,7 @@ pub enum ToKeeper {
         /// To every process of the tree, or to the main one alone.
         tree: bool,
     },
-    /// Kill every process of a unit and go on until none is left → `Gone`, or `Stuck`. Of one that
+    /// Kill every process of a unit, again and again, until none is left → `Gone`, or `Stuck`. Of one that
     /// was never started none is left.
     Kill {
         /// Which.
@@ -60,7 +60,7 @@ pub enum ToKeeper {
         /// Which.
         unit: UnitId,
     },
-    /// Go on as this program: process id, children and descriptors stay, no service notices, and
+    /// Become this program: process id, children and descriptors stay, no service notices, and
     /// the next supervisor is of that program. The connection ends, or `UpgradeFailed` comes.
     /// In every version the same.
     Upgrade {
@@ -85,7 +85,7 @@ pub enum ToKeeper {
     /// Everything is stopped (asked again, it is answered again): kill whatever is left, until the kernel says that no child is
     /// left, then send `Empty` and exit after the supervisor has closed the connection; or `Left`.
     Finish,
-    /// Say `Pong`: whoever does not is stopped, or stuck in the system.
+    /// Say `Pong`: a keeper that does not is stopped, or stuck in the system.
     Ping,
 }
 
@@ -242,7 +242,7 @@ pub enum FromKeeper {
         /// Each with pid, command and state.
         processes: Vec<String>,
     },
-    /// Processes that have left their unit, and of which nothing tells which that was; said anew
+    /// Processes that have left their unit, and of which nothing tells which that was; said again
     /// whenever there are others.
     Strays {
         /// Each in one line for a person.
@@ -253,7 +253,7 @@ pub enum FromKeeper {
         /// What.
         text: String,
     },
-    /// Answers `Upgrade`: it goes on as the program that it is.
+    /// Answers `Upgrade`: it stays the program that it is.
     UpgradeFailed {
         /// Why, in one line for a person.
         error: String,
@@ -273,7 +273,7 @@ pub enum FromKeeper {
         /// Each with pid, command and state, and why it could not be ended; nothing once all have
         /// ended.
         processes: Vec<String>,
-        /// Whether it answers `Finish`: everything goes on as it is, and may be ended later.
+        /// Whether it answers `Finish`: everything stays as it is, and may be ended later.
         gave_up: bool,
     },
     /// Answers `Ping`.

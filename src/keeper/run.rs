@@ -1,4 +1,4 @@
-//! The keeper's entry: from a fresh process to one that nobody's terminal can reach.
+//! The keeper's entry: from a fresh process to one that no terminal can reach.
 
 use std::{
     fs::File,
@@ -10,9 +10,9 @@ use std::{
 
 use super::{
     journal, launch,
-    main_loop::{Keeper, Parts},
+    main_loop::{Keeper, Parts, Wakeups},
     protocol::Checkpoint,
-    runtime_dir::Home,
+    runtime_dir::RuntimeDir,
     supervisor_process::{Gate, Offer, keep_alive, run_supervisor},
     upgrade::{Handoff, Resume},
 };
@@ -62,7 +62,7 @@ pub fn run(
     checkpoint: bool,
     terminals: &[RawFd],
 ) -> Result<(), KeeperError> {
-    // Without them it goes on from what the dead keeper has written down.
+    // Without them it continues from what the dead keeper has written down.
     let handed = checkpoint.then(|| serde_json::from_reader(io::stdin().lock()).ok()).flatten();
     run_as(dir, resume, (handed.unwrap_or_default(), terminals), run_supervisor)
 }
@@ -99,68 +99,64 @@ fn run_as(
             return Err(error);
         }
     };
-    let Prepared { places, home, stack, closed, handoff, checkpoint } = prepared;
+    let Prepared { paths, runtime_dir, stack, closed, handoff, checkpoint } = prepared;
     let control = Arc::clone(&handoff.control);
-    let (sender, lines) = channel();
+    let (sender, connections) = channel();
     let gate = Arc::new(Gate::default());
-    let begun = begin(|waker, signals| Parts {
-        places: places.clone(),
-        home,
-        stack: stack.clone(),
-        handoff,
-        waker,
-        signals,
-        lines,
-        gate: Arc::clone(&gate),
+    let begun = wakeups().and_then(|wakeups| {
+        let waker = Arc::clone(&wakeups.waker);
+        let (paths, stack, gate) = (paths.clone(), stack.clone(), Arc::clone(&gate));
+        let parts = Parts { paths, runtime_dir, stack, handoff, wakeups, connections, gate };
+        Ok((Keeper::new(parts).map_err(io("begin"))?, waker))
     });
-    let mut keeper = match begun {
-        Ok(keeper) => keeper,
+    let (mut keeper, waker) = match begun {
+        Ok(begun) => begun,
         Err(error) => {
             say(&mut answer, &format!("{}{error}", launch::ERROR))?;
             return Err(error);
         }
     };
-    let offer = Offer::new(sender, Arc::clone(&keeper.waker), gate);
-    keeper.checkpoint = checkpoint;
+    let offer = Offer::new(sender, waker, gate);
+    keeper.supervisor.resume(checkpoint);
     if let Some(folder) = closed {
-        keeper.trouble(format!(
-            "other users could write to {} until now: nobody else can from now on, and what they \
-             may have put there is still in it",
+        keeper.io.outbox.trouble(format!(
+            "other users could write to {} until now; they no longer can, but what they may \
+             have put there is still in it",
             folder.display()
         ));
     }
     keeper.take_over(resume.is_some(), terminals);
     // The dead keeper had not read all of that, or had not written it down.
     for (part, text) in handed {
-        keeper.keep_part(part, text);
+        keeper.supervisor.keep(part, text, &mut keeper.io.journal);
     }
     keeper.record();
-    keeper.watch_home();
+    keeper.watch_runtime_dir();
     say(&mut answer, launch::READY)?;
     drop(answer);
-    let of_thread = (places.clone(), stack);
+    let of_thread = (paths.clone(), stack);
     let starter = std::thread::Builder::new().name("supervisor".to_owned());
     let kept = move || {
         keep_alive(|offer| one(&of_thread.0, &of_thread.1, &control, offer), &offer);
     };
     starter.spawn(kept).map_err(io("start a thread"))?;
     keeper.run().map_err(io("wait"))?;
-    RuntimeFolder::remove_all(places.id);
+    RuntimeFolder::remove_all(paths.id);
     Ok(())
 }
 
-/// A keeper with what wakes it.
-fn begin(parts: impl FnOnce(Arc<Waker>, SignalPipe) -> Parts) -> Result<Keeper, KeeperError> {
+/// What wakes its main thread.
+fn wakeups() -> Result<Wakeups, KeeperError> {
     let waker = Arc::new(Waker::new().map_err(io("make a pipe"))?);
     let caught = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
     let signals = SignalPipe::catch(&caught).map_err(io("catch signals"))?;
-    Keeper::new(parts(waker, signals)).map_err(io("begin"))
+    Ok(Wakeups { waker, signals })
 }
 
 /// What is to be had before it can be said to be ready.
 struct Prepared {
-    places: StackPaths,
-    home: Home,
+    paths: StackPaths,
+    runtime_dir: RuntimeDir,
     stack: StackDir,
     /// A folder in it that others could write to until now.
     closed: Option<PathBuf>,
@@ -176,15 +172,15 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
     if descriptors < FEWEST_DESCRIPTORS && resume.is_none() {
         return Err(KeeperError::FewDescriptors(descriptors));
     }
-    let Some((mut places, lock)) = hold(dir, resume)? else { return Ok(None) };
+    let Some((mut paths, lock)) = hold(dir, resume)? else { return Ok(None) };
     // That of the keeper before: there are the names of pipes that are in use.
-    let newest = journal::newest(&places);
+    let newest = journal::newest(&paths);
     let newest = newest.as_deref().and_then(Path::parent);
-    let home = RuntimeFolder::make(places.id, &places.folder, newest)?;
-    home.path().clone_into(&mut places.runtime);
-    let stack = StackDir::of(&places).map_err(io("open the stack's folder"))?;
+    let folder = RuntimeFolder::make(paths.id, &paths.folder, newest)?;
+    folder.path().clone_into(&mut paths.runtime);
+    let stack = StackDir::of(&paths).map_err(io("open the stack's folder"))?;
     let closed = match stack.create() {
-        // What runs already goes on, whatever has become of the folder.
+        // What runs already keeps running, whatever has become of the folder.
         Err(error @ StackPathsError::Refused(_)) if resume.is_none() => return Err(error.into()),
         // A read-only folder or a full disk keeps no service from running; the logs will say so.
         Err(_) => None,
@@ -193,15 +189,15 @@ fn prepare(dir: &Path, resume: Option<Resume>) -> Result<Option<Prepared>, Keepe
     platform::become_subreaper().map_err(io("become the parent of orphans"))?;
     let control = match resume {
         Some(resume) => platform::inherited(resume.control),
-        None => listen(&places),
+        None => listen(&paths),
     };
     let control = control.map_err(io("listen on the control socket"))?;
     platform::make_room_for_descriptors(DESCRIPTORS);
     // Lost secrets are asked for when they are needed.
     let checkpoint = resume.and_then(|resume| resume.checkpoint().ok()).unwrap_or_default();
     Ok(Some(Prepared {
-        places,
-        home: Home::new(home),
+        paths,
+        runtime_dir: RuntimeDir::new(folder),
         stack,
         closed,
         handoff: Handoff { lock: Arc::new(lock), control: Arc::new(control) },
@@ -240,7 +236,7 @@ fn leave_everything() -> io::Result<File> {
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
     rustix::stdio::dup2_stderr(&null)?;
-    // Already a leader: whoever started us has seen to it.
+    // Already a leader, if the caller has seen to it.
     let _leader = rustix::process::setsid();
     rustix::process::chdir("/")?;
     platform::reset_signals();
@@ -248,7 +244,7 @@ fn leave_everything() -> io::Result<File> {
     Ok(answer.into())
 }
 
-/// Says how it went; nobody may be listening any more.
+/// Says how it went; the caller may not be listening any more.
 fn say(answer: &mut File, line: &str) -> Result<(), KeeperError> {
     match writeln!(answer, "{line}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

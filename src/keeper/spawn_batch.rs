@@ -1,11 +1,12 @@
-//! Starts that were asked for in one breath.
+//! Starts that were asked for together.
 //!
-//! They are made side by side: whoever starts a process stands still until it executes its
+//! They are made side by side: a thread that starts a process is blocked until that executes its
 //! program, and one thread alone leaves processors idle meanwhile. The main thread does everything
 //! else: it makes the next ones ready, and takes care of those that were made.
 
 use std::{
     collections::{BTreeMap, HashSet},
+    ffi::OsString,
     mem,
     num::NonZero,
     panic,
@@ -18,12 +19,18 @@ use std::{
 };
 
 use super::{
+    io::Io,
     journal::Line,
-    main_loop::Keeper,
+    log_mover::LogMover,
     protocol::{FromKeeper, Part, SpawnSpec, UnitId},
-    start::{Prepared, SpawnContext, Start, Started},
+    start::{Environment, Prepared, SpawnContext, Start, Started},
+    units::Units,
 };
-use crate::{event::Place, logs::files, platform};
+use crate::{
+    event::Place,
+    logs::files,
+    platform::{self, FolderLock},
+};
 
 /// More threads than this gain nothing: they all want the same locks of the kernel.
 const MOST: usize = 4;
@@ -32,100 +39,131 @@ const AHEAD: usize = 8;
 /// So many are told of together.
 const TOGETHER: usize = 16;
 
-/// The starts that are wanted and not made yet.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    wanted: Vec<Wanted>,
+/// The numbers of rotated logs, rising, by the name of the log's file.
+type Rotated = BTreeMap<OsString, Vec<u64>>;
+
+/// Starts units.
+pub(super) struct Spawner {
+    context: SpawnContext,
+    /// What the starts have in common.
+    environment: Environment,
+    /// Those that are asked for and not made yet, and what they start.
+    batch: Vec<Asked>,
     names: HashSet<String>,
+    /// Different at each start, across keepers too.
+    stamp: u64,
+    /// The rotated logs, once something was started in this turn.
+    rotated: Option<Rotated>,
 }
 
 /// A start, with what has to be known before any of its batch is made.
 #[derive(Debug)]
-struct Wanted {
+struct Asked {
     spec: Box<SpawnSpec>,
     stamp: u64,
     /// Where its output will begin.
     log: Place,
 }
 
+/// Where what was started goes.
+pub(super) struct Targets<'a> {
+    pub(super) units: &'a mut Units,
+    pub(super) logs: &'a mut LogMover,
+    pub(super) io: &'a mut Io,
+}
+
 /// Starts that are told of in the order in which they were asked for.
 struct Telling<'a> {
-    wanted: &'a [Wanted],
+    batch: &'a [Asked],
     told: usize,
     /// What became of later ones.
     early: BTreeMap<usize, Result<Started, String>>,
 }
 
-impl Keeper {
+impl Spawner {
+    pub(super) fn new(lock: Arc<FolderLock>) -> Self {
+        Self {
+            context: SpawnContext { lock },
+            environment: Environment::default(),
+            batch: Vec::new(),
+            names: HashSet::new(),
+            stamp: 0,
+            rotated: None,
+        }
+    }
+
+    /// The lock on the stack's folder.
+    pub(super) fn lock(&self) -> &FolderLock {
+        &self.context.lock
+    }
+
+    pub(super) fn set_environment(&mut self, environment: Environment) {
+        self.environment = environment;
+    }
+
+    /// The turn ends: logs may be rotated until the next one.
+    pub(super) fn end_turn(&mut self) {
+        self.rotated = None;
+    }
+
     /// Takes a start into the batch, which is made before anything else is done.
-    pub(super) fn want(&mut self, spec: Box<SpawnSpec>) {
+    pub(super) fn ask(&mut self, spec: Box<SpawnSpec>, targets: &mut Targets<'_>) {
         let UnitId { owner, .. } = &spec.unit;
         // The two may have one log, and the second begins where the first has ended.
-        if self.batch.names.contains(&spec.unit.name()) || self.batch.names.contains(owner) {
-            self.start_wanted();
+        if self.names.contains(&spec.unit.name()) || self.names.contains(owner) {
+            self.run(targets);
         }
-        let refused = if self.units.contains_key(&spec.unit) {
-            Some("it has been started already")
-        } else if self.finish.is_some() {
-            // The proof that nothing is left must hold for whatever comes after it.
-            Some("the stack is being ended")
-        } else {
-            None
-        };
-        if let Some(error) = refused {
-            return self.tell(FromKeeper::SpawnFailed { unit: spec.unit, error: error.to_owned() });
+        if targets.units.contains(&spec.unit) {
+            let error = "it has been started already".to_owned();
+            return targets.io.outbox.tell(FromKeeper::SpawnFailed { unit: spec.unit, error });
         }
         // Two outputs take two numbers.
         let nanos = u64::try_from(platform::now().0.as_nanos()).unwrap_or(u64::MAX / 2);
         self.stamp = nanos.max(self.stamp + 2);
-        let log = self.end_of_log(&spec);
-        self.batch.names.insert(spec.unit.name());
-        self.batch.wanted.push(Wanted { spec, stamp: self.stamp, log });
+        let log = self.end_of_log(&spec, targets);
+        self.names.insert(spec.unit.name());
+        self.batch.push(Asked { spec, stamp: self.stamp, log });
     }
 
     /// Where the output of a start will begin. Starts in one turn share a look at the folder,
     /// but for those whose log may be rotated this very moment.
-    fn end_of_log(&mut self, spec: &SpawnSpec) -> Place {
-        let (UnitId { owner, part, .. }, log) = (&spec.unit, &spec.log);
-        let has_units = |part| {
-            let first = UnitId { owner: owner.clone(), part, generation: 0 };
-            let next = self.units.range(first..).next();
-            next.is_some_and(|(unit, _)| unit.owner == *owner && unit.part == part)
-        };
-        let (logs, file) = (&self.stack.logs, log.file_name().unwrap_or_default());
-        if has_units(*part) || has_units(Part::Main) {
-            return files::end(logs, Path::new(file));
+    fn end_of_log(&mut self, spec: &SpawnSpec, targets: &Targets<'_>) -> Place {
+        let Targets { units, io, .. } = targets;
+        let (UnitId { owner, part, .. }, file) =
+            (&spec.unit, spec.log.file_name().unwrap_or_default());
+        if units.has_any(owner, *part) || units.has_any(owner, Part::Main) {
+            return files::end(&io.logs, Path::new(file));
         }
-        let look = || files::all_numbers(logs.names().unwrap_or_default());
+        let look = || files::all_numbers(io.logs.names().unwrap_or_default());
         let numbers = self.rotated.get_or_insert_with(look).get(file);
-        files::end_after(logs, Path::new(file), numbers.map_or(&[], Vec::as_slice))
+        files::end_after(&io.logs, Path::new(file), numbers.map_or(&[], Vec::as_slice))
     }
 
     /// Makes the starts of the batch.
-    pub(super) fn start_wanted(&mut self) {
-        let Batch { wanted, .. } = mem::take(&mut self.batch);
-        let context = SpawnContext { lock: Arc::clone(&self.handoff.lock) };
-        match wanted.as_slice() {
+    pub(super) fn run(&mut self, targets: &mut Targets<'_>) {
+        self.names.clear();
+        match mem::take(&mut self.batch).as_slice() {
             [] => {}
             [one] => {
-                let made = self.prepare(one).and_then(|prepared| prepared.start(&context));
-                self.made(one, made);
+                let prepared = self.prepare(one, targets.io);
+                let made = prepared.and_then(|prepared| prepared.start(&self.context));
+                targets.made(one, made);
             }
-            all => self.start_side_by_side(all, &context),
+            all => self.start_side_by_side(all, targets),
         }
     }
 
     /// Has others start what this thread makes ready, and tells what became of it meanwhile. The
     /// processes are children of this thread when it returns.
-    fn start_side_by_side(&mut self, wanted: &[Wanted], context: &SpawnContext) {
+    fn start_side_by_side(&self, batch: &[Asked], targets: &mut Targets<'_>) {
         let (ready, tasks) = mpsc::channel();
         let tasks = Mutex::new(tasks);
         let (done, outcomes) = mpsc::channel();
         thread::scope(|scope| {
             let helper = |done: Sender<_>| {
                 while let Ok((index, prepared)) = next(&tasks) {
-                    // Whoever listens does so to the end.
-                    let _ = done.send((index, Prepared::start(prepared, context)));
+                    // The receiver is there to the end.
+                    let _ = done.send((index, Prepared::start(prepared, &self.context)));
                 }
                 platform::own_thread()
             };
@@ -135,31 +173,31 @@ impl Keeper {
                 thread.spawn_scoped(scope, move || helper(done))
             };
             let processors = thread::available_parallelism().map_or(1, NonZero::get);
-            let most = processors.min(MOST).min(wanted.len());
+            let most = processors.min(MOST).min(batch.len());
             let helpers: Vec<_> = (0..most).map_while(|_| start().ok()).collect();
             drop(done);
 
-            let mut telling = Telling { wanted, told: 0, early: BTreeMap::new() };
-            for (index, one) in wanted.iter().enumerate() {
-                match self.prepare(one) {
+            let mut telling = Telling { batch, told: 0, early: BTreeMap::new() };
+            for (index, one) in batch.iter().enumerate() {
+                match self.prepare(one, targets.io) {
                     Ok(prepared) if helpers.is_empty() => {
-                        self.tell_in_order(&mut telling, index, prepared.start(context));
+                        telling.add(index, prepared.start(&self.context), targets);
                     }
                     // The receiver is here.
                     Ok(prepared) => _ = ready.send((index, prepared)),
-                    Err(error) => self.tell_in_order(&mut telling, index, Err(error)),
+                    Err(error) => telling.add(index, Err(error), targets),
                 }
                 let outcome = |told: usize| match index + 1 - told {
                     0..=AHEAD => outcomes.try_recv().ok(),
                     _ => outcomes.recv().ok(),
                 };
                 while let Some((index, made)) = outcome(telling.told) {
-                    self.tell_in_order(&mut telling, index, made);
+                    telling.add(index, made, targets);
                 }
             }
             drop(ready);
             for (index, made) in outcomes {
-                self.tell_in_order(&mut telling, index, made);
+                telling.add(index, made, targets);
             }
             for helper in helpers {
                 let thread = helper.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
@@ -168,72 +206,73 @@ impl Keeper {
         });
     }
 
-    /// Tells what became of a start once that is told of all before it.
-    fn tell_in_order(
-        &mut self,
-        telling: &mut Telling<'_>,
-        index: usize,
-        made: Result<Started, String>,
-    ) {
-        telling.early.insert(index, made);
-        while let Some(made) = telling.early.remove(&telling.told) {
-            self.made(&telling.wanted[telling.told], made);
-            telling.told += 1;
-            // So that the supervisor and the log thread need not wait for the last one.
-            if telling.told.is_multiple_of(TOGETHER) {
-                self.logs.wake();
-                self.send();
-            }
-        }
-    }
-
     /// Makes a start ready, or says in one line for a person what failed.
-    fn prepare<'a>(&mut self, wanted: &'a Wanted) -> Result<Prepared<'a>, String> {
-        let Wanted { spec, stamp, log } = wanted;
-        let (places, environment) = (&self.places, &self.environment);
-        let start = Start { places, environment, stamp: *stamp, log: *log, now: platform::now() };
+    fn prepare<'a>(&self, asked: &'a Asked, io: &mut Io) -> Result<Prepared<'a>, String> {
+        let Asked { spec, stamp, log } = asked;
+        let (paths, environment) = (&io.paths, &self.environment);
+        let start = Start { paths, environment, stamp: *stamp, log: *log, now: platform::now() };
         let mut prepared = start.prepare(spec)?;
-        // Whoever takes over from a keeper that dies now finds what it has started.
-        self.journal.add(&Line::Unit(Box::new(prepared.record())));
-        self.journal.write();
+        // A keeper that takes over from one that dies now finds what it has started.
+        io.journal.add(&Line::Unit(Box::new(prepared.record())));
+        io.journal.write();
         for refusal in mem::take(&mut prepared.refusals) {
-            self.trouble_once(refusal);
+            io.outbox.trouble_once(refusal);
         }
         Ok(prepared)
     }
+}
 
+impl Telling<'_> {
+    /// Tells what became of a start once that is told of all before it.
+    fn add(&mut self, index: usize, made: Result<Started, String>, targets: &mut Targets<'_>) {
+        self.early.insert(index, made);
+        while let Some(made) = self.early.remove(&self.told) {
+            targets.made(&self.batch[self.told], made);
+            self.told += 1;
+            // So that the supervisor and the log thread need not wait for the last one.
+            if self.told.is_multiple_of(TOGETHER) {
+                targets.flush();
+            }
+        }
+    }
+}
+
+impl Targets<'_> {
     /// Takes care of what was started, and tells of it.
-    fn made(&mut self, wanted: &Wanted, made: Result<Started, String>) {
+    fn made(&mut self, asked: &Asked, made: Result<Started, String>) {
         match made {
             Ok(started) => self.started(started),
             Err(error) => {
-                let unit = wanted.spec.unit.clone();
-                self.journal.add(&Line::Forgotten(unit.clone()));
-                self.tell(FromKeeper::SpawnFailed { unit, error });
+                let unit = asked.spec.unit.clone();
+                self.io.journal.add(&Line::Forgotten(unit.clone()));
+                self.io.outbox.tell(FromKeeper::SpawnFailed { unit, error });
             }
         }
     }
 
     fn started(&mut self, started: Started) {
-        let Started { mut unit, outputs, terminal } = started;
-        let at = unit.started;
+        let Started { unit, outputs, terminal } = started;
         if let Some((key, master)) = terminal {
-            self.open_terminal(key, master, &unit.id.owner);
+            self.logs.open_terminal(key, master, &unit.id().owner, self.io);
         }
-        for output in outputs {
-            self.open_outputs.insert(output.key);
-            self.logs.open(output);
-        }
-        self.tell(FromKeeper::Spawned {
-            unit: unit.id.clone(),
-            pid: unit.main.pid,
-            log: unit.log,
-            at,
+        outputs.into_iter().for_each(|output| self.logs.open(output));
+        let (id, origin) = (unit.id().clone(), unit.origin());
+        self.io.outbox.tell(FromKeeper::Spawned {
+            unit: id.clone(),
+            pid: unit.main().pid,
+            log: origin.log,
+            at: origin.started,
         });
-        unit.look = unit.remember(at);
-        let id = unit.id.clone();
-        self.hold(unit);
-        self.record_start(&id);
+        self.units.add(unit, &mut self.io.sources);
+        self.units.record_start(&id, &mut self.io.journal);
+    }
+
+    /// Sends what there is to say so far.
+    fn flush(&mut self) {
+        self.logs.wake();
+        self.units.record(&mut self.io.journal);
+        self.io.journal.write();
+        self.io.outbox.flush(&self.io.sources);
     }
 }
 

@@ -6,14 +6,14 @@ use std::collections::HashSet;
 use super::journal::{self, Told};
 use crate::platform::{self, Marked, ProcId, StackPaths, Table};
 
-/// What there is of a stack that nobody holds.
+/// What there is of a stack that no keeper holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StaleState {
     /// It was never started since the machine was, or has been stopped.
     Nothing,
-    /// Whoever held it was killed, and nothing of it lives.
+    /// Its keeper was killed, and nothing of it lives.
     Dead,
-    /// Whoever held it was killed, and something of it lives.
+    /// Its keeper was killed, and something of it lives.
     Living,
 }
 
@@ -51,7 +51,7 @@ fn lives_as_recorded(told: &Told, table: &Table) -> bool {
     }
     let known = told.records.values().flat_map(|record| record.known.iter().copied());
     let known: HashSet<ProcId> = known.chain(told.left.iter().copied()).collect();
-    let outputs = told.records.values().flat_map(|record| &record.outputs);
+    let outputs = told.records.values().flat_map(|record| &record.origin.outputs);
     let pipes: HashSet<platform::FileId> = outputs.map(|output| output.id).collect();
     let mut living = table.entries().iter().filter(|entry| !entry.is_dead());
     living.any(|entry| {

@@ -1,7 +1,7 @@
 //! Supervisors that have outlived their keeper, and whose stack another keeper holds by now.
 //!
 //! A supervisor whose keeper dies hands what it knows to the next keeper. One that was stopped or
-//! frozen meanwhile would do that once it goes on, and bring up what has been stopped since. The
+//! frozen meanwhile would do that once it continues, and bring up what has been stopped since. The
 //! keeper that holds the stack's lock is the only one, so every supervisor of another one is obsolete.
 
 use crate::{

@@ -1,7 +1,6 @@
 //! Starting a unit: from what the supervisor asked for to a process.
 
 use std::{
-    collections::HashSet,
     ffi::CString,
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
@@ -13,10 +12,11 @@ use std::{
 use super::{
     limits::Limited,
     logs::Output,
-    notify::{self, Notify},
     protocol::{SpawnSpec, UnitId},
-    unit::{OutputPipe, Unit},
-    unit_record::Record,
+    units::{
+        Origin, OutputPipe, Record, Unit,
+        notify::{self, Notify},
+    },
 };
 use crate::{
     event::{Place, Tick},
@@ -37,7 +37,7 @@ pub(super) struct Started {
 
 /// What a start is made ready with.
 pub(super) struct Start<'a> {
-    pub(super) places: &'a StackPaths,
+    pub(super) paths: &'a StackPaths,
     pub(super) environment: &'a Environment,
     /// Different at each start.
     pub(super) stamp: u64,
@@ -79,9 +79,7 @@ struct Made {
 /// A start about to be made: everything it needs is there, and nothing runs yet.
 pub(super) struct Prepared<'a> {
     spec: &'a SpawnSpec,
-    now: Tick,
-    log: Place,
-    mark: Vec<u8>,
+    origin: Origin,
     texts: Texts,
     made: Vec<Made>,
     notify: Option<Notify>,
@@ -106,8 +104,17 @@ impl Start<'_> {
         let made = self.outputs(spec)?;
         let limited = spec.limits.as_ref().map(|limits| self.limited(&spec.unit, limits));
         let Limited { group, refusals } = limited.unwrap_or_default();
-        let Start { now, log, .. } = *self;
-        Ok(Prepared { spec, now, log, mark, texts, made, notify, stdin, input, group, refusals })
+        let origin = Origin {
+            unit: spec.unit.clone(),
+            started: self.now,
+            log: self.log,
+            log_policy: spec.log_policy.clone(),
+            outputs: made.iter().map(Made::pipe).collect(),
+            mark,
+            cgroup: group.as_ref().map(|group| group.folder().to_owned()),
+            found: false,
+        };
+        Ok(Prepared { spec, origin, texts, made, notify, stdin, input, group, refusals })
     }
 
     /// One pipe for both outputs, which keeps their order; two if they are to be apart. A
@@ -123,7 +130,7 @@ impl Start<'_> {
         let make = |(number, log): (u64, PathBuf)| {
             let key = self.stamp + number;
             let name = platform::output_name(key, &spec.unit.to_string());
-            let path = self.places.fifo(&name);
+            let path = self.paths.fifo(&name);
             let (fifo, writer) = Fifo::create(path, spec.user.as_ref())
                 .map_err(said("cannot make the pipe of its log"))?;
             let Fifo { path, id, reader } = fifo;
@@ -146,11 +153,11 @@ impl Start<'_> {
     }
 
     fn limited(&self, unit: &UnitId, limits: &CgroupLimits) -> Limited {
-        Limited::make(&self.places.id.to_string(), unit, limits)
+        Limited::make(&self.paths.id.to_string(), unit, limits)
     }
 
     fn notify(&self, spec: &SpawnSpec) -> io::Result<Notify> {
-        let stack = self.places.id;
+        let stack = self.paths.id;
         let user = spec.user.as_ref().map_or_else(platform::own_uid, |person| person.uid);
         Notify::create(&format!("stackrun/{stack}/{:x}", self.stamp), user)
     }
@@ -165,42 +172,25 @@ impl Start<'_> {
 
     /// A path that is free for a moment.
     fn place(&self, kind: &str) -> PathBuf {
-        self.places.fifo(&format!("{:x}.{kind}", self.stamp))
+        self.paths.fifo(&format!("{:x}.{kind}", self.stamp))
     }
 
     /// What tells its processes from all others, of other stacks and other starts too.
-    fn mark(&self, unit: &UnitId) -> Vec<u8> {
-        let stack = self.places.id;
-        format!("{MARK}={stack}:{:x}:{unit}", self.stamp).into_bytes()
+    fn mark(&self, unit: &UnitId) -> String {
+        let stack = self.paths.id;
+        format!("{MARK}={stack}:{:x}:{unit}", self.stamp)
     }
 }
 
 impl Prepared<'_> {
     /// What is known of it before it runs.
     pub(super) fn record(&self) -> Record {
-        Record {
-            unit: self.spec.unit.clone(),
-            main: None,
-            started: self.now,
-            log: self.log,
-            log_policy: self.spec.log_policy.clone(),
-            outputs: self.made.iter().map(Made::pipe).collect(),
-            mark: String::from_utf8_lossy(&self.mark).into_owned(),
-            notify: self.notify.as_ref().map(Notify::record),
-            cgroup: self.group.as_ref().map(|group| group.folder().to_owned()),
-            known: Vec::new(),
-            asked_to_end: false,
-            exit: None,
-            out_of_memory: false,
-            told: false,
-            gone: false,
-            found: false,
-        }
+        self.origin.record(self.notify.as_ref().map(Notify::record))
     }
 
     /// Starts it, or says in one line for a person what failed.
     pub(super) fn start(self, context: &SpawnContext) -> Result<Started, String> {
-        let Prepared { spec, mark, texts, made, stdin, input, group, .. } = &self;
+        let Prepared { spec, origin, texts, made, stdin, input, group, .. } = &self;
         let entrance = group.as_ref().map(Cgroup::entrance).transpose();
         let entrance = entrance.map_err(said("cannot enter its cgroup"))?;
         let mut fds: Vec<(BorrowedFd<'_>, i32)> = vec![
@@ -220,7 +210,7 @@ impl Prepared<'_> {
             terminal: spec.tty,
             cgroup: entrance.as_ref().map(AsFd::as_fd),
             user: spec.user.as_ref(),
-            tag: Some(KernelTag::of_mark(mark)),
+            tag: Some(KernelTag::of_mark(origin.mark.as_bytes())),
         };
         match platform::spawn(&launch) {
             Ok(spawned) => Ok(self.started(spawned.process)),
@@ -235,32 +225,8 @@ impl Prepared<'_> {
     }
 
     fn started(self, main: platform::Process) -> Started {
-        let Prepared { spec, now, log, mark, made, notify, group, .. } = self;
-        let unit = Unit {
-            id: spec.unit.clone(),
-            main: main.id(),
-            known: vec![main.id()],
-            process: Some(main),
-            child: true,
-            started: now,
-            log,
-            outputs: made.iter().map(Made::pipe).collect(),
-            log_policy: spec.log_policy.clone(),
-            mark,
-            notify,
-            group,
-            asked_to_end: false,
-            end: None,
-            kill: None,
-            killed: HashSet::new(),
-            refused: HashSet::new(),
-            watched: std::collections::HashMap::new(),
-            look: None,
-            remembered: 0,
-            changed: true,
-            gone: false,
-            found: false,
-        };
+        let Prepared { spec, origin, made, notify, group, .. } = self;
+        let unit = Unit::started(origin, main, notify, group);
         let (mut outputs, mut terminal) = (Vec::new(), None);
         for Made { key, reader: pipe, log: path, terminal: own, .. } in made {
             terminal = terminal.or(own.map(|own| (key, own)));
@@ -322,14 +288,14 @@ impl Texts {
     fn of(
         spec: &SpawnSpec,
         common: &Environment,
-        mark: &[u8],
+        mark: &str,
         notify: Option<&Notify>,
     ) -> Result<Self, String> {
         let mut env: Vec<CString> = common.beside(spec).collect();
         for (name, value) in spec.env.iter().filter(|(name, _)| !is_own(name)) {
             env.push(variable(name, value)?);
         }
-        env.push(text(MARK, mark)?);
+        env.push(text(MARK, mark.as_bytes())?);
         if let Some(notify) = notify {
             env.push(text(notify::VARIABLE, notify.assignment().as_bytes())?);
         }

@@ -76,7 +76,7 @@ pub(super) fn keep_alive(mut one: impl FnMut(&Offer) -> io::Result<()>, offer: &
     loop {
         offer.gate.pass();
         let started = platform::now();
-        // A start that fails is tried again like one that ends at once: there is nobody to tell.
+        // A start that fails is tried again like one that ends at once: there is no supervisor to tell.
         let _failed = one(offer);
         if platform::now().since(started) >= WELL {
             pause = FIRST_PAUSE;
@@ -101,7 +101,7 @@ pub(super) fn run_supervisor(
     let stderr = stderr(stack).unwrap_or(null.try_clone()?);
     let folder = c_string(places.to_hand_over().into())?;
     let mut env = platform::environment();
-    // The zone of whoever called last is told with the rest of its environment.
+    // The zone of the last caller comes with the rest of its environment.
     env.retain(|variable| !variable.as_bytes().starts_with(b"TZ="));
     let launch = Launch {
         program: &c_string(platform::own_program()?.into())?,
@@ -129,7 +129,7 @@ pub(super) fn run_supervisor(
     Ok(())
 }
 
-/// What it has to say when it is in trouble goes to a file, begun anew when it is large.
+/// What it has to say when it is in trouble goes to a file, which begins again when it is large.
 fn stderr(stack: &StackDir) -> io::Result<OwnedFd> {
     const NAME: &str = "supervisor.stderr";
     let folder = stack.state.make()?;

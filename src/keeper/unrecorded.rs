@@ -10,7 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{main_loop::Keeper, protocol::UnitId, unit::OutputPipe, unit_record::Record};
+use super::{
+    main_loop::Keeper,
+    protocol::UnitId,
+    units::{Origin, OutputPipe, Record, Unit},
+};
 use crate::{
     event::Tick,
     logs::files,
@@ -21,22 +25,22 @@ use crate::{
 impl Keeper {
     /// Looks for them, and takes them over.
     pub(super) fn find_unrecorded(&mut self, now: Tick) {
-        // Who cannot look finds them when the stack is to be ended, at the latest.
+        // If that fails they are found when the stack is to be ended, at the latest.
         let Ok(table) = Table::read() else { return };
         let mut starts: BTreeMap<String, (Mark, Vec<Entry>)> = BTreeMap::new();
-        for (entry, mark) in Marked::of(&self.places, &table).processes {
-            // Whatever it is, somebody else has started it.
-            self.adopted = true;
-            let is_known = |text: &[u8]| self.units.values().any(|unit| unit.mark == text);
-            if mark.asker().is_none() && !is_known(mark.text.as_bytes()) {
+        for (entry, mark) in Marked::of(&self.io.paths, &table).processes {
+            // Whatever it is, this keeper has not started it.
+            self.shutdown.set_inherited(true);
+            let is_known = self.units.all().any(|unit| unit.has_mark(mark.text.as_bytes()));
+            if mark.asker().is_none() && !is_known {
                 let start = starts.entry(mark.text.clone());
                 start.or_insert_with(|| (mark, Vec::new())).1.push(entry);
             }
         }
         for (mark, processes) in starts.into_values() {
             let record = self.record_of(&mark, &processes);
-            if let Some(unit) = record.and_then(|record| record.into_unit(now)) {
-                self.take_on(unit, &mut Vec::new());
+            if let Some(unit) = record.and_then(|record| Unit::resume(record, now)) {
+                self.adopt(unit, &mut Vec::new());
             }
         }
     }
@@ -46,31 +50,25 @@ impl Keeper {
         let leads = |entry: &&Entry| entry.session == entry.id.pid;
         let main = processes.iter().find(leads).or(processes.first())?.id;
         let (stamp, unit) = (mark.stamp()?, mark.unit()?.parse::<UnitId>().ok()?);
-        let log = self.places.log(&unit.log_name());
-        Some(Record {
+        let log = self.io.paths.log(&unit.log_name());
+        let origin = Origin {
             unit: self.free_unit(unit),
-            main: Some(main),
             started: main.started(),
-            log: files::end(&self.stack.logs, Path::new(log.file_name().unwrap_or_default())),
+            log: files::end(&self.io.logs, Path::new(log.file_name().unwrap_or_default())),
             log_policy: LogPolicy::default(),
             outputs: outputs(stamp, &log, processes),
             mark: mark.text.clone(),
-            notify: None,
             cgroup: None,
-            known: processes.iter().map(|entry| entry.id).collect(),
-            asked_to_end: false,
-            exit: None,
-            out_of_memory: false,
-            told: false,
-            gone: false,
             found: true,
-        })
+        };
+        let known = processes.iter().map(|entry| entry.id).collect();
+        Some(Record::of_found(origin, main, known))
     }
 
     /// The unit of a start. Another one may have its number, if what had counted them was lost
     /// before.
     fn free_unit(&self, mut unit: UnitId) -> UnitId {
-        while self.units.contains_key(&unit) {
+        while self.units.contains(&unit) {
             unit.generation += 1;
         }
         unit

@@ -1,4 +1,4 @@
-//! Going on as another program: the same process, with its children, its lock and its socket.
+//! Becoming another program: the same process, with its children, its lock and its socket.
 //!
 //! It is a take-over by the keeper itself: the journal tells what there is, and since the process
 //! stays the same, so do its children, and how they end is known exactly.
@@ -30,7 +30,7 @@ pub struct Resume {
 
 /// Not three descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not three descriptors: `LOCK,CONTROL,PAPERS`")]
+#[error("not three descriptors: `LOCK,CONTROL,CHECKPOINT`")]
 pub struct NoResume;
 
 impl FromStr for Resume {
@@ -64,24 +64,24 @@ impl Resume {
 }
 
 impl Keeper {
-    /// Goes on as `program`; returns only if that fails.
+    /// Becomes `program`; returns only if that fails.
     pub(super) fn upgrade(&mut self, program: &Path) {
         self.send();
         let _only_lowered = platform::restore_limits();
         let Err(error) = self.execute(program);
         platform::raise_limits();
-        let _as_before = self.keep_terminals(false);
-        let error = format!("cannot go on as {}: {error}", program.display());
-        self.tell(FromKeeper::UpgradeFailed { error });
+        let _as_before = self.logs.keep_terminals(false);
+        let error = format!("cannot upgrade to {}: {error}", program.display());
+        self.io.outbox.tell(FromKeeper::UpgradeFailed { error });
     }
 
     fn execute(&self, program: &Path) -> io::Result<std::convert::Infallible> {
-        let lock = platform::inheritable(&*self.handoff.lock)?;
-        let control = platform::inheritable(&*self.handoff.control)?;
-        let mut checkpoint = self.checkpoint.clone();
+        let lock = platform::inheritable(self.spawner.lock())?;
+        let control = platform::inheritable(self.supervisor.control())?;
+        let mut checkpoint = self.supervisor.checkpoint().clone();
         checkpoint.retain(|part, _| !part.outlives_the_keeper());
         let checkpoint = serde_json::to_string(&checkpoint)?;
-        let checkpoint = platform::input_file(&checkpoint, &self.places.fifo("checkpoint"))?;
+        let checkpoint = platform::input_file(&checkpoint, &self.io.paths.fifo("checkpoint"))?;
         let checkpoint = platform::inheritable(&checkpoint)?;
         let resume =
             format!("{},{},{}", lock.as_raw_fd(), control.as_raw_fd(), checkpoint.as_raw_fd());
@@ -90,12 +90,12 @@ impl Keeper {
             c"stackrun".into(),
             c"keeper".into(),
             c"--dir".into(),
-            text(self.places.folder.clone().into())?,
+            text(self.io.paths.folder.clone().into())?,
             c"--resume".into(),
             text(resume.into())?,
         ];
         let program = text(program.into())?;
-        self.keep_terminals(true)?;
+        self.logs.keep_terminals(true)?;
         Err(platform::execute(&program, &argv, &platform::environment()))
     }
 }

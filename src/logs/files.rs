@@ -78,7 +78,7 @@ fn next(numbers: &[u64]) -> u64 {
 /// Removes a rotated file, in whatever form it is there.
 pub fn remove(folder: &Dir, log: &Path, number: u64) {
     let file = numbered(log, number);
-    // The plain one first: whoever compresses it then knows that it is not wanted any more.
+    // The plain one first: what compresses it then knows that it is not wanted any more.
     for file in [&file, &compressed(&file), &index_path(&file)] {
         let _is_not_there = folder.remove(file);
     }

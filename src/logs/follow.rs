@@ -1,4 +1,4 @@
-//! A log as it grows: over truncation, rotation and the restarts of whoever writes it.
+//! A log as it grows: over truncation, rotation and the restarts of its writer.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ const PROMPT: Duration = Duration::from_millis(500);
 const CHUNK: usize = 256 << 10;
 /// A reader that is behind by more than this in one file may be spared some.
 const BEHIND: u64 = 2 << 20;
-/// It goes on this far from the end.
+/// It continues this far from the end.
 const RESUME: u64 = 64 << 10;
 
 /// What a follower was spared.
@@ -44,7 +44,7 @@ pub struct Follower {
     quiet_since: Option<Timestamp>,
     /// A piece of the line has been given already.
     inside: bool,
-    /// Somebody has shortened the file: it begins anew.
+    /// The file was shortened: it begins again.
     anew: bool,
     looked: Timestamp,
     /// Lines and files.
@@ -123,7 +123,7 @@ impl Follower {
         &self.log
     }
 
-    /// Where it will go on.
+    /// Where it will continue.
     pub fn place(&self) -> Place {
         let offset = self.open.as_ref().map_or(0, |open| open.offset);
         Place { file: self.number, offset }
@@ -254,7 +254,7 @@ impl Follower {
         self.open.as_mut()
     }
 
-    /// Goes on to the next file at the end of one; whether there is one.
+    /// Continues with the next file at the end of one; whether there is one.
     fn go_on(&mut self) -> bool {
         let Some(old) = &self.open else { return false };
         let present = open(&self.log, &self.log.file);

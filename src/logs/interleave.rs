@@ -86,7 +86,7 @@ impl Interleaver {
     fn turn(&self, line: &Line) -> Turn {
         let Some(mark) = self.marks.front() else { return Turn::Line };
         if let Some((place, at)) = self.anchor {
-            // What came after a start was reported came after the start, wherever it stands:
+            // What came after a start was reported came after the start, wherever it is:
             // files may have been removed and shortened.
             if line.place >= place || line.at > at {
                 return Turn::Mark;

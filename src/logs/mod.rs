@@ -1,10 +1,11 @@
 //! Reading what the services wrote: tail, search, merge by time, follow.
 //!
 //! A log is a file of raw bytes, `NAME.log`, with older ones beside it ([`files`]). When its bytes
-//! arrived stands in an index beside each file ([`timestamps`]), so that the file itself stays as the
-//! service wrote it. What happened to the service in between stands in the stack's ledger
-//! ([`Marks`]), and nowhere else: one truth, which also says where in the log a start began, to the
-//! byte. An index is bounded, and may be lost; what happened may not. No supervisor is needed to read any of this, and who writes is never held up.
+//! arrived is in an index beside each file ([`timestamps`]), so that the file itself stays as the
+//! service wrote it. What happened to the service in between is in the stack's ledger ([`Marks`])
+//! and nowhere else; that also tells where in the log a start began, to the byte. An index is
+//! bounded and may be lost; what happened may not. No supervisor is needed to read any of this, and
+//! no writer is ever held up.
 
 mod annotations;
 pub mod files;
@@ -58,7 +59,7 @@ pub struct Line {
     pub text: Bytes,
     /// Where in its log it begins.
     pub place: Place,
-    /// Whether it is the beginning of a line; what goes on with one follows that at once.
+    /// Whether it is the beginning of a line; what continues one follows it at once.
     pub begins: bool,
     /// Whether a newline ended it.
     pub ends: bool,

@@ -39,7 +39,7 @@ pub struct Lines {
     latest: Timestamp,
     /// The length of the next line, newline included, if it has been looked for.
     ahead: Option<usize>,
-    /// The last piece had no newline: the next one goes on with its line.
+    /// The last piece had no newline: the next one continues its line.
     inside: bool,
 }
 
@@ -175,7 +175,7 @@ impl Lines {
     pub(super) fn skip_to(&mut self, finder: &Finder) -> Option<Place> {
         self.ahead = None;
         loop {
-            // Whole lines that are in memory need not be looked for. The last line may go on: it
+            // Whole lines that are in memory need not be looked for. The last line may continue: it
             // is looked at once it is whole, or nothing comes.
             if self.open.as_ref().is_none_or(|open| open.whole().is_empty()) {
                 self.line_ahead()?;
@@ -224,7 +224,7 @@ impl Lines {
         }
     }
 
-    /// Goes on from that place.
+    /// Continues from that place.
     pub(super) fn go_to(&mut self, place: Place) {
         if self.open.is_none() || self.number != place.file {
             self.pass(self.rotated.partition_point(|number| *number < place.file));

@@ -45,7 +45,7 @@ impl Open {
         self.end
     }
 
-    /// Goes on from there.
+    /// Continues from there.
     pub(super) fn go_to(&mut self, offset: u64) {
         match usize::try_from(offset.wrapping_sub(self.start)) {
             Ok(next) if next <= self.filled => self.next = next,

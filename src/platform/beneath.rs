@@ -1,9 +1,9 @@
 //! Files and folders below a folder that is held by its descriptor.
 //!
-//! A path is looked up anew by every system call, and whoever may write to a folder on the way can
+//! A path is looked up again by every system call, and a user who may write to a folder on the way can
 //! put something else there in between. So what stackrun keeps for itself is opened, made, renamed
 //! and removed below a [`Dir`]: no link is followed, nothing outside of the folder is reached, and
-//! no call waits for whoever is at the other end of a named pipe. What was opened is looked at by
+//! no call waits for the other end of a named pipe. What was opened is looked at by
 //! its descriptor: a file must be a regular one. In a folder of stackrun's own it must belong to
 //! this user too, and have no other name; folders are 0700 and files 0600, whatever the umask says.
 
@@ -50,7 +50,7 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
 /// How a file is opened, besides: a named pipe is not waited for, a terminal does not become ours.
 const FILE: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
-/// How often somebody else may make or remove a name just before we do.
+/// How often another process may make or remove a name just before we do.
 const RACES: u32 = 100;
 
 /// A folder that is held by its descriptor: whatever becomes of its path, it stays the same one.
@@ -64,7 +64,7 @@ pub struct Dir {
 }
 
 impl Dir {
-    /// Opens a folder that somebody has named: links in its path are followed.
+    /// Opens a folder that a user has named: links in its path are followed.
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ impl Dir {
     }
 
     /// What is at a path below it. The last component is not followed if it is a link; what is said
-    /// of what is behind another link may be anybody's word, and is good for comparing only.
+    /// of what is behind another link may be false, and is good for comparing only.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl Dir {
     /// # Errors
     ///
     /// Those of open(2); [`Refused`] for whatever is no regular file, and in a folder of stackrun's
-    /// own for what belongs to somebody else.
+    /// own for what belongs to another user.
     pub fn open_read(&self, below: impl AsRef<Path>) -> io::Result<File> {
         let below = below.as_ref();
         let file = self.open_at(below, OFlags::RDONLY | FILE, Mode::empty())?;

@@ -1,10 +1,11 @@
 //! Waiting for children, one at a time and without blocking (waitid(2)).
 //!
 //! A main process is left a zombie until its whole tree is gone: as long as it is there, its
-//! process id, and with it the number of its group and session, belongs to nobody else.
+//! process id, and with it the number of its group and session, is not used for another.
 
 use std::io;
 
+use super::os::OWN_CHILDREN;
 use crate::model::{Exit, Signal};
 
 /// What there is to wait for.
@@ -18,20 +19,13 @@ pub enum Peek {
     NoChild,
 }
 
-/// Children of this thread alone, so that the thread which looks after the supervisor can keep
-/// it out of the count. Orphans come to the first thread of a process.
-#[cfg(target_os = "linux")]
-const OWN_THREAD: libc::c_int = libc::__WNOTHREAD;
-#[cfg(not(target_os = "linux"))]
-const OWN_THREAD: libc::c_int = 0;
-
 /// Looks for any ended child of the calling thread, and leaves it.
 ///
 /// # Errors
 ///
 /// Those of waitid(2), ECHILD excepted.
 pub fn peek_any() -> io::Result<Peek> {
-    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | OWN_THREAD;
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | OWN_CHILDREN;
     match wait(libc::P_ALL, 0, flags) {
         Ok(Some((pid, _))) => Ok(Peek::Ended(pid)),
         Ok(None) => Ok(Peek::Running),

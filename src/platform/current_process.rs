@@ -29,19 +29,7 @@ pub fn null() -> io::Result<OwnedFd> {
     Ok(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-/// The program that runs: the very file, also when another one has its name by now.
-///
-/// # Errors
-///
-/// Those of finding it where there is no `/proc`.
-pub fn own_program() -> io::Result<PathBuf> {
-    if cfg!(target_os = "linux") {
-        return Ok(PathBuf::from("/proc/self/exe"));
-    }
-    std::env::current_exe()
-}
-
-/// Our parent as of now: another one once whoever started us has died.
+/// Our parent as of now: another one once the process that started us has died.
 pub fn parent() -> u32 {
     std::os::unix::process::parent_id()
 }
@@ -56,16 +44,16 @@ pub fn own_program_file() -> io::Result<PathBuf> {
     if file.exists() { Ok(file) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
-/// Takes over a descriptor that whoever started us has left open for us. Once for each.
+/// Takes over a descriptor that the process which started us has left open for us. Once for each.
 ///
 /// # Errors
 ///
-/// EBADF if nobody has.
+/// EBADF if it has not.
 pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: it is only looked at until it is known to be open.
     let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
     rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)?;
-    // SAFETY: it is open, and by the caller's word nobody else's.
+    // SAFETY: it is open, and by the caller's promise no one else's.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::RunAs;
+use super::{RunAs, os};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use serde::{Deserialize, Serialize};
 
@@ -47,17 +47,20 @@ pub struct Fifo {
 
 impl Fifo {
     /// Makes one in place of what is there, or without a name where none can be had, for `user` to open again as `/dev/stdout`; returns
-    /// with it the service's end: open for reading too, so that whoever dies, no writer gets
+    /// with it the service's end: open for reading too, so that whichever process dies, no writer gets
     /// SIGPIPE.
     ///
     /// # Errors
     ///
     /// Those of unlink(2), mkfifo(3) and open(2).
     pub fn create(path: PathBuf, user: Option<&RunAs>) -> io::Result<(Self, OwnedFd)> {
-        // A name helps whoever takes over, and may not be to be had: no inode is free, or the
+        // A name helps a keeper that takes over, and may not be to be had: no inode is free, or the
         // folder was taken away just now.
         let made = Self::create_named(path.clone());
-        let (fifo, writer) = made.or_else(|refused| without_name(path).map_err(|_| refused))?;
+        let (fifo, writer) = made.or_else(|refused| {
+            let (reader, writer) = os::nameless_pipe().map_err(|_| refused)?;
+            Ok::<_, io::Error>((Self::of(path, reader)?, writer))
+        })?;
         if let Some(RunAs { uid, gid, .. }) = user {
             let (uid, gid) = (rustix::fs::Uid::from_raw(*uid), rustix::fs::Gid::from_raw(*gid));
             // Not ours to give away without privilege; then it is not needed either.
@@ -95,24 +98,11 @@ impl Fifo {
         }
         Ok(Self { path, id: FileId::from(&stat), reader })
     }
-}
 
-/// A pipe that has no name, as one that has lost it. Its ends are opened anew, as by a name.
-#[cfg(target_os = "linux")]
-fn without_name(path: PathBuf) -> io::Result<(Fifo, OwnedFd)> {
-    use std::os::fd::AsRawFd;
-    let (reader, _writer) = io::pipe()?;
-    let end = format!("/proc/self/fd/{}", reader.as_raw_fd());
-    let open = |flags| rustix::fs::open(&end, flags | OFlags::CLOEXEC, Mode::empty());
-    let writer = open(OFlags::RDWR)?;
-    let reader = open(OFlags::RDONLY | OFlags::NONBLOCK)?;
-    let id = FileId::from(&rustix::fs::fstat(&reader)?);
-    Ok((Fifo { path, id, reader }, writer))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn without_name(_path: PathBuf) -> io::Result<(Fifo, OwnedFd)> {
-    Err(io::ErrorKind::Unsupported.into())
+    fn of(path: PathBuf, reader: OwnedFd) -> io::Result<Self> {
+        let id = FileId::from(&rustix::fs::fstat(&reader)?);
+        Ok(Self { path, id, reader })
+    }
 }
 
 #[cfg(not(target_vendor = "apple"))]
@@ -155,27 +145,13 @@ pub fn endless_stdin(at: PathBuf) -> io::Result<OwnedFd> {
 /// Those of memfd_create(2), or of making a temporary file, and write(2).
 pub fn input_file(text: &str, at: &Path) -> io::Result<OwnedFd> {
     use std::io::{Seek, Write};
-    let mut file = std::fs::File::from(nameless(at)?);
+    let mut file = std::fs::File::from(os::nameless_file(at)?);
     file.write_all(text.as_bytes())?;
     file.rewind()?;
     Ok(file.into())
 }
 
-#[cfg(target_os = "linux")]
-fn nameless(_at: &Path) -> io::Result<OwnedFd> {
-    use rustix::fs::{MemfdFlags, memfd_create};
-    Ok(memfd_create("stackrun input", MemfdFlags::CLOEXEC)?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn nameless(at: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let file = rustix::fs::open(at, flags, Mode::RUSR | Mode::WUSR)?;
-    rustix::fs::unlink(at)?;
-    Ok(file)
-}
-
-/// A pipe without a name, whose ends nobody inherits and nobody waits at: its reader and its writer.
+/// A pipe without a name, whose ends are not inherited and do not block: its reader and its writer.
 ///
 /// # Errors
 ///

@@ -13,7 +13,7 @@ const CHECK: &str = "check";
 /// Who holds a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
-    /// Nobody.
+    /// No process.
     Free,
     /// A process that a stack has started, be it one that its stack has lost sight of.
     Service {
@@ -96,7 +96,7 @@ impl Mark {
     }
 }
 
-/// Who listens on a port so that nobody else can at this address, or at any if it is not known. A
+/// What listens on a port so that nothing else can at this address, or at any if it is not known. A
 /// closed connection that lingers does not count.
 ///
 /// # Errors
@@ -119,8 +119,8 @@ impl Holder {
         Self::at(port, None)
     }
 
-    /// Looks who holds a port for somebody who wants to listen on this address, if that is known:
-    /// who listens on another one is in nobody's way.
+    /// Finds what holds a port against one who wants to listen on this address, if that is known:
+    /// a listener on another address does not count.
     ///
     /// # Errors
     ///
@@ -149,7 +149,7 @@ impl Holder {
         }
     }
 
-    /// Whose it is; nobody's, if it is free.
+    /// Whose it is; `None` if it is free.
     pub fn user(&self) -> Option<&str> {
         match self {
             Self::Service { process, .. } | Self::Stranger(process) => Some(&process.user),
@@ -169,7 +169,7 @@ impl Holder {
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Free => f.write_str("nobody"),
+            Self::Free => f.write_str("no process"),
             Self::Hidden { user } => write!(f, "a process of {user}"),
             Self::Stranger(process) => write!(f, "{process}"),
             Self::Service { mark, process } => {

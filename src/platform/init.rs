@@ -1,6 +1,6 @@
 //! The first process of a namespace of processes (pid_namespaces(7)), as of a container.
 //!
-//! Every orphan in there becomes its child, whoever that was started by, and is its to reap; and of
+//! Every orphan in there becomes its child, whichever process started it, and is its to reap; and of
 //! what is sent to it, it gets only what it handles. It has no time for anything else: the work is
 //! done by a child.
 
@@ -18,7 +18,7 @@ const BY_KERNEL: c_int = libc::SI_KERNEL;
 #[cfg(not(target_os = "linux"))]
 const BY_KERNEL: c_int = 0x10001;
 
-/// If this is the first process, goes on in a child, reaps whatever there is to be reaped, passes
+/// If this is the first process, continues in a child, reaps whatever there is to be reaped, passes
 /// signals on, and ends as the child does. Returns at once in any other process, and in the child.
 /// To be called before there are other threads.
 pub fn leave_first_process() {

@@ -3,7 +3,7 @@
 //! A stack may be brought up by a service or a task of another one, and its keeper then descends
 //! from that one's. It is not part of that service, and must not be ended with it; nor must what
 //! it holds. So a keeper has to be told from a process that merely looks like one, for a service
-//! must not be able to stay alive by that. Its command line may be anybody's, and so may a lock on
+//! must not be able to stay alive by that. Its command line may be that of any program, and so may a lock on
 //! a folder (flock(1)). A keeper has both at once:
 //!
 //! - in the environment that it was started with, [`HOLDS`] names the stack. No keeper hands the
@@ -20,6 +20,9 @@ const NAME: &str = "stackrun";
 
 /// How the command line of a supervisor begins.
 const SUPERVISOR: &str = "stackrun supervisor ";
+
+/// How the command line of a keeper begins.
+const KEEPER: &str = "stackrun keeper ";
 
 /// A keeper, and the stack that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +61,21 @@ pub fn supervisors(table: &Table, stack: StackId) -> Vec<ProcId> {
             && claimed_stack(process) == Some(stack)
     };
     table.entries().iter().filter(is_one).map(|process| process.id).collect()
+}
+
+/// The keepers of other users, as far as their looks tell: only they and root may see more. That is
+/// enough to take what descends from them for theirs where a person is told what is not ruled out,
+/// and for nothing else.
+pub(super) fn keepers_of_others(table: &Table) -> Vec<u32> {
+    let is_one = |process: &&Entry| {
+        let pid = process.id.pid;
+        process.name == NAME
+            && process.session == pid
+            && !process.is_dead()
+            && user_of(pid) != Some(own_uid())
+            && command_line(pid).is_some_and(|line| line.starts_with(KEEPER))
+    };
+    table.entries().iter().filter(is_one).map(|process| process.id.pid).collect()
 }
 
 fn proved(process: &Entry) -> Option<KeeperOf> {

@@ -50,7 +50,7 @@ struct Eviction<'a> {
 }
 
 impl Eviction<'_> {
-    /// Signals everybody in the tree once, newcomers too, until nobody is left.
+    /// Signals each process in the tree once, newcomers too, until none is left.
     fn carry_out(&mut self, signal: Signal, deadline: Tick) -> io::Result<bool> {
         let mut told: Vec<ProcId> = Vec::new();
         loop {
@@ -78,10 +78,10 @@ impl Eviction<'_> {
         self.seen.retain(is_there);
         let family = match self.mark {
             Some(mark) => {
-                let nobody = ProcId { pid: 0, start: 0 };
+                let none = ProcId { pid: 0, start: 0 };
                 let mark = mark.as_bytes();
                 let tag = Some(KernelTag::of_mark(mark));
-                let tree = Tree { main: nobody, known: &self.seen, pipes: &[], mark, tag };
+                let tree = Tree { main: none, known: &self.seen, pipes: &[], mark, tag };
                 let keepers = keepers(&table).into_iter().map(|keeper| keeper.pid);
                 let outsiders: Vec<u32> = self.ancestors.iter().copied().chain(keepers).collect();
                 members(&table, &[tree], &outsiders).pop().unwrap_or_default()

@@ -3,9 +3,17 @@
 //! `ulimit` in a shell is meant for the programs that run there. A daemon that has the same limits
 //! ends, or opens no more files, for what is none of its programs' fault.
 
-use std::{io, os::unix::process::CommandExt, process::Command, sync::OnceLock};
+use std::{
+    fs::DirEntry,
+    io,
+    os::unix::{fs::MetadataExt, process::CommandExt},
+    process::Command,
+    sync::OnceLock,
+};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::own_uid;
 
 /// The limits that are raised. That of a file's size is not: it may well be meant for the logs.
 const RAISED: [Resource; 5] =
@@ -43,6 +51,23 @@ fn raise(resource: Resource) {
 /// How many files this process may have open.
 pub fn open_files_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// How many folders this user may have watched (inotify(7)); `None` where there is no such limit.
+pub fn folder_watches_limit() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_watches").ok()?;
+    text.trim().parse().ok()
+}
+
+/// How many processes this user has; `None` where that is not told.
+pub fn count_own_processes() -> Option<u64> {
+    let is_own = |entry: &DirEntry| {
+        let name = entry.file_name();
+        let is_process = name.to_string_lossy().starts_with(|c: char| c.is_ascii_digit());
+        is_process && entry.metadata().is_ok_and(|data| data.uid() == own_uid())
+    };
+    let entries = std::fs::read_dir("/proc").ok()?.flatten();
+    u64::try_from(entries.filter(is_own).count()).ok()
 }
 
 /// Puts the caller's limits back, if they were raised. It neither allocates nor locks.

@@ -26,7 +26,7 @@ impl AsFd for FolderLock {
     }
 }
 
-/// Takes the lock of an open folder; `None` if somebody has it. Nothing is left behind to remove,
+/// Takes the lock of an open folder; `None` if it is taken. Nothing is left behind to remove,
 /// and a read-only folder can be locked too, and one that was removed.
 pub(super) fn lock_open_folder(folder: impl AsFd) -> io::Result<Option<FolderLock>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -7,8 +7,8 @@
 use std::{collections::HashSet, path::Path};
 
 use super::{
-    Entry, KernelTag, MARK, Mark, ProcId, Sight, StackId, StackPaths, Table, below, keepers,
-    named_outputs,
+    Entry, KernelTag, MARK, Mark, ProcId, Sight, StackId, StackPaths, Table, keepers,
+    keepers::keepers_of_others, named_outputs, tree::with_descendants,
 };
 
 /// The name of a pipe may have no more bytes than this for it to tell of its start.
@@ -64,8 +64,9 @@ impl Marked {
             return;
         }
         let own = std::process::id();
-        let others = keepers(table).into_iter().filter(|keeper| keeper.pid != own);
-        let known: HashSet<u32> = below(table, &others.collect::<Vec<_>>());
+        let proved = keepers(table).into_iter().map(|keeper| keeper.pid);
+        let others = proved.chain(keepers_of_others(table)).filter(|&pid| pid != own);
+        let known: HashSet<u32> = with_descendants(table, others.collect());
         self.unseen.retain(|entry| !known.contains(&entry.id.pid));
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Entry, StackId, StackPaths, Table, describe, mark_of, own_uid, user_of};
+use super::{Entry, StackId, StackPaths, Table, describe, mark_of, os, own_uid, user_of};
 
 /// The stacks of which this user has processes, whatever files and sockets say.
 ///
@@ -18,13 +18,17 @@ pub fn marked_stacks() -> std::io::Result<Vec<StackId>> {
 }
 
 /// The places of a stack, by the working folders of its processes: the stack's folder is one of
-/// them, or above one of them.
+/// them, or above one of them. One that was removed is reached through the process.
 pub(super) fn places_by_process(stack: StackId) -> Option<StackPaths> {
     let table = Table::read().ok()?;
     let is_its = |folder: &&Path| StackId::at(folder).is_ok_and(|found| found == stack);
     own_processes(&table).filter(|entry| stack_of(entry) == Some(stack)).find_map(|entry| {
-        let working = describe(entry.id.pid)?.dir?;
-        StackPaths::of(working.ancestors().find(is_its)?).ok()
+        let pid = entry.id.pid;
+        let named = describe(pid).and_then(|process| process.dir);
+        let named = named.and_then(|dir| dir.ancestors().find(is_its).map(Path::to_owned));
+        let folder =
+            named.or_else(|| os::working_folder(pid).filter(|dir| is_its(&dir.as_path())))?;
+        StackPaths::of(&folder).ok()
     })
 }
 

@@ -19,7 +19,7 @@ use rustix::{
 
 use super::{Endpoint, FileId, Reached, RunAs, inherited, reach_anywhere};
 
-/// The side of a pseudo-terminal that whoever shows it holds.
+/// The side of a pseudo-terminal that the program which shows it holds.
 #[derive(Debug)]
 pub struct Pty {
     /// It is read and written without waiting.
@@ -36,7 +36,7 @@ const CLOSED_BY_EXEC: OpenptFlags = OpenptFlags::empty();
 
 impl Pty {
     /// Makes one for `user`; returns with it the side of the service. It has the size that
-    /// terminals always had, until somebody looks at it.
+    /// terminals always had, until it is attached to.
     ///
     /// # Errors
     ///

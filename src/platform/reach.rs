@@ -7,15 +7,15 @@ use super::{Endpoint, Entry, Found, Peer, StackId};
 /// Who was reached.
 #[derive(Debug)]
 pub enum Reached {
-    /// The keeper that lives, or whoever answers for it.
+    /// The keeper that lives, or its supervisor.
     Keeper(UnixStream, Peer),
-    /// Nobody but the supervisor of a keeper that has died, which is about to notice.
+    /// Only the supervisor of a keeper that has died, which is about to notice.
     Orphan,
-    /// Somebody who has accepted nobody for long.
+    /// A process that has not accepted a connection for long.
     Full,
     /// This other user, who may hold the stack, or only its name.
     Stranger(u32),
-    /// Nobody.
+    /// No process.
     Nobody,
 }
 

@@ -1,4 +1,4 @@
-//! A TCP port that is kept for somebody.
+//! A TCP port that is reserved.
 
 use std::{
     io,
@@ -9,8 +9,8 @@ use std::{
 
 use rustix::net::{AddressFamily, SocketType, bind, socket, sockopt};
 
-/// A TCP port that nobody else can bind as long as this lives. It is bound and does not listen:
-/// whoever connects is refused, and no table of listeners shows it.
+/// A TCP port that nothing else can bind as long as this lives. It is bound and does not listen:
+/// connections are refused, and no table of listeners shows it.
 #[derive(Debug)]
 pub struct Reserved {
     _socket: OwnedFd,
@@ -20,7 +20,7 @@ pub struct Reserved {
 ///
 /// # Errors
 ///
-/// Somebody has it (EADDRINUSE), or may not be given it.
+/// It is in use (EADDRINUSE), or may not be given it.
 pub fn reserve(port: u16) -> io::Result<Reserved> {
     // Without the permission to share it, two who reserve it at once cannot both have it. What
     // lingers of closed connections (TIME_WAIT) is in the way then, and only then.
@@ -53,7 +53,7 @@ fn bound_to(family: AddressFamily, address: SocketAddr, share: bool) -> io::Resu
     Ok(Reserved { _socket: socket })
 }
 
-/// The ports that the system gives to outgoing connections, and to whoever does not care.
+/// The ports that the system gives to outgoing connections, and to those who ask for any.
 pub fn ephemeral_ports() -> RangeInclusive<u16> {
     // ip(7); elsewhere as IANA has it.
     let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn what_is_reserved_is_nobody_elses_and_free_afterwards() {
-        // Whoever asks the system for any port may be given this one before it is reserved.
+        // A program that asks the system for any port may be given this one before it is reserved.
         let mut ports = std::iter::repeat_with(free).take(20);
         let (port, reserved) =
             ports.find_map(|port| Some((port, reserve(port).ok()?))).expect("a free port");

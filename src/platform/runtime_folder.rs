@@ -4,7 +4,7 @@
 //! stack's folder ([`super::StackId`]), its lock, and the [`super::Endpoint`], wherever this one
 //! is. There are several places for it, none of which is always there (the `Endpoint` of Linux
 //! says why). The keeper takes the first that can be used and holds it by descriptor; when it is
-//! taken away, another one is made. Whoever looks for what a keeper has left looks in all places.
+//! taken away, another one is made. What a keeper has left is looked for in all places.
 
 use std::{
     ffi::OsString,
@@ -64,7 +64,7 @@ impl RuntimeFolder {
 
     fn make_at(path: &Path, folder: &Path) -> Result<Self, StackPathsError> {
         // The last keeper of another stack may remove the folder of all stacks just before ours
-        // is in it. Once ours is, nobody can.
+        // is in it. Once ours is, no other user can.
         for _ in 0..RACES {
             match Self::try_make_at(path, folder) {
                 Err(StackPathsError::Io { error, .. })
@@ -137,7 +137,7 @@ impl RuntimeFolder {
         named.next().map(|bytes| OsString::from_vec(bytes).into())
     }
 
-    /// Removes all of a stack. For whoever holds its lock.
+    /// Removes all of a stack. For the holder of its lock.
     pub fn remove_all(stack: StackId) {
         Self::remove_all_but(stack, None);
     }
@@ -174,7 +174,7 @@ fn bases() -> Vec<PathBuf> {
     all.filter_map(can_be_had).collect()
 }
 
-/// Those that are there and nobody else may have written to.
+/// Those that are there and no other user may have written to.
 fn own_bases() -> Vec<PathBuf> {
     all_bases().into_iter().map(|(_, base)| base).filter(|base| is_own(base)).collect()
 }
@@ -197,7 +197,7 @@ fn folder(path: &Path) -> Option<Stat> {
     (FileType::from_raw_mode(stat.st_mode) == FileType::Directory).then_some(stat)
 }
 
-/// Makes a folder that nobody else may look into, whatever the umask says. One that is ours
+/// Makes a folder that no other user may look into, whatever the umask says. One that is ours
 /// already is closed to others; one that others could write to may hold what is theirs.
 fn make_private(path: &Path) -> Result<OwnedFd, StackPathsError> {
     match rustix::fs::mkdir(path, Mode::RWXU) {
@@ -220,7 +220,7 @@ fn make_private(path: &Path) -> Result<OwnedFd, StackPathsError> {
     Ok(held)
 }
 
-/// Writes a file that nobody else may read, whatever the umask says.
+/// Writes a file that no other user may read, whatever the umask says.
 ///
 /// # Errors
 ///

@@ -31,16 +31,14 @@ extern "C" fn note(signal: libc::c_int) {
     }
 }
 
-#[cfg(target_os = "linux")]
-unsafe fn errno_place() -> *mut libc::c_int {
-    // SAFETY: always valid for the calling thread.
-    unsafe { libc::__errno_location() }
-}
-
-#[cfg(not(target_os = "linux"))]
-unsafe fn errno_place() -> *mut libc::c_int {
-    // SAFETY: always valid for the calling thread.
-    unsafe { libc::__error() }
+/// Where the calling thread's errno is.
+fn errno_place() -> *mut libc::c_int {
+    #[cfg(target_os = "linux")]
+    use libc::__errno_location as place;
+    #[cfg(not(target_os = "linux"))]
+    use libc::__error as place;
+    // SAFETY: it may be called at any time, in a signal handler too.
+    unsafe { place() }
 }
 
 impl SignalPipe {
@@ -55,7 +53,7 @@ impl SignalPipe {
         // The handler may run at any time until the process ends.
         std::mem::forget(writer);
         for &signal in signals {
-            set_disposition(signal, note as *const () as libc::sighandler_t)?;
+            set_disposition(signal, note as *const () as libc::sighandler_t, Restarting::Yes)?;
         }
         Ok(Self { reader })
     }
@@ -81,10 +79,10 @@ impl AsFd for SignalPipe {
 /// inherited through exec(2).
 pub fn reset_signals() {
     reset_all();
-    let _cannot_fail = set_disposition(libc::SIGPIPE, libc::SIG_IGN);
+    let _cannot_fail = set_disposition(libc::SIGPIPE, libc::SIG_IGN, Restarting::Yes);
 }
 
-/// Signals that keep their default action in a process that goes on at all others: faults of its
+/// Signals that keep their default action in a process that survives all others: faults of its
 /// own, what it is ended or stopped by on purpose, and what has no effect anyway.
 const DEFAULT_ACTION: [i32; 16] = [
     libc::SIGQUIT,
@@ -105,16 +103,16 @@ const DEFAULT_ACTION: [i32; 16] = [
     libc::SIGWINCH,
 ];
 
-extern "C" fn go_on(_: libc::c_int) {}
+extern "C" fn ignore(_: libc::c_int) {}
 
-/// Has this process go on at every signal that would end or stop it without meaning anything to
+/// Has this process survive every signal that would end or stop it without meaning anything to
 /// it: those of a limit (a write then fails with EFBIG, setrlimit(2)), of a terminal, of timers,
 /// and those that are free to use. They are caught rather than ignored, so that whatever is
 /// executed from here on, by whichever library, gets their default action.
 pub fn survive_signals() {
     for signal in (1..=last_signal()).filter(|signal| !DEFAULT_ACTION.contains(signal)) {
         let _some_belong_to_the_c_library =
-            set_disposition(signal, go_on as *const () as libc::sighandler_t);
+            set_disposition(signal, ignore as *const () as libc::sighandler_t, Restarting::Yes);
     }
 }
 
@@ -130,7 +128,7 @@ fn last_signal() -> i32 {
 /// executed. It neither allocates nor locks.
 pub(super) fn reset_all() {
     for signal in 1..=last_signal() {
-        let _fixed_ones_refuse = set_disposition(signal, libc::SIG_DFL);
+        let _fixed_ones_refuse = set_disposition(signal, libc::SIG_DFL, Restarting::Yes);
     }
     // SAFETY: an empty set is made before it is used.
     unsafe {
@@ -140,12 +138,24 @@ pub(super) fn reset_all() {
     }
 }
 
-fn set_disposition(signal: i32, handler: libc::sighandler_t) -> io::Result<()> {
-    // SAFETY: a zeroed sigaction is valid; the handler is async-signal-safe.
+/// Whether a system call that a handler interrupts continues afterwards (SA_RESTART), or fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Restarting {
+    Yes,
+    No,
+}
+
+/// Sets what a signal does; a handler may do only what signal-safety(7) allows.
+pub(super) fn set_disposition(
+    signal: i32,
+    handler: libc::sighandler_t,
+    restarting: Restarting,
+) -> io::Result<()> {
+    // SAFETY: a zeroed sigaction is valid; every handler in this crate is async-signal-safe.
     let result = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = handler;
-        action.sa_flags = libc::SA_RESTART;
+        action.sa_flags = if restarting == Restarting::Yes { libc::SA_RESTART } else { 0 };
         libc::sigaction(signal, &raw const action, std::ptr::null_mut())
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
@@ -155,7 +165,7 @@ fn set_disposition(signal: i32, handler: libc::sighandler_t) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// Those of kill(2): ESRCH if nobody is in it.
+/// Those of kill(2): ESRCH if it is empty.
 pub fn kill_group(leader: u32, signal: Signal) -> io::Result<()> {
     kill(-i64::from(leader), signal)
 }
@@ -169,7 +179,7 @@ pub fn kill_process(child: u32, signal: Signal) -> io::Result<()> {
     kill(i64::from(child), signal)
 }
 
-/// Whether this user may send a signal to a process; a number that is nobody's may be.
+/// Whether this user may send a signal to a process; a number that is not in use may be.
 pub(super) fn may_signal(pid: u32) -> bool {
     let Ok(pid) = libc::pid_t::try_from(pid) else { return false };
     // SAFETY: a plain system call; signal 0 only asks.

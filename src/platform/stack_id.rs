@@ -1,8 +1,8 @@
-//! What makes a stack that stack: its folder, whatever that is called now, and whoever asks.
+//! What makes a stack that stack: its folder, whatever that is called now, and for every user.
 //!
 //! A path is a name, and names change: a folder is moved, mounted at a second place, or removed
 //! while its services run. The folder itself is an inode of a file system. Its number can be used
-//! again once the folder is gone and nobody has it open, so that the time of its birth counts,
+//! again once the folder is gone and no process has it open, so that the time of its birth counts,
 //! too, where the file system keeps one (statx(2)).
 //!
 //! The birth time is left out on overlayfs, the file system of containers: there it is that of

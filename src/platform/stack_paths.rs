@@ -1,6 +1,6 @@
 //! Where everything of a stack is.
 //!
-//! A stack is its folder ([`StackId`]), which is held open by whoever has its [`StackPaths`]: what it is
+//! A stack is its folder ([`StackId`]), which is held open by the owner of its [`StackPaths`]: what it is
 //! called now is asked of the system. What lasts is in `.stackrun/` in it. What lives as long as
 //! the keeper is in a [`RuntimeFolder`].
 
@@ -57,7 +57,7 @@ pub enum StackPathsError {
         /// What.
         error: io::Error,
     },
-    /// It is there, and somebody else may have made or may change it.
+    /// It is there, and another user may have made or may change it.
     #[error("{path} {why}; it is not used")]
     Unsafe {
         /// Which.
@@ -116,7 +116,7 @@ impl StackPaths {
     ///
     /// Those of openat(2), fstat(2) and readlink(2).
     pub fn open_in(folder: impl AsFd) -> io::Result<Self> {
-        let flags = KNOWN_BY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let flags = super::os::TO_KNOW_BY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Self::held(rustix::fs::openat(folder, c".", flags, Mode::empty())?)
     }
 
@@ -167,7 +167,7 @@ impl StackPaths {
         }
     }
 
-    /// Takes the lock of the folder; `None` if somebody has it.
+    /// Takes the lock of the folder; `None` if it is taken.
     ///
     /// # Errors
     ///
@@ -233,7 +233,7 @@ impl StackPaths {
         self.state.join("runs").join(task)
     }
 
-    /// Removes what keepers that were killed have left of the stack, unless somebody holds it.
+    /// Removes what keepers that were killed have left of the stack, unless a keeper holds it.
     ///
     /// # Errors
     ///
@@ -255,15 +255,9 @@ impl AsFd for StackPaths {
     }
 }
 
-/// How a folder is opened that is not to be read.
-#[cfg(target_os = "linux")]
-const KNOWN_BY: OFlags = OFlags::PATH;
-#[cfg(not(target_os = "linux"))]
-const KNOWN_BY: OFlags = OFlags::RDONLY;
-
 /// Opens a folder to know it by.
 pub(super) fn open_folder(folder: &Path) -> io::Result<OwnedFd> {
-    let flags = KNOWN_BY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let flags = super::os::TO_KNOW_BY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(folder, flags, Mode::empty())?)
 }
 
@@ -284,19 +278,19 @@ fn is_open_to_writers(stat: &Stat) -> bool {
     Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH)
 }
 
-/// A folder that nobody else may have made or may write to.
+/// A folder that no other user may have made or may write to.
 pub(super) fn check_own(folder: &Path, stat: &Stat) -> Result<(), StackPathsError> {
     let refuse = |why| Err(StackPathsError::Unsafe { path: folder.to_owned(), why });
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => {}
         FileType::Symlink => return refuse("is a link, which may lead anywhere (remove it)"),
-        _ => return refuse("is no folder (remove it)"),
+        _ => return refuse("is not a directory (remove it)"),
     }
     if stat.st_uid != geteuid().as_raw() {
-        return refuse("belongs to another user (be that user, or remove it)");
+        return refuse("belongs to another user (run stackrun as that user, or remove it)");
     }
     if is_open_to_writers(stat) {
-        return refuse("can be written to by other users (`chmod go-w` mends that)");
+        return refuse("can be written to by other users (`chmod go-w` fixes that)");
     }
     Ok(())
 }

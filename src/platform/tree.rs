@@ -60,11 +60,16 @@ pub fn relatives(table: &Table, main: u32) -> Family {
 
 /// Keepers, and everything that descends from them.
 pub fn below(table: &Table, keepers: &[KeeperOf]) -> HashSet<u32> {
+    with_descendants(table, keepers.iter().map(|keeper| keeper.pid).collect())
+}
+
+/// Processes, and everything that descends from them.
+pub(super) fn with_descendants(table: &Table, processes: Vec<u32>) -> HashSet<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
-    for entry in table.entries().iter().filter(|_| !keepers.is_empty()) {
+    for entry in table.entries().iter().filter(|_| !processes.is_empty()) {
         children.entry(entry.parent).or_default().push(entry.id.pid);
     }
-    let mut fresh: Vec<u32> = keepers.iter().map(|keeper| keeper.pid).collect();
+    let mut fresh = processes;
     let mut found = HashSet::new();
     while let Some(pid) = fresh.pop() {
         if found.insert(pid) {
@@ -77,7 +82,7 @@ pub fn below(table: &Table, keepers: &[KeeperOf]) -> HashSet<u32> {
 /// Who belongs to which tree, so far.
 struct Claims<'a> {
     table: &'a Table,
-    /// By pid: the tree, or nobody's.
+    /// By pid: the tree, or none.
     owner: HashMap<u32, Option<usize>>,
     /// Everybody by the number of parent, group and session.
     by_relation: HashMap<u32, Vec<u32>>,
@@ -120,7 +125,7 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Claims by tag, pipe and mark: the dear way, for what is younger than the oldest unit.
+    /// Claims by tag, pipe and mark: expensive, so only for what is younger than the oldest unit.
     fn by_label(&mut self, trees: &[Tree<'_>]) {
         let Some(oldest) = trees.iter().map(|tree| tree.main.start).min() else { return };
         let pipes: HashMap<FileId, usize> = (trees.iter().enumerate())

@@ -28,7 +28,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Whether nobody can listen on this address beside it (ip(7), ipv6(7)): it is the same, or
+    /// Whether nothing can listen on this address beside it (ip(7), ipv6(7)): it is the same, or
     /// one of the two is all addresses. Those of IPv6 stand for those of IPv4, too. Without a
     /// `host`, which may be any, it always is.
     pub fn is_in_the_way_of(&self, host: Option<IpAddr>) -> bool {
@@ -64,8 +64,10 @@ pub enum Standstill {
     },
     /// Its cgroup was frozen.
     Frozen {
-        /// The folder of the group.
-        group: PathBuf,
+        /// The file of the group that tells, and by which it is thawed.
+        file: PathBuf,
+        /// What to write there.
+        thawed: &'static str,
     },
 }
 
@@ -182,7 +184,7 @@ pub enum Moved {
     Bytes(usize),
     /// Nothing is there now.
     Nothing,
-    /// Nothing is there, and nobody can write any more.
+    /// Nothing is there, and no process can write any more.
     End,
 }
 
@@ -219,4 +221,13 @@ mod tests {
             assert!(listener.is_in_the_way_of(None));
         }
     }
+}
+
+/// Who has sent a datagram, as the kernel says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sender {
+    /// The process; it may have ended since.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
 }

@@ -57,7 +57,7 @@ impl RunAs {
         target_os = "linux",
         expect(clippy::useless_conversion, reason = "elsewhere it counts in another type")
     )]
-    fn become_it(&self) -> io::Result<()> {
+    pub(super) fn become_it(&self) -> io::Result<()> {
         let Self { uid, gid, groups, .. } = self;
         // SAFETY: system calls; the groups outlive them.
         let became = unsafe {

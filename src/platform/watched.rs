@@ -1,10 +1,14 @@
-//! A process of somebody else whose end is waited for.
+//! A process that is not our child, whose end is waited for.
 
 use std::{io, os::fd::OwnedFd, time::Duration};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{ProcId, Process};
+use super::{Entry, ProcId, Process};
+use crate::event::Tick;
+
+/// The pause between two looks at a process that no descriptor tells of.
+const NEXT_LOOK: Duration = Duration::from_millis(20);
 
 /// A process whose end is waited for; one that has ended already is waited for no longer.
 #[derive(Debug)]
@@ -17,11 +21,12 @@ impl Watched {
     }
 
     /// One that is not known, or has ended: not waited for.
-    pub fn nobody() -> Self {
+    pub fn none() -> Self {
         Self(None)
     }
 
-    /// A descriptor that is readable once it has ended (pidfd_open(2)); `None` if it has already.
+    /// A descriptor that is readable once it has ended (pidfd_open(2)); `None` if it has already,
+    /// or where there are none.
     ///
     /// # Errors
     ///
@@ -37,8 +42,9 @@ impl Watched {
     ///
     /// Those of poll(2).
     pub fn wait(&self, timeout: Duration) -> io::Result<bool> {
-        let Some(ended) = self.0.as_ref().and_then(Process::ended) else { return Ok(true) };
+        let Some(process) = &self.0 else { return Ok(true) };
         let deadline = super::now() + timeout;
+        let Some(ended) = process.ended() else { return Ok(look_until_gone(process, deadline)) };
         loop {
             let left = deadline.since(super::now());
             let left = Timespec::try_from(left).map_err(io::Error::other)?;
@@ -49,4 +55,18 @@ impl Watched {
             }
         }
     }
+}
+
+/// Looks whether a process has ended, again and again: nothing tells of its end.
+fn look_until_gone(process: &Process, deadline: Tick) -> bool {
+    let lives =
+        || Entry::read(process.id().pid).is_some_and(|it| it.id == process.id() && !it.is_dead());
+    while lives() {
+        let left = deadline.since(super::now());
+        if left.is_zero() {
+            return false;
+        }
+        std::thread::sleep(left.min(NEXT_LOOK));
+    }
+    true
 }

@@ -93,6 +93,15 @@ pub enum CheckAnswer {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         instead: Vec<u16>,
     },
+    /// Nothing listens on the port at this address, but something does at another one.
+    OtherAddress {
+        /// The port.
+        port: u16,
+        /// The address.
+        host: String,
+        /// The other one.
+        instead: String,
+    },
     /// A process that is none of the service's listens on the port.
     HeldByOther {
         /// The port.

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::support::{Stack, eventually, get, ipv6, listening};
+use crate::support::{Stack, eventually, get, have, ipv6, listening};
 
 /// A service that becomes ready when `go` exists, by `check`; a second one that needs it.
 #[track_caller]
@@ -267,4 +267,29 @@ fn something_elsewhere_is_checked_but_not_started() {
     up.ends().exits(0);
     stack.down();
     assert_eq!(elsewhere.state("db"), "ready");
+}
+
+#[test]
+fn a_service_that_listens_at_another_address_than_its_host_is_not_ready() {
+    if !have(&["python3"]) {
+        return;
+    }
+    let stack = Stack::new(
+        r#"
+        service "a" {
+            run "python3 -m http.server --bind 127.0.0.9 {{port}}"
+            port @0 host="127.0.0.1"
+            ready within="1s"
+            restart "never"
+        }
+        service "b" {
+            run "python3 -m http.server --bind 127.0.0.9 {{port}}"
+            port @1 host="127.0.0.9"
+        }
+        "#,
+    );
+    let ran = stack.run("up").exits(1);
+    ran.says("at 127.0.0.1, but at 127.0.0.9").says("is `host` right?");
+    assert_eq!(stack.state("b"), "ready");
+    stack.run("why a").says("127.0.0.9");
 }

@@ -484,3 +484,25 @@ fn watches(stack: &Stack) -> usize {
     let texts = descriptors.flatten().map(|file| fs::read_to_string(file.path()));
     texts.flatten().map(|text| text.matches("inotify wd:").count()).sum()
 }
+
+#[test]
+fn a_named_pipe_among_gits_files_holds_up_nobody() {
+    let stack = Stack::called(
+        "app",
+        r#"service "a" { run "@testbed counted .starts"; watch "src/*.js" debounce="20ms" }"#,
+    );
+    stack.put("../.git/HEAD", "");
+    stack.put("src/a.js", "");
+    for pipe in ["../.gitignore", "../.ignore", ".gitignore", ".ignore", "src/.gitignore"] {
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            stack.path(pipe),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .expect("a named pipe");
+    }
+    started(&stack);
+    restarts(&stack, || stack.put("src/a.js", "changed"));
+}

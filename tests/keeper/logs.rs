@@ -153,7 +153,7 @@ pub(crate) fn what_was_rotated_is_compressed_in_the_end() {
 
 pub(crate) fn a_log_that_cannot_be_written_stops_no_service() {
     let mut world = World::new();
-    // A link there is not followed, and nobody waits for a pipe.
+    // A link there is not followed, and a pipe is not waited for.
     std::os::unix::fs::symlink("/dev/null", world.places.log("a")).unwrap();
     let (unit, _) = world.run("a", &format!("set -- w 200000; {WRITE}; exit 7"));
     assert_eq!(world.exited(&unit), (stackrun::model::Exit::Code(7), 0));

@@ -1,6 +1,6 @@
 //! The keeper with real processes; the tests play its supervisor.
 //!
-//! This program is both: started as `keeper` it is one, whose supervisor is whoever connects to
+//! This program is both: started as `keeper` it is one, whose supervisor is the test that connects to
 //! a socket; otherwise it runs the tests, with the options of any test program (`--list`,
 //! `--exact`, a filter).
 
@@ -33,7 +33,7 @@ fn tests() -> Vec<Trial> {
         what_cannot_start_says_why,
         it_runs_as_asked,
         the_same_unit_is_not_started_twice,
-        starts_in_one_breath_are_told_in_order_and_are_children_of_one_thread,
+        starts_asked_for_together_are_told_in_order_and_are_children_of_one_thread,
     }
     tree {
         a_stopped_process_gets_the_signal,

@@ -60,11 +60,18 @@ pub(crate) fn what_cannot_start_says_why() {
 pub(crate) fn it_runs_as_asked() {
     let mut world = World::new();
     let script = r#"
-        echo "A=$A"; pwd; ulimit -n; cut -d' ' -f6 /proc/$$/stat; cat <&3; echo "$STACKRUN_ID"
-        for fd in 4 5 6 7 8 9 10 11 12; do [ -e /proc/self/fd/$fd ] && echo "fd $fd"; done
-        trap '' INT; trap | grep -c PIPE
-        read line || echo "stdin ended"
-        [ -w /dev/stdout ] && echo again > /dev/stdout"#;
+        echo "variable: $A"
+        echo "folder: $(pwd)"
+        echo "open files: $(ulimit -n)"
+        echo "session: $(ps -o sid= -p $$ | tr -d ' ')"
+        echo "input: $(cat <&3)"
+        echo "mark: $STACKRUN_ID"
+        for fd in 4 5 6 7 8 9 10 11 12; do [ -e /dev/fd/$fd ] && others="$others $fd"; done
+        echo "other descriptors:$others"
+        trap '' INT
+        echo "ignored SIGPIPE: $(trap | grep -c PIPE)"
+        read line || echo "stdin: ended"
+        echo "stdout: opened again" > /dev/stdout"#;
     let mut spec = world.script("a", script);
     spec.env.push(("A".to_owned(), "b c".to_owned()));
     spec.open_files = Some(123);
@@ -72,10 +79,26 @@ pub(crate) fn it_runs_as_asked() {
     let (unit, pid) = world.spawn(spec);
     world.exited(&unit);
     let log = world.log("a");
-    let folder = world.places.folder.display();
-    let begin = format!("A=b c\n{folder}\n123\n{pid}\ninput\n");
-    assert!(log.starts_with(&begin), "{log}");
-    assert!(log.contains(":a:1\n0\nstdin ended\nagain\n"), "{log}");
+    let found = |what: &str| -> &str {
+        let mut lines = log.lines().filter_map(|line| line.split_once(':'));
+        let line = lines.find(|(name, _)| *name == what);
+        line.unwrap_or_else(|| panic!("no `{what}` in:\n{log}")).1.trim_start()
+    };
+    let mark = found("mark");
+    assert!(mark.ends_with(":a:1"), "mark: {mark}");
+    for (what, expected) in [
+        ("variable", "b c"),
+        ("folder", &world.places.folder.display().to_string()),
+        ("open files", "123"),
+        ("session", &pid.to_string()),
+        ("input", "input"),
+        ("other descriptors", ""),
+        ("ignored SIGPIPE", "0"),
+        ("stdin", "ended"),
+        ("stdout", "opened again"),
+    ] {
+        assert_eq!(found(what), expected, "{what}");
+    }
 }
 
 pub(crate) fn the_same_unit_is_not_started_twice() {
@@ -85,7 +108,7 @@ pub(crate) fn the_same_unit_is_not_started_twice() {
     assert_eq!(world.spawn_error(spec), "it has been started already");
 }
 
-pub(crate) fn starts_in_one_breath_are_told_in_order_and_are_children_of_one_thread() {
+pub(crate) fn starts_asked_for_together_are_told_in_order_and_are_children_of_one_thread() {
     let mut world = World::new();
     let mut specs: Vec<_> =
         (0..40).map(|index| world.script(&format!("s{index}"), "exec sleep 1000")).collect();

@@ -24,16 +24,21 @@ use tempfile::TempDir;
 /// No answer takes longer, on the slowest machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Holds a stack; its supervisor is whoever connects to the socket named.
+/// The file that says how many supervisors have connected to a keeper.
+const CONNECTED: &str = "connected";
+
+/// Holds a stack; its supervisor is the one that connects to the socket named.
 pub(crate) fn be_keeper(arguments: &[String]) -> ExitCode {
     let (dir, socket) = (PathBuf::from(&arguments[0]), PathBuf::from(&arguments[1]));
     let _first_keeper = std::fs::remove_file(&socket);
     let listener = UnixListener::bind(socket);
+    let (count, mut connected) = (dir.join(CONNECTED), 0);
     let held = keeper::run_with(&dir, None, move |_places, _control, offer| {
         let listener = listener.as_ref().map_err(|error| std::io::Error::from(error.kind()))?;
         let (stream, _) = listener.accept()?;
         offer.connect(stream);
-        Ok(())
+        connected += 1;
+        std::fs::write(&count, connected.to_string())
     });
     ExitCode::from(u8::from(held.is_err()))
 }
@@ -87,9 +92,15 @@ impl World {
         self.reconnect();
     }
 
-    /// Hangs up without a word, as one who was killed.
+    /// Hangs up without a message, as one that was killed.
     pub(crate) fn hang_up(&mut self) {
         self.stream.shutdown(std::net::Shutdown::Both).unwrap();
+    }
+
+    /// How many supervisors this keeper has had.
+    pub(crate) fn supervisors(&self) -> usize {
+        let text = std::fs::read_to_string(self.dir.path().join(CONNECTED));
+        text.ok().and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 
     /// Connects again.
@@ -103,7 +114,7 @@ impl World {
         self.stream.write_all(&encode(message)).unwrap();
     }
 
-    /// All of them in one breath.
+    /// All of them together.
     pub(crate) fn ask_at_once(&mut self, messages: &[ToKeeper]) {
         let bytes: Vec<u8> = messages.iter().flat_map(encode).collect();
         self.stream.write_all(&bytes).unwrap();
@@ -285,6 +296,13 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < until, "waited too long for {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Says that a test cannot be run here, and why; in CI it fails.
+#[expect(clippy::print_stderr, reason = "a skip is to be seen")]
+pub(crate) fn skip(test: &str, why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{why}");
+    eprintln!("SKIPPED {test}: {why}");
 }
 
 /// Whether a process lives: it is there, and no zombie.

@@ -52,12 +52,6 @@ const EXCEPTIONS: &[&str] = &[
     "executor/pulse.rs",
     "executor/requests.rs",
     "executor/takeover.rs",
-    "keeper/run.rs",
-    "keeper/runtime_dir.rs",
-    "keeper/unit_record.rs",
-    "keeper/upgrade.rs",
-    "platform/holder.rs",
-    "platform/stack_paths.rs",
 ];
 
 #[test]

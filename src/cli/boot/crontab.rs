@@ -79,7 +79,7 @@ pub(super) fn known(folder: &Path) -> Result<Option<Known>, Error> {
         true => Some(first.replace("\\%", "%")),
         false => script::read(folder),
     };
-    // The word before `--file`; nothing stands before it where the environment is empty.
+    // The word before `--file`; nothing is before it where the environment is empty.
     let head = command.as_ref().and_then(|command| command.split(" --file ").next());
     let program = head.and_then(|head| head.rsplit_once(" '").or_else(|| head.rsplit_once("\n'")));
     let program = program.map(|(_, word)| PathBuf::from(word.trim_end_matches('\'')));

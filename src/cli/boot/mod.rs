@@ -1,4 +1,4 @@
-//! Starting a stack when the machine starts: whoever can do that here, and what it is told.
+//! Starting a stack when the machine starts: what can do that here, and how it is told.
 
 mod crontab;
 mod script;
@@ -26,7 +26,7 @@ pub(super) struct Job {
     pub(super) file: PathBuf,
     /// This program.
     pub(super) program: PathBuf,
-    /// What it needs of the caller's environment: whoever starts it then has none.
+    /// What it needs of the caller's environment: what starts it then has none.
     pub(super) env: Vec<(&'static str, OsString)>,
     /// How often to look in.
     pub(super) every: Option<Duration>,
@@ -37,7 +37,7 @@ pub(super) struct Job {
 pub(super) struct Known {
     /// Who starts it: `systemd`, `crontab`.
     pub(super) by: &'static str,
-    /// Where that stands: the unit's file, the crontab.
+    /// Where that is written: the unit's file, the crontab.
     pub(super) place: String,
     /// How often it looks in, as that one words it.
     pub(super) every: Option<String>,

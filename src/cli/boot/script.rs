@@ -50,7 +50,7 @@ pub(super) fn quote(command: &mut Vec<u8>, word: &[u8]) {
 
 /// Writes the script; where it is.
 ///
-/// It stands beside the user's other settings, not in the stack's folder, which may be cleaned.
+/// It is beside the user's other settings, not in the stack's folder, which may be cleaned.
 pub(super) fn write(job: &Job) -> Result<PathBuf, Error> {
     let path = place(&job.folder).ok_or_else(|| Error::Other("HOME is not set".into()))?;
     let mut text = b"#!/bin/sh\n\
@@ -62,7 +62,7 @@ pub(super) fn write(job: &Job) -> Result<PathBuf, Error> {
         if let Some(folder) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
-        // The environment in it is nobody else's business.
+        // The environment in it is no other user's business.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

@@ -129,7 +129,7 @@ fn escape(text: &mut String, bytes: &[u8]) {
     bytes.iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
 }
 
-/// What stands in the quotes that a text begins with.
+/// What is in the quotes that a text begins with.
 fn unquoted(text: &str) -> Option<OsString> {
     let mut bytes = Vec::new();
     let mut rest = text.strip_prefix('"')?.bytes().peekable();

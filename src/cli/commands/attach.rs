@@ -13,10 +13,12 @@ use rustix::{
 
 use crate::{
     cli::{
-        commands::completions::service_names,
-        context::{Context, stack_dir, write_out},
+        candidates::service_names,
+        connect::stack_dir,
+        context::Context,
         error::{Error, status},
         interrupt, names,
+        output::write_out,
         screen::Screen,
     },
     logs::{Follower, Lines, Log},
@@ -86,7 +88,7 @@ enum ItemOutcome {
     Left,
     /// A signal.
     Interrupted,
-    /// Nobody uses it any more.
+    /// It is not used any more.
     Ended,
 }
 
@@ -132,7 +134,7 @@ fn converse(
         }
         if !keys.is_empty() {
             let mut buffer = [0; 4096];
-            // Not by way of the buffer of the standard input: what that holds nobody waits for.
+            // Not by way of the buffer of the standard input: what that holds is not polled for.
             let count = rustix::io::read(&input, &mut buffer).map_err(|no| failed(no.into()))?;
             let leave = buffer[..count].iter().position(|key| *key == LEAVE);
             typed.extend_from_slice(&buffer[..leave.unwrap_or(count)]);
@@ -165,7 +167,7 @@ fn resize(terminal: &OwnedFd, known: &mut Option<(u16, u16)>) {
         return;
     }
     if known.is_none() {
-        // A program draws its screen anew when the size changes: that it has to do now.
+        // A program draws its screen again when the size changes: that it has to do now.
         let other = Winsize { ws_row: window.ws_row.saturating_add(1), ..window };
         let _ended = tcsetwinsize(terminal, other);
     }

@@ -9,7 +9,8 @@ use crate::{
         ambient,
         boot::{self, Job},
         commands::{events, up},
-        context::{Context, status_of},
+        connect::status_of,
+        context::Context,
         error::{Error, status},
         operation, outcome,
         request_loop::Ended,
@@ -75,7 +76,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
 }
 
 fn enable(every: Option<Duration>, context: &Context) -> Result<u8, Error> {
-    // A file that is wrong would fail at every start, when nobody looks.
+    // A file that is wrong would fail at every start, with no user to see it.
     let stack = context.load(&[])?.stack;
     let job = Job::new(&stack.name, &stack.file, &stack.dir, every)?;
     let done = boot::enable(&job)?;
@@ -151,7 +152,7 @@ fn mend(context: &Context) -> Result<u8, Error> {
     }
 }
 
-/// Whether somebody has brought the stack down since the machine started.
+/// Whether a command has brought the stack down since the machine started.
 fn was_stopped(context: &Context) -> Result<bool, Error> {
     let records = events::records(context)?;
     let last = records.iter().rev().find(|record| {

@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     findings.push(stack::supervisor(context));
     let here = context.folder().unwrap_or_else(|_| PathBuf::from("."));
     findings.extend(system::limits(stack.as_ref(), &here));
-    // Last: the questions above have had somebody take over what this stack has left.
+    // Last: the questions above have had a keeper take over what this stack has left.
     findings.extend(leftovers::all());
     let is_well = findings.iter().all(|finding| finding.state != State::Bad);
     let exit = if is_well { status::OK } else { status::FAILED };

@@ -7,14 +7,15 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         ambient,
-        commands::completions::names_of_services,
-        context::{Context, ask_running, status_of},
+        candidates::names_of_services,
+        connect::{ask_running, status_of},
+        context::Context,
         error::{Error, status},
         names, operation, outcome,
         request_loop::Ended,
         time_args,
     },
-    control::{self, Client},
+    control::Client,
     core::stack::Command,
     reporters::{
         Symbol, headline,
@@ -63,7 +64,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             let status = outcome::exit_status(&outcome)?;
             let what = summary::What { stack: &before.stack, names: &args.names };
             let took = words::between(began, ambient::now());
-            let left = left.as_ref().map(self::left);
+            let left = left.as_ref().map(outcome::left);
             let is_left = left.is_some_and(|left| left.is_any());
             // The keeper is the last to go: an `up` right after this starts from nothing. As long as
             // anything is left it stays.
@@ -92,10 +93,4 @@ fn nothing_runs(args: &Args, context: &Context) -> Result<u8, Error> {
     context.say(&headline(Symbol::Good, text, context.err));
     context.say_all(&summary::unproved_lines(&context.stale_state().1, context.err));
     Ok(status::OK)
-}
-
-/// What is left, for the summary.
-pub(in crate::cli) fn left(left: &control::Left) -> summary::Left<'_> {
-    let control::Left { processes, ports, proved, unproved } = left;
-    summary::Left { processes, ports, proved: *proved, unproved }
 }

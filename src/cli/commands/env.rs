@@ -6,10 +6,8 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        commands::{
-            completions::stack_names,
-            exec::{self, Place},
-        },
+        candidates::stack_names,
+        commands::exec::{self, Place},
         context::Context,
         error::{Error, status},
     },
@@ -75,7 +73,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     Ok(status::OK)
 }
 
-/// The variables that are masked: those that are secret, and those that a secret stands in.
+/// The variables that are masked: those that are secret, and those that contain a secret.
 fn masked(stack: &Stack, name: &str, env: &BTreeMap<String, String>) -> Vec<String> {
     let declared = match (stack.service(name), stack.task(name)) {
         (Some(service), _) => Some(&service.env),

@@ -59,7 +59,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     follow(context, show)
 }
 
-/// Shows all records, and goes on with the next supervisor where one ends, until the stack is down.
+/// Shows all records, and continues with the next supervisor where one ends, until the stack is down.
 fn follow(context: &Context, show: impl Fn(&Record) -> Result<(), Error>) -> Result<u8, Error> {
     let places = context.places()?;
     let mut client = context.connect()?;

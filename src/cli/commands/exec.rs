@@ -6,15 +6,12 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        ambient,
-        commands::completions::stack_names,
-        context::{Context, unexpected},
-        error::Error,
+        ambient, candidates::stack_names, connect::unexpected, context::Context, error::Error,
         names,
     },
     control::{Reply, Request},
     model::{EnvValue, Stack, Values, path_text},
-    platform::{MARK, RunAs, find_user, own_uid},
+    platform::{MARK, ProgramError, RunAs, find_program, find_user, own_uid},
 };
 
 const EXAMPLES: &str = "\
@@ -57,11 +54,12 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     };
     let shown = program.to_string_lossy().into_owned();
     let path = env.get("PATH").map(|path| path_text::decode_text(path)).unwrap_or_default();
-    let found = which::which_in(program, Some(path), &dir).map_err(|_| {
-        // It is there, and is no program: that is another exit status.
-        let kind = match shown.contains('/') && dir.join(program).exists() {
-            true => std::io::ErrorKind::PermissionDenied,
-            false => std::io::ErrorKind::NotFound,
+    let found = find_program(program, &path, &dir).map_err(|error| {
+        let kind = match error {
+            ProgramError::NotExecutable(_) => std::io::ErrorKind::PermissionDenied,
+            ProgramError::NotInPath { .. } | ProgramError::NotThere(_) => {
+                std::io::ErrorKind::NotFound
+            }
         };
         Error::Exec { program: shown.clone(), error: kind.into() }
     })?;
@@ -81,7 +79,6 @@ pub(in crate::cli) struct Place {
 }
 
 /// Becomes the command; comes back only with an error.
-#[cfg(unix)]
 #[expect(clippy::disallowed_methods, reason = "this process becomes the command")]
 fn replace(
     found: PathBuf,

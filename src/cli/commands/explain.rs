@@ -4,7 +4,7 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        commands::completions::keys,
+        candidates::keys,
         context::Context,
         error::{Error, status},
     },

@@ -6,7 +6,7 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        commands::completions::profile_names,
+        candidates::profile_names,
         context::Context,
         error::{Error, status},
     },

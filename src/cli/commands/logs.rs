@@ -10,11 +10,13 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         ambient,
-        commands::completions::stack_names,
-        context::{Context, write_out},
+        candidates::stack_names,
+        context::Context,
         error::{Error, status},
         following::{self, Following, wanted},
-        interrupt, names, time_args,
+        interrupt, names,
+        output::write_out,
+        time_args,
     },
     control::{Client, ClientError},
     logs::{Finder, Item, Log, Marks, Place, Select, select},
@@ -103,7 +105,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     follow(context, &mut following, client)
 }
 
-/// Says which logs are no files of their own: what is behind a link is somebody else's.
+/// Says which logs are no files of their own: what is behind a link belongs to others.
 fn tell_refused(logs: &[Log], context: &Context) {
     for log in logs {
         if let Some(refused) = log.folder.open_read(&log.file).err().as_ref().and_then(Refused::of)
@@ -113,7 +115,7 @@ fn tell_refused(logs: &[Log], context: &Context) {
     }
 }
 
-/// Prints what there is by now. Whoever looks for it goes on while it is being printed.
+/// Prints what there is by now. The search continues while it is being printed.
 fn print_past(
     logs: &[Log],
     ends: impl Fn(&Log) -> Option<Place> + Send,

@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use crate::{
     cli::{
         ask,
-        context::{Context, status_of},
+        connect::status_of,
+        context::Context,
         error::{Error, status},
+        idle_status::idle_status,
         port_holder::{Holding, Owner, look, look_at},
     },
     model::{Port, Stack},
@@ -55,7 +57,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     }
     let mut client = context.connect_if_running()?;
     let stack = context.known_stack(client.as_mut())?;
-    let mut status = Status::idle(&stack);
+    let mut status = idle_status(&stack);
     if let Some(mut client) = client {
         let declared = std::mem::replace(&mut status, status_of(&mut client)?).services;
         // Of a service of which nothing is known but that it runs, the file tells the ports.
@@ -135,7 +137,7 @@ fn rows<'a>(status: &'a Status, stack: &Stack) -> Result<Vec<Row<'a>>, Error> {
     for service in &status.services {
         let declared = stack.service(&service.name).map_or(&[][..], |service| &service.ports);
         for (index, port) in service.ports.iter().enumerate() {
-            // Whoever listens on another address is in nobody's way.
+            // A listener on another address is in no service's way.
             ports.push((service, port, declared.get(index).and_then(Port::address)));
         }
     }

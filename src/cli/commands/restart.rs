@@ -7,8 +7,9 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         ambient,
-        commands::completions::{names_of_services, profile_names},
-        context::{Context, places_of, status_of},
+        candidates::{names_of_services, profile_names},
+        connect::{places_of, status_of},
+        context::Context,
         error::Error,
         failure_advice, names, operation, outcome, port_prompt,
         request_loop::Ended,

@@ -12,8 +12,9 @@ use output::Output;
 use crate::{
     cli::{
         ambient, ask,
-        commands::completions::{profile_names, task_names},
-        context::{Context, places_of, status_of},
+        candidates::{profile_names, task_names},
+        connect::{places_of, status_of},
+        context::Context,
         error::{Error, status},
         interrupt, names, operation, programs,
         request_loop::{Ended, OnInterrupt, carry_out},

@@ -4,8 +4,9 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        commands::completions::{profile_names, stack_names},
-        context::{Context, status_of},
+        candidates::{profile_names, stack_names},
+        connect::status_of,
+        context::Context,
         error::{Error, status},
         names,
     },

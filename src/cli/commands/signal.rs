@@ -5,8 +5,9 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         ambient,
-        commands::completions::{service_names, signal_names},
-        context::{Context, unexpected},
+        candidates::{service_names, signal_names},
+        connect::unexpected,
+        context::Context,
         error::{Error, status},
         names,
     },

@@ -7,9 +7,11 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         ambient,
-        commands::completions::stack_names,
-        context::{Context, status_of},
+        candidates::stack_names,
+        connect::status_of,
+        context::Context,
         error::{Error, status},
+        idle_status::idle_status,
         interrupt, names, time_args,
     },
     control::{Client, ClientError, Obstacle},
@@ -156,7 +158,7 @@ fn look_once(args: &Args, context: &Context) -> Result<Seen, Error> {
         }
         None => {
             let stack = context.load(&[])?.stack;
-            (Status::idle(&stack), Some(stack))
+            (idle_status(&stack), Some(stack))
         }
     };
     let asked = match (&stack, args.names.is_empty()) {

@@ -7,8 +7,9 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         ambient, ask, browser,
-        commands::completions::{profile_names, stack_names},
-        context::{Context, ask_running, places_of, status_of, unexpected},
+        candidates::{profile_names, stack_names},
+        connect::{ask_running, places_of, status_of, unexpected},
+        context::Context,
         error::{Error, status},
         failure_advice, foreground, interrupt, names, operation, outcome, port_prompt, programs,
         request_loop::{Early, Ended},

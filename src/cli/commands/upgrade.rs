@@ -1,8 +1,9 @@
-//! `upgrade`: this program goes on where another version was.
+//! `upgrade`: this program replaces another version that runs.
 
 use crate::{
     cli::{
-        context::{Context, status_of},
+        connect::status_of,
+        context::Context,
         error::{Error, status},
     },
     control::Client,

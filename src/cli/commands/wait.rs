@@ -9,8 +9,9 @@ use clap_complete::engine::ArgValueCandidates;
 use crate::{
     cli::{
         ambient,
-        commands::{self, completions::stack_names},
-        context::{Context, status_of, unexpected},
+        candidates::stack_names,
+        connect::{status_of, unexpected},
+        context::Context,
         error::{Error, status},
         names, operation, outcome,
         request_loop::Ended,
@@ -83,7 +84,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     match operation::carry_out(job, args.timeout, &mut client, &mut reporter) {
         Ok(Ended::Outcome { outcome, left, .. }) => {
             let is_all = args.names.is_empty();
-            if let Some(left) = left.filter(|left| commands::down::left(left).is_any()) {
+            if let Some(left) = left.filter(|left| outcome::left(left).is_any()) {
                 let text = format!("still running: {}", wording::list(&left.processes));
                 context.say(&headline(Symbol::Bad, &text, context.err));
                 return Ok(status::FAILED);

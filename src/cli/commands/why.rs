@@ -6,8 +6,9 @@ use clap_complete::engine::ArgValueCandidates;
 
 use crate::{
     cli::{
-        commands::completions::stack_names,
-        context::{Context, unexpected},
+        candidates::stack_names,
+        connect::unexpected,
+        context::Context,
         error::{Error, status},
         names,
         port_holder::look,
@@ -63,7 +64,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     Ok(if running { status::OK } else { status::NOT_RUNNING })
 }
 
-/// With what to do about the port that somebody held, and may hold still.
+/// With what to do about the port that was held, and may be held still.
 fn advised(mut why: Why, stack: &Stack) -> Result<Why, Error> {
     let Some(root) = why.links.last_mut() else { return Ok(why) };
     let Some(port) = root.held_port() else { return Ok(why) };

@@ -24,10 +24,10 @@ pub(in crate::cli) fn all() -> Vec<Finding> {
     findings
 }
 
-/// Names and numbers of the processes of each stack that nobody holds.
+/// Names and numbers of the processes of each stack that has no keeper.
 type Stray = BTreeMap<StackId, Vec<(String, u32)>>;
 
-/// Processes with a mark whose stack nobody holds.
+/// Processes with a mark whose stack has no keeper.
 fn stray() -> Stray {
     let Ok(table) = Table::read() else { return Stray::new() };
     let own = platform::user_name(platform::own_uid());
@@ -46,7 +46,7 @@ fn stray() -> Stray {
     stray
 }
 
-/// Whether somebody holds a stack, be it out of reach.
+/// Whether a stack is held, be it by a process out of reach.
 fn is_held(stack: StackId) -> bool {
     platform::keeper_of(stack).is_some()
         || StackPaths::of_stack(stack)

@@ -3,14 +3,12 @@
 use super::Finding;
 use crate::{
     cli::{
-        ambient,
-        context::{Context, status_of},
-        error::Error,
-        port_holder::look_at,
-        programs, version,
+        ambient, connect::status_of, context::Context, error::Error, missing::Missing,
+        port_holder::look_at, programs, version,
     },
     control::Client,
     model::{EnvValue, Service, Stack},
+    platform,
     reporters::words,
 };
 
@@ -65,7 +63,7 @@ pub(in crate::cli) fn programs(stack: &Stack) -> Vec<Finding> {
         };
         return std::iter::once(Finding::good("programs", text)).chain(untold).collect();
     }
-    let bad = |missing: &programs::Missing| {
+    let bad = |missing: &Missing| {
         let fix = missing.hint().unwrap_or("install it, or fix PATH");
         Finding::bad("programs", missing.what(), fix.to_owned())
     };
@@ -86,7 +84,7 @@ fn tools(stack: &Stack) -> Vec<String> {
         };
         for tool in tools {
             let Some(program) = tool.program.as_literal() else { continue };
-            let Ok(place) = which::which_in(program, Some(&path), dir) else { continue };
+            let Ok(place) = platform::find_program(program, path.as_ref(), dir) else { continue };
             let text = match version::of(&place, dir) {
                 Some(version) => format!("{program} {version}"),
                 None => program.to_owned(),

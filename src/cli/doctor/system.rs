@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::process::{Resource, getrlimit};
 
 use super::Finding;
-use crate::{model::Stack, reporters::words};
+use crate::{model::Stack, platform, reporters::words};
 
 const TOPIC: &str = "limits";
 /// The fewest open files that a stack of some size wants.
@@ -39,8 +39,7 @@ fn open_files() -> Finding {
 
 /// inotify(7): how many folders may be watched.
 fn inotify(wanted: bool) -> Option<Finding> {
-    let text = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_watches").ok()?;
-    let watches: u64 = text.trim().parse().ok()?;
+    let watches = platform::folder_watches_limit()?;
     let said = format!("{watches} folders may be watched");
     Some(match wanted && watches < WATCHES {
         true => Finding::warning(TOPIC, said, "sudo sysctl fs.inotify.max_user_watches=524288"),
@@ -51,15 +50,7 @@ fn inotify(wanted: bool) -> Option<Finding> {
 /// How many processes this user may still start.
 fn processes() -> Option<Finding> {
     let limit = getrlimit(Resource::Nproc).current?;
-    let own = rustix::process::geteuid().as_raw();
-    let entries = std::fs::read_dir("/proc").ok()?.flatten();
-    let mine = entries.filter(|entry| {
-        use std::os::unix::fs::MetadataExt;
-        let is_process =
-            entry.file_name().to_string_lossy().starts_with(|c: char| c.is_ascii_digit());
-        is_process && entry.metadata().is_ok_and(|data| data.uid() == own)
-    });
-    let left = limit.saturating_sub(u64::try_from(mine.count()).unwrap_or(u64::MAX));
+    let left = limit.saturating_sub(platform::count_own_processes()?);
     let said = format!("{left} more processes may be started");
     Some(match left < PROCESSES {
         true => Finding::warning(

@@ -277,6 +277,7 @@ fn advice_for_check(failed: &FailedCheck, unit: &ServiceUnit) -> Vec<Advice> {
         CheckAnswer::NoLine if !unit.now.tty => vec![Advice::UseTty],
         CheckAnswer::NoLine
         | CheckAnswer::NothingListens { .. }
+        | CheckAnswer::OtherAddress { .. }
         | CheckAnswer::HeldByOther { .. }
         | CheckAnswer::NoAnswer { .. }
         | CheckAnswer::NotNotified

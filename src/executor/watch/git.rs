@@ -16,6 +16,8 @@ use std::{
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use crate::language::read_text;
+
 /// The rules that hold in one working tree.
 #[derive(Debug)]
 pub(super) struct GitRules {
@@ -32,10 +34,9 @@ impl GitRules {
     pub(super) fn of(folder: &Path) -> Self {
         let has_repository = |folder: &&Path| folder.join(".git").exists();
         let top = folder.ancestors().find(has_repository).unwrap_or(folder);
-        let mut exclude = GitignoreBuilder::new(top);
         // Not there where `.git` is a file (a worktree, a submodule).
-        let own = exclude.add(top.join(".git/info/exclude")).is_none().then(|| exclude.build());
-        let general = own.and_then(Result::ok).into_iter().chain([of_user(top)]).collect();
+        let exclude = rules_in(top, &top.join(".git/info/exclude"));
+        let general = exclude.into_iter().chain([of_user(top)]).collect();
         Self { top: top.to_owned(), general, folders: RefCell::default() }
     }
 
@@ -64,19 +65,29 @@ impl GitRules {
 
     fn of_folder(&self, folder: &Path) -> Option<Rc<Gitignore>> {
         let file = folder.join(".gitignore");
-        // Opening a named pipe of that name would wait for a writer.
-        let facts = fs::metadata(&file).ok().filter(fs::Metadata::is_file)?;
-        let changed = facts.modified().ok()?;
+        let changed = fs::metadata(&file).ok()?.modified().ok()?;
         let mut folders = self.folders.borrow_mut();
         match folders.get(folder) {
             Some((at, rules)) if *at == changed => Some(Rc::clone(rules)),
             _ => {
-                let rules = Rc::new(Gitignore::new(file).0);
+                let rules = Rc::new(rules_in(folder, &file)?);
                 folders.insert(folder.to_owned(), (changed, Rc::clone(&rules)));
                 Some(rules)
             }
         }
     }
+}
+
+/// The rules in a file, for what is below `folder`; none if it is no regular file: whoever may write
+/// to a folder above could put a named pipe there.
+fn rules_in(folder: &Path, file: &Path) -> Option<Gitignore> {
+    let text = read_text(file).ok()?;
+    let mut rules = GitignoreBuilder::new(folder);
+    for line in text.lines() {
+        // What is no pattern has no effect, as with git.
+        let _no_pattern = rules.add_line(None, line);
+    }
+    rules.build().ok()
 }
 
 /// The user's own rules, which hold at any depth of the working tree.

@@ -92,6 +92,7 @@ impl Words for FailedCheck {
             CheckAnswer::Exit { exit: _, output } => output.mask(masker),
             CheckAnswer::Status { code: _ }
             | CheckAnswer::NothingListens { port: _, instead: _ }
+            | CheckAnswer::OtherAddress { port: _, host: _, instead: _ }
             | CheckAnswer::NoAnswer { within_ms: _ }
             | CheckAnswer::NoLine
             | CheckAnswer::NotNotified

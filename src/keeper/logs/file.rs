@@ -1,5 +1,5 @@
-//! One log on disk: it grows, is rotated at the end of a line, and when the disk is full it lets
-//! bytes go rather than the service wait.
+//! One log on disk: it grows, is rotated at the end of a line, and drops bytes when the disk is
+//! full, so that the service need not wait.
 
 use std::{
     fs::File,
@@ -28,17 +28,17 @@ pub(super) struct LogFile {
     name: PathBuf,
     policy: LogPolicy,
     file: GrowingFile,
-    /// Where the next byte goes: the end of the file, unless somebody has changed it.
+    /// Where the next byte goes: the end of the file, unless another process has changed it.
     end: u64,
     index: Option<Index>,
     rotation: Option<Rotation>,
     /// Who looks after what was rotated away.
     tidy: Sender<Tidy>,
-    /// Bytes let go that nobody has been told of.
-    lost: u64,
+    /// Bytes that were dropped, and not reported yet.
+    dropped: u64,
     /// What a person should know, if it has not been said yet.
     unsaid: Option<String>,
-    /// Whether it has been said that bytes are let go, and the log has taken nothing since.
+    /// Whether it has been said that bytes are dropped, and the log has taken nothing since.
     said: bool,
     /// When that was, in nanoseconds since 1970.
     said_at: u64,
@@ -51,11 +51,11 @@ impl LogFile {
         let file = GrowingFile::new(folder, &name);
         let policy = LogPolicy::default();
         let (index, rotation, unsaid) = (None, None, None);
-        let (end, lost, said, said_at) = (0, 0, false, 0);
-        Self { name, policy, file, end, index, rotation, tidy, lost, unsaid, said, said_at }
+        let (end, dropped, said, said_at) = (0, 0, false, 0);
+        Self { name, policy, file, end, index, rotation, tidy, dropped, unsaid, said, said_at }
     }
 
-    /// Somebody begins to write to it, and from now on it is kept this way.
+    /// A service begins to write to it, and from now on it is kept this way.
     pub(super) fn begin(&mut self, policy: LogPolicy) {
         self.policy = policy;
         if let Some(index) = &mut self.index {
@@ -73,25 +73,25 @@ impl LogFile {
     pub(super) fn trouble(&mut self) -> Option<String> {
         self.unsaid.take().or_else(|| {
             let refused = self.file.refused()?;
-            Some(format!("{refused}: the logs go on in the folder that was there before"))
+            Some(format!("{refused}: logs continue in the folder that was there before"))
         })
     }
 
     /// Takes at most `most` bytes from a pipe. It always takes some if there are any: what the
-    /// disk refuses is let go.
+    /// disk refuses is dropped.
     pub(super) fn take(&mut self, pipe: impl AsFd, most: usize) -> Moved {
         match self.store(&pipe, most) {
             Ok(moved) => {
                 if matches!(moved, Moved::Bytes(1..)) && std::mem::take(&mut self.said) {
-                    let (path, lost) = (self.file.path(), std::mem::take(&mut self.lost));
+                    let (path, dropped) = (self.file.path(), std::mem::take(&mut self.dropped));
                     let path = path.display();
                     let text =
-                        format!("{path}: logging resumed; {lost} bytes of output were dropped");
+                        format!("{path}: logging resumed; {dropped} bytes of output were dropped");
                     self.unsaid = Some(text);
                 }
                 moved
             }
-            Err(error) => self.let_go(pipe, most, &error),
+            Err(error) => self.drop_bytes(pipe, most, &error),
         }
     }
 
@@ -143,11 +143,11 @@ impl LogFile {
         Ok(())
     }
 
-    /// Goes to the end of the file: opened again if somebody removed or moved it, sought if
-    /// somebody shortened it. (With O_APPEND the system would do so, but splice(2) refuses that.)
+    /// Goes to the end of the file: opened again if it was removed or moved, sought if it was
+    /// shortened. (With O_APPEND the system would do so, but splice(2) refuses that.)
     fn go_to_end(&mut self) -> io::Result<()> {
         let (open, facts, is_other) = match self.file.current() {
-            // Whoever made that copy does not want it to grow.
+            // The copy that this link was made for is not to grow.
             Err(error) if Refused::is_hard_link(&error) => {
                 self.put_aside()?;
                 self.file.current()?
@@ -167,11 +167,11 @@ impl LogFile {
         Ok(&self.file.opened().ok_or(io::ErrorKind::NotFound)?.file)
     }
 
-    fn let_go(&mut self, pipe: impl AsFd, most: usize, error: &io::Error) -> Moved {
+    fn drop_bytes(&mut self, pipe: impl AsFd, most: usize, error: &io::Error) -> Moved {
         let moved = NOWHERE.as_ref().map(|nowhere| transfer(pipe, nowhere, most));
         let moved = moved.and_then(Result::ok).unwrap_or(Moved::Nothing);
         if let Moved::Bytes(count) = moved {
-            self.lost += count as u64;
+            self.dropped += count as u64;
         }
         // A disk that is all but full refuses, and takes a little, again and again.
         let now = wall_nanos();

@@ -35,7 +35,7 @@ pub(super) struct Index {
     /// How many there are.
     count: u64,
     /// Whether the next batch gets a record in any case.
-    anew: bool,
+    is_new_writer: bool,
 }
 
 impl Index {
@@ -62,10 +62,11 @@ impl Index {
         }
         let last = good.last().copied().unwrap_or(Stamp { offset: 0, nanos: 0 });
         let count = good.len() as u64;
-        let mut index = Self { file, last: last.nanos, offset: last.offset, count, anew: true };
+        let mut index =
+            Self { file, last: last.nanos, offset: last.offset, count, is_new_writer: true };
         if length > 0 && count == 0 {
             index.note(0, changed, length)?;
-            index.anew = true;
+            index.is_new_writer = true;
         }
         Ok(index)
     }
@@ -76,18 +77,20 @@ impl Index {
         let passed = nanos.saturating_sub(self.last);
         let far = if u128::from(passed) < SLOW.as_nanos() { most / MANY } else { LITTLE };
         let is_near = offset.saturating_sub(self.offset) < far.min(most / MANY);
-        if !self.anew && (u128::from(passed) < COARSE.as_nanos() || self.count >= MANY && is_near) {
+        if !self.is_new_writer
+            && (u128::from(passed) < COARSE.as_nanos() || self.count >= MANY && is_near)
+        {
             return Ok(());
         }
-        self.anew = false;
+        self.is_new_writer = false;
         self.last = self.last.max(nanos);
         (self.offset, self.count) = (offset, self.count + 1);
         self.file.write_all(&Stamp { offset, nanos: self.last }.to_bytes())
     }
 
-    /// Somebody else begins to write: what comes next gets a time of its own.
+    /// Another process begins to write: what comes next gets a time of its own.
     pub(super) fn begin(&mut self) {
-        self.anew = true;
+        self.is_new_writer = true;
     }
 }
 

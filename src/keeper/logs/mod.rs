@@ -60,7 +60,7 @@ enum Ask {
 pub(super) enum Tell {
     /// All that was written before it was asked to drain is in the log.
     Drained(u64),
-    /// Nobody holds the pipe any more, and all of it is in the log.
+    /// No process holds the pipe any more, and all of it is in the log.
     Closed(u64),
     /// Something a person should know.
     Trouble(String),
@@ -166,7 +166,7 @@ impl Mover {
         }
     }
 
-    /// Does what was asked for; whether anybody still can ask.
+    /// Does what was asked for; whether it may still be asked.
     fn answer(&mut self) -> bool {
         loop {
             match self.asked.try_recv() {
@@ -196,14 +196,14 @@ impl Mover {
         self.sources.insert(key, Source { pipe, file });
     }
 
-    /// Moves what is there now: as often as a full pipe could take, since writers go on.
+    /// Moves what is there now: as often as a full pipe could take, since writers keep writing.
     fn drain(&mut self, key: u64) {
         // One that was closed before it was asked for is drained, too.
         self.turn(key, usize::MAX);
         self.say(Tell::Drained(key));
     }
 
-    /// Moves some of one pipe; closes it when nobody can write to it any more.
+    /// Moves some of one pipe; closes it when no process can write to it any more.
     fn turn(&mut self, key: u64, steps: usize) {
         let Some(source) = self.sources.get(&key) else { return };
         let mut file = source.file.borrow_mut();

@@ -33,7 +33,7 @@ impl Rotation {
     pub(super) fn rotate(&mut self, folder: &Dir, log: &Path, keep: u32) -> io::Result<()> {
         let file = numbered(log, self.next);
         match folder.rename(log, &file) {
-            // Somebody has just put it aside.
+            // Another process has just put it aside.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             renamed => renamed?,
         }

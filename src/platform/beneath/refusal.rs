@@ -22,7 +22,7 @@ pub enum Refusal {
     /// A folder where a file is needed.
     #[error("is a folder, not a file")]
     Folder,
-    /// A FIFO: whoever opens one may wait for ever.
+    /// A FIFO: opening one may block for ever.
     #[error("is a named pipe, not a file")]
     Pipe,
     /// A socket.

@@ -76,7 +76,7 @@ impl Dir {
                 removed => removed.map(|()| None),
             },
             Err(Errno::XDEV) => Err(Refusal::MountPoint.at(self.path.join(name))),
-            // Whoever may not look into it may remove it if it is empty.
+            // What may not be looked into may be removed if it is empty.
             Err(Errno::ACCESS) => self.remove_folder(name).map(|()| None),
             Err(error) => Err(self.explain(error, path)),
         }

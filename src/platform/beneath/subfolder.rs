@@ -38,7 +38,7 @@ impl Subfolder {
         Self { root: root.clone(), below: below.into(), own: true, known: Arc::default() }
     }
 
-    /// A folder to look into, whoever it belongs to.
+    /// A folder to look into, whichever user owns it.
     pub fn to_read(root: &Dir, below: impl Into<PathBuf>) -> Self {
         Self { own: false, ..Self::own(root, below) }
     }

@@ -68,7 +68,7 @@ fn what_is_no_file_is_named_and_not_waited_for() {
     assert!(!outside.join("nothing").exists());
     assert_eq!(why(open_file(&at("pipe"))), Refusal::Pipe);
     assert_eq!(why(open_file(&at("socket"))), Refusal::Socket);
-    assert_eq!(read_file(&at("link")).unwrap(), b"precious", "whoever names a link means it");
+    assert_eq!(read_file(&at("link")).unwrap(), b"precious", "a link that is named is meant");
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn a_subfolder_is_found_again_and_a_growing_file_goes_on() {
     fs::remove_dir_all(own.path().join("state")).unwrap();
     assert!(write("three\n"));
     assert_eq!(folder.read("a.log").unwrap(), b"three\n");
-    // Replaced by what is not ours to use, it goes on in the one that was there.
+    // Replaced by what is not ours to use, it continues in the one that was there.
     fs::rename(own.path().join("state"), guard.path().join("moved")).unwrap();
     symlink("/", own.path().join("state")).unwrap();
     assert!(!write("four\n") && !write("five\n"));
@@ -319,7 +319,7 @@ fn the_links_of_a_user_lead_where_the_user_wants() {
     assert!(made.folder.path().ends_with("new/deep") && made.open_special().unwrap().is_none());
     make_pipe(&stack.join("pipe"));
     assert_eq!(why(find("pipe").unwrap().open_read()), Refusal::Pipe);
-    assert_eq!(why(find("pipe").unwrap().open_special()), Refusal::Pipe, "nobody reads it");
+    assert_eq!(why(find("pipe").unwrap().open_special()), Refusal::Pipe, "no process reads it");
     let null = UserPath::find(Path::new("/dev/null"), stack).unwrap();
     assert!(null.open_special().unwrap().unwrap().metadata().unwrap().file_type().is_char_device());
     null.open_read().unwrap();

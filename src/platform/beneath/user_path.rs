@@ -1,5 +1,5 @@
 //! Files that the stack file or the command line names: they may be anywhere, and links lead to
-//! them as for any program, with one exception. Whoever may write to the stack's folder could have
+//! them as for any program, with one exception. A user who may write to the stack's folder could have
 //! this user, who may be root, read or write another file by a link in it: there a link counts only
 //! if this user or root has made it.
 
@@ -23,7 +23,7 @@ use crate::platform::os::{open_beneath, read_link};
 /// How many links may lead from one to the next (as in path_resolution(7)).
 const LINKS: u32 = 40;
 
-/// Opens a file that somebody has named, to read; never waits for a named pipe.
+/// Opens a file that a user has named, to read; never waits for a named pipe.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ pub fn open_file(path: &Path) -> io::Result<File> {
     }
 }
 
-/// What is in a file that somebody has named.
+/// What is in a file that a user has named.
 ///
 /// # Errors
 ///
@@ -68,7 +68,7 @@ impl UserPath {
     ///
     /// # Errors
     ///
-    /// Those of open(2); [`super::Refused`] for a link in the stack's folder that somebody else has
+    /// Those of open(2); [`super::Refused`] for a link in the stack's folder that another user has
     /// made.
     pub fn find(path: &Path, stack: &Path) -> io::Result<Self> {
         Self::walk(path, stack, false)
@@ -146,7 +146,7 @@ impl UserPath {
     ///
     /// # Errors
     ///
-    /// Those of open(2); [`super::Refused`] for a folder, a socket, and a named pipe that nobody
+    /// Those of open(2); [`super::Refused`] for a folder, a socket, and a named pipe that no process
     /// reads.
     pub fn open_special(&self) -> io::Result<Option<File>> {
         match self.stat() {
@@ -172,7 +172,7 @@ impl UserPath {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | FILE;
         let mode = |bits| Mode::from_bits_truncate(bits);
         let before = self.stat().ok().map(|stat| Mode::from_raw_mode(stat.st_mode));
-        // Nobody may open it before who may not open what was there.
+        // A user who could not open what was there must not be able to open it before.
         let first = if before.is_some() { mode(0o600) } else { mode(0o666) };
         let name = single(name)?;
         let new = open_beneath(self.folder.as_fd(), name, flags, first, true)

@@ -44,7 +44,7 @@ impl Dir {
     ///
     /// # Errors
     ///
-    /// Those of open(2); [`super::Refused`] for whatever is no regular file, belongs to somebody else or
+    /// Those of open(2); [`super::Refused`] for whatever is no regular file, belongs to another user or
     /// has another name.
     pub fn open_write(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         self.open_own_file(name.as_ref(), OFlags::RDWR)
@@ -169,7 +169,7 @@ impl Dir {
     }
 }
 
-/// A name for a file that is to be renamed to another one, which nobody can have made something
+/// A name for a file that is to be renamed to another one, which no other user can have made something
 /// under.
 pub fn unguessable_name(of: &OsStr, extension: &str) -> OsString {
     // Keyed by the system's random numbers.

@@ -17,7 +17,7 @@ use rustix::{
 
 use crate::platform::beneath::open_by_components;
 
-/// How often the kernel may find that somebody renames at this moment.
+/// How often the kernel may find that another process renames at this moment.
 const RACES: u32 = 100;
 
 /// Opens `path` below a folder, through mount points too if `across`.

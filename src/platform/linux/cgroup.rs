@@ -15,7 +15,7 @@ use std::{
 
 use crate::platform::{CgroupLimits, Controller};
 
-/// The time that `cpu.max` gives out anew each time, in microseconds.
+/// The time that `cpu.max` gives out each time, in microseconds.
 const PERIOD: u64 = 100_000;
 
 /// The groups of one stack: a group with no processes of its own, which holds those of the units.
@@ -131,18 +131,6 @@ impl Cgroups {
 }
 
 impl Cgroup {
-    /// The group, this process's own or one above it, that was frozen with all that is in it.
-    pub(super) fn frozen_above(pid: u32) -> Option<PathBuf> {
-        let mount = Mount::find()?;
-        let own = mount.group_of(&pid.to_string())?;
-        let mut groups = own.ancestors().take_while(|folder| folder.starts_with(&mount.point));
-        let is_frozen = |group: &&Path| {
-            let asked = fs::read_to_string(group.join("cgroup.freeze"));
-            asked.is_ok_and(|asked| asked.trim() == "1")
-        };
-        groups.find(is_frozen).map(Path::to_owned)
-    }
-
     /// The one that was made earlier.
     pub fn resume(folder: PathBuf) -> Self {
         Self { folder }
@@ -196,7 +184,7 @@ impl Cgroup {
         let mut folders = Vec::new();
         visit(&self.folder, &mut |folder| folders.push(folder.to_owned()));
         for folder in folders.iter().rev() {
-            // Somebody is still in it: the next start of the same name takes it as it is.
+            // A process is still in it: the next start of the same name takes it as it is.
             let _in_use = fs::remove_dir(folder);
         }
         if let Some(stack) = self.folder.parent() {
@@ -212,19 +200,24 @@ impl Cgroup {
 }
 
 /// Where version 2 is mounted.
-struct Mount {
-    point: PathBuf,
+pub(super) struct Mount {
+    pub(super) point: PathBuf,
     /// The group that is seen there.
     root: PathBuf,
 }
 
 impl Mount {
+    /// Of version 2.
+    pub(super) fn find() -> Option<Self> {
+        Self::of_kind(|kind| kind.starts_with("cgroup2 "))
+    }
+
     /// From proc_pid_mountinfo(5): `36 35 0:30 /root /mount options - cgroup2 …`.
-    fn find() -> Option<Self> {
+    pub(super) fn of_kind(is_it: impl Fn(&str) -> bool) -> Option<Self> {
         let text = fs::read_to_string("/proc/self/mountinfo").ok()?;
         text.lines().find_map(|line| {
             let (mount, kind) = line.split_once(" - ")?;
-            kind.starts_with("cgroup2 ").then_some(())?;
+            is_it(kind).then_some(())?;
             let mut fields = mount.split(' ').skip(3);
             Some(Self { root: fields.next()?.into(), point: fields.next()?.into() })
         })
@@ -235,10 +228,19 @@ impl Mount {
         self.group_of("self")
     }
 
-    /// The group that a process is in (`0::/path`).
+    /// The group of version 2 that a process is in.
     fn group_of(&self, process: &str) -> Option<PathBuf> {
+        self.group_by(process, str::is_empty)
+    }
+
+    /// The group that a process is in, of the hierarchy with these controllers
+    /// (`6:freezer:/path`, `0::/path`).
+    pub(super) fn group_by(&self, process: &str, is_it: impl Fn(&str) -> bool) -> Option<PathBuf> {
         let text = fs::read_to_string(format!("/proc/{process}/cgroup")).ok()?;
-        let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
+        let path = text.lines().find_map(|line| {
+            let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+            is_it(controllers).then_some(path)
+        })?;
         let below = Path::new(path).strip_prefix(&self.root).ok()?;
         let folder = self.point.join(below);
         folder.is_dir().then_some(folder)

@@ -41,6 +41,13 @@ pub fn describe(pid: u32) -> Option<Description> {
     })
 }
 
+/// A path that leads to the working folder of a process as long as that lives, also if the folder
+/// was removed (proc_pid_cwd(5)).
+pub(in crate::platform) fn working_folder(pid: u32) -> Option<PathBuf> {
+    let path = PathBuf::from(format!("/proc/{pid}/cwd"));
+    path.is_dir().then_some(path)
+}
+
 /// Its arguments with blanks between; its name in brackets where it has none, as a kernel thread
 /// or a zombie (proc_pid_cmdline(5)).
 pub fn command_line(pid: u32) -> Option<String> {

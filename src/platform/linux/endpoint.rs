@@ -17,16 +17,16 @@
 //!
 //! # Who is at the other end
 //!
-//! Anybody may bind any abstract name. So a name ends with a number: whoever listens takes the
-//! first one that is free, and whoever connects tries them all and asks the kernel who listens
-//! there (SO_PEERCRED: whoever called listen(2)). Another user's socket is passed over. So is that
+//! Any process may bind any abstract name. So a name ends with a number: a listener takes the
+//! first one that is free, and a client tries them all and asks the kernel who listens
+//! there (SO_PEERCRED: the process that called listen(2)). Another user's socket is passed over. So is that
 //! of a keeper that has died, which its supervisor holds until it ends, too. When every number up
 //! to [`SLOTS`] is taken the next ones are drawn at random, and found in `/proc/net/unix`, which
-//! whoever finds nobody reads.
+//! a client that finds no listener reads.
 //!
 //! None of that asks for more of `/proc` than one's own processes, which even `hidepid` (proc(5))
 //! leaves: whether a keeper lives that is this user's. A keeper of another namespace of processes
-//! has no number here (SO_PEERCRED says 0), and is taken to live as long as somebody listens.
+//! has no number here (SO_PEERCRED says 0), and is taken to live as long as a process listens.
 
 use std::{
     io,
@@ -46,7 +46,7 @@ use crate::{
 
 /// So many numbers are tried without a look at which are used.
 const SLOTS: u64 = 4;
-/// So many others are tried by whoever listens.
+/// So many others are tried by a listener.
 const MORE: u64 = 64;
 
 /// Something of a stack that can be connected to.
@@ -59,9 +59,9 @@ pub struct Endpoint {
 /// What is found there.
 #[derive(Debug)]
 pub enum Found {
-    /// Somebody listens who was this one when it began to.
+    /// The process that listens was this one when it began to.
     Listening(UnixStream, Peer),
-    /// Somebody listens who has not accepted anybody for long.
+    /// The process that listens has not accepted a connection for long.
     Full,
 }
 
@@ -77,7 +77,7 @@ impl Endpoint {
         Self { prefix: format!("{}terminal/{service:016x}/", of_stack(stack)) }
     }
 
-    /// Listens there, beside whoever does already.
+    /// Listens there, beside any process that does already.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl Endpoint {
         names.iter().filter(is_other).filter_map(|name| self.connect(name)).collect()
     }
 
-    /// The stacks that somebody, be it another user, listens for.
+    /// The stacks that are listened for, by other users, too.
     pub fn stacks() -> Vec<StackId> {
         let names = names_with(ROOT);
         let mut stacks: Vec<StackId> = names.iter().filter_map(|name| stack_of(name)).collect();
@@ -120,7 +120,7 @@ impl Endpoint {
         format!("{}{number}", self.prefix)
     }
 
-    /// Does not wait for whoever accepts nobody.
+    /// Does not wait for a process that does not accept.
     fn connect(&self, name: &str) -> Option<Found> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;

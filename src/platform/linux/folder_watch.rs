@@ -45,7 +45,7 @@ impl AsFd for FolderWatch {
 }
 
 /// Urgent, in the sense of poll(2), once something was mounted or unmounted since the last time
-/// that anybody waited for it (proc_pid_mounts(5)).
+/// that a process waited for it (proc_pid_mounts(5)).
 #[derive(Debug)]
 pub struct MountWatch {
     table: OwnedFd,

@@ -34,7 +34,7 @@ impl KernelTag {
         set(Some(self.0));
     }
 
-    /// Takes it off this process, which becomes nobody's.
+    /// Takes it off this process, which then belongs to no unit.
     pub fn remove() {
         set(None);
     }

@@ -1,9 +1,9 @@
-//! Who holds the lock of a folder: a diagnosis, for when nobody answers.
+//! Who holds the lock of a folder: a diagnosis, for when a keeper does not answer.
 //!
 //! `/proc/locks` (proc_locks(5)) names the process that has taken a lock. It costs the kernel some
-//! ten milliseconds, names nobody of another namespace of processes, and may name a process that
+//! ten milliseconds, names no process of another namespace, and may name a process that
 //! has ended: who inherits the descriptor holds the lock, too. It also knows a file by the number
-//! of its device in a form that btrfs and overlayfs show to nobody else. So what it says is
+//! of its device in a form that btrfs and overlayfs do not show elsewhere. So what it says is
 //! compared by inode, and looked up: `/proc/PID/fdinfo` shows the locks of each descriptor.
 
 use std::{
@@ -30,8 +30,8 @@ pub fn lock_holder(folder: impl AsFd) -> Option<u32> {
     if let Some((pid, _)) = named {
         return Some(*pid);
     }
-    // Whoever took it has ended, and somebody has its descriptor. If nobody has taken it, nobody
-    // holds it.
+    // The process that took it has exited, and another one has its descriptor. If no process has
+    // taken it, none holds it.
     taken.first()?;
     let table = Table::read().ok()?;
     let mut pids = table.entries().iter().map(|entry| entry.id.pid);
@@ -39,7 +39,7 @@ pub fn lock_holder(folder: impl AsFd) -> Option<u32> {
 }
 
 /// Every process that holds the lock of an open folder, as far as it can be seen from here: it is
-/// free when all of them have let go of it.
+/// free when all of them have closed it.
 pub fn lock_holders(folder: impl AsFd) -> Vec<u32> {
     let Ok(stat) = rustix::fs::fstat(folder) else { return Vec::new() };
     let folder = FileId::from(&stat);

@@ -10,7 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::Mode;
+use rustix::fs::{Mode, OFlags};
+
+/// How a file is opened that is not to be read, only to be known by.
+pub(in crate::platform) const TO_KNOW_BY: OFlags = OFlags::PATH;
 
 /// What the kernel puts behind the last name of a file that was removed.
 const REMOVED: &[u8] = b" (deleted)";
@@ -53,4 +56,13 @@ pub(in crate::platform) fn open_files(pid: u32) -> impl Iterator<Item = PathBuf>
 pub(in crate::platform) fn chmod_open(file: impl AsFd, _name: &Path, mode: Mode) -> io::Result<()> {
     // fchmod(2) refuses what was opened with O_PATH.
     Ok(rustix::fs::chmod(format!("/proc/self/fd/{}", file.as_fd().as_raw_fd()), mode)?)
+}
+
+/// The program that runs: the very file, also when another one has its name by now.
+///
+/// # Errors
+///
+/// None.
+pub fn own_program() -> io::Result<PathBuf> {
+    Ok("/proc/self/exe".into())
 }

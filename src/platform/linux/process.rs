@@ -44,7 +44,7 @@ impl ProcId {
     }
 }
 
-/// How long the machine has slept since boot (clock_gettime(2): CLOCK_BOOTTIME goes on meanwhile,
+/// How long the machine has slept since boot (clock_gettime(2): CLOCK_BOOTTIME runs meanwhile,
 /// CLOCK_MONOTONIC does not).
 fn slept() -> Duration {
     let since_boot = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
@@ -93,7 +93,7 @@ impl Process {
     ///
     /// # Safety
     ///
-    /// The descriptor must be open and nobody else's.
+    /// The descriptor must be open and owned by no one else.
     pub(super) unsafe fn from_child(pid: u32, descriptor: RawFd) -> Self {
         // SAFETY: the caller's promise.
         let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor) };

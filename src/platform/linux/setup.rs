@@ -21,7 +21,7 @@ pub fn children() -> Vec<u32> {
     list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
-/// Programs that we start from now on get no descriptor from this one on, whoever opened them
+/// Programs that we start from now on get no descriptor from this one on, whichever library opened them
 /// (close_range(2)).
 ///
 /// # Errors
@@ -36,7 +36,7 @@ pub fn keep_descriptors_from(first: RawFd) -> io::Result<()> {
 
 /// Makes room for so many descriptors at once, as far as the limit allows.
 ///
-/// The kernel doubles the table when it is full, and if other threads share it, whoever opened the
+/// The kernel doubles the table when it is full, and if other threads share it, the one that opened the
 /// descriptor too many waits for all of them (`expand_fdtable` calls `synchronize_rcu`): 10 ms and
 /// more each time. To be called before there are other threads.
 pub fn make_room_for_descriptors(count: RawFd) {
@@ -64,7 +64,7 @@ pub fn give_back_memory() {
     }
 }
 
-/// From now on the calling thread, and no other, runs when nobody else wants to
+/// From now on the calling thread, and no other, runs when no other wants to
 /// (setpriority(2) as Linux has it).
 pub fn lower_own_priority() {
     let _as_it_was = rustix::process::setpriority_process(None, 19);

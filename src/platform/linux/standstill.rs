@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use super::{Cgroup, Entry, describe::tracer};
+use super::{Entry, describe::tracer, freezer::frozen};
 use crate::platform::Standstill;
 
 /// Whether a process sees the same network as we do (network_namespaces(7)), as far as we may know.
@@ -19,6 +19,6 @@ pub fn standstill(pid: u32) -> Option<Standstill> {
     match Entry::read(pid)?.state {
         'T' => Some(Standstill::Stopped),
         't' => Some(tracer(pid).map_or(Standstill::Stopped, |by| Standstill::Traced { by })),
-        _ => Cgroup::frozen_above(pid).map(|group| Standstill::Frozen { group }),
+        _ => frozen(pid),
     }
 }

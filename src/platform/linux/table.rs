@@ -75,7 +75,7 @@ impl Table {
         &self.entries
     }
 
-    /// Whether the system shows this user nobody else's processes (`hidepid` of proc(5)).
+    /// Whether the system hides other users' processes from this user (`hidepid` of proc(5)).
     pub fn hides_others(&self) -> bool {
         self.hides_others
     }

@@ -1,5 +1,9 @@
 //! Threads as the kernel knows them.
 
+/// For waitid(2): children of the calling thread alone, so that the thread which starts the
+/// supervisor keeps it out of the count. Orphans come to the first thread of a process.
+pub(in crate::platform) const OWN_CHILDREN: libc::c_int = libc::__WNOTHREAD;
+
 /// The number of a thread (gettid(2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThreadId(libc::pid_t);

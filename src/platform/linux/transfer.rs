@@ -26,7 +26,7 @@ pub fn transfer(from: impl AsFd, to: impl AsFd, most: usize) -> io::Result<Moved
         Ok(count) => Ok(Moved::Bytes(count)),
         Err(Errno::AGAIN) => Ok(Moved::Nothing),
         Err(Errno::INTR) => Ok(Moved::Bytes(0)),
-        // No pipe; or a terminal that nobody uses any more, or a disk that fails.
+        // No pipe; or a terminal that no process uses any more, or a disk that fails.
         Err(Errno::INVAL | Errno::IO) => copy(from, to, most),
         Err(error) => Err(error.into()),
     }

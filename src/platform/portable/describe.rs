@@ -120,3 +120,9 @@ pub fn standstill(pid: u32) -> Option<crate::platform::Standstill> {
 pub fn shares_network(_pid: u32) -> bool {
     true
 }
+
+/// A path that leads to the working folder of a process even if the folder was removed: there is
+/// none here.
+pub(in crate::platform) fn working_folder(_pid: u32) -> Option<PathBuf> {
+    None
+}

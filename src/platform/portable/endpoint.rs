@@ -22,7 +22,7 @@ pub struct Endpoint {
 /// What is found there.
 #[derive(Debug)]
 pub enum Found {
-    /// Somebody listens.
+    /// A process listens.
     Listening(UnixStream, Peer),
     /// Never found here.
     Full,
@@ -39,7 +39,7 @@ impl Endpoint {
         Self { path: runtime.join(format!("{:016x}.tty", fnv1a(service.as_bytes()))) }
     }
 
-    /// Listens there, in the place of whoever did before.
+    /// Listens there, in the place of any process that did before.
     ///
     /// # Errors
     ///
@@ -54,7 +54,7 @@ impl Endpoint {
         Ok(listener)
     }
 
-    /// Whoever listens.
+    /// What listens.
     pub fn find(&self) -> Vec<Found> {
         let found = UnixStream::connect(&self.path).and_then(|stream| {
             let peer = Peer::of(&stream)?;

@@ -17,7 +17,7 @@ impl FolderWatch {
     ///
     /// # Errors
     ///
-    /// Always: nobody tells.
+    /// Always.
     pub fn new(_folder: &Path) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -43,7 +43,7 @@ impl MountWatch {
     ///
     /// # Errors
     ///
-    /// Always: nobody tells.
+    /// Always.
     pub fn new() -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }

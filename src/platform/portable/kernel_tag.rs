@@ -1,6 +1,6 @@
 //! No number that descendants inherit is to be had here.
 
-/// A number on a process that its descendants inherit: nobody has one here.
+/// A number on a process that its descendants inherit: none has one here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KernelTag;
 

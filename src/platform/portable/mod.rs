@@ -8,7 +8,10 @@ mod describe;
 mod endpoint;
 mod folder_watch;
 mod kernel_tag;
+mod nameless;
+mod notify;
 mod open_files;
+mod peer;
 mod poller;
 mod ports;
 mod process;
@@ -20,14 +23,18 @@ mod transfer;
 
 pub(in crate::platform) use beneath::{open_beneath, read_link};
 pub use cgroup::{Cgroup, Cgroups};
-pub(super) use describe::holds_lock;
 pub use describe::{
     Description, command_line, describe, lock_holder, lock_holders, oom_killed, oom_kills,
-    oom_victims, predicament, shares_network, standstill, stats, user_of,
+    oom_victims, predicament, shares_network, standstill, stats, user_of, working_folder,
 };
+pub(super) use describe::{holds_lock, working_folder};
 pub use endpoint::{Endpoint, Found};
 pub use folder_watch::{FolderWatch, MountWatch};
 pub use kernel_tag::KernelTag;
+pub use notify::NotifySocket;
+pub use open_files::own_program;
+pub use peer::PEERS_HAVE_NUMBERS;
+pub(super) use peer::peer_of;
 pub use poller::{Poller, Readiness};
 pub use ports::{all_listeners, holders, listener_at, listeners};
 pub use process::{ProcId, Process, descendants};
@@ -37,11 +44,14 @@ pub use setup::{
 };
 pub use spawn::spawn;
 pub use table::{Entry, Sight, Table, held_pipe, named_outputs};
+pub(super) use threads::OWN_CHILDREN;
 pub use threads::{ThreadId, await_thread_gone, own_thread};
 pub use transfer::{peek_bytes, transfer};
 
+pub(super) use nameless::{nameless_file, nameless_pipe};
 pub(super) use open_files::{
-    birth_time, chmod_open, name_of_open, open_files, through_this_process, without_removed,
+    TO_KNOW_BY, birth_time, chmod_open, name_of_open, open_files, through_this_process,
+    without_removed,
 };
 
 /// What a program says on its stdout.

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::Mode;
+use rustix::fs::{Mode, OFlags};
+
+/// How a file is opened that is not to be read: there is no other way here.
+pub(in crate::platform) const TO_KNOW_BY: OFlags = OFlags::RDONLY;
 
 /// The name of an open file as of now (fcntl(2), F_GETPATH).
 ///
@@ -57,4 +60,13 @@ pub(in crate::platform) fn chmod_open(_file: impl AsFd, name: &Path, mode: Mode)
 /// When a file was born is not asked here.
 pub(in crate::platform) fn birth_time(_file: impl AsFd) -> Option<u64> {
     None
+}
+
+/// The program that runs, by its name.
+///
+/// # Errors
+///
+/// Those of finding it.
+pub fn own_program() -> io::Result<PathBuf> {
+    std::env::current_exe()
 }

@@ -80,7 +80,7 @@ impl Process {
 }
 
 impl Process {
-    /// A child of ours, which nobody else can reap.
+    /// A child of ours, which only we can reap.
     pub(super) fn of_child(id: ProcId) -> Self {
         Self { id }
     }

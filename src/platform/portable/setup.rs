@@ -22,7 +22,7 @@ pub fn children() -> Vec<u32> {
     pids.filter(|&pid| spawn::is_by_this_thread(pid)).collect()
 }
 
-/// Programs that we start from now on get no descriptor from this one on, whoever opened them.
+/// Programs that we start from now on get no descriptor from this one on, whichever library opened them.
 ///
 /// # Errors
 ///
@@ -35,7 +35,7 @@ pub fn keep_descriptors_from(first: RawFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Nobody waits for room here.
+/// There is nothing to wait for here.
 pub fn make_room_for_descriptors(_count: RawFd) {}
 
 /// It is called as its file is.

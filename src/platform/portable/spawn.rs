@@ -93,16 +93,11 @@ fn prepare(
                 done(libc::dup2(ours, theirs))?;
             }
         }
-        if terminal {
-            done(libc::ioctl(0, libc::TIOCSCTTY.into(), 0))?;
-        }
-        if let Some(RunAs { uid, gid, groups, .. }) = user {
-            let count = libc::c_int::try_from(groups.len()).map_err(io::Error::other)?;
-            done(libc::setgroups(count, groups.as_ptr()))?;
-            done(libc::setgid(*gid))?;
-            done(libc::setuid(*uid))?;
-        }
     }
+    if terminal {
+        rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
+    }
+    user.map_or(Ok(()), RunAs::become_it)?;
     if let Some(dir) = dir {
         rustix::process::chdir(dir)?;
     }

@@ -67,7 +67,7 @@ impl Table {
         &self.entries
     }
 
-    /// Whether the system shows this user nobody else's processes.
+    /// Whether the system hides other users' processes from this user.
     pub fn hides_others(&self) -> bool {
         self.get(1).is_none()
     }

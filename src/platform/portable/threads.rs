@@ -1,6 +1,9 @@
 //! Threads, where all of a process wait for all of its children.
 
-/// A thread: nobody needs to know which.
+/// For waitid(2): all children of the process, whichever thread has started them.
+pub(in crate::platform) const OWN_CHILDREN: libc::c_int = 0;
+
+/// A thread: which does not matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThreadId;
 

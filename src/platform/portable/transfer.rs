@@ -18,7 +18,7 @@ pub fn transfer(from: impl AsFd, to: impl AsFd, most: usize) -> io::Result<Moved
         Ok(0) => return Ok(Moved::End),
         Ok(count) => count,
         Err(Errno::AGAIN) => return Ok(Moved::Nothing),
-        // A terminal that nobody uses any more.
+        // A terminal that no process uses any more.
         Err(Errno::IO) => return Ok(Moved::End),
         Err(Errno::INTR) => return Ok(Moved::Bytes(0)),
         Err(error) => return Err(error.into()),

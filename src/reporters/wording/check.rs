@@ -30,6 +30,9 @@ pub fn check_answer(answer: &CheckAnswer) -> String {
             let instead = list(&instead);
             format!("nothing listens on port {port}, but the service listens on {instead}")
         }
+        CheckAnswer::OtherAddress { port, host, instead } => {
+            format!("nothing listens on port {port} at {host}, but at {instead}: is `host` right?")
+        }
         CheckAnswer::HeldByOther { port, holder } => {
             format!("port {port} is held by {holder}, not by this service")
         }
@@ -57,7 +60,12 @@ pub fn pending(FailedCheck { check, answer }: &FailedCheck) -> String {
         (_, CheckAnswer::NothingListens { instead, .. }) if instead.is_empty() => {
             format!("{} yet", check_answer(answer))
         }
-        (_, CheckAnswer::NothingListens { .. } | CheckAnswer::HeldByOther { .. })
+        (
+            _,
+            CheckAnswer::NothingListens { .. }
+            | CheckAnswer::OtherAddress { .. }
+            | CheckAnswer::HeldByOther { .. },
+        )
         | (CheckLabel::Foreground, _) => check_answer(answer),
         (check, answer) => format!("checking {} → {}", check_label(check), check_answer(answer)),
     }
@@ -70,7 +78,12 @@ pub fn failing(FailedCheck { check, answer }: &FailedCheck) -> String {
         (CheckLabel::Prints { pattern }, CheckAnswer::NoLine) => {
             format!("no line matches {pattern}")
         }
-        (_, CheckAnswer::NothingListens { .. } | CheckAnswer::HeldByOther { .. })
+        (
+            _,
+            CheckAnswer::NothingListens { .. }
+            | CheckAnswer::OtherAddress { .. }
+            | CheckAnswer::HeldByOther { .. },
+        )
         | (CheckLabel::Notify, CheckAnswer::NotNotified)
         | (CheckLabel::Foreground, _) => check_answer(answer),
         (check, answer) => format!("{}: {}", check_label(check), check_answer(answer)),

@@ -7,8 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::mount::{UnmountFlags, mount_bind, unmount};
+use rustix::{
+    mount::{UnmountFlags, mount_bind, unmount},
+    process::Signal,
+};
 use serde_json::Value;
+use stackrun::platform::StackPaths;
 
 use crate::support::{Process, Ran, Running, Stack, alive, eventually, may_mount};
 
@@ -153,7 +157,7 @@ fn a_crash_after_a_move_is_answered_in_the_new_place() {
     assert_eq!(inner.pid("db"), pids[0]);
     // Both are killed, and it is moved once more.
     let (supervisor, keeper) = both(&inner);
-    keeper.signal(rustix::process::Signal::STOP);
+    keeper.signal(Signal::STOP);
     supervisor.kill();
     keeper.kill();
     eventually("the end of both", || !keeper.lives() && !supervisor.lives());
@@ -246,6 +250,40 @@ fn a_folder_that_was_cleaned_still_is_the_stack() {
     inner.ends_well();
 }
 
+#[test]
+fn what_was_killed_in_a_cleaned_or_removed_folder_is_found_and_stopped() {
+    for removed in [false, true] {
+        let inner = Inner::new(TWO, "cleaned");
+        inner.run("up").exits(0);
+        let pids = inner.pids();
+        let id = stackrun::platform::StackId::at(&inner.folder).expect("its identity");
+        let (keeper, supervisor) = both(&inner);
+        supervisor.signal(Signal::STOP);
+        keeper.kill();
+        supervisor.kill();
+        eventually("the end of both", || !keeper.lives() && !supervisor.lives());
+        let runtime = StackPaths::of(&inner.folder).expect("its places").runtime;
+        match removed {
+            false => {
+                fs::remove_file(inner.folder.join("stack.kdl")).expect("it is removed");
+                inner.remove(".stackrun");
+                inner.run("status").exits(0).says("db");
+                assert!(pids.iter().all(|pid| alive(*pid)));
+                inner.run("down").exits(0).says("0 processes");
+            }
+            true => {
+                let _gone_already = fs::remove_dir_all(runtime);
+                fs::remove_dir_all(&inner.folder).expect("it is removed");
+                let listed = inner.stack.run("ls").exits(0);
+                assert!(listed.out.contains(&id.to_string()), "{listed:#?}");
+                inner.stack.run(&format!("--stack {id} down")).exits(0).says("0 processes");
+            }
+        }
+        assert!(!pids.iter().any(|pid| alive(*pid)));
+        assert!(inner.stack.left_soon().is_empty());
+    }
+}
+
 /// A second name for a folder, as long as it lives.
 struct Bound(PathBuf);
 
@@ -330,7 +368,7 @@ fn a_folder_whose_name_is_not_utf_8_is_one_like_any_other() {
     inner.run("events").exits(0);
     let (supervisor, keeper) = both(&inner);
     let pids = inner.pids();
-    keeper.signal(rustix::process::Signal::STOP);
+    keeper.signal(Signal::STOP);
     supervisor.kill();
     keeper.kill();
     eventually("the end of both", || !keeper.lives() && !supervisor.lives());

@@ -199,3 +199,29 @@ fn as_root_what_cannot_be_looked_at_is_no_proof() {
     let ran = stack.run("down").exits(0);
     assert!(!ran.err.contains(&left.pid.to_string()), "{ran:#?}");
 }
+
+#[test]
+fn as_root_services_of_another_users_stack_are_not_in_doubt() {
+    if !root_for("it is two users") {
+        return;
+    }
+    let text = r#"service "a" { run "@testbed lock a.lock" }"#;
+    let (own, other) = (Stack::of_user(USER, text), Stack::of_user(OTHER, text));
+    for stack in [&own, &other] {
+        stack.start("up").ends().exits(0);
+    }
+    let theirs = other.process("a");
+    let supervisor = own.supervisor();
+    let keeper = supervisor.parent().expect("the keeper");
+    supervisor.signal(Signal::STOP);
+    keeper.kill();
+    supervisor.kill();
+    eventually("the end of both", || !keeper.lives() && !supervisor.lives());
+    // It was started by another keeper, so that all processes are looked at.
+    for _ in 0..2 {
+        let ran = own.start("down").ends().exits(0);
+        let names_it = |text: &str| text.contains(&format!(" {} ", theirs.pid));
+        assert!(!names_it(&ran.out) && !names_it(&ran.err), "{ran:#?}");
+    }
+    assert!(theirs.lives());
+}

@@ -70,7 +70,7 @@ fn a_runtime_folder_that_vanishes_is_made_anew() {
 #[track_caller]
 fn lives_on_after_both_are_killed(stack: &Stack, before: [u32; 2]) {
     assert_eq!(pids(stack), before);
-    eventually("a word about it", || notices(stack, "it was made anew") > 0);
+    eventually("a word about it", || notices(stack, "was removed and has been recreated") > 0);
     let supervisor = stack.supervisor();
     let keeper = supervisor.parent().expect("the keeper");
     keeper.kill();

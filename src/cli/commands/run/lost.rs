@@ -1,4 +1,4 @@
-//! A run whose supervisor was killed: it goes on, and the next supervisor knows of it. Where that
+//! A run whose supervisor was killed: it continues, and the next supervisor knows of it. Where that
 //! one has nothing left to do, and is gone, too, the ledger tells how the run ended.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::Output;
 use crate::{
     cli::{
         ambient,
-        context::status_of,
+        connect::status_of,
         error::Error,
         operation,
         request_loop::{Ended, OnInterrupt, carry_out},
@@ -25,7 +25,7 @@ use crate::{
 const REJOINS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A run that goes on.
+/// A run that continues.
 pub(super) struct Lost<'a> {
     task: &'a str,
     /// What asks for it once more, and does not have it run twice.
@@ -121,7 +121,7 @@ impl<'a> Lost<'a> {
         Ok(Ended::Outcome { outcome, left: None, status: None })
     }
 
-    /// Waits until what was up is ready again, but for what somebody has taken down meanwhile.
+    /// Waits until what was up is ready again, but for what another command has taken down meanwhile.
     fn await_return(
         &mut self,
         client: &mut Client,
@@ -141,7 +141,7 @@ impl<'a> Lost<'a> {
         self.ask(client, request, OnInterrupt::Leave, reporter).map(Some)
     }
 
-    /// Shows what happened while there was nobody to tell it.
+    /// Shows what happened while there was no supervisor to tell it.
     fn catch_up(&mut self, client: &mut Client, reporter: &mut Reporter) -> Result<(), Error> {
         let id = client.ask(Request::Events { since: self.output.seen() + 1, follow: false })?;
         loop {

@@ -6,10 +6,7 @@ use std::{
 };
 
 use crate::{
-    cli::{
-        context::{stack_dir, write_out},
-        error::Error,
-    },
+    cli::{connect::stack_dir, error::Error, output::write_out},
     event::{Event, Record},
     logs::{Follower, Log},
     model::{Task, TaskBody},

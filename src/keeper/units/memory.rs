@@ -1,4 +1,4 @@
-//! Ends for want of memory: whom the kernel has killed to have some.
+//! Whether the kernel has killed a unit because memory ran out.
 //!
 //! A unit's cgroup tells for certain, where it has one, and so does the kernel's log. Where neither
 //! may be read nothing is said: the count of all such kills on the machine proves nothing about
@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::unit::Unit;
+use super::Unit;
 use crate::{
     event::Tick,
     model::{Exit, Signal},
@@ -16,14 +16,14 @@ use crate::{
 /// Of a kill that was counted, more ends may be heard of so much later.
 const RECENT: Duration = Duration::from_secs(10);
 
-/// How often the kernel had run out of memory.
+/// How often the kernel has killed a process because memory ran out.
 #[derive(Debug)]
-pub(super) struct Kills {
+pub(super) struct OomKills {
     count: u64,
     grew: Option<Tick>,
 }
 
-impl Kills {
+impl OomKills {
     pub(super) fn so_far() -> Self {
         Self { count: platform::oom_kills(), grew: None }
     }
@@ -34,7 +34,7 @@ impl Kills {
         if exit.shell_status() != Exit::Signal(Signal::KILL).shell_status() {
             return false;
         }
-        if unit.group.as_ref().map_or(0, Cgroup::oom_kills) > 0 {
+        if unit.cgroup().map_or(0, Cgroup::oom_kills) > 0 {
             return true;
         }
         let count = platform::oom_kills();
@@ -42,6 +42,6 @@ impl Kills {
             self.grew = Some(now);
         }
         let is_recent = self.grew.is_some_and(|grew| now.since(grew) < RECENT);
-        is_recent && platform::oom_killed(unit.main.pid) == Some(true)
+        is_recent && platform::oom_killed(unit.main().pid) == Some(true)
     }
 }
