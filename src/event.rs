@@ -10,7 +10,10 @@ use std::{cmp::Ordering, time::Duration};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::model::{Exit, Hook, Signal};
+use crate::{
+    model::{Exit, Hook, Signal},
+    reason::{FailedCheck, Notice, PlanStep, Reason},
+};
 
 /// Time since the machine booted, without the time it slept (CLOCK_MONOTONIC). The pure core knows
 /// no other time, and is given it by its caller.
@@ -93,8 +96,9 @@ pub enum Event {
     },
     /// A stack file was applied.
     Applied {
-        /// What the plan held: a line for each thing to do.
-        plan: Vec<String>,
+        /// What the plan held: a step for each thing to do.
+        #[serde(default)]
+        steps: Vec<PlanStep>,
     },
     /// It is to run, and waits for these.
     Waiting {
@@ -113,10 +117,9 @@ pub enum Event {
     },
     /// A check was answered otherwise than the time before.
     Checked {
-        /// The check, as it would be named to a person: `GET /health`.
-        check: String,
-        /// The answer: `503`, `connection refused`.
-        answer: String,
+        /// The check and the answer.
+        #[serde(rename = "detail", alias = "check")]
+        failed: FailedCheck,
     },
     /// It is ready; of a service that nothing checks: it has started, and has lived for half a
     /// second since.
@@ -136,7 +139,8 @@ pub enum Event {
     /// It was ready and is not any more.
     Unhealthy {
         /// What failed.
-        reason: String,
+        #[serde(rename = "detail", alias = "reason")]
+        check: FailedCheck,
     },
     /// A stop began.
     Stopping,
@@ -173,8 +177,8 @@ pub enum Event {
     /// It will be started again.
     Backoff {
         /// What went wrong.
-        #[serde(default)]
-        reason: String,
+        #[serde(rename = "detail", alias = "reason")]
+        reason: Reason,
         /// After this long.
         delay_ms: u64,
         /// The number of this try; 0 where nothing failed, which is no try.
@@ -184,8 +188,9 @@ pub enum Event {
     },
     /// It has failed, and will not be started again by itself.
     Failed {
-        /// Why, in one line.
-        reason: String,
+        /// Why.
+        #[serde(rename = "detail", alias = "reason")]
+        reason: Reason,
         /// The last lines of its output.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         tail: Vec<String>,
@@ -226,11 +231,8 @@ pub enum Event {
         /// Since its start.
         after_ms: u64,
     },
-    /// A task did not have to run.
-    Skipped {
-        /// Why.
-        reason: String,
-    },
+    /// A task did not have to run: its inputs have not changed.
+    Skipped,
     /// A hook ended.
     Hook {
         /// Which.
@@ -242,13 +244,21 @@ pub enum Event {
         /// How.
         exit: Exit,
     },
-    /// Something a person should know, said once.
+    /// Something a user should know, said once.
     Notice {
         /// What.
-        text: String,
+        #[serde(rename = "detail", alias = "text")]
+        notice: Notice,
     },
     /// The whole stack is down.
     Down,
+}
+
+impl Event {
+    /// Something a user should know, in words.
+    pub fn notice(text: impl Into<String>) -> Self {
+        Self::Notice { notice: Notice::Text(text.into()) }
+    }
 }
 
 /// One without a name as `signal 40`, as records of every version have it.

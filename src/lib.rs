@@ -27,7 +27,7 @@
 //! - [`language`]: text → `Stack`, with every problem at its place.
 //! - [`import`]: a first stack file, from what other tools have been told.
 //! - [`graph`]: what needs what, and the order of starts (petgraph).
-//! - [`event`], [`status`]: what happened, and what is: the published vocabulary.
+//! - [`reason`], [`event`], [`status`]: what happened, and what is: the published vocabulary.
 //! - [`timeline`]: the starts of a stack, as its records tell them.
 //! - [`mod@core`]: the pure core, which decides everything. No I/O, no clock: inputs and the time go
 //!   in, effects come out.
@@ -51,6 +51,7 @@ pub mod logs;
 pub mod model;
 pub mod platform;
 mod printable;
+pub mod reason;
 pub mod reporters;
 mod secrets;
 pub mod status;

@@ -1,14 +1,17 @@
 //! What `status` shows: the state of a whole stack at one moment, as plain data.
 //!
-//! This is the published JSON (`status --json`) and also what the supervisor sends to its
-//! clients, so a reporter that starts late begins with a [`Status`] and folds [`crate::event`]
-//! records into it.
+//! The supervisor sends it to its clients, so a reporter that starts late begins with a [`Status`] and
+//! folds [`crate::event`] records into it. `status --json` is this with the reasons in words added.
+
+mod because;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Exit;
+pub use crate::model::{ServiceState, State, TaskState};
+use crate::{model::Exit, reason::Notice};
+pub use because::{Advice, Because, Evidence, StartStep, StopStep};
 
 /// What a notice of a process begins with that a `down` could not end.
 pub(crate) const LEFT: &str = "left when the stack was to be stopped: ";
@@ -63,8 +66,9 @@ pub struct ServiceStatus {
     /// Whether it is part of all that was asked for: see [`Status::all`].
     #[serde(default = "yes")]
     pub wanted: bool,
-    /// Why it is not ready, in one line; none where there is nothing to explain.
-    pub reason: Option<String>,
+    /// Why it is not ready; none where there is nothing to explain.
+    #[serde(rename = "detail", skip_serializing_if = "Option::is_none")]
+    pub because: Option<Because>,
     /// Its main process.
     pub pid: Option<u32>,
     /// Its start, counted from 1; 0 before the first.
@@ -95,9 +99,9 @@ pub struct ServiceStatus {
     /// A line for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub describe: Option<String>,
-    /// Things a person should know of it, however well it is: a watch that is paused.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notices: Vec<String>,
+    /// What a user should know of it, however well it is: a watch that is paused.
+    #[serde(default, rename = "notice_details", skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
 }
 
 /// A port of a service.
@@ -119,8 +123,9 @@ pub struct TaskStatus {
     /// Whether it is part of all that was asked for: see [`Status::all`].
     #[serde(default = "yes")]
     pub wanted: bool,
-    /// Why it is not done, in one line.
-    pub reason: Option<String>,
+    /// Why it is not done.
+    #[serde(rename = "detail", skip_serializing_if = "Option::is_none")]
+    pub because: Option<Because>,
     /// How its last run ended.
     pub exit: Option<Exit>,
     /// Since when it is in this state.
@@ -140,74 +145,6 @@ pub struct TaskStatus {
 fn yes() -> bool {
     true
 }
-
-/// The states of a service, as people see them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ServiceState {
-    /// Not wanted, not running.
-    Idle,
-    /// Wanted; its needs do not hold yet.
-    Waiting,
-    /// Its start is on the way.
-    Starting,
-    /// All its checks hold.
-    Ready,
-    /// It runs, was ready, and is not any more.
-    Unhealthy,
-    /// Its stop is on the way.
-    Stopping,
-    /// It failed and will be started again after a pause.
-    Backoff,
-    /// It ended by itself, and that is no failure.
-    Exited,
-    /// It failed and stays down until somebody asks.
-    Failed,
-}
-
-/// The states of a task, as people see them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TaskState {
-    /// Not run yet.
-    Idle,
-    /// Wanted; its needs do not hold yet.
-    Waiting,
-    /// On the way.
-    Running,
-    /// Ended well.
-    Done,
-    /// Failed.
-    Failed,
-    /// Did not have to run.
-    Skipped,
-}
-
-macro_rules! display_as_serde {
-    ($type:ty { $($variant:ident => $word:literal),+ $(,)? }) => {
-        impl $type {
-            /// The word in the published JSON.
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-        }
-        impl std::fmt::Display for $type {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(self.word())
-            }
-        }
-    };
-}
-
-display_as_serde!(ServiceState {
-    Idle => "idle", Waiting => "waiting", Starting => "starting", Ready => "ready",
-    Unhealthy => "unhealthy", Stopping => "stopping", Backoff => "backoff",
-    Exited => "exited", Failed => "failed",
-});
-display_as_serde!(TaskState {
-    Idle => "idle", Waiting => "waiting", Running => "running", Done => "done",
-    Failed => "failed", Skipped => "skipped",
-});
 
 /// How something is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -280,7 +217,7 @@ pub struct Item<'a> {
     /// The word for its state.
     pub state: &'static str,
     /// Why it is not as it should be.
-    pub reason: Option<&'a str>,
+    pub because: Option<&'a Because>,
     /// What the state means.
     pub verdict: Verdict,
     /// Whether anything of it may run.
@@ -312,7 +249,7 @@ impl Status {
             let item = Item {
                 name: &service.name,
                 state: service.state_word(),
-                reason: service.reason.as_deref(),
+                because: service.because.as_ref(),
                 verdict: service.state.verdict(service.proven, asked),
                 runs: service.state.runs(),
                 since: service.since,
@@ -323,7 +260,7 @@ impl Status {
             let item = Item {
                 name: &task.name,
                 state: task.state.word(),
-                reason: task.reason.as_deref(),
+                because: task.because.as_ref(),
                 verdict: task.state.verdict(asked),
                 runs: task.state == TaskState::Running,
                 since: task.since,

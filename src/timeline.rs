@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::event::{Cause, Event, Record};
+use crate::{
+    event::{Cause, Event, Record},
+    reason::FailedCheck,
+};
 
 /// One command that started something, and everything that it started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -86,12 +89,9 @@ pub enum What {
     Starting,
     /// Its process runs; its checks do not hold yet.
     Checking {
-        /// The check that was asked last.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        check: Option<String>,
-        /// The last answer of it that was not the right one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        answer: Option<String>,
+        /// The check that failed last.
+        #[serde(rename = "detail", skip_serializing_if = "Option::is_none")]
+        failed: Option<FailedCheck>,
         /// Whether all of them held in the end.
         held: bool,
     },
@@ -191,9 +191,9 @@ impl Reader {
             return;
         }
         let Some(name) = &record.name else {
-            if let (Event::Applied { plan }, Cause::Command { command, pid }) =
+            if let (Event::Applied { steps }, Cause::Command { command, pid }) =
                 (&record.event, &record.cause)
-                && !plan.is_empty()
+                && !steps.is_empty()
             {
                 self.begin(command, *pid, record.at);
             }
@@ -216,14 +216,12 @@ impl Reader {
             Event::Starting => self.opens(name, record, What::Starting),
             Event::Running { .. } => self.goes_on(name, record.at, What::Running),
             Event::Spawned { .. } => {
-                let checking = What::Checking { check: None, answer: None, held: false };
+                let checking = What::Checking { failed: None, held: false };
                 self.goes_on(name, record.at, checking);
             }
-            Event::Checked { check, answer } => {
-                if let Some((What::Checking { check: asked, answer: got, .. }, _)) =
-                    self.open.get_mut(name)
-                {
-                    (*asked, *got) = (Some(check.clone()), Some(answer.clone()));
+            Event::Checked { failed } => {
+                if let Some((What::Checking { failed: last, .. }, _)) = self.open.get_mut(name) {
+                    *last = Some(failed.clone());
                 }
             }
             Event::Exited { .. } => {
@@ -242,7 +240,7 @@ impl Reader {
             }
             Event::Done { .. } => self.close(name, record.at, End::Done),
             Event::Failed { .. } => self.close(name, record.at, End::Failed),
-            Event::Skipped { .. } => {
+            Event::Skipped => {
                 if !self.open.contains_key(name) {
                     self.opens(name, record, What::Waiting { on: Vec::new() });
                 }

@@ -19,24 +19,25 @@ const LAYERS: &[(&str, &str)] = &[
     ("language", "printable model secrets"),
     ("import", "language"),
     ("graph", "model"),
-    ("event", "model"),
-    ("status", "model event"),
-    ("timeline", "event"),
-    ("core", "model graph event status"),
+    ("reason", "model"),
+    ("event", "model reason"),
+    ("status", "model reason event"),
+    ("timeline", "reason event"),
+    ("core", "model graph reason event status"),
     ("platform", "model event"),
     ("logs", "model event platform"),
     ("keeper", "model event platform logs"),
     ("control", "model event status core platform keeper"),
     (
         "executor",
-        "printable model secrets language graph event status core platform logs keeper control",
+        "printable model secrets language graph reason event status core platform logs keeper control",
     ),
-    ("reporters", "printable model secrets event status timeline core"),
+    ("reporters", "printable model secrets reason event status timeline core"),
     ("cli", EVERYTHING),
 ];
 
 /// The command line is the only place that composes.
-const EVERYTHING: &str = "printable model secrets language import graph event status timeline core platform logs keeper \
+const EVERYTHING: &str = "printable model secrets language import graph reason event status timeline core platform logs keeper \
                           control executor reporters";
 
 /// Crates that belong to some layers alone.

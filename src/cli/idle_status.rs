@@ -22,7 +22,7 @@ pub(super) fn idle_status(stack: &Stack) -> Status {
         checked: service.is_checked(),
         proven: true,
         wanted: false,
-        reason: None,
+        because: None,
         pid: None,
         generation: 0,
         ports: service
@@ -49,7 +49,7 @@ pub(super) fn idle_status(stack: &Stack) -> Status {
         name: task.name.clone(),
         state: TaskState::Idle,
         wanted: false,
-        reason: None,
+        because: None,
         exit: None,
         since: None,
         next: None,

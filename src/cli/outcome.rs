@@ -24,10 +24,9 @@ pub(super) fn exit_status_of(outcome: &Outcome, asked: Asked) -> Result<u8, Erro
     if let Some(refusal) = &outcome.refused {
         return Err(refusal.clone().into());
     }
-    let port_held = outcome
-        .results
-        .iter()
-        .any(|settled| matches!(settled.how, ItemOutcome::Failed { port: Some(_), .. }));
+    let port_held = outcome.results.iter().any(|settled| {
+        matches!(&settled.how, ItemOutcome::Failed { reason, .. } if reason.port().is_some())
+    });
     let failed = outcome.results.iter().any(|settled| settled.how.is_bad(asked));
     Ok(match (port_held, failed || outcome.superseded) {
         (true, _) => status::PORT,
@@ -48,6 +47,7 @@ mod tests {
     use crate::{
         core::stack::{ItemResult, Refusal},
         model::Exit,
+        reason::Failure,
     };
 
     fn outcome(how: ItemOutcome) -> Outcome {
@@ -56,16 +56,17 @@ mod tests {
         Outcome { results, ..Outcome::default() }
     }
 
-    fn failed(port: Option<u16>) -> ItemOutcome {
-        ItemOutcome::Failed { reason: "exit 1".into(), exit: None, port }
+    fn failed(failure: Failure) -> ItemOutcome {
+        ItemOutcome::Failed { reason: failure.into(), exit: None }
     }
 
     #[test]
     fn each_outcome_has_its_status() {
         let status = |how| exit_status(&outcome(how)).expect("not refused");
         assert_eq!(status(ItemOutcome::Unchanged), status::OK);
-        assert_eq!(status(failed(None)), status::FAILED);
-        assert_eq!(status(failed(Some(80))), status::PORT);
+        assert_eq!(status(failed(Failure::OutOfMemory)), status::FAILED);
+        let held = Failure::PortHeld { port: 80, holder: "pid 1 (nginx)".into() };
+        assert_eq!(status(failed(held)), status::PORT);
         assert_eq!(status(ItemOutcome::Blocked { by: "a".into() }), status::FAILED);
         assert_eq!(status(ItemOutcome::Superseded), status::FAILED);
     }

@@ -67,8 +67,8 @@ pub(super) fn advise(
     outcome: &Outcome,
     (names, taken): (&[String], bool),
 ) -> Result<(), Error> {
-    let held = outcome.results.iter().filter_map(|settled| match settled.how {
-        ItemOutcome::Failed { port: Some(port), .. } => Some((&*settled.name, port)),
+    let held = outcome.results.iter().filter_map(|settled| match &settled.how {
+        ItemOutcome::Failed { reason, .. } => Some((&*settled.name, reason.port()?)),
         _ => None,
     });
     let held: Vec<(&str, u16)> = held.collect();

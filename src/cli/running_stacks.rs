@@ -47,9 +47,9 @@ pub(super) enum State {
     /// All that is wanted is ready.
     Ready,
     /// Something is on the way.
-    Changing,
+    Starting,
     /// Something is unhealthy, or failed and about to be started again.
-    Unwell,
+    Degraded,
     /// Something has failed for good.
     Failed,
     /// Nothing is wanted any more, and not all of it has ended.
@@ -84,14 +84,14 @@ impl State {
         }
         let states = status.all().map(|item| match item.verdict {
             Verdict::Holds => Self::Ready,
-            Verdict::Pending if unwell(item.name) => Self::Unwell,
-            Verdict::Pending => Self::Changing,
+            Verdict::Pending if unwell(item.name) => Self::Degraded,
+            Verdict::Pending => Self::Starting,
             Verdict::Fails => Self::Failed,
         });
         let worst = states.max_by_key(|state| match state {
             Self::Ready => 0,
-            Self::Changing => 1,
-            Self::Unwell => 2,
+            Self::Starting => 1,
+            Self::Degraded => 2,
             Self::Failed => 3,
             Self::Stopping => 4,
             Self::NotAnswering => 5,
@@ -103,8 +103,8 @@ impl State {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Ready => "ready",
-            Self::Changing => "changing",
-            Self::Unwell => "unwell",
+            Self::Starting => "starting",
+            Self::Degraded => "degraded",
             Self::Failed => "failed",
             Self::Stopping => "stopping",
             Self::NotAnswering => "not answering",
@@ -115,8 +115,8 @@ impl State {
     pub(super) fn tone(self) -> Tone {
         match self {
             Self::Ready => Tone::Good,
-            Self::Changing => Tone::Busy,
-            Self::Unwell | Self::Stopping => Tone::Warn,
+            Self::Starting => Tone::Busy,
+            Self::Degraded | Self::Stopping => Tone::Warn,
             Self::Failed | Self::NotAnswering => Tone::Bad,
         }
     }

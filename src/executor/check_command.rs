@@ -15,8 +15,10 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use super::checks::Environment;
 use crate::{
+    core::lifecycle::millis,
     model::{Signal, path_text},
     platform::{self, Process, RunAs, Watched},
+    reason::CheckAnswer,
 };
 
 /// How much of a command's output is looked at for its last line, in bytes.
@@ -49,7 +51,7 @@ impl CheckCommand {
     }
 
     /// Runs the command; an `Err` says how it failed.
-    pub(super) async fn run(&self, timeout: Duration) -> Result<(), String> {
+    pub(super) async fn run(&self, timeout: Duration) -> Result<(), CheckAnswer> {
         let mut output = tempfile::tempfile().map_err(|error| error.to_string())?;
         let running = self.start(&output)?;
         let ended = running.ended(timeout).await?;
@@ -58,11 +60,14 @@ impl CheckCommand {
         }
         let status = running.finish().await;
         if !ended {
-            return Err(format!("no answer within {}", crate::model::time::setting(timeout)));
+            return Err(CheckAnswer::NoAnswer { within_ms: millis(timeout) });
         }
         match status? {
             status if status.success() => Ok(()),
-            status => Err(with_last_line(&platform::exit_of(status).to_string(), &mut output)),
+            status => Err(CheckAnswer::Exit {
+                exit: platform::exit_of(status),
+                output: last_line(&mut output),
+            }),
         }
     }
 
@@ -160,8 +165,8 @@ fn kill_groups(handle: &duct::Handle) {
     }
 }
 
-/// `exit 2: FATAL: the database system is starting up`.
-fn with_last_line(status: &str, output: &mut std::fs::File) -> String {
+/// The last line that a command printed.
+fn last_line(output: &mut std::fs::File) -> Option<String> {
     let length = output.metadata().map_or(0, |metadata| metadata.len());
     let mut text = Vec::new();
     let read = output
@@ -172,8 +177,6 @@ fn with_last_line(status: &str, output: &mut std::fs::File) -> String {
         // The first line was cut, and half a secret is not found in it.
         text = text.split_once('\n').map_or("", |(_, rest)| rest);
     }
-    match text.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
-        Some(line) if read.is_ok() => format!("{status}: {line}"),
-        _ => status.to_owned(),
-    }
+    let mut lines = text.lines().rev().map(str::trim).filter(|_| read.is_ok());
+    lines.find(|line| !line.is_empty()).map(str::to_owned)
 }

@@ -21,7 +21,12 @@ use super::{
     listener_owner::{LOOPBACK, Owner},
     log_search::LogSearch,
 };
-use crate::{core::lifecycle::ProbeAnswer, event::Tick, platform};
+use crate::{
+    core::lifecycle::{ProbeAnswer, millis},
+    event::Tick,
+    platform,
+    reason::{CheckAnswer, CheckLabel, FailedCheck},
+};
 
 /// A check with everything filled in, and what it has learnt from earlier attempts.
 #[derive(Debug)]
@@ -43,7 +48,7 @@ pub(super) enum Attempt {
     /// Its main process stays: asked once everything else holds.
     Foreground(Foreground),
     /// It cannot be asked at all.
-    Broken { check: String, answer: String },
+    Broken(FailedCheck),
 }
 
 /// A port to ask, and who must be listening on it.
@@ -74,7 +79,7 @@ impl Attempt {
             | Self::Prints(_)
             | Self::Notified(_)
             | Self::Foreground(_)
-            | Self::Broken { .. } => None,
+            | Self::Broken(_) => None,
         }
     }
 
@@ -90,19 +95,18 @@ impl Attempt {
             | Self::Notified(_)
             | Self::Delay { .. }
             | Self::Foreground(_)
-            | Self::Broken { .. } => {
-                let late =
-                    |_| Err(format!("no answer within {}", crate::model::time::setting(timeout)));
+            | Self::Broken(_) => {
+                let late = |_| Err(CheckAnswer::NoAnswer { within_ms: millis(timeout) });
                 tokio::time::timeout(timeout, self.ask_unbounded()).await.unwrap_or_else(late)
             }
         };
         match result {
             Ok(()) => ProbeAnswer::Holds,
-            Err(answer) => ProbeAnswer::Fails { check: self.label(), answer },
+            Err(answer) => ProbeAnswer::Fails(FailedCheck { check: self.label(), answer }),
         }
     }
 
-    async fn ask_unbounded(&mut self) -> Result<(), String> {
+    async fn ask_unbounded(&mut self) -> Result<(), CheckAnswer> {
         match self {
             Self::Listening(endpoints) => endpoints.iter().try_for_each(Endpoint::listened_on),
             Self::Tcp(endpoints) => {
@@ -114,54 +118,51 @@ impl Attempt {
             Self::Http(request) => request.send().await,
             Self::Prints(search) => search.look(),
             Self::Notified(said) if said.load(Ordering::Acquire) => Ok(()),
-            Self::Notified(_) => Err("it has not sent READY=1 yet".into()),
+            Self::Notified(_) => Err(CheckAnswer::NotNotified),
             Self::Delay { started, delay } => {
                 let passed = platform::now().since(*started);
-                if passed >= *delay { Ok(()) } else { Err("not yet".into()) }
+                if passed >= *delay { Ok(()) } else { Err(CheckAnswer::TooEarly) }
             }
             Self::Command(_) => Ok(()),
-            Self::Foreground(foreground) => foreground.holds(),
-            Self::Broken { answer, .. } => Err(answer.clone()),
+            Self::Foreground(foreground) => Ok(foreground.holds()?),
+            Self::Broken(failed) => Err(failed.answer.clone()),
         }
     }
 
-    fn label(&self) -> String {
-        let ports = |endpoints: &[Endpoint]| {
-            let ports: Vec<String> = endpoints.iter().map(|e| e.port.to_string()).collect();
-            ports.join(", ")
-        };
+    fn label(&self) -> CheckLabel {
+        let ports = |endpoints: &[Endpoint]| endpoints.iter().map(|at| at.port).collect();
         match self {
-            Self::Listening(endpoints) => format!("port {}", ports(endpoints)),
-            Self::Tcp(endpoints) => format!("tcp {}", ports(endpoints)),
-            Self::Http(request) => request.label.clone(),
-            Self::Command(command) => command.label().to_owned(),
-            Self::Prints(search) => format!("prints {}", search.pattern()),
-            Self::Notified(_) => "notify".into(),
-            Self::Delay { delay, .. } => format!("delay {}", crate::model::time::setting(*delay)),
-            Self::Foreground(_) => "foreground".into(),
-            Self::Broken { check, .. } => check.clone(),
+            Self::Listening(endpoints) => CheckLabel::Listening { ports: ports(endpoints) },
+            Self::Tcp(endpoints) => CheckLabel::Tcp { ports: ports(endpoints) },
+            Self::Http(request) => CheckLabel::Http { target: request.label.clone() },
+            Self::Command(command) => CheckLabel::Command { command: command.label().to_owned() },
+            Self::Prints(search) => CheckLabel::Prints { pattern: search.pattern().to_owned() },
+            Self::Notified(_) => CheckLabel::Notify,
+            Self::Delay { delay, .. } => CheckLabel::Delay { delay_ms: millis(*delay) },
+            Self::Foreground(_) => CheckLabel::Foreground,
+            Self::Broken(failed) => failed.check.clone(),
         }
     }
 }
 
 impl Endpoint {
     /// Somebody who may listens on the port.
-    fn listened_on(&self) -> Result<(), String> {
+    fn listened_on(&self) -> Result<(), CheckAnswer> {
         let host = self.host.as_deref().and_then(|host| host.parse().ok());
         match &self.owner {
             Some(owner) => owner.listens_on(self.port, host),
             None => match platform::in_the_way(self.port, host) {
                 Ok(listeners) if listeners.is_empty() => {
-                    Err(format!("nothing listens on port {}", self.port))
+                    Err(CheckAnswer::NothingListens { port: self.port, instead: Vec::new() })
                 }
                 Ok(_) => Ok(()),
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(error.to_string().into()),
             },
         }
     }
 
     /// A connection to the port, which only a proper owner may have accepted.
-    pub(super) async fn connect(&self) -> Result<TcpStream, String> {
+    pub(super) async fn connect(&self) -> Result<TcpStream, CheckAnswer> {
         // Asked first: a stranger on the port must not even see a request.
         if self.owner.is_some() {
             self.listened_on()?;
@@ -180,7 +181,7 @@ impl Endpoint {
                 }
             }
         }
-        Err(refusal.map_or_else(String::new, |error| super::io_errors::os_error(&error)))
+        Err(refusal.map_or_else(String::new, |error| super::io_errors::os_error(&error)).into())
     }
 
     async fn addresses(&self) -> Result<Vec<SocketAddr>, String> {

@@ -16,7 +16,9 @@ use crate::{
     keeper::protocol::{SpawnSpec, ToKeeper, UnitId, UnitReport},
     logs::Log,
     model::{Exit, Hook, Service, Signal, WatchThen},
-    platform, secrets,
+    platform,
+    reason::LastLine,
+    secrets,
     status::ServiceState,
 };
 
@@ -253,7 +255,7 @@ impl Executor {
         // What cannot be asked says nothing of the service.
         if let Err(lost) = self.launcher().all_known(&(&alive, &service.env)) {
             let text = format!("its `alive` is not asked: {lost}");
-            let event = Event::Notice { text };
+            let event = Event::notice(text);
             return self.publish(Some(name), Some(generation), event, Cause::Supervisor);
         }
         let unit = self.running_unit(name, generation);
@@ -281,11 +283,11 @@ impl Executor {
         event
     }
 
-    /// What a service that failed said last, which is often why it ended.
-    pub(super) fn last_words(&self, unit: &UnitId, exit: Exit) -> Option<String> {
+    /// What a service that failed printed last, which is often why it ended.
+    pub(super) fn last_line(&self, unit: &UnitId, exit: Exit) -> Option<LastLine> {
         let service = self.service(&unit.owner)?;
         let failed = !exit.is_success(&service.succeeds_with);
-        failed.then(|| log_tail::last_words(&self.last_lines(&unit.owner, unit.generation)))?
+        failed.then(|| log_tail::last_line(&self.last_lines(&unit.owner, unit.generation)))?
     }
 
     /// Where in the log of this name the output of a start begins. A tree that is gone is
@@ -333,7 +335,7 @@ impl Executor {
     pub(super) fn watch(&mut self) {
         if let Err(error) = self.watches.adopt(self.core.stack(), &self.internal) {
             let text = format!("some files are not watched: {error}");
-            self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
+            self.publish(None, None, Event::notice(text), Cause::Supervisor);
         }
     }
 
@@ -344,7 +346,7 @@ impl Executor {
         let cause = Cause::Watch { path: shown.clone() };
         if let Some(task) = self.core.held_by(&name) {
             let text = format!("{shown} changed; not acted upon: held by task {task}");
-            self.publish(Some(&name), None, Event::Notice { text }, cause);
+            self.publish(Some(&name), None, Event::notice(text), cause);
             return;
         }
         let Some(view) = self.view_of(&name).filter(|view| heeds(view.state)) else { return };
@@ -360,7 +362,7 @@ impl Executor {
                     "it changes what it watches ({shown}): it is left alone until that has been \
                      quiet for a while; leave the file out with `ignore`"
                 );
-                self.publish(Some(&name), None, Event::Notice { text }, cause);
+                self.publish(Some(&name), None, Event::notice(text), cause);
                 return;
             }
             Reaction::Do(WatchThen::Signal(_)) if view.pid.is_none() => return,

@@ -18,6 +18,7 @@ use crate::{
     },
     model::{Exit, Hook},
     platform::{self, StackPaths},
+    reason::Notice,
 };
 
 /// How long a supervisor that was never asked for anything stays.
@@ -215,7 +216,7 @@ impl Executor {
             }
             Internal::Recorded { name, generation, troubles } => {
                 for text in troubles {
-                    self.publish(Some(&name), None, Event::Notice { text }, Cause::Supervisor);
+                    self.publish(Some(&name), None, Event::notice(text), Cause::Supervisor);
                 }
                 let input = lifecycle::Input::Recorded;
                 self.feed(Input::Unit { name, generation, input });
@@ -257,7 +258,7 @@ impl Executor {
                 }
             }
             FromKeeper::Exited { unit, exit, left, background, out_of_memory, at } => {
-                let exited = Exited { exit, at, background, out_of_memory, last_words: None };
+                let exited = Exited { exit, at, background, out_of_memory, last_line: None };
                 match unit.part {
                     Part::Main => self.main_exited(unit, exited),
                     Part::Hook(hook) => self.hook_exited(unit, hook, exited, left),
@@ -272,11 +273,11 @@ impl Executor {
             FromKeeper::Strays { processes } => {
                 let known = std::mem::replace(&mut self.strays, processes.clone());
                 for text in processes.into_iter().filter(|text| !known.contains(text)) {
-                    self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
+                    self.publish(None, None, Event::notice(text), Cause::Supervisor);
                 }
             }
             FromKeeper::Trouble { text } => {
-                self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
+                self.publish(None, None, Event::notice(text), Cause::Supervisor);
             }
             FromKeeper::UpgradeFailed { error } => self.upgrade_failed(&error),
             FromKeeper::Shutdown => self.shut_down(),
@@ -296,7 +297,7 @@ impl Executor {
         self.tell_of_victims(&unit, exited.exit, exited.out_of_memory);
         self.hear_steps(|name| name == unit.owner);
         exited.exit = self.end_of_run(&unit, exited.exit);
-        exited.last_words = self.last_words(&unit, exited.exit);
+        exited.last_line = self.last_line(&unit, exited.exit);
         self.unit_input(unit, lifecycle::Input::Exited(exited));
     }
 
@@ -306,8 +307,8 @@ impl Executor {
             known.exit = Some(exited.exit);
         }
         if let Some(background) = exited.background {
-            let text = format!("{hook}: {}", lifecycle::left_by_task(&background));
-            let (event, generation) = (Event::Notice { text }, Some(unit.generation));
+            let notice = Notice::Background { hook: Some(hook), process: background };
+            let (event, generation) = (Event::Notice { notice }, Some(unit.generation));
             self.publish(Some(&unit.owner), generation, event, Cause::Supervisor);
         }
         if left > 0 {

@@ -9,7 +9,7 @@ use super::{
     checks::Endpoint,
     tls::{self, Trouble},
 };
-use crate::model::StatusSet;
+use crate::{model::StatusSet, reason::CheckAnswer};
 
 /// An HTTP request and what to expect.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct HttpRequest {
     pub(super) path: String,
     pub(super) headers: Vec<(String, String)>,
     pub(super) status: Option<StatusSet>,
-    /// How it is named to a person.
+    /// What is asked, as the file has it: the path, or the whole URL.
     pub(super) label: String,
 }
 
@@ -36,16 +36,18 @@ pub(super) enum Scheme {
 
 impl HttpRequest {
     /// Asks once.
-    pub(super) async fn send(&self) -> Result<(), String> {
+    pub(super) async fn send(&self) -> Result<(), CheckAnswer> {
         let stream = self.endpoint.connect().await?;
         let status = match self.scheme {
             Scheme::Http => match self.exchange(stream).await {
                 // What a server of TLS has to say to a plain request: nothing, an alert, or that.
-                Err(error) if self.speaks_tls().await => return Err(self.instead("https", &error)),
+                Err(error) if self.speaks_tls().await => {
+                    return Err(self.instead("https", &error).into());
+                }
                 Ok(StatusCode::BAD_REQUEST)
                     if !self.expects(StatusCode::BAD_REQUEST) && self.speaks_tls().await =>
                 {
-                    return Err(self.instead("https", "400"));
+                    return Err(self.instead("https", "400").into());
                 }
                 answer => answer?,
             },
@@ -54,13 +56,16 @@ impl HttpRequest {
                 match tls::connect(stream, host, insecure).await {
                     Ok(stream) => self.exchange(stream).await?,
                     Err(Trouble::NoTls) => {
-                        return Err(self.instead("http", "it does not answer in TLS"));
+                        return Err(self.instead("http", "it does not answer in TLS").into());
                     }
-                    Err(Trouble::Other(error)) => return Err(error),
+                    Err(Trouble::Other(error)) => return Err(error.into()),
                 }
             }
         };
-        if self.expects(status) { Ok(()) } else { Err(status.as_u16().to_string()) }
+        match self.expects(status) {
+            true => Ok(()),
+            false => Err(CheckAnswer::Status { code: status.as_u16() }),
+        }
     }
 
     fn expects(&self, status: StatusCode) -> bool {
@@ -159,7 +164,11 @@ mod tests {
     };
 
     use super::*;
-    use crate::{core::lifecycle::ProbeAnswer, executor::checks::Attempt};
+    use crate::{
+        core::lifecycle::ProbeAnswer,
+        executor::checks::Attempt,
+        reason::{CheckLabel, FailedCheck},
+    };
 
     const SOON: Duration = Duration::from_millis(200);
 
@@ -181,7 +190,7 @@ mod tests {
             path: "/health?deep=1".into(),
             headers: vec![("X-Probe".into(), "yes".into())],
             status: status.and_then(StatusSet::of),
-            label: "GET /health".into(),
+            label: "/health".into(),
         }))
     }
 
@@ -197,8 +206,9 @@ mod tests {
         answer
     }
 
-    fn fails(answer: &str) -> ProbeAnswer {
-        ProbeAnswer::Fails { check: "GET /health".into(), answer: answer.into() }
+    fn fails(answer: CheckAnswer) -> ProbeAnswer {
+        let check = CheckLabel::Http { target: "/health".into() };
+        ProbeAnswer::Fails(FailedCheck { check, answer })
     }
 
     #[tokio::test]
@@ -209,7 +219,10 @@ mod tests {
             "HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n";
         assert_eq!(ask_http("127.0.0.1:0", moved, None).await, ProbeAnswer::Holds);
         let busy = "HTTP/1.0 503 Unavailable\r\n\r\n";
-        assert_eq!(ask_http("127.0.0.1:0", busy, None).await, fails("503"));
+        assert_eq!(
+            ask_http("127.0.0.1:0", busy, None).await,
+            fails(CheckAnswer::Status { code: 503 })
+        );
     }
 
     #[tokio::test]
@@ -217,7 +230,10 @@ mod tests {
         let teapot = "HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n";
         assert_eq!(ask_http("127.0.0.1:0", teapot, Some(418)).await, ProbeAnswer::Holds);
         let ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-        assert_eq!(ask_http("127.0.0.1:0", ok, Some(418)).await, fails("200"));
+        assert_eq!(
+            ask_http("127.0.0.1:0", ok, Some(418)).await,
+            fails(CheckAnswer::Status { code: 200 })
+        );
     }
 
     #[tokio::test]
@@ -234,9 +250,15 @@ mod tests {
     async fn silence_and_refusal_are_told_apart() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        assert_eq!(http(port, None).ask(SOON).await, fails("no answer within 200ms"));
+        assert_eq!(
+            http(port, None).ask(SOON).await,
+            fails(CheckAnswer::NoAnswer { within_ms: 200 })
+        );
         drop(listener);
-        assert_eq!(http(port, None).ask(SOON).await, fails("connection refused"));
+        assert_eq!(
+            http(port, None).ask(SOON).await,
+            fails(CheckAnswer::Error("connection refused".into()))
+        );
     }
 
     #[test]

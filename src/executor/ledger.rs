@@ -302,9 +302,9 @@ mod tests {
     fn memory_is_bounded_and_the_rest_is_read_from_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(&here(&folder));
-        let reason = "x".repeat(1000);
+        let text = "x".repeat(1000);
         for _ in 0..2 * IN_MEMORY {
-            let event = Event::Skipped { reason: reason.clone() };
+            let event = Event::notice(text.clone());
             ledger.append(None, None, event, Cause::Exit);
         }
         ledger.flush();

@@ -10,6 +10,7 @@ use std::{
 use crate::{
     event::Tick,
     platform::{self, FileId, Holder, KernelTag, Listener, ProcId, Table},
+    reason::CheckAnswer,
 };
 
 /// Where a local connection is made, in the order in which checks try it.
@@ -47,7 +48,7 @@ impl Owner {
     }
 
     /// A process of this generation listens on the port, at `host` where one is given.
-    pub(super) fn listens_on(&self, port: u16, host: Option<IpAddr>) -> Result<(), String> {
+    pub(super) fn listens_on(&self, port: u16, host: Option<IpAddr>) -> Result<(), CheckAnswer> {
         // Asked a thousand times a second: whoever takes a connection here is known already.
         let here = host.map_or(LOOPBACK.to_vec(), |host| vec![host]).into_iter();
         let here = here.filter_map(|ip| platform::listener_at(SocketAddr::new(ip, port)));
@@ -56,38 +57,29 @@ impl Owner {
         }
         let mut listeners = platform::listeners(&[port]).map_err(|error| error.to_string())?;
         if listeners.is_empty() {
-            return Err(self.nothing_on(port));
+            // One that takes its time may have been given another port than its file says.
+            let instead = self.listens().into_iter().collect();
+            return Err(CheckAnswer::NothingListens { port, instead });
         }
         let elsewhere = listeners.first().map(|listener| listener.addr);
         listeners.retain(|listener| listener.is_in_the_way_of(host));
         if let (true, Some(host), Some(elsewhere)) = (listeners.is_empty(), host, elsewhere) {
-            return Err(format!(
-                "nothing listens on port {port} at {host}, but at {elsewhere}: is `host` right?"
-            ));
+            return Err(CheckAnswer::OtherAddress {
+                port,
+                host: host.to_string(),
+                instead: elsewhere.to_string(),
+            });
         }
         if listeners.iter().any(|listener| self.is_proved(listener.inode)) {
             return Ok(());
         }
         let own = self.own_of(&listeners);
         if own.is_empty() {
-            let holder = Holder::of(port).map_err(|error| error.to_string())?;
-            return Err(format!("port {port} is held by {holder}, not by this service"));
+            let holder = Holder::of(port).map_err(|error| error.to_string())?.to_string();
+            return Err(CheckAnswer::HeldByOther { port, holder });
         }
         self.proved.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
         Ok(())
-    }
-
-    /// Says that nobody listens there, and, of a service that takes its time, where it listens
-    /// instead: it may have been told another port than its file says.
-    fn nothing_on(&self, port: u16) -> String {
-        let ports: Vec<String> = self.listens().iter().map(u16::to_string).collect();
-        match ports.is_empty() {
-            true => format!("nothing listens on port {port}"),
-            false => {
-                let ports = ports.join(", ");
-                format!("nothing listens on port {port}, but the service listens on {ports}")
-            }
-        }
     }
 
     fn listens(&self) -> BTreeSet<u16> {

@@ -3,6 +3,7 @@
 use crate::{
     event::Place,
     logs::{Follower, Log},
+    reason::CheckAnswer,
 };
 
 /// So much is looked at in one attempt, in bytes.
@@ -42,10 +43,10 @@ impl LogSearch {
     }
 
     /// Reads what was written since the last attempt.
-    pub(super) fn look(&mut self) -> Result<(), String> {
+    pub(super) fn look(&mut self) -> Result<(), CheckAnswer> {
         let regex = &self.regex;
         self.found = self.found || self.outputs.iter_mut().any(|output| output.has_line(regex));
-        if self.found { Ok(()) } else { Err("no such line yet".into()) }
+        if self.found { Ok(()) } else { Err(CheckAnswer::NoLine) }
     }
 }
 

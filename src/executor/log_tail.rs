@@ -8,6 +8,7 @@ use std::{
 use crate::{
     event::Place,
     logs::{Log, files::numbered},
+    reason::LastLine,
 };
 
 /// How many lines are enough to see what went wrong, …
@@ -40,13 +41,11 @@ pub(super) fn last_lines(log: &Log, start: Place) -> Vec<String> {
     last.split_off(telling(&last).map_or(enough, |at| at.min(enough)))
 }
 
-/// What somebody said last, in words: `last line: …`, or `it said: …` where what says why comes
-/// before other lines.
-pub(super) fn last_words(lines: &[String]) -> Option<String> {
+/// The line that stands for these: the last one that speaks of an error, else the last.
+pub(super) fn last_line(lines: &[String]) -> Option<LastLine> {
     let last = lines.len().checked_sub(1)?;
-    let at = telling(lines).unwrap_or(last);
-    let title = if at == last { "last line" } else { "it said" };
-    Some(format!("{title}: {}", short(&lines[at])))
+    let error = telling(lines);
+    Some(LastLine { text: short(&lines[error.unwrap_or(last)]), is_error: error.is_some() })
 }
 
 /// The last line that speaks of an error, in the ways of many languages; of a panic of Rust the
@@ -108,8 +107,10 @@ fn lines(bytes: &[u8]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn said(text: &str) -> String {
-        last_words(&lines(text.as_bytes())).unwrap_or_default()
+    fn error(text: &str) -> String {
+        let line = last_line(&lines(text.as_bytes())).expect("a line");
+        assert!(line.is_error, "{line:?}");
+        line.text
     }
 
     #[test]
@@ -118,22 +119,24 @@ mod tests {
                     module 'express'\nRequire stack:\n- /shop/server.js\n    at Module._load \
                     (node:internal/modules/cjs/loader:985:27)\n  code: 'MODULE_NOT_FOUND'\n}\n\n\
                     Node.js v20.11.0\n";
-        assert_eq!(said(node), "it said: Error: Cannot find module 'express'");
+        assert_eq!(error(node), "Error: Cannot find module 'express'");
         let python = "Traceback (most recent call last):\n  File \"a.py\", line 1\nOSError: [Errno \
                       98] Address already in use\n";
-        assert_eq!(said(python), "last line: OSError: [Errno 98] Address already in use");
+        assert_eq!(error(python), "OSError: [Errno 98] Address already in use");
         let rust = "thread 'main' panicked at src/main.rs:2:5:\nno database\nnote: run with \
                     `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
-        assert_eq!(said(rust), "it said: no database");
+        assert_eq!(error(rust), "no database");
         let go = "panic: no database\n\ngoroutine 1 [running]:\nmain.main()\nexit status 2\n";
-        assert_eq!(said(go), "it said: panic: no database");
+        assert_eq!(error(go), "panic: no database");
         let postgres = "2026-01-01 12:00:00 UTC [7] FATAL:  lock file exists\n2026-01-01 12:00:00 \
                         UTC [7] HINT:  Is another postmaster running?\n";
-        assert_eq!(said(postgres), "it said: 2026-01-01 12:00:00 UTC [7] FATAL:  lock file exists");
+        assert_eq!(error(postgres), "2026-01-01 12:00:00 UTC [7] FATAL:  lock file exists");
         let colour = "\u{1b}[31mTypeError: x\u{1b}[0m\nbye\n";
-        assert_eq!(said(colour), "it said: TypeError: x");
-        assert_eq!(said("listening\nbye\n"), "last line: bye");
-        assert_eq!(said("ErrorHandler is ready\nbye\n"), "last line: bye");
+        assert_eq!(error(colour), "TypeError: x");
+        for text in ["listening\nbye\n", "ErrorHandler is ready\nbye\n"] {
+            let bye = LastLine { text: "bye".into(), is_error: false };
+            assert_eq!(last_line(&lines(text.as_bytes())), Some(bye));
+        }
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Executor {
             self.publish(
                 Some(&unit.owner),
                 Some(unit.generation),
-                Event::Notice { text },
+                Event::notice(text),
                 Cause::Memory,
             );
         }

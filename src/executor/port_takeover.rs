@@ -98,12 +98,12 @@ impl Executor {
         let Claimed { port, stopped, held } = result;
         for holder in stopped {
             let text = format!("port {port} was held by {holder}: it was stopped");
-            self.publish(Some(name), Some(generation), Event::Notice { text }, Cause::Supervisor);
+            self.publish(Some(name), Some(generation), Event::notice(text), Cause::Supervisor);
         }
         let may_move = self.service(name).is_some_and(|service| self.ports.may_move(service, port));
         if let Some(holder) = held.as_ref().filter(|_| may_move) {
             let text = format!("port {port} is held by {holder}: the next free one is used");
-            self.publish(Some(name), Some(generation), Event::Notice { text }, Cause::Supervisor);
+            self.publish(Some(name), Some(generation), Event::notice(text), Cause::Supervisor);
         }
         if let Some(holder) = held.filter(|_| !may_move) {
             let answer = PortsAnswer::Busy { port, holder };

@@ -18,6 +18,7 @@ use crate::{
     logs::{Lines, Log},
     model::{Alive, Check, HttpCheck, HttpTarget, Port, PortRef, Service},
     platform,
+    reason::{CheckAnswer, CheckLabel, FailedCheck},
 };
 
 /// The readiness probe of one generation.
@@ -91,16 +92,16 @@ impl<'a> Maker<'a> {
             Check::Tcp(None) => Attempt::Tcp(self.all_ports()),
             Check::Tcp(Some(port)) => match self.endpoint(port) {
                 Some(endpoint) => Attempt::Tcp(vec![endpoint]),
-                None => broken("tcp", "the service has no such port"),
+                None => broken("tcp", "the service has no such port".into()),
             },
             Check::Http(http) => self.http(http),
             Check::Command(command) => match self.launcher.oneshot(self.service, command) {
                 Ok(oneshot) => Attempt::Command(oneshot),
-                Err(error) => broken("run", &error),
+                Err(error) => broken("run", error),
             },
             Check::Prints(pattern) => match regex::bytes::Regex::new(pattern) {
                 Ok(regex) => Attempt::Prints(LogSearch::new(regex, self.outputs())),
-                Err(error) => broken("prints", &error.to_string()),
+                Err(error) => broken("prints", error.to_string()),
             },
             Check::Notify => Attempt::Notified(
                 self.unit.map(|unit| Arc::clone(&unit.notified)).unwrap_or_default(),
@@ -144,11 +145,11 @@ impl<'a> Maker<'a> {
         };
         let Target { endpoint, scheme, authority, path } = match target {
             Ok(target) => target,
-            Err(error) => return broken("http", &error),
+            Err(error) => return broken("http", error),
         };
         let label = match &http.target {
-            HttpTarget::Path { .. } => format!("GET {path}"),
-            HttpTarget::Url(url) => format!("GET {}", self.launcher.render(url)),
+            HttpTarget::Path { .. } => path.clone(),
+            HttpTarget::Url(url) => self.launcher.render(url),
         };
         let render = |(name, value): &(String, _)| (name.clone(), self.launcher.render(value));
         let headers = http.headers.iter().map(render).collect();
@@ -213,6 +214,7 @@ fn authority(endpoint: &Endpoint) -> String {
     }
 }
 
-fn broken(check: &str, answer: &str) -> Attempt {
-    Attempt::Broken { check: check.into(), answer: answer.into() }
+fn broken(check: &str, error: String) -> Attempt {
+    let (check, answer) = (CheckLabel::Other(check.to_owned()), CheckAnswer::Error(error));
+    Attempt::Broken(FailedCheck { check, answer })
 }

@@ -91,7 +91,7 @@ impl Executor {
                 let is_stopped = self.still_keeper().filter(|_| silent >= STOPPED);
                 if let Some(why) = is_stopped.or_else(|| self.silent_keeper(silent)) {
                     self.give_up_waiting(&why);
-                    self.publish(None, None, Event::Notice { text: why }, Cause::Supervisor);
+                    self.publish(None, None, Event::notice(why), Cause::Supervisor);
                 }
             }
         }

@@ -88,7 +88,7 @@ impl Executor {
     /// Runs the tasks whose time has come, but for those that still run.
     pub(super) fn run_scheduled(&mut self) {
         let due = self.schedules.due(&self.local_now());
-        let views = self.core.tasks(platform::now());
+        let views = self.core.tasks();
         let runs = |task: &String| {
             let on_its_way = |state| matches!(state, TaskState::Running | TaskState::Waiting);
             views.iter().any(|view| view.name == *task && on_its_way(view.state))

@@ -217,7 +217,7 @@ impl Executor {
         let now = platform::now();
         let mut secrets = Secrets::of(self.core.stack());
         let services = self.core.services(now).into_iter();
-        let tasks = self.core.tasks(now).into_iter();
+        let tasks = self.core.tasks().into_iter();
         services
             .filter_map(|view| self.core.service(&view.name))
             .for_each(|one| secrets.add_service(one));

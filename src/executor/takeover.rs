@@ -43,7 +43,7 @@ impl Executor {
         };
         self.publish(None, None, event, Cause::Supervisor);
         if let Some(text) = self.tell_lost(&restored, units.iter().any(|unit| !unit.gone)) {
-            self.publish(None, None, Event::Notice { text }, Cause::Supervisor);
+            self.publish(None, None, Event::notice(text), Cause::Supervisor);
         }
         for report in &units {
             self.remember(&report.unit, report.pid, report.log);

@@ -11,12 +11,17 @@ use super::{
     state::Executor,
 };
 use crate::{
+    core::lifecycle::millis,
     core::stack::{ServiceView, TaskView, Why},
     event::Tick,
     language,
     model::{Check, HttpTarget, Port, Service},
     platform::{self, TreeStats},
-    status::{LEFT, PortStatus, ServiceStatus, Status, SupervisorStatus, TaskStatus},
+    reason::Notice,
+    status::{
+        Because, Evidence, LEFT, PortStatus, ServiceState, ServiceStatus, State, Status,
+        SupervisorStatus, TaskState, TaskStatus,
+    },
 };
 
 /// How old a sample of processor time may be to be compared with.
@@ -79,7 +84,7 @@ impl Executor {
         let services = views.into_iter().zip(trees);
         let services = services.map(|(view, tree)| self.service_status(view, &tree, &on_ipv6, now));
         let services: Vec<ServiceStatus> = services.collect();
-        let tasks = self.core.tasks(now);
+        let tasks = self.core.tasks();
         let tasks = tasks.into_iter().map(|view| self.task_status(view, now)).collect();
         Status {
             format: 1,
@@ -125,7 +130,7 @@ impl Executor {
         };
         let since = view.since.map(|since| self.wall(since, now));
         let mut notices = view.notices;
-        notices.extend(self.watches.paused(&view.name, started));
+        notices.extend(self.watches.paused(&view.name, started).into_iter().map(Notice::from));
         let launcher = self.launcher();
         let service = self.core.stack().service(&view.name);
         ServiceStatus {
@@ -133,7 +138,7 @@ impl Executor {
             checked: view.checked,
             proven: view.proven,
             wanted: view.wanted,
-            reason: view.reason,
+            because: view.because,
             pid: view.pid,
             generation: view.generation,
             ports: service.map_or_else(Vec::new, |service| self.port_statuses(service)),
@@ -207,7 +212,7 @@ impl Executor {
         TaskStatus {
             state: view.state,
             wanted: view.wanted,
-            reason: view.reason,
+            because: view.because,
             exit: view.exit,
             since,
             next: self.schedules.next(&view.name),
@@ -226,11 +231,9 @@ impl Executor {
     fn notices(&self, services: &[ServiceStatus]) -> Vec<String> {
         let mut notices: Vec<String> = self.strays.clone();
         // By its number: its state may be another one by now.
-        let is_told = |process: &String| {
-            let pid = process.split(' ').next().unwrap_or_default();
-            let mut reasons = services.iter().filter_map(|service| service.reason.as_deref());
-            reasons.any(|reason| reason.split([' ', ',']).any(|word| word == pid))
-        };
+        let pid = |process: &str| process.split(' ').next().map(str::to_owned);
+        let stuck: BTreeSet<_> = services.iter().flat_map(stuck).map(|one| pid(one)).collect();
+        let is_told = |process: &String| stuck.contains(&pid(process));
         for process in self.left.iter().filter(|process| !is_told(process)) {
             notices.push(format!("{LEFT}{process}"));
         }
@@ -280,23 +283,41 @@ impl Executor {
         for link in &mut why.links {
             let view = services.iter().find(|view| view.name == link.name);
             if let Some(started) = view.and_then(|view| view.started) {
-                link.evidence.extend(self.watches.paused(&link.name, started));
+                link.evidence
+                    .extend(self.watches.paused(&link.name, started).into_iter().map(evidence));
             }
-            link.evidence.extend(self.read_again(&link.name));
+            link.evidence.extend(self.read_again(&link.name).into_iter().map(evidence));
         }
-        let is_well = |link: &&mut crate::core::stack::WhyLink| {
-            matches!(&*link.state, "ready" | "done" | "skipped")
-        };
-        if let Some(root) = why.links.last_mut().filter(|link| !is_well(link)) {
+        if let Some(root) = why.links.last_mut().filter(|link| !is_well(link.state)) {
             let view = services.iter().find(|view| view.name == root.name);
             // A task's runs are counted with its log.
             let of_task = || self.log_places.get(&root.name).map_or(0, |(latest, _)| *latest);
             let generation = view.map_or_else(of_task, |view| view.generation);
             for line in self.last_lines(&root.name, generation) {
-                root.evidence.push(format!("log: {line}"));
+                root.evidence.push(Evidence::LogLine { text: line });
             }
         }
         why
+    }
+}
+
+fn evidence(text: String) -> Evidence {
+    Evidence::Notice { notice: Notice::Text(text) }
+}
+
+/// The processes of a service that could not be ended.
+fn stuck(service: &ServiceStatus) -> &[String] {
+    match &service.because {
+        Some(Because::Stuck { processes }) => processes,
+        Some(_) | None => &[],
+    }
+}
+
+/// Whether there is nothing to explain about a state.
+fn is_well(state: State) -> bool {
+    match state {
+        State::Service(state) => state == ServiceState::Ready,
+        State::Task(state) => matches!(state, TaskState::Done | TaskState::Skipped),
     }
 }
 
@@ -313,10 +334,6 @@ fn on_ipv6_alone(ports: impl Iterator<Item = u16>) -> BTreeSet<u16> {
 
 fn names(needs: &[crate::model::Need]) -> Vec<String> {
     needs.iter().map(|need| need.name.clone()).collect()
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 //! them, whatever put them there.
 //!
 //! Everything is taken apart by name, so that what is added is either masked or called something
-//! that never is: a name, a number, a state, a port, a path.
+//! that never is: a name, a number, a state, a port, a path. Reasons are in [`reasons`].
+
+mod reasons;
 
 use crate::{
     control::protocol::{Left, Reply},
-    core::plan::{Plan, PlanStep},
+    core::plan::Plan,
     core::stack::{ItemOutcome, ItemResult, Outcome, Why, WhyLink},
     event::{Cause, Event, Record},
     secrets::Masker,
@@ -30,26 +32,20 @@ impl Words for Record {
 impl Words for Event {
     fn mask(&mut self, masker: &Masker) {
         match self {
-            Self::Applied { plan: texts } | Self::Stuck { processes: texts } => {
-                texts.mask(masker);
-            }
-            Self::Checked { check, answer } => {
-                masker.hide(check);
-                masker.hide(answer);
-            }
+            Self::Applied { steps } => steps.mask(masker),
+            Self::Stuck { processes } => processes.mask(masker),
+            Self::Checked { failed: check } | Self::Unhealthy { check } => check.mask(masker),
             Self::Ready { after_ms: _, address, unhealthy_ms: _, checked: _ } => {
                 address.iter_mut().for_each(|address| masker.hide_in_url(address));
             }
             Self::Exited { exit: _, expected: _, tail } => tail.mask(masker),
             Self::Failed { reason, tail } => {
-                masker.hide(reason);
+                reason.mask(masker);
                 tail.mask(masker);
             }
-            Self::Unhealthy { reason: text }
-            | Self::Backoff { reason: text, delay_ms: _, attempt: _, of: _ }
-            | Self::Skipped { reason: text }
-            | Self::Notice { text }
-            | Self::Step { step: text, on_failure: _ } => masker.hide(text),
+            Self::Backoff { reason, delay_ms: _, attempt: _, of: _ } => reason.mask(masker),
+            Self::Notice { notice } => notice.mask(masker),
+            Self::Step { step, on_failure: _ } => masker.hide(step),
             Self::StepEnded { step, on_failure: _, exit: _, after_ms: _, failed } => {
                 masker.hide(step);
                 failed.mask(masker);
@@ -64,6 +60,7 @@ impl Words for Event {
             | Self::Stopped
             | Self::Running { pid: _, log: _ }
             | Self::Done { after_ms: _ }
+            | Self::Skipped
             | Self::Hook { hook: _, commands: _, exit: _ }
             | Self::Down => {}
         }
@@ -106,7 +103,7 @@ impl Words for ServiceStatus {
             checked: _,
             proven: _,
             wanted: _,
-            reason,
+            because,
             pid: _,
             generation: _,
             ports: _,
@@ -122,7 +119,7 @@ impl Words for ServiceStatus {
             describe,
             notices,
         } = self;
-        reason.mask(masker);
+        because.mask(masker);
         url.iter_mut().for_each(|url| masker.hide_in_url(url));
         describe.mask(masker);
         notices.mask(masker);
@@ -135,14 +132,14 @@ impl Words for TaskStatus {
             name: _,
             state: _,
             wanted: _,
-            reason,
+            because,
             exit: _,
             since: _,
             next: _,
             needs: _,
             describe,
         } = self;
-        reason.mask(masker);
+        because.mask(masker);
         describe.mask(masker);
     }
 }
@@ -151,9 +148,17 @@ impl Words for Why {
     fn mask(&mut self, masker: &Masker) {
         let Self { links } = self;
         for link in links {
-            let WhyLink { name: _, state: _, because, evidence, setting: _, advice, next, port: _ } =
-                link;
-            masker.hide(because);
+            let WhyLink {
+                name: _,
+                state: _,
+                checked: _,
+                because,
+                evidence,
+                setting: _,
+                advice,
+                next,
+            } = link;
+            because.mask(masker);
             evidence.mask(masker);
             advice.mask(masker);
             next.mask(masker);
@@ -164,9 +169,7 @@ impl Words for Why {
 impl Words for Plan {
     fn mask(&mut self, masker: &Masker) {
         let Self { steps } = self;
-        for PlanStep { name: _, action: _, reason } in steps {
-            masker.hide(reason);
-        }
+        steps.mask(masker);
     }
 }
 
@@ -176,7 +179,7 @@ impl Words for Outcome {
         let Self { results, refused: _, superseded: _ } = self;
         for ItemResult { name: _, how } in results {
             match how {
-                ItemOutcome::Failed { reason, exit: _, port: _ } => masker.hide(reason),
+                ItemOutcome::Failed { reason, exit: _ } => reason.mask(masker),
                 ItemOutcome::Stuck { processes } => processes.mask(masker),
                 ItemOutcome::Unchanged
                 | ItemOutcome::Ready { after_ms: _ }
@@ -222,14 +225,20 @@ impl Words for Reply {
     }
 }
 
-impl Words for Vec<String> {
+impl Words for String {
     fn mask(&mut self, masker: &Masker) {
-        self.iter_mut().for_each(|text| masker.hide(text));
+        masker.hide(self);
     }
 }
 
-impl Words for Option<String> {
+impl<W: Words> Words for Vec<W> {
     fn mask(&mut self, masker: &Masker) {
-        self.iter_mut().for_each(|text| masker.hide(text));
+        self.iter_mut().for_each(|one| one.mask(masker));
+    }
+}
+
+impl<W: Words> Words for Option<W> {
+    fn mask(&mut self, masker: &Masker) {
+        self.iter_mut().for_each(|one| one.mask(masker));
     }
 }

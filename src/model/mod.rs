@@ -21,6 +21,7 @@ mod policy;
 mod port;
 mod service;
 mod stack;
+mod state;
 mod status_set;
 mod suggest;
 mod task;
@@ -44,6 +45,7 @@ pub use policy::{
 pub use port::{Busy, Port, PortNumber};
 pub use service::Service;
 pub use stack::{Group, Need, NeedUntil, STATE_FOLDER, Source, Stack};
+pub use state::{ServiceState, State, TaskState};
 pub use status_set::{BadStatusSet, StatusSet};
 pub use suggest::nearest;
 pub use task::{Keep, Step, StepCommand, Task, TaskBody};

@@ -4,12 +4,9 @@ use jiff::tz::TimeZone;
 
 use super::{
     theme::{Theme, Tone},
-    words,
+    wording,
 };
-use crate::{
-    core::plan::UNKNOWN,
-    event::{Cause, Event, Record},
-};
+use crate::event::{Cause, Event, Record};
 
 /// One record in one line.
 pub fn show(record: &Record, zone: &TimeZone, theme: Theme) -> String {
@@ -30,25 +27,26 @@ fn text_of(event: &Event) -> (String, Option<Tone>) {
             let how = if *took_over { "took over" } else { "started" };
             format!("supervisor {version} {how}, pid {pid}")
         }
-        Event::Applied { plan } => match plan.as_slice() {
-            [] => "stack applied: nothing to do".into(),
-            plan => format!("stack applied: {}", plan.join("; ")),
-        },
-        Event::Waiting { on } => format!("waits for {}", words::list(on)),
+        Event::Applied { steps } if steps.is_empty() => "stack applied: nothing to do".into(),
+        Event::Applied { steps } => {
+            let steps: Vec<String> = steps.iter().map(wording::plan_step).collect();
+            format!("stack applied: {}", steps.join("; "))
+        }
+        Event::Waiting { on } => format!("waits for {}", wording::list(on)),
         Event::Starting => "starts".into(),
         Event::Spawned { pid, .. } | Event::Running { pid, .. } => format!("runs, pid {pid}"),
-        Event::Checked { check, answer } => format!("{check} → {answer}"),
+        Event::Checked { failed } => wording::pending(failed),
         Event::Ready { unhealthy_ms: Some(unhealthy), .. } => {
-            return (words::healthy_again(*unhealthy), Some(Tone::Good));
+            return (wording::healthy_again(*unhealthy), Some(Tone::Good));
         }
         Event::Ready { after_ms, checked, .. } => {
-            return (words::ready(*after_ms, *checked), Some(Tone::Good));
+            return (wording::ready(*after_ms, *checked), Some(Tone::Good));
         }
         Event::Done { after_ms } => {
-            return (format!("done in {}", words::millis(*after_ms)), Some(Tone::Good));
+            return (format!("done in {}", wording::millis(*after_ms)), Some(Tone::Good));
         }
-        Event::Unhealthy { reason } => {
-            return (format!("unhealthy: {reason}"), Some(Tone::Warn));
+        Event::Unhealthy { check } => {
+            return (format!("unhealthy: {}", wording::failing(check)), Some(Tone::Warn));
         }
         Event::Stopping => "stops".into(),
         Event::Signalled { signal, tree } => {
@@ -61,32 +59,34 @@ fn text_of(event: &Event) -> (String, Option<Tone>) {
         }
         Event::Swept { processes } => {
             let were = if *processes == 1 { "was" } else { "were" };
-            format!("{} left behind {were} killed", words::count(*processes, "process"))
+            format!("{} left behind {were} killed", wording::count(*processes, "process"))
         }
         Event::Stopped => "stopped".into(),
         Event::Stuck { processes } => {
             return (format!("cannot be ended: {}", processes.join("; ")), Some(Tone::Bad));
         }
-        Event::Backoff { delay_ms, attempt, of, .. } => {
-            format!("again in {}{}", words::millis(*delay_ms), words::attempt(*attempt, *of))
+        Event::Backoff { reason, delay_ms, attempt, of } => {
+            wording::tried_again(reason, *delay_ms, Some((*attempt, *of)))
         }
-        Event::Failed { reason, .. } => return (format!("failed: {reason}"), Some(Tone::Bad)),
+        Event::Failed { reason, .. } => {
+            return (format!("failed: {}", wording::reason(reason)), Some(Tone::Bad));
+        }
         Event::Step { step, on_failure } => format!("step {step}{}", undo(*on_failure)),
         Event::StepEnded { step, on_failure, after_ms, failed: None, .. } => {
-            let after = words::millis(*after_ms);
+            let after = wording::millis(*after_ms);
             format!("step {step}{} done in {after}", undo(*on_failure))
         }
         Event::StepEnded { step, on_failure, after_ms, failed: Some(failed), .. } => {
-            let after = words::millis(*after_ms);
+            let after = wording::millis(*after_ms);
             let text = format!("step {step}{} failed after {after}: {failed}", undo(*on_failure));
             return (text, Some(Tone::Warn));
         }
-        Event::Skipped { reason } => format!("skipped: {reason}"),
-        Event::Hook { hook, commands: None, exit } => format!("{hook}: {exit}"),
+        Event::Skipped => format!("skipped: {}", wording::INPUTS_UNCHANGED),
+        Event::Hook { hook, commands: None, exit } => format!("{}: {exit}", hook.key()),
         Event::Hook { hook, commands: Some(commands), exit } => {
-            format!("{hook} ({commands} commands): {exit}")
+            format!("{} ({commands} commands): {exit}", hook.key())
         }
-        Event::Notice { text } => return (text.clone(), Some(Tone::Warn)),
+        Event::Notice { notice } => return (wording::notice(notice), Some(Tone::Warn)),
         Event::Down => "the stack is down".into(),
     };
     (text, None)
@@ -96,20 +96,10 @@ fn undo(on_failure: bool) -> &'static str {
     if on_failure { " (on-failure)" } else { "" }
 }
 
+/// Why, and of a command which process asked.
 pub(super) fn cause_of(cause: &Cause) -> String {
     match cause {
         Cause::Command { command, pid } => format!("{command}, pid {pid}"),
-        Cause::Need { of } => format!("needed by {of}"),
-        Cause::Edit { keys } if *keys == [UNKNOWN] => "its definition was lost".into(),
-        Cause::Edit { keys } => format!("edited: {}", words::list(keys)),
-        Cause::Follow { of } => format!("follows {of}"),
-        Cause::Exit => "it ended".into(),
-        Cause::Start => "its start".into(),
-        Cause::Check => "its checks".into(),
-        Cause::Memory => "its memory".into(),
-        Cause::Watch { path } => format!("{path} changed"),
-        Cause::Schedule => "its schedule".into(),
-        Cause::Window { task } => format!("{task} runs without it"),
-        Cause::Supervisor => "stackrun".into(),
+        cause => wording::cause(cause),
     }
 }

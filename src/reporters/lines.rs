@@ -1,7 +1,7 @@
 //! One plain line for each change, where there is no terminal.
 
 use super::{
-    live_model::{Phase, Row},
+    live_model::{Row, RowState},
     theme::{Symbol, Theme, pad},
 };
 
@@ -17,9 +17,9 @@ pub(super) fn stepped(row: &Row, step: usize, names: usize, theme: Theme) -> Vec
 
 /// The line of a row that is on the way.
 pub(super) fn moving(row: &Row, names: usize, theme: Theme) -> String {
-    let text = match &row.phase {
-        Phase::Moving(what) => what.text(),
-        Phase::Quiet | Phase::Ended(_) => String::new(),
+    let text = match &row.state {
+        RowState::Active(what) => what.text(),
+        RowState::Quiet | RowState::Ended(_) => String::new(),
     };
     let text = theme.plain_words(&text);
     format!("{} {}  {text}", theme.symbol(Symbol::Dot), pad(&row.name, names))

@@ -7,11 +7,11 @@ use jiff::{Timestamp, tz::TimeZone};
 use regex::bytes::Regex;
 
 use super::{
-    events,
+    events, json,
     sanitize::{is_plain, sanitize},
     structured,
     theme::{Symbol, Theme, Tone, pad},
-    words,
+    wording,
 };
 use crate::{
     event::{Event, Record},
@@ -196,7 +196,7 @@ impl LogPrinter {
     /// Adds what happened to a service between its lines. Raw bytes have nothing between them.
     pub fn mark(&mut self, out: &mut Vec<u8>, mark: &Record) {
         if self.style == Style::Json {
-            self.json(out, mark);
+            self.json(out, &json::record(mark));
         } else {
             let (text, tone) = text_of(mark);
             let name = mark.name.as_deref().unwrap_or_default();
@@ -214,7 +214,7 @@ impl LogPrinter {
             self.json(out, &json);
             return;
         }
-        let count = |count: u64, noun| words::count(usize::try_from(count).unwrap_or(0), noun);
+        let count = |count: u64, noun| wording::count(usize::try_from(count).unwrap_or(0), noun);
         if lines > 0 {
             let text = format!("{} left out: they came too fast to be shown", count(lines, "line"));
             self.between(out, name, at, &text, Tone::Warn);
@@ -361,20 +361,20 @@ fn text_of(mark: &Record) -> (String, Tone) {
             (format!("started{}, pid {pid}", generation.unwrap_or_default()), Tone::Strong)
         }
         Event::Ready { unhealthy_ms: Some(unhealthy), .. } => {
-            (words::healthy_again(*unhealthy), Tone::Good)
+            (wording::healthy_again(*unhealthy), Tone::Good)
         }
         // That it has started stands before its first line.
         Event::Ready { checked: false, .. } => {
             ("still running; nothing checks it".into(), Tone::Good)
         }
         Event::Ready { after_ms, .. } => {
-            (format!("ready after {}", words::millis(*after_ms)), Tone::Good)
+            (format!("ready after {}", wording::millis(*after_ms)), Tone::Good)
         }
         Event::Stopping => (format!("stopping ({})", events::cause_of(&mark.cause)), Tone::Faint),
         Event::Exited { exit, expected, .. } => {
             (format!("ended: {exit}"), if *expected { Tone::Faint } else { Tone::Warn })
         }
-        Event::Failed { reason, .. } => (format!("failed: {reason}"), Tone::Bad),
+        Event::Failed { reason, .. } => (format!("failed: {}", wording::reason(reason)), Tone::Bad),
         _ => (String::new(), Tone::Faint),
     }
 }

@@ -8,13 +8,15 @@
 mod address;
 pub mod events;
 pub mod graph;
+pub mod json;
 mod lines;
 pub mod live_model;
 pub mod logs;
-mod phase;
 pub mod plan;
 pub mod progress;
 mod reporter;
+mod row;
+mod row_state;
 mod sanitize;
 pub mod show;
 mod steps;
@@ -28,7 +30,8 @@ pub mod theme;
 pub mod timeline;
 pub mod view;
 pub mod why;
-pub mod words;
+pub mod wording;
 
 pub use reporter::{Reporter, headline};
 pub use theme::{Symbol, Theme, Tone};
+pub use wording as words;

@@ -2,7 +2,7 @@
 
 use super::{
     theme::{Symbol, Theme, Tone, pad},
-    words,
+    wording,
 };
 use crate::core::plan::{Action, Plan};
 
@@ -11,14 +11,15 @@ pub fn show(plan: &Plan, theme: Theme) -> String {
     let width = plan.steps.iter().map(|step| step.name.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for step in &plan.steps {
-        let (word, tone) = word(step.action);
         let name = pad(&step.name, width);
         let name = match step.action {
             Action::Keep => theme.paint(Tone::Faint, name),
             _ => name,
         };
-        let action = theme.paint(tone, pad(word, "restart".len()));
-        let reason = theme.plain_words(&step.reason);
+        let action =
+            theme.paint(tone(step.action), pad(wording::action(step.action), "restart".len()));
+        let reason = wording::plan_reason(step);
+        let reason = theme.plain_words(&reason);
         let reason = theme.paint(Tone::Faint, reason);
         text.push_str(format!("{action}  {name}  {reason}").trim_end());
         text.push('\n');
@@ -27,18 +28,16 @@ pub fn show(plan: &Plan, theme: Theme) -> String {
     let symbol = theme.symbol(Symbol::Arrow);
     text.push_str(&match changes {
         0 => format!("{symbol} nothing to do\n"),
-        _ => format!("{symbol} {} would be done; nothing was\n", words::count(changes, "step")),
+        _ => format!("{symbol} {} would be done; nothing was\n", wording::count(changes, "step")),
     });
     text
 }
 
-fn word(action: Action) -> (&'static str, Tone) {
+fn tone(action: Action) -> Tone {
     match action {
-        Action::Start => ("start", Tone::Good),
-        Action::Run => ("run", Tone::Good),
-        Action::Restart => ("restart", Tone::Warn),
-        Action::Update => ("update", Tone::Warn),
-        Action::Stop => ("stop", Tone::Bad),
-        Action::Keep => ("keep", Tone::Faint),
+        Action::Start | Action::Run | Action::RunIfChanged => Tone::Good,
+        Action::Restart | Action::Update => Tone::Warn,
+        Action::Stop => Tone::Bad,
+        Action::Keep => Tone::Faint,
     }
 }

@@ -14,7 +14,7 @@ use super::{
     terminal::{NoEcho, printed},
     theme::Theme,
     view::{self, Frame, Size},
-    words,
+    wording,
 };
 
 /// The time from one picture of the spinner to the next.
@@ -77,7 +77,7 @@ impl Progress {
 
     /// Shows the board as it is now.
     pub fn draw(&self, board: &LiveModel, now: Timestamp) {
-        let step = words::between(self.began, now).as_millis() / TICK.as_millis();
+        let step = wording::between(self.began, now).as_millis() / TICK.as_millis();
         let frame = Frame {
             size: self.size(),
             theme: self.theme,

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use super::{
-    live_model::{Change, LiveModel, Phase},
+    live_model::{Change, LiveModel, RowState},
     progress::Progress,
     theme::{Symbol, Theme, Tone},
-    view,
+    view, wording,
 };
 use crate::{event::Record, printable};
 
@@ -136,9 +136,15 @@ impl Reporter {
             View::Lines | View::Ends | View::Quiet => None,
         };
         match (change, &self.view) {
-            (Change::Notice { name, text }, _) => {
+            (Change::Notice { name, notice }, _) => {
                 let name = name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
-                view::notice(&format!("{name}{text}"), columns, self.theme)
+                let text = format!("{name}{}", wording::notice(notice));
+                view::notice(&text, columns, self.theme)
+            }
+            (Change::HookFailed { row, hook, exit }, _) => {
+                let (name, hook) = (&self.board.rows[*row].name, hook.key());
+                let text = format!("{name}: {hook} failed: {exit} (see `stackrun logs {name}`)");
+                view::notice(&text, columns, self.theme)
             }
             (Change::Moved(index), View::Lines) => vec![super::lines::moving(
                 &self.board.rows[*index],
@@ -155,7 +161,7 @@ impl Reporter {
             (Change::StepEnded { .. }, View::Bars(_) | View::Quiet) => Vec::new(),
             (Change::Ended(index), view) => {
                 let row = &self.board.rows[*index];
-                let bad = matches!(&row.phase, Phase::Ended(end) if end.is_bad());
+                let bad = matches!(&row.state, RowState::Ended(end) if end.is_bad());
                 match (view, bad) {
                     (View::Quiet, false) => Vec::new(),
                     _ => view::settled(row, self.board.name_width(), columns, self.theme),

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{
     theme::{Symbol, Theme, Tone, pad, pad_left, wrap},
     view::Frame,
-    words,
+    wording,
 };
 use crate::{
     model::{Task, TaskBody},
@@ -121,7 +121,7 @@ impl Steps {
         let last = running.unwrap_or(0) + 1 + rows / 3;
         let first = last.min(self.0.len()).saturating_sub(rows.max(1));
         let shown = self.0.iter().skip(first).take(rows.max(1));
-        let time = |since: Timestamp| words::ticking(words::between(since, frame.now));
+        let time = |since: Timestamp| wording::ticking(wording::between(since, frame.now));
         shown
             .flat_map(|step| {
                 let spinner = frame.theme.spinner(frame.step);
@@ -167,10 +167,10 @@ impl StepRow {
                 None => (theme.symbol(Symbol::Warn), String::new(), "not ended".into(), None),
             },
             StepState::Done { after_ms } => {
-                (theme.symbol(Symbol::Good), words::millis(*after_ms), String::new(), None)
+                (theme.symbol(Symbol::Good), wording::millis(*after_ms), String::new(), None)
             }
             StepState::Failed { after_ms, why } => {
-                let time = words::millis(*after_ms);
+                let time = wording::millis(*after_ms);
                 (theme.symbol(Symbol::Bad), time, why.clone(), Some(Tone::Bad))
             }
         };
@@ -203,11 +203,11 @@ impl StepRow {
         match &self.state {
             StepState::Waiting | StepState::Running { .. } => None,
             StepState::Done { after_ms } => {
-                let after = words::millis(*after_ms);
+                let after = wording::millis(*after_ms);
                 Some((Symbol::Good, format!("step {name}{undo} done in {after}")))
             }
             StepState::Failed { after_ms, why } => {
-                let after = words::millis(*after_ms);
+                let after = wording::millis(*after_ms);
                 Some((Symbol::Bad, format!("step {name}{undo} failed after {after}: {why}")))
             }
         }

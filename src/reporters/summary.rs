@@ -6,11 +6,11 @@ use super::{
     live_model::{Kind, LiveModel},
     reporter::headline,
     theme::{Symbol, Theme, Tone},
-    words,
+    wording,
 };
 use crate::{
     core::stack::{ItemOutcome, ItemResult, Outcome},
-    status::{Asked, STARTED},
+    status::Asked,
 };
 
 /// What a command was about: the stack, or what of it was asked for.
@@ -33,7 +33,7 @@ impl std::fmt::Display for What<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.names {
             [] => f.write_str(self.stack),
-            names => f.write_str(&words::list(names)),
+            names => f.write_str(&wording::list(names)),
         }
     }
 }
@@ -107,15 +107,17 @@ impl Tally {
     fn good(&self) -> Vec<String> {
         let others = self.tasks + self.ended + self.started + self.stopped;
         let any = self.ready + others + self.failed.len() + self.blocked.len();
-        let services = [(self.ready, "ready"), (self.started, STARTED), (self.ended, "ended")];
+        let services =
+            [(self.ready, "ready"), (self.started, wording::STARTED), (self.ended, "ended")];
         let shown = services.into_iter().filter(|(count, what)| match any {
             0 => *what == "ready",
             _ => *count > 0,
         });
-        let shown = shown.map(|(count, what)| format!("{} {what}", words::count(count, "service")));
+        let shown =
+            shown.map(|(count, what)| format!("{} {what}", wording::count(count, "service")));
         let mut facts: Vec<String> = shown.collect();
         if self.tasks > 0 {
-            facts.push(format!("{} done", words::count(self.tasks, "task")));
+            facts.push(format!("{} done", wording::count(self.tasks, "task")));
         }
         if self.stopped > 0 {
             facts.push(format!("{} stopped", self.stopped));
@@ -133,7 +135,7 @@ pub fn up(
     theme: Theme,
 ) -> Vec<String> {
     let tally = Tally::of(outcome, board);
-    let took = words::duration(took);
+    let took = wording::duration(took);
     let mut facts = tally.good();
     let bad = tally.failed.len() + tally.blocked.len() + tally.stuck.len();
     if bad == 0 && tally.superseded.is_empty() && !outcome.superseded {
@@ -152,7 +154,7 @@ pub fn up(
     if !tally.superseded.is_empty() || outcome.superseded {
         let names = match tally.superseded.as_slice() {
             [] => what.to_string(),
-            names => words::list(names),
+            names => wording::list(names),
         };
         let text = format!("{names}: stopped by another command meanwhile");
         lines.push(format!("{} {text}", theme.symbol(Symbol::Warn)));
@@ -162,13 +164,13 @@ pub fn up(
     }
     let mut verdict = Vec::new();
     if !tally.failed.is_empty() {
-        verdict.push(format!("{} failed", words::list(&tally.failed)));
+        verdict.push(format!("{} failed", wording::list(&tally.failed)));
     }
     if !tally.blocked.is_empty() {
         verdict.push(format!("{} not started", tally.blocked.len()));
     }
     if !tally.stuck.is_empty() {
-        verdict.push(format!("{} could not be stopped", words::list(&tally.stuck)));
+        verdict.push(format!("{} could not be stopped", wording::list(&tally.stuck)));
     }
     verdict.append(&mut facts);
     let text = format!("{} not up after {took}: {}", what.is(), verdict.join(", "));
@@ -219,15 +221,15 @@ pub fn down(
     }
     let facts = format!(
         "{}, {}",
-        words::count(processes.len(), "process"),
-        words::count(ports.len(), "port")
+        wording::count(processes.len(), "process"),
+        wording::count(ports.len(), "port")
     );
-    let took = words::duration(took);
+    let took = wording::duration(took);
     if processes.is_empty() && ports.is_empty() && outcome.superseded {
         let of = |settled: &ItemResult| settled.how == ItemOutcome::Superseded;
         let names = outcome.results.iter().filter(|settled| of(settled));
         let names: Vec<String> = names.map(|settled| settled.name.clone()).collect();
-        let names = if names.is_empty() { what.to_string() } else { words::list(&names) };
+        let names = if names.is_empty() { what.to_string() } else { wording::list(&names) };
         let text = format!("{names}: started by another command meanwhile");
         return vec![format!("{} {text}", theme.symbol(Symbol::Warn))];
     }
@@ -264,11 +266,13 @@ pub fn unmet(outcome: &Outcome, asked: Asked, theme: Theme) -> Vec<String> {
     let mut lines = Vec::new();
     for ItemResult { name, how } in outcome.results.iter().filter(|one| one.how.is_bad(asked)) {
         let text = match how {
-            ItemOutcome::Failed { reason, .. } => format!("{name} has failed: {reason}"),
+            ItemOutcome::Failed { reason, .. } => {
+                format!("{name} has failed: {}", wording::reason(reason))
+            }
             ItemOutcome::Blocked { by } => format!("{name} will not start: it needs {by}"),
             ItemOutcome::Superseded => format!("{name} was stopped by another command meanwhile"),
             ItemOutcome::Stuck { processes } => {
-                format!("{name} cannot be stopped: {}", words::list(processes))
+                format!("{name} cannot be stopped: {}", wording::list(processes))
             }
             ItemOutcome::Ended { exit: Some(exit) } => {
                 format!("{name} is not ready: it has ended ({exit})")

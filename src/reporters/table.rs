@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     theme::{Symbol, Theme, Tone, pad, pad_left},
-    words,
+    wording,
 };
 use crate::{
     model::Exit,
@@ -116,7 +116,7 @@ fn service_row(service: &ServiceStatus, theme: Theme) -> [String; 9] {
         port => port.to_string(),
     };
     let ports: Vec<String> = service.ports.iter().map(number).collect();
-    let uptime = service.uptime_ms.map(words::millis).unwrap_or_default();
+    let uptime = service.uptime_ms.map(wording::millis).unwrap_or_default();
     [
         service.name.clone(),
         theme.paint(tone_of_service(service.state), service.state_word()),
@@ -125,7 +125,7 @@ fn service_row(service: &ServiceStatus, theme: Theme) -> [String; 9] {
         uptime,
         if service.restarts > 0 { service.restarts.to_string() } else { String::new() },
         if runs { format!("{:.1}%", service.cpu_percent) } else { String::new() },
-        if runs { words::bytes(service.memory_bytes) } else { String::new() },
+        if runs { wording::bytes(service.memory_bytes) } else { String::new() },
         reason_of_service(service, theme),
     ]
 }
@@ -135,11 +135,12 @@ fn reason_of_service(service: &ServiceStatus, theme: Theme) -> String {
         (ServiceState::Exited, Some(exit)) => Some(exit.to_string()),
         _ => None,
     };
-    match (&service.reason, ended, service.state) {
-        (Some(reason), _, _) => theme.plain_words(reason).into_owned(),
+    match (&service.because, ended, service.state) {
+        (Some(because), _, _) => theme.plain_words(&wording::because(because)).into_owned(),
         (None, Some(ended), _) => ended,
         (None, None, ServiceState::Ready) if !service.notices.is_empty() => {
-            theme.paint(Tone::Warn, service.notices.join("; "))
+            let notices: Vec<String> = service.notices.iter().map(wording::notice).collect();
+            theme.paint(Tone::Warn, notices.join("; "))
         }
         (None, None, ServiceState::Ready) => {
             about(service.url.clone(), service.describe.as_ref(), theme)
@@ -158,10 +159,10 @@ fn about(fact: Option<String>, describe: Option<&String>, theme: Theme) -> Strin
 }
 
 fn task_row(task: &TaskStatus, now: Timestamp, theme: Theme) -> [String; 9] {
-    let ago = task.since.map(|since| words::duration(words::between(since, now)));
-    let next = task.next.map(|next| words::duration(words::between(now, next)));
-    let reason = match (&task.reason, task.state, &ago) {
-        (Some(reason), _, _) => theme.plain_words(reason).into_owned(),
+    let ago = task.since.map(|since| wording::duration(wording::between(since, now)));
+    let next = task.next.map(|next| wording::duration(wording::between(now, next)));
+    let reason = match (&task.because, task.state, &ago) {
+        (Some(because), _, _) => theme.plain_words(&wording::because(because)).into_owned(),
         (None, TaskState::Idle | TaskState::Done | TaskState::Skipped, _) => {
             let next = next.map(|next| format!("next in {next}"));
             let ago = ago.as_ref().filter(|_| task.state != TaskState::Idle);

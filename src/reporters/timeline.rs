@@ -7,9 +7,12 @@ use jiff::tz::TimeZone;
 
 use super::{
     theme::{Symbol, Theme, Tone, pad, pad_left},
-    words,
+    wording,
 };
-use crate::timeline::{End, Part, Row, Start, What};
+use crate::{
+    reason::{CheckAnswer, CheckLabel, FailedCheck},
+    timeline::{End, Part, Row, Start, What},
+};
 
 /// The width without a terminal.
 const PLAIN: usize = 100;
@@ -54,7 +57,7 @@ pub fn show(
     let mut text = title(start, before, zone, theme);
     let names = start.rows.iter().map(|row| console::measure_text_width(&row.name));
     let names = names.max().unwrap_or(0).min(NAMES).min(columns / 3);
-    let took: Vec<String> = start.rows.iter().map(|row| words::millis(row.took_ms())).collect();
+    let took: Vec<String> = start.rows.iter().map(|row| wording::millis(row.took_ms())).collect();
     let times = took.iter().map(String::len).max().unwrap_or(0);
     let changes: Vec<String> = start
         .rows
@@ -106,11 +109,11 @@ pub fn show(
 
 fn title(start: &Start, before: Before<'_>, zone: &TimeZone, theme: Theme) -> String {
     let when = start.began.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string();
-    let took = words::millis(start.took_ms);
+    let took = wording::millis(start.took_ms);
     let took = if start.unfinished { format!("{took} so far") } else { took };
     let before = before
         .total_ms(start)
-        .map(|ms| format!(", {} (before: {})", change(start.took_ms, ms), words::millis(ms)));
+        .map(|ms| format!(", {} (before: {})", change(start.took_ms, ms), wording::millis(ms)));
     let command = theme.plain_words(&start.command);
     let head = theme.paint(Tone::Strong, format!("{command}: {took}"));
     let rest = format!("{}  {when}", before.unwrap_or_default());
@@ -121,8 +124,8 @@ fn title(start: &Start, before: Before<'_>, zone: &TimeZone, theme: Theme) -> St
 fn change(now: u64, before: u64) -> String {
     match now.abs_diff(before) {
         0..NOISE => "same".into(),
-        by if now > before => format!("+{}", words::millis(by)),
-        by => format!("-{}", words::millis(by)),
+        by if now > before => format!("+{}", wording::millis(by)),
+        by => format!("-{}", wording::millis(by)),
     }
 }
 
@@ -206,7 +209,7 @@ fn critical(start: &Start, columns: usize, theme: Theme) -> String {
         .critical
         .iter()
         .filter_map(|name| start.row(name))
-        .map(|row| format!("{} {}", row.name, words::millis(row.took_ms())))
+        .map(|row| format!("{} {}", row.name, wording::millis(row.took_ms())))
         .collect();
     let arrow = format!(" {} ", theme.bare(Symbol::Arrow));
     let line = format!("critical path: {}", links.join(&arrow));
@@ -224,7 +227,7 @@ fn parts(row: &Row) -> String {
     let mut facts = Vec::new();
     let last = row.parts.len().saturating_sub(1);
     for (place, part) in row.parts.iter().enumerate() {
-        let took = words::millis(part.took_ms());
+        let took = wording::millis(part.took_ms());
         match &part.what {
             What::Waiting { on: names } => {
                 waited += Duration::from_millis(part.took_ms());
@@ -237,14 +240,13 @@ fn parts(row: &Row) -> String {
             What::Proving => facts.push(format!("lived for {took}")),
             What::ClearingUp if part.took_ms() < NOISE => {}
             What::ClearingUp => facts.push(format!("cleared up in {took}")),
-            What::Checking { check, answer, held } => {
+            What::Checking { failed, held } => {
                 let is_open = row.end == End::Unfinished && place == last;
-                facts.push(match (check, held) {
-                    (Some(check), true) => format!("{check} {} after {took}", verb(check)),
-                    (Some(check), false) => {
-                        let answer = answer.as_deref().unwrap_or_default();
-                        missed(check, answer, is_open, &took)
+                facts.push(match (failed, held) {
+                    (Some(FailedCheck { check, .. }), true) => {
+                        format!("{} {} after {took}", wording::check_label(check), verb(check))
                     }
+                    (Some(failed), false) => missed(failed, is_open, &took),
                     (None, true) => format!("ready after {took}"),
                     (None, false) if is_open => format!("running for {took}"),
                     (None, false) => format!("ended after {took}"),
@@ -253,7 +255,7 @@ fn parts(row: &Row) -> String {
         }
     }
     if !waited.is_zero() && !on.is_empty() {
-        facts.insert(0, format!("waited {} for {}", words::duration(waited), words::list(on)));
+        facts.insert(0, format!("waited {} for {}", wording::duration(waited), wording::list(on)));
     }
     let end = match row.end {
         End::Ready | End::Done => None,
@@ -268,22 +270,29 @@ fn parts(row: &Row) -> String {
 
 /// What became of a check that did not hold: `GET /health never answered in 603ms (connection
 /// refused)`.
-fn missed(check: &str, answer: &str, is_open: bool, took: &str) -> String {
-    // One that answers, and wrongly, has answered.
-    let is_status = answer.starts_with(|first: char| first.is_ascii_digit());
-    let verb = if is_status { "succeeded" } else { verb(check) };
+fn missed(FailedCheck { check, answer }: &FailedCheck, is_open: bool, took: &str) -> String {
+    let verb = match answer {
+        // One that answers, and wrongly, has answered.
+        CheckAnswer::Status { .. } => "succeeded",
+        _ => verb(check),
+    };
+    let (check, answer) = (wording::check_label(check), wording::check_answer(answer));
     match is_open {
         true => format!("{check} not {verb} yet after {took} ({answer})"),
         false => format!("{check} never {verb} in {took} ({answer})"),
     }
 }
 
-/// What a check does that holds, by its first word.
-fn verb(check: &str) -> &'static str {
-    match check.split(' ').next() {
-        Some("GET") => "answered",
-        Some("port" | "tcp") => "opened",
-        Some("delay") => "passed",
-        _ => "succeeded",
+/// What a check does that holds.
+fn verb(check: &CheckLabel) -> &'static str {
+    match check {
+        CheckLabel::Http { .. } => "answered",
+        CheckLabel::Listening { .. } | CheckLabel::Tcp { .. } => "opened",
+        CheckLabel::Delay { .. } => "passed",
+        CheckLabel::Command { .. }
+        | CheckLabel::Prints { .. }
+        | CheckLabel::Notify
+        | CheckLabel::Foreground
+        | CheckLabel::Other(_) => "succeeded",
     }
 }

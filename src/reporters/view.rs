@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::{
-    live_model::{End, Goal, LiveModel, Move, Phase, Row},
+    live_model::{Activity, Goal, LiveModel, Row, RowOutcome, RowState},
     theme::{Symbol, Theme, Tone, pad, pad_left, wrap},
-    words,
+    wording,
 };
 use crate::printable;
 
@@ -41,7 +41,7 @@ pub struct Frame {
 /// The lines that change: one for each service that is on the way, as many as the terminal has
 /// room for, and one that counts the rest.
 pub fn live(board: &LiveModel, frame: &Frame) -> Vec<String> {
-    let mut moving: Vec<(&Row, &Move)> = board.moving().collect();
+    let mut moving: Vec<(&Row, &Activity)> = board.moving().collect();
     if moving.is_empty() {
         return vec![total(board, 0, frame)];
     }
@@ -56,8 +56,8 @@ pub fn live(board: &LiveModel, frame: &Frame) -> Vec<String> {
     let times = moving.iter().map(|(row, _)| elapsed(row, frame).len()).max().unwrap_or(0);
     let widths = Widths { names, times: times.max(5) };
     let steps_room = room.saturating_sub(moving.len());
-    let lines_of = |(row, what): &(&Row, &Move)| match what {
-        Move::Running { .. } if row.expanded && !row.steps.0.is_empty() => {
+    let lines_of = |(row, what): &(&Row, &Activity)| match what {
+        Activity::Running { .. } if row.expanded && !row.steps.0.is_empty() => {
             row.steps.live(steps_room, frame)
         }
         _ => vec![moving_line(row, what, widths, frame)],
@@ -75,20 +75,22 @@ struct Widths {
 }
 
 fn elapsed(row: &Row, frame: &Frame) -> String {
-    let elapsed = row.began.map(|began| words::between(began, frame.now));
-    elapsed.map(words::ticking).unwrap_or_default()
+    let elapsed = row.began.map(|began| wording::between(began, frame.now));
+    elapsed.map(wording::ticking).unwrap_or_default()
 }
 
-fn moving_line(row: &Row, what: &Move, widths: Widths, frame: &Frame) -> String {
+fn moving_line(row: &Row, what: &Activity, widths: Widths, frame: &Frame) -> String {
     let Frame { size, theme, .. } = *frame;
     let (symbol, tone) = match what {
-        Move::Waiting(_) => (theme.symbol(Symbol::Dot), Some(Tone::Faint)),
-        Move::Unhealthy(_) | Move::Ended(_) | Move::Backoff { .. } | Move::Killing => {
-            (theme.symbol(Symbol::Warn), Some(Tone::Warn))
-        }
-        Move::Starting | Move::Checking { .. } | Move::Running { .. } | Move::Stopping => {
-            (theme.spinner(frame.step), None)
-        }
+        Activity::Waiting(_) => (theme.symbol(Symbol::Dot), Some(Tone::Faint)),
+        Activity::Unhealthy(_)
+        | Activity::Ended(_)
+        | Activity::Backoff { .. }
+        | Activity::Killing => (theme.symbol(Symbol::Warn), Some(Tone::Warn)),
+        Activity::Starting
+        | Activity::Checking(_)
+        | Activity::Running { .. }
+        | Activity::Stopping => (theme.spinner(frame.step), None),
     };
     let name = pad(&theme.fit(&row.name, widths.names), widths.names);
     let words = what.text();
@@ -126,7 +128,7 @@ fn total(board: &LiveModel, hidden: usize, frame: &Frame) -> String {
     if hidden > 0 {
         facts.push(format!("{hidden} more not shown"));
     }
-    facts.push(words::ticking(words::between(began, now)));
+    facts.push(wording::ticking(wording::between(began, now)));
     let separator = format!(" {} ", theme.bare(Symbol::Dot));
     let text = theme.paint(Tone::Faint, facts.join(&separator));
     let line = format!("{} {text}", theme.spinner(frame.step));
@@ -151,13 +153,17 @@ pub fn notice(text: &str, columns: Option<usize>, theme: Theme) -> Vec<String> {
 /// The lines that stay: how a row ended up, and what is known about a failure. Without `columns`
 /// nothing is cut.
 pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) -> Vec<String> {
-    let Phase::Ended(end) = &row.phase else { return Vec::new() };
+    let RowState::Ended(end) = &row.state else { return Vec::new() };
     // As wide as while it moved; a longer name sticks out rather than to be cut.
     let names = columns.map_or(names, |columns| names.min(columns / 3));
     let (symbol, tone) = match end {
-        End::Ready { .. } | End::Healthy { .. } | End::Done { .. } => (Symbol::Good, Tone::Good),
-        End::Skipped(_) | End::Stopped { .. } | End::Exited(_) => (Symbol::Idle, Tone::Faint),
-        End::Failed { .. } | End::Stuck(_) => (Symbol::Bad, Tone::Bad),
+        RowOutcome::Ready { .. } | RowOutcome::Healthy { .. } | RowOutcome::Done { .. } => {
+            (Symbol::Good, Tone::Good)
+        }
+        RowOutcome::Skipped | RowOutcome::Stopped { .. } | RowOutcome::Exited(_) => {
+            (Symbol::Idle, Tone::Faint)
+        }
+        RowOutcome::Failed { .. } | RowOutcome::Stuck(_) => (Symbol::Bad, Tone::Bad),
     };
     let name = theme.paint(if end.is_bad() { tone } else { Tone::Strong }, &row.name);
     let start = format!("{} {}  ", theme.symbol(symbol), pad(&name, names));
@@ -204,11 +210,11 @@ pub fn settled(row: &Row, names: usize, columns: Option<usize>, theme: Theme) ->
 }
 
 /// Where to find what is ready, and what it is, as `status` has it.
-fn about(row: &Row, end: &End, theme: Theme) -> String {
-    let ready = matches!(end, End::Ready { .. });
+fn about(row: &Row, end: &RowOutcome, theme: Theme) -> String {
+    let ready = matches!(end, RowOutcome::Ready { .. });
     let address = row.address.as_deref().filter(|_| ready).map(printable::line);
     // Who runs a task by its name knows what it is.
-    let done = matches!(end, End::Done { .. }) && !row.expanded;
+    let done = matches!(end, RowOutcome::Done { .. }) && !row.expanded;
     let describe = row.describe.as_deref().filter(|_| ready || done).map(printable::line);
     let describe = describe.map(|describe| theme.paint(Tone::Faint, describe));
     let address = address.map(|address| theme.paint(Tone::Busy, address));

@@ -1,9 +1,14 @@
 //! Why something is not ready: the chain from what was asked about to its root.
 
-use super::theme::{NARROWEST, Symbol, Theme, Tone, wrap};
+use super::{
+    theme::{NARROWEST, Symbol, Theme, Tone, wrap},
+    wording,
+};
 use crate::{
     core::stack::{Why, WhyLink},
+    model::{ServiceState, State, TaskState},
     printable,
+    status::Because,
 };
 
 /// The chain; `place` says where in the file a setting stands. Lines that are wider than `columns`
@@ -62,32 +67,16 @@ fn link_lines(
     theme: Theme,
     place: &impl Fn(&str) -> Option<String>,
 ) -> Vec<Line> {
-    let symbol = match link.state.as_str() {
-        "ready" | "done" | "skipped" => Symbol::Good,
-        "failed" | "unhealthy" | "backoff" => Symbol::Bad,
-        _ => Symbol::Arrow,
-    };
     let name = theme.paint(Tone::Strong, &link.name);
-    let because = theme.plain_words(&link.because);
-    // `waiting` and `waiting for api` would say the same twice.
-    let state = match link.state.as_str() {
-        state if because.starts_with(state) => format!("is {because}"),
-        "failed" => format!("has failed: {because}"),
-        // `is ready: it is ready` would, too.
-        "ready" | "done" => because.trim_start_matches("it ").to_owned(),
-        "running" if because == "it runs" => "is running".to_owned(),
-        "exited" | "backoff" => format!("has ended: {because}"),
-        state => format!("is {state}: {because}"),
-    };
-    let headline = format!("{} {name} {state}", theme.symbol(symbol));
+    let state = state_of(link);
+    let headline =
+        format!("{} {name} {}", theme.symbol(symbol(link.state)), theme.plain_words(&state));
     let mut lines = vec![Line::new("", "  ", headline)];
     let bar = format!("  {} ", theme.symbol(Symbol::Bar));
-    // What the headline says needs no evidence of the same words.
-    let evidence = link.evidence.iter().filter(|evidence| !link.because.contains(&**evidence));
-    lines.extend(evidence.flat_map(|evidence| evidence.lines()).map(|line| {
-        let line = console::strip_ansi_codes(line);
-        Line::new(&bar, &bar, line)
-    }));
+    for evidence in link.evidence.iter().map(wording::evidence) {
+        let evidence = evidence.lines().map(console::strip_ansi_codes);
+        lines.extend(evidence.map(|line| Line::new(&bar, &bar, theme.plain_words(&line))));
+    }
     if let Some(setting) = &link.setting {
         let place = place(setting).map(|place| format!(" ({place})")).unwrap_or_default();
         let words = format!("set by {setting}{place}");
@@ -96,9 +85,65 @@ fn link_lines(
     }
     // What to do is said once, where the cause is.
     if is_root {
-        let hints = link.advice.iter().chain(&link.next);
-        let hints = hints.map(|words| super::summary::hint(&printable::line(words), theme));
+        let advice = link.advice.iter().map(wording::advice);
+        let hints = advice.chain(link.next.iter().cloned());
+        let hints = hints.map(|words| super::summary::hint(&printable::line(&words), theme));
         lines.extend(hints.map(|hint| Line::new("  ", "    ", hint.trim_start())));
     }
     lines
+}
+
+fn symbol(state: State) -> Symbol {
+    match state {
+        State::Service(ServiceState::Ready) | State::Task(TaskState::Done | TaskState::Skipped) => {
+            Symbol::Good
+        }
+        State::Service(ServiceState::Failed | ServiceState::Unhealthy | ServiceState::Backoff)
+        | State::Task(TaskState::Failed) => Symbol::Bad,
+        State::Service(
+            ServiceState::Idle
+            | ServiceState::Waiting
+            | ServiceState::Starting
+            | ServiceState::Stopping
+            | ServiceState::Exited,
+        )
+        | State::Task(TaskState::Idle | TaskState::Waiting | TaskState::Running) => Symbol::Arrow,
+    }
+}
+
+/// What is to be said of a state: `is waiting for api`, `has failed: exit 1`.
+fn state_of(link: &WhyLink) -> String {
+    let because = link.because.as_ref().map(wording::because);
+    let with = |state: &str, otherwise: &str| match &because {
+        Some(because) => format!("{state}: {because}"),
+        None => otherwise.to_owned(),
+    };
+    match link.state {
+        State::Service(ServiceState::Ready) if !link.checked => {
+            with("has started", "has started, and nothing checks more than that")
+        }
+        State::Service(ServiceState::Ready) => with("is ready", "is ready"),
+        State::Service(ServiceState::Idle) => with("is idle", "is idle: nothing asks for it"),
+        State::Task(TaskState::Idle) => with("is idle", "is idle: nothing has asked for it yet"),
+        State::Service(ServiceState::Waiting) | State::Task(TaskState::Waiting) => match &because {
+            Some(because) => format!("is {because}"),
+            None => "is about to start".to_owned(),
+        },
+        State::Service(ServiceState::Starting) => with("is starting", "is starting"),
+        State::Service(ServiceState::Unhealthy) => with("is unhealthy", "is unhealthy"),
+        State::Service(ServiceState::Stopping) => with("is stopping", "is stopping"),
+        State::Service(ServiceState::Backoff) => match &link.because {
+            Some(Because::Backoff { reason, again_in_ms }) => {
+                wording::tried_again(reason, *again_in_ms, None)
+            }
+            Some(_) | None => "is about to start again".to_owned(),
+        },
+        State::Service(ServiceState::Exited) => with("has ended", "has ended"),
+        State::Service(ServiceState::Failed) | State::Task(TaskState::Failed) => {
+            with("has failed", "has failed")
+        }
+        State::Task(TaskState::Running) => with("is running", "is running"),
+        State::Task(TaskState::Done) => with("is done", "is done"),
+        State::Task(TaskState::Skipped) => with("was skipped", "was skipped"),
+    }
 }

@@ -1,5 +1,9 @@
 use super::*;
-use crate::{event::Tick, model::Exit};
+use crate::{
+    event::Tick,
+    model::Exit,
+    reason::{Action, CheckAnswer, CheckLabel, Failure, PlanReason, PlanStep, Reason},
+};
 
 fn at(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(1_790_000_000_000 + millis).expect("in range")
@@ -24,8 +28,10 @@ fn ready() -> Event {
 fn up() -> Vec<Record> {
     let up = "stackrun up";
     let spawned = || Event::Spawned { pid: 1, log: None };
+    let (action, reason) = (Action::Start, PlanReason::NotRunning);
+    let start = PlanStep { name: "db".into(), action, reason };
     vec![
-        record(0, up, "", Event::Applied { plan: vec!["start db".into()] }),
+        record(0, up, "", Event::Applied { steps: vec![start] }),
         record(0, up, "db", Event::Starting),
         record(0, up, "cache", Event::Starting),
         record(0, up, "slow", Event::Starting),
@@ -34,7 +40,7 @@ fn up() -> Vec<Record> {
         record(20, up, "db", spawned()),
         record(20, up, "cache", spawned()),
         record(20, up, "slow", spawned()),
-        record(30, up, "db", Event::Checked { check: "tcp 5432".into(), answer: "refused".into() }),
+        record(30, up, "db", Event::Checked { failed: refused() }),
         record(200, up, "cache", ready()),
         record(200, up, "api", waiting(&["db", "migrate"])),
         record(500, up, "db", ready()),
@@ -64,8 +70,7 @@ fn the_chain_that_took_longest_is_found_by_who_waited_for_whom() {
     assert_eq!(whats.len(), 5, "{whats:?}");
     assert_eq!(whats[2], (&What::Waiting { on: vec!["migrate".into()] }, 300));
     let db = start.row("db").expect("a row");
-    let (check, answer) = (Some("tcp 5432".into()), Some("refused".into()));
-    assert_eq!(db.parts[1].what, What::Checking { check, answer, held: true });
+    assert_eq!(db.parts[1].what, checking(Some(refused()), true));
     // Without a gap: each begins where the one before has ended.
     for row in &start.rows {
         assert!(row.parts.windows(2).all(|two| two[0].to_ms == two[1].from_ms), "{row:#?}");
@@ -112,7 +117,7 @@ fn crashes_later_on_are_no_part_of_the_start() {
     let mut records = up();
     let crash = |millis, event| Record { cause: Cause::Exit, ..record(millis, "", "api", event) };
     records.extend([
-        crash(9000, Event::Backoff { reason: "exit 1".into(), delay_ms: 200, attempt: 1, of: 5 }),
+        crash(9000, Event::Backoff { reason: exit_one(), delay_ms: 200, attempt: 1, of: 5 }),
         crash(9200, Event::Starting),
         crash(9300, ready()),
     ]);
@@ -129,15 +134,23 @@ fn parts_of(records: &[Record]) -> (Vec<What>, End) {
     (row.parts.iter().map(|part| part.what.clone()).collect(), row.end)
 }
 
-fn checking(check: Option<&str>, answer: Option<&str>, held: bool) -> What {
-    let owned = |text: Option<&str>| text.map(str::to_owned);
-    What::Checking { check: owned(check), answer: owned(answer), held }
+fn exit_one() -> Reason {
+    Failure::Exited { exit: Exit::Code(1), early: None }.into()
+}
+
+fn refused() -> FailedCheck {
+    let check = CheckLabel::Tcp { ports: vec![5432] };
+    FailedCheck { check, answer: CheckAnswer::Error("connection refused".into()) }
+}
+
+fn checking(failed: Option<FailedCheck>, held: bool) -> What {
+    What::Checking { failed, held }
 }
 
 #[test]
 fn a_check_that_never_held_is_told_as_one() {
     let up = "stackrun up";
-    let answer = || Event::Checked { check: "GET /".into(), answer: "refused".into() };
+    let answer = || Event::Checked { failed: refused() };
     let exit = Exit::Code(1);
     let own = |millis, cause, event| Record { cause, ..record(millis, "", "a", event) };
     let crashed = [
@@ -145,10 +158,10 @@ fn a_check_that_never_held_is_told_as_one() {
         record(10, up, "a", Event::Spawned { pid: 1, log: None }),
         record(20, up, "a", answer()),
         own(600, Cause::Exit, Event::Exited { exit, expected: false, tail: Vec::new() }),
-        own(650, Cause::Exit, Event::Failed { reason: "exit 1".into(), tail: Vec::new() }),
+        own(650, Cause::Exit, Event::Failed { reason: exit_one(), tail: Vec::new() }),
     ];
     let (parts, end) = parts_of(&crashed);
-    let never = checking(Some("GET /"), Some("refused"), false);
+    let never = checking(Some(refused()), false);
     assert_eq!(parts, [What::Starting, never.clone(), What::ClearingUp]);
     assert_eq!(end, End::Failed);
 
@@ -160,13 +173,13 @@ fn a_check_that_never_held_is_told_as_one() {
         record(20, up, "a", answer()),
         too_slow(500, Event::Stopping),
         too_slow(550, Event::Exited { exit, expected: true, tail: Vec::new() }),
-        too_slow(560, Event::Backoff { reason: String::new(), delay_ms: 9, attempt: 1, of: 1 }),
+        too_slow(560, Event::Backoff { reason: exit_one(), delay_ms: 9, attempt: 1, of: 1 }),
         too_slow(600, Event::Starting),
         too_slow(610, Event::Spawned { pid: 2, log: None }),
         too_slow(700, ready()),
     ];
     let (parts, end) = parts_of(&slow);
-    let again = [What::Starting, checking(None, None, true)];
+    let again = [What::Starting, checking(None, true)];
     assert_eq!(parts[..4], [What::Starting, never, What::Stopping, What::Pausing]);
     assert_eq!((&parts[4..], end), (&again[..], End::Ready));
 }

@@ -10,7 +10,7 @@ use stackrun::{
     event::{Cause, Event, Tick},
     graph::{Edge, Graph},
     model::{NeedUntil, Service, Stack},
-    status::{ServiceState, TaskState},
+    status::{Because, ServiceState, TaskState},
 };
 
 use crate::{
@@ -49,11 +49,11 @@ pub(crate) struct Checker {
     stopping: BTreeMap<String, Tick>,
     stuck: BTreeSet<String>,
     backoffs: BTreeMap<String, Vec<Tick>>,
-    downs: BTreeSet<String>,
+    downs: BTreeSet<u32>,
     /// What has been asked for.
     pub(crate) wishes: Desired,
     /// The last `down` that each name was in.
-    called_off: BTreeMap<String, u64>,
+    called_off: BTreeMap<String, u32>,
     /// The tasks whose process runs, with what their windows hold down.
     windows: BTreeMap<String, BTreeSet<String>>,
     /// What was stopped for a window, and for which task's.
@@ -73,10 +73,10 @@ pub(crate) fn is_ready_by_being(service: &Service) -> bool {
     !service.is_checked()
 }
 
-/// The number of a request, where one is the cause.
-fn request_of(cause: &Cause) -> Option<u64> {
+/// The number of a request, where one is the cause: each comes from a process of its own.
+fn request_of(cause: &Cause) -> Option<u32> {
     match cause {
-        Cause::Command { command, .. } => command.strip_prefix("request ")?.parse().ok(),
+        Cause::Command { pid, .. } => Some(*pid),
         _ => None,
     }
 }
@@ -118,16 +118,15 @@ impl Checker {
     }
 
     /// This request is a `down` of these (none: of everything).
-    pub(crate) fn call_off(&mut self, world: &World, request: String, names: &[String]) {
+    pub(crate) fn call_off(&mut self, world: &World, request: u32, names: &[String]) {
         let graph = Graph::of(world.core.stack());
         let named = names.iter().filter_map(|name| graph.id(name));
         let ids = match names {
             [] => graph.start_order().into_iter().collect(),
             _ => graph.dependents(named),
         };
-        let number = request_of(&Cause::Command { command: request.clone(), pid: 1 });
         for name in ids.into_iter().map(|id| graph.name(id).to_owned()) {
-            self.called_off.insert(name, number.expect("a number"));
+            self.called_off.insert(name, request);
         }
         self.downs.insert(request);
     }
@@ -233,7 +232,7 @@ impl Checker {
     /// Who says that a task holds it down is held by one that has not ended; and who was stopped
     /// for a window and is still wanted comes back once that is closed.
     pub(crate) fn windows_are_held_by_runs(&mut self, world: &World) {
-        let tasks = world.core.tasks(world.now);
+        let tasks = world.core.tasks();
         let on_its_way = |task: &str| {
             let states = [TaskState::Running, TaskState::Waiting];
             tasks.iter().any(|view| view.name == task && states.contains(&view.state))
@@ -242,9 +241,8 @@ impl Checker {
         // A `down` lets go of what it names, and of what nothing else that was asked for needs.
         self.stopped_for.retain(|name, _| self.wishes.want(name, stack));
         for view in world.core.services(world.now) {
-            let reason = view.reason.as_deref().unwrap_or_default();
-            if let Some(task) = reason.strip_prefix("held by task ") {
-                assert!(on_its_way(task), "{view:?}, and that is over");
+            if let Some(Because::Held { by }) = &view.because {
+                assert!(on_its_way(by), "{view:?}, and that is over");
             }
             if let Some(task) = self.stopped_for.get(&view.name) {
                 assert!(view.state != ServiceState::Idle, "{view:?} after the window of {task}");
@@ -278,7 +276,7 @@ impl Checker {
                 self.failed.insert(name.clone());
                 Shown::Failed
             }
-            Event::Done { .. } | Event::Skipped { .. } => Shown::Done,
+            Event::Done { .. } | Event::Skipped => Shown::Done,
             Event::Stuck { .. } => {
                 self.stuck.insert(name);
                 return;
@@ -348,8 +346,8 @@ impl Checker {
     }
 
     fn no_need_stops_before_its_dependents(&self, seen: &Seen, stack: &Stack) {
-        let Cause::Command { command, .. } = &seen.cause else { return };
-        if seen.event != Event::Stopping || !self.downs.contains(command) {
+        let Cause::Command { pid, .. } = &seen.cause else { return };
+        if seen.event != Event::Stopping || !self.downs.contains(pid) {
             return;
         }
         // It had ended by itself, or its end was on the way: what is stopped is its restart.

@@ -7,7 +7,8 @@ use stackrun::{
     core::stack::{Input, ItemOutcome, OpId, Refusal},
     event::{Cause, Event},
     model::{Exit, Need, NeedUntil, Service, Step, StepCommand, Task},
-    status::{ServiceState, TaskState},
+    reason::{Failure, HookFailure, Notice},
+    status::{Because, ServiceState, TaskState},
 };
 
 use crate::{
@@ -78,7 +79,7 @@ fn a_disk_that_stalls_keeps_nobody_from_a_success() {
     world.pass(30 * SECOND);
     assert!(matches!(world.how(op, "restore"), ItemOutcome::Ready { .. }));
     assert_eq!(world.state("api"), ServiceState::Ready);
-    let said = |event: &Event| matches!(event, Event::Notice { text } if text.contains("not written down"));
+    let said = |event: &Event| *event == Event::Notice { notice: Notice::NotRecorded };
     assert!(world.order(said).contains(&"restore"));
     // Nor can what has ended well be called off, or hold up the end of everything.
     let mut world = with_slow_record(None);
@@ -121,7 +122,8 @@ fn a_window_that_cannot_be_emptied_fails_the_run_and_lets_go() {
     let ItemOutcome::Failed { reason, exit, .. } = world.how(op, "restore") else {
         panic!("{:?}", world.outcome(op));
     };
-    assert_eq!((reason.as_str(), *exit), ("api could not be stopped", None));
+    let stuck = Failure::NotStopped { name: "api".into() };
+    assert_eq!((&reason.failure, *exit), (&stuck, None));
     assert!(!world.order(|event| matches!(event, Event::Running { .. })).contains(&"restore"));
     world.pass(2 * hour);
     assert_eq!(world.state("api"), ServiceState::Ready, "it comes back once it can");
@@ -185,7 +187,8 @@ fn on_failure_keeps_the_window_open_until_it_is_over_and_its_failure_is_told() {
     let ItemOutcome::Failed { reason, exit, .. } = world.how(op, "restore") else {
         panic!("it failed")
     };
-    assert_eq!(reason, "exit 4; on-failure failed too: exit 9");
+    assert_eq!(reason.failure, Failure::Exited { exit: Exit::Code(4), early: None });
+    assert_eq!(reason.on_failure, Some(HookFailure::Exit { exit: Exit::Code(9) }));
     assert_eq!(*exit, Some(Exit::Code(4)));
     let of = |what: &str| {
         let found = world.seen.iter().filter(|seen| match &seen.event {
@@ -212,7 +215,7 @@ fn an_on_failure_that_takes_too_long_is_killed_before_the_window_closes() {
     let op = ask(&mut world, "restore");
     world.pass(400 * SECOND);
     let ItemOutcome::Failed { reason, .. } = world.how(op, "restore") else { panic!("it failed") };
-    assert!(reason.contains("on-failure failed too: it took too long and was killed"), "{reason}");
+    assert_eq!(reason.on_failure, Some(HookFailure::TooLong));
     assert_eq!(world.state("api"), ServiceState::Ready);
 }
 
@@ -241,8 +244,11 @@ fn what_steps_tell_is_told_once_whoever_asks() {
     assert_eq!(told, ["restore", "restore"]);
     // Its client lost the supervisor, and its answer.
     assert!(world.open(op));
-    let reason = world.core.tasks(world.now)[0].reason.clone();
-    assert_eq!(reason.as_deref(), Some("step `apply`: `mysql` exit 6"));
+    let Some(Because::Failed { reason }) = world.core.tasks()[0].because.clone() else {
+        panic!("it failed")
+    };
+    let step = Failure::Step { step: "apply".into(), error: "`mysql` exit 6".into() };
+    assert_eq!(reason.failure, step);
 }
 
 #[test]

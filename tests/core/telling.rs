@@ -2,13 +2,17 @@
 
 use stackrun::{
     core::stack::ItemOutcome,
-    model::{Command, Exit, Text},
+    model::{Command, Exit, ServiceState, State, Text},
+    reason::{Action, Failure, PlanReason},
+    status::{Advice, Because, Evidence},
 };
 
 use crate::{
     scenarios::{SECOND, down, ready_world, service, shop, stack, up},
     world::{Script, World},
 };
+
+const FAILED: State = State::Service(ServiceState::Failed);
 
 #[test]
 fn a_note_with_its_changes_is_as_good_as_a_new_one() {
@@ -29,17 +33,26 @@ fn a_plan_says_what_up_would_do_and_why() {
     edited.services.remove(2);
     edited.services.push(service("docs", &["postgres"]));
     let plan = world.core.plan(&up(&edited, &[]), world.now).expect("no refusal");
-    let steps: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        steps,
-        [
-            "stop web: not in the file any more",
-            "keep postgres: already ready",
-            "start docs: asked for",
-            "run migrate: needed by api",
-            "restart api: env.LEVEL added: \"debug\", restart changed",
-        ]
-    );
+    let steps: Vec<(&str, Action)> =
+        plan.steps.iter().map(|step| (step.name.as_str(), step.action)).collect();
+    let expected = [
+        ("web", Action::Stop),
+        ("postgres", Action::Keep),
+        ("docs", Action::Start),
+        ("migrate", Action::Run),
+        ("api", Action::Restart),
+    ];
+    assert_eq!(steps, expected);
+    let reasons: Vec<&PlanReason> = plan.steps.iter().map(|step| &step.reason).collect();
+    let state = State::Service(ServiceState::Ready);
+    let needed = PlanReason::NeededBy { name: "api".into() };
+    let others =
+        [PlanReason::NotInFile, PlanReason::Already { state }, PlanReason::NotRunning, needed];
+    assert_eq!(reasons[..4], others.each_ref());
+    let PlanReason::Edited { changes } = reasons[4] else { panic!("{reasons:?}") };
+    let keys: Vec<(&str, bool)> =
+        changes.iter().map(|change| (change.key.as_str(), change.restarts())).collect();
+    assert_eq!(keys, [("env.LEVEL", true), ("restart", false)]);
 }
 
 #[test]
@@ -49,15 +62,15 @@ fn why_goes_down_to_the_root() {
     world.ask(up(&shop(), &[]));
     world.pass(60 * SECOND);
     let why = world.core.why("web", world.now).expect("a known name");
-    let links: Vec<(&str, &str, &str)> = why
-        .links
-        .iter()
-        .map(|link| (link.name.as_str(), link.state.as_str(), link.because.as_str()))
-        .collect();
-    assert_eq!(links[0], ("web", "waiting", "blocked by postgres"));
-    assert_eq!(links[1], ("api", "waiting", "blocked by postgres"));
-    let root = why.links.last().expect("a root");
-    assert_eq!((root.name.as_str(), root.state.as_str()), ("postgres", "failed"));
+    let [web, api, root] = why.links.as_slice() else { panic!("{why:?}") };
+    for (link, name) in [(web, "web"), (api, "api")] {
+        let blocked = Because::Blocked { by: "postgres".into() };
+        assert_eq!((link.name.as_str(), &link.because), (name, &Some(blocked)));
+        assert_eq!(link.state, State::Service(ServiceState::Waiting));
+    }
+    assert_eq!((root.name.as_str(), root.state), ("postgres", FAILED));
+    let Some(Because::Failed { reason }) = &root.because else { panic!("{root:?}") };
+    assert!(matches!(reason.failure, Failure::NotStarted { .. }), "{reason:?}");
     assert_eq!(root.next, ["stackrun logs postgres", "stackrun restart postgres"]);
     assert!(world.core.why("nobody", world.now).is_none());
 }
@@ -88,12 +101,11 @@ fn why_says_what_mends_what_ends_by_its_memory() {
     world.pass(120 * SECOND);
     let why = world.core.why("api", world.now).expect("a known name");
     let link = &why.links[0];
-    assert_eq!(link.state, "failed");
-    assert!(link.advice.iter().any(|advice| advice.contains("raise `memory max` (64 MiB)")));
+    assert_eq!(link.state, FAILED);
+    assert_eq!(link.advice, [Advice::RaiseMemoryMax { max_bytes: 64 << 20 }]);
     // The same number as `status` has.
-    let restarts = world.core.services(world.now)[0].restarts;
-    let told = format!("started again {restarts} times so far");
-    assert!(link.evidence.contains(&told), "{link:?}");
+    let times = world.core.services(world.now)[0].restarts;
+    assert!(link.evidence.contains(&Evidence::Restarts { times }), "{link:?}");
 }
 
 #[test]

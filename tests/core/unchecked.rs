@@ -7,10 +7,11 @@ use stackrun::{
     core::stack::{Command, ItemOutcome, Until},
     event::Event,
     model::{
-        Check, Command as Program, Exit, ExitPattern, Need, Restart, RestartWhen, Service, Signal,
-        Stack,
+        Check, Command as Program, Exit, ExitPattern, Hook, Need, Restart, RestartWhen, Service,
+        Signal, Stack,
     },
-    status::ServiceState,
+    reason::{EarlyExit, Failure, HookFailure, Notice},
+    status::{Advice, Because, Evidence, ServiceState},
 };
 
 use crate::{
@@ -64,11 +65,10 @@ fn an_end_within_half_a_second_is_a_failed_start_and_a_try() {
             let mut world = world_of(&stack, "d", ends(Duration::from_millis(after), exit));
             let op = world.ask(up(&stack, &[]));
             world.pass(120 * SECOND);
-            let ItemOutcome::Failed { reason, exit: told, .. } = world.how(op, "d") else {
-                panic!()
-            };
-            assert!(reason.starts_with(&format!("6 times {exit} within ")), "{reason}");
-            assert!(reason.ends_with(", right after its start"), "{reason}");
+            let ItemOutcome::Failed { reason, exit: told } = world.how(op, "d") else { panic!() };
+            let early = Some(EarlyExit::AfterStart);
+            assert_eq!(reason.failure, Failure::Exited { exit, early });
+            assert!(reason.repeated.is_some_and(|all| all.times == 6 && all.alike), "{reason:?}");
             assert_eq!(*told, Some(exit));
             assert_eq!(world.order(started), ["d"; 6]);
             assert_eq!(world.told_ready(), 0);
@@ -87,7 +87,8 @@ fn an_end_after_half_a_second_is_one_of_a_service_that_was_up() {
     assert_eq!(world.told_ready(), 1);
     world.pass(120 * SECOND);
     assert_eq!(world.state("d"), ServiceState::Failed);
-    assert_eq!(world.view("d").reason.map(|reason| reason.contains("start")), Some(false));
+    let Some(Because::Failed { reason }) = world.view("d").because else { panic!() };
+    assert_eq!(reason.failure, Failure::Exited { exit: Exit::Code(3), early: None });
 }
 
 #[test]
@@ -114,10 +115,8 @@ fn a_good_exit_right_after_the_start_is_no_good_start() {
         assert_eq!(world.state("d"), ServiceState::Failed, "{when:?} {code}");
         assert_eq!(world.order(started).len(), starts, "{when:?} {code}");
         let why = world.core.why("d", world.now).expect("a name");
-        let advice = why.links[0].advice.join("\n");
-        for part in ["`task`", "`stdin \"open\"`", "background"] {
-            assert!(advice.contains(part), "{advice}");
-        }
+        let advice = [Advice::MakeTask, Advice::OpenStdin, Advice::StayInForeground];
+        assert_eq!(why.links[0].advice, advice);
         // An end that is a failure is told as one.
         let expected = |event: &Event| matches!(event, Event::Exited { expected: true, .. });
         assert!(world.order(expected).is_empty());
@@ -403,9 +402,11 @@ fn a_hook_that_failed_is_known_until_the_next_start() {
     world.ask(up(&stack, &[]));
     world.pass(SECOND);
     assert_eq!(world.state("a"), ServiceState::Ready);
-    assert_eq!(world.view("a").notices, ["after-ready failed: exit 2"]);
+    let how = HookFailure::Exit { exit: Exit::Code(2) };
+    let notice = Notice::HookFailed { hook: Hook::AfterReady, how };
+    assert_eq!(world.view("a").notices, std::slice::from_ref(&notice));
     let why = world.core.why("a", world.now).expect("a name");
-    assert!(why.links[0].evidence.contains(&"after-ready failed: exit 2".to_owned()), "{why:?}");
+    assert!(why.links[0].evidence.contains(&Evidence::Notice { notice }), "{why:?}");
     world.scripts.clear();
     world.ask(restart(&["a"]));
     world.pass(SECOND);

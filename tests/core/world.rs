@@ -11,6 +11,7 @@ use stackrun::{
     core::stack::{Command, Effect, Input, OpId, Outcome, SnapshotDelta, Supervisor},
     event::{Cause, Event, Tick},
     model::{Background, Exit, Hook, Signal, Stack},
+    reason::{CheckAnswer, CheckLabel, FailedCheck},
 };
 
 /// How one start of a service or task goes.
@@ -176,7 +177,8 @@ impl World {
     pub(crate) fn ask(&mut self, command: Command) -> OpId {
         self.next_op += 1;
         let op = OpId(self.next_op);
-        let cause = Cause::Command { command: format!("request {}", op.0), pid: 1 };
+        let pid = u32::try_from(op.0).expect("few requests");
+        let cause = Cause::Command { command: "stackrun".into(), pid };
         self.tell(Input::Command { op, command, cause });
         op
     }
@@ -268,9 +270,9 @@ impl World {
         self.deliver(&(name.to_owned(), generation), lifecycle::Input::Exited(exited));
     }
 
-    /// The command line that the next request will seem to come from.
-    pub(crate) fn next_request(&self) -> String {
-        format!("request {}", self.next_op + 1)
+    /// The process that the next request will seem to come from.
+    pub(crate) fn next_request(&self) -> u32 {
+        u32::try_from(self.next_op + 1).expect("few requests")
     }
 
     /// Requests without an answer, apart from these.
@@ -501,8 +503,10 @@ impl World {
         if holds {
             self.deliver(key, lifecycle::Input::Probed(ProbeAnswer::Holds));
         } else {
-            let (check, answer) = ("tcp 80".to_owned(), "connection refused".to_owned());
-            self.deliver(key, lifecycle::Input::Probed(ProbeAnswer::Fails { check, answer }));
+            let check = CheckLabel::Tcp { ports: vec![80] };
+            let answer = CheckAnswer::Error("connection refused".into());
+            let failed = FailedCheck { check, answer };
+            self.deliver(key, lifecycle::Input::Probed(ProbeAnswer::Fails(failed)));
             let pause = match ready {
                 Some(ready) => (at + ready).since(self.now),
                 None => Duration::from_secs(7),
@@ -521,7 +525,8 @@ impl World {
         let answer = if well {
             ProbeAnswer::Holds
         } else {
-            ProbeAnswer::Fails { check: "GET /health".into(), answer: "503".into() }
+            let check = CheckLabel::Http { target: "/health".into() };
+            ProbeAnswer::Fails(FailedCheck { check, answer: CheckAnswer::Status { code: 503 } })
         };
         self.deliver(key, lifecycle::Input::Alive(answer));
         self.later(Duration::from_secs(2), key, Happening::AliveProbe { round, at });

@@ -99,7 +99,7 @@ fn a_hook_that_fails_beside_its_service_is_told() {
     );
     stack.up();
     let down = stack.run("down a").exits(0);
-    down.says("a: after-stop: exit 9").says("stackrun logs a");
+    down.says("a: after-stop failed: exit 9").says("stackrun logs a");
     stack.run("logs a").exits(0).says("no room to tidy");
 }
 

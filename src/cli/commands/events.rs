@@ -46,7 +46,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             return Ok(());
         }
         if args.json {
-            let json = serde_json::to_string(record);
+            let json = serde_json::to_string(&reporters::json::record(record));
             let json = json.map_err(|error| Error::Other(error.to_string()))?;
             return context.print_json(&format!("{json}\n"));
         }

@@ -24,9 +24,9 @@ use crate::{
     model::{Stack, Task, TaskBody, path_text},
     reporters::{
         Symbol, headline,
-        live_model::{Goal, LiveModel, Phase},
+        live_model::{Goal, LiveModel, RowState},
         summary::hint,
-        words,
+        wording,
     },
     status::{Asked, Status, TaskState},
 };
@@ -123,7 +123,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
                 return Err(refusal.into());
             }
             let row = reporter.board().row(&task.name);
-            let told = row.is_some_and(|row| matches!(row.phase, Phase::Ended(_)));
+            let told = row.is_some_and(|row| matches!(row.state, RowState::Ended(_)));
             let passed_on = passed_on(&task.name, &outcome, &before, told, context);
             Ok(if interrupt::count() > 0 { status::INTERRUPTED } else { passed_on })
         }
@@ -164,10 +164,10 @@ fn passed_on(task: &str, outcome: &Outcome, before: &Status, told: bool, context
             };
         }
         Some(ItemOutcome::Failed { exit: Some(exit), reason, .. }) => {
-            let text = (!told).then(|| format!("{task} failed: {reason}"));
+            let text = (!told).then(|| format!("{task} failed: {}", wording::reason(reason)));
             (text, exit.failure_code())
         }
-        Some(ItemOutcome::Failed { reason, .. }) => (Some(reason.clone()), status::OWN),
+        Some(ItemOutcome::Failed { reason, .. }) => (Some(wording::reason(reason)), status::OWN),
         Some(ItemOutcome::Blocked { by }) => {
             (Some(format!("{task} was not run: it needs {by}")), status::OWN)
         }
@@ -175,7 +175,7 @@ fn passed_on(task: &str, outcome: &Outcome, before: &Status, told: bool, context
             (Some(format!("{task} was ended by another command")), status::OWN)
         }
         Some(ItemOutcome::Stuck { processes }) => {
-            let count = words::count(processes.len(), "process");
+            let count = wording::count(processes.len(), "process");
             (Some(format!("{task}: {count} could not be ended")), status::OWN)
         }
     };

@@ -59,9 +59,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
 fn once(args: &Args, context: &Context, rows: Option<usize>) -> Result<u8, Error> {
     let Seen { status: mut shown, holds, obstacle, file } = look(args, context)?;
     if args.json {
-        // What is shown is text, whatever the file is called.
-        shown.file = shown.file.to_string_lossy().into_owned().into();
-        let json = serde_json::to_string_pretty(&shown)
+        let json = serde_json::to_string_pretty(&reporters::json::status(&shown))
             .map_err(|error| Error::Other(error.to_string()))?;
         context.print_json(&format!("{json}\n"))?;
     } else if let StackFile::HasErrors = file {

@@ -9,7 +9,10 @@ use crate::{
         context::Context,
         error::{Error, status},
     },
-    reporters::timeline::{self, Before},
+    reporters::{
+        json,
+        timeline::{self, Before},
+    },
     timeline::Start,
 };
 
@@ -47,7 +50,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         return Ok(status::NOT_RUNNING);
     };
     if args.json {
-        context.print_json(&format!("{:#}\n", json(start, before)?))?;
+        context.print_json(&format!("{:#}\n", data(start, before)?))?;
         return Ok(status::OK);
     }
     let look = (context.columns(), context.global.verbose > 0);
@@ -55,7 +58,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     Ok(status::OK)
 }
 
-fn json(start: &Start, before: Before<'_>) -> Result<serde_json::Value, Error> {
+fn data(start: &Start, before: Before<'_>) -> Result<serde_json::Value, Error> {
     let wrong = |error: serde_json::Error| Error::Other(error.to_string());
     let mut json = serde_json::to_value(start).map_err(wrong)?;
     json["before_ms"] = before.total_ms(start).into();
@@ -63,6 +66,8 @@ fn json(start: &Start, before: Before<'_>) -> Result<serde_json::Value, Error> {
         json["took_ms"] = row.took_ms().into();
         json["before_ms"] = before.row_ms(&row.name).into();
         json["critical"] = start.critical.contains(&row.name).into();
+        let parts: Vec<_> = row.parts.iter().map(json::part).collect();
+        json["parts"] = serde_json::to_value(parts).map_err(wrong)?;
     }
     Ok(serde_json::json!({ "format": 1, "start": json }))
 }

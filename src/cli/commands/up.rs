@@ -202,7 +202,8 @@ fn confirm(args: &Args, stack: &Stack, running: Option<&mut Client>) -> Result<(
         return Ok(());
     }
     let plan = plan(args, stack, running)?;
-    let runs = plan.steps.iter().filter(|step| step.action == Action::Run);
+    let runs =
+        plan.steps.iter().filter(|step| matches!(step.action, Action::Run | Action::RunIfChanged));
     for question in runs.filter_map(|step| stack.task(&step.name)?.confirm.as_ref()) {
         if !ask::yes(&question.to_string())? {
             return Err(Error::Declined);

@@ -23,7 +23,7 @@ use crate::{
     reporters::{
         Symbol, headline,
         live_model::{Goal, LiveModel},
-        summary, words,
+        summary, wording,
     },
     status::{Asked, Item, Verdict},
 };
@@ -85,7 +85,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         Ok(Ended::Outcome { outcome, left, .. }) => {
             let is_all = args.names.is_empty();
             if let Some(left) = left.filter(|left| outcome::left(left).is_any()) {
-                let text = format!("still running: {}", words::list(&left.processes));
+                let text = format!("still running: {}", wording::list(&left.processes));
                 context.say(&headline(Symbol::Bad, &text, context.err));
                 return Ok(status::FAILED);
             }
@@ -128,13 +128,13 @@ fn unmet(client: &mut Client, args: &Args) -> Result<String, Error> {
     let unmet: Vec<String> = unmet.map(told).collect();
     Ok(match unmet.as_slice() {
         [] => "it was reached a moment too late".to_owned(),
-        unmet => words::list(unmet),
+        unmet => wording::list(unmet),
     })
 }
 
 fn told(item: &Item<'_>) -> String {
-    match item.reason {
-        Some(reason) => format!("{} is {} ({reason})", item.name, item.state),
+    match item.because.map(wording::because) {
+        Some(because) => format!("{} is {} ({because})", item.name, item.state),
         None => format!("{} is {}", item.name, item.state),
     }
 }

@@ -17,7 +17,9 @@ use crate::{
     core::stack::{Why, WhyLink},
     keeper::StaleState,
     model::{Port, Stack},
+    reason::Notice,
     reporters,
+    status::{Advice, Because, Evidence, ServiceState, State},
 };
 
 const EXAMPLES: &str = "\
@@ -50,8 +52,8 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         None => nothing_runs(&args.name, context.stale_state()),
     };
     if args.json {
-        let json =
-            serde_json::to_string_pretty(&why).map_err(|error| Error::Other(error.to_string()))?;
+        let json = serde_json::to_string_pretty(&reporters::json::why(&why))
+            .map_err(|error| Error::Other(error.to_string()))?;
         context.print_json(&format!("{json}\n"))?;
     } else {
         let place = |setting: &str| place_of(&stack, setting);
@@ -65,13 +67,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
 /// With what to do about the port that was held, and may be held still.
 fn advised(mut why: Why, stack: &Stack) -> Result<Why, Error> {
     let Some(root) = why.links.last_mut() else { return Ok(why) };
-    let Some(port) = root.port else { return Ok(why) };
+    let Some(port) = root.held_port() else { return Ok(why) };
     let declared = stack.service(&root.name).and_then(|service| service.port(port));
     let holding = look(port, declared.and_then(Port::address), stack)?;
     let free = format!("stackrun ports --free {port}");
     match holding.advice(port, Some(&free)) {
         advice if advice == free => root.next.insert(0, free),
-        advice => root.advice.push(advice),
+        advice => root.advice.push(Advice::Text(advice)),
     }
     Ok(why)
 }
@@ -83,18 +85,19 @@ fn nothing_runs(name: &str, (remains, unproved): (StaleState, Vec<String>)) -> W
             let killed = "stackrun itself was killed, and every process known to be its own has ended \
                           (`stackrun events` shows what was seen)";
             let unproved = unproved.iter().map(|text| format!("not ruled out: {text}"));
-            iter::once(killed.to_owned()).chain(unproved).collect()
+            let notices = iter::once(killed.to_owned()).chain(unproved).map(Notice::Text);
+            notices.map(|notice| Evidence::Notice { notice }).collect()
         }
     };
     let link = WhyLink {
         name: name.to_owned(),
-        state: "idle".into(),
-        because: "nothing of this stack is running".into(),
+        state: State::Service(ServiceState::Idle),
+        checked: true,
+        because: Some(Because::NothingRuns),
         evidence,
         setting: None,
         advice: Vec::new(),
         next: vec![format!("stackrun up {name}")],
-        port: None,
     };
     Why { links: vec![link] }
 }

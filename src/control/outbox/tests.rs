@@ -4,12 +4,12 @@ use super::*;
 use crate::event::{Cause, Event, Record};
 
 fn record(seq: u64) -> Record {
-    let reason = "x".repeat(1000);
+    let text = "x".repeat(1000);
     Record {
         seq,
         at: jiff::Timestamp::UNIX_EPOCH,
         tick: crate::event::Tick::default(),
-        event: Event::Skipped { reason },
+        event: Event::notice(text),
         name: Some("api".into()),
         generation: Some(1),
         cause: Cause::Exit,

@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::millis;
 use crate::{
     event::Tick,
-    model::{Restart, is_default, time},
+    model::{Restart, is_default},
+    reason::{Failure, Repeated},
 };
-
-/// How the end of one that had not been ready is said to be so.
-pub(super) const BEFORE_READY: &str = " before it was ready";
-/// The same of one that nothing checks.
-pub(super) const AFTER_START: &str = " right after its start";
 
 /// The tries of one service. Pure: the jitter comes from a generator within.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +20,12 @@ pub(super) struct Tries {
     /// Ends since the last reset, for the pause.
     #[serde(default, skip_serializing_if = "is_default")]
     streak: u32,
-    /// What the counted failures looked like; empty once they differ.
+    /// The last of the counted failures.
     #[serde(default, skip_serializing_if = "is_default")]
-    signature: Option<String>,
+    last: Option<Failure>,
+    /// Whether they were not all alike.
+    #[serde(default, skip_serializing_if = "is_default")]
+    differ: bool,
     random: u64,
 }
 
@@ -39,13 +39,13 @@ pub(super) enum Verdict {
         /// The number of this try within the window, from 1.
         attempt: u32,
     },
-    /// No more, because of this.
-    Enough(String),
+    /// No more, after so many; none where the first was one too many.
+    Enough(Option<Repeated>),
 }
 
 impl Tries {
     pub(super) fn new(seed: u64) -> Self {
-        Self { at: Vec::new(), streak: 0, signature: None, random: seed }
+        Self { at: Vec::new(), streak: 0, last: None, differ: false, random: seed }
     }
 
     /// Forgets all failures.
@@ -57,7 +57,7 @@ impl Tries {
     /// succeed are bounded by their number alone, however long each of them takes.
     pub(super) fn failed(
         &mut self,
-        signature: &str,
+        failure: &Failure,
         was_ready: bool,
         policy: &Restart,
         now: Tick,
@@ -65,13 +65,10 @@ impl Tries {
         if was_ready {
             self.at.retain(|at| now.since(*at) < policy.within);
         }
-        self.signature = match self.signature.take() {
-            Some(one) if one == signature => Some(one),
-            Some(_) => Some(String::new()),
-            None => Some(signature.to_owned()),
-        };
+        let before = self.last.replace(failure.clone());
+        self.differ |= before.is_some_and(|before| !before.is_like(failure));
         if self.at.len() >= policy.tries as usize {
-            return Verdict::Enough(self.sentence(signature, now));
+            return Verdict::Enough(self.repeated(now));
         }
         self.at.push(now);
         self.streak = self.streak.saturating_add(1);
@@ -86,22 +83,11 @@ impl Tries {
         self.pause(policy)
     }
 
-    /// `6 times exit 1 within 8.0s`, `6 times exit 1 within 8.0s, before it was ready`,
-    /// `6 times exit 1 within 8.0s, right after its start`.
-    fn sentence(&self, last: &str, now: Tick) -> String {
-        let Some(first) = self.at.first() else { return last.to_owned() };
-        let times = self.at.len() + 1;
-        let within = time::elapsed(now.since(*first));
-        if self.signature.as_deref() == Some(last) {
-            let early = [BEFORE_READY, AFTER_START].into_iter();
-            let mut early = early.filter_map(|early| Some((last.strip_suffix(early)?, early)));
-            match early.next() {
-                Some((end, early)) => format!("{times} times {end} within {within},{early}"),
-                None => format!("{times} times {last} within {within}"),
-            }
-        } else {
-            format!("{times} failures within {within}, the last: {last}")
-        }
+    /// How often it has failed, this time included.
+    fn repeated(&self, now: Tick) -> Option<Repeated> {
+        let first = self.at.first()?;
+        let times = u32::try_from(self.at.len() + 1).unwrap_or(u32::MAX);
+        Some(Repeated { times, over_ms: millis(now.since(*first)), alike: !self.differ })
     }
 
     /// Doubles with each failure up to the policy's longest; up to a quarter less at random, so
@@ -126,6 +112,11 @@ impl Tries {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Exit;
+
+    fn exit(code: i32) -> Failure {
+        Failure::Exited { exit: Exit::Code(code), early: None }
+    }
 
     fn at(seconds: u64) -> Tick {
         Tick(Duration::from_secs(seconds))
@@ -136,7 +127,7 @@ mod tests {
         let policy = Restart { tries: 100, ..Restart::default() };
         let mut tries = Tries::new(7);
         for full in [200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000] {
-            let Verdict::Again { delay, .. } = tries.failed("exit 1", false, &policy, at(0)) else {
+            let Verdict::Again { delay, .. } = tries.failed(&exit(1), false, &policy, at(0)) else {
                 panic!("may be tried again")
             };
             let full = Duration::from_millis(full);
@@ -152,41 +143,39 @@ mod tests {
             let (delay, full) = (tries.ended(&policy), Duration::from_millis(full));
             assert!(delay <= full && delay >= full * 3 / 4, "{delay:?} of {full:?}");
         }
-        let first = tries.failed("exit 1", true, &policy, at(0));
+        let first = tries.failed(&exit(1), true, &policy, at(0));
         assert!(matches!(first, Verdict::Again { attempt: 1, .. }), "{first:?}");
     }
 
     #[test]
-    fn enough_says_how_often_and_what() {
+    fn enough_says_how_often_and_whether_all_were_alike() {
         let policy = Restart { tries: 2, ..Restart::default() };
-        let mut tries = Tries::new(7);
-        for second in [1, 2] {
-            assert!(matches!(
-                tries.failed("exit 1", true, &policy, at(second)),
-                Verdict::Again { .. }
-            ));
+        let memory = |bytes| Failure::Memory { bytes, max_bytes: 64 };
+        for (failures, alike) in [
+            ([exit(1), exit(1), exit(1)], true),
+            ([exit(1), exit(2), exit(1)], false),
+            ([memory(65), memory(66), memory(67)], true),
+        ] {
+            let mut tries = Tries::new(7);
+            let verdicts = failures.iter().zip([1, 2, 9]);
+            let verdicts =
+                verdicts.map(|(one, second)| tries.failed(one, true, &policy, at(second)));
+            let last = verdicts.last().expect("three of them");
+            let repeated = Repeated { times: 3, over_ms: 8000, alike };
+            assert_eq!(last, Verdict::Enough(Some(repeated)), "{failures:?}");
         }
-        let enough = tries.failed("exit 1", true, &policy, at(9));
-        assert_eq!(enough, Verdict::Enough("3 times exit 1 within 8.0s".into()));
-        let mut early = Tries::new(7);
-        let signature = format!("exit 3{BEFORE_READY}");
-        for second in [1, 2] {
-            let _ = early.failed(&signature, false, &policy, at(second));
-        }
-        let sentence = "3 times exit 3 within 8.0s, before it was ready".to_owned();
-        assert_eq!(early.failed(&signature, false, &policy, at(9)), Verdict::Enough(sentence));
-        let enough = tries.failed("SIGSEGV", true, &policy, at(9));
-        assert_eq!(enough, Verdict::Enough("3 failures within 8.0s, the last: SIGSEGV".into()));
+        let none = Restart { tries: 0, ..Restart::default() };
+        assert_eq!(Tries::new(7).failed(&exit(1), true, &none, at(1)), Verdict::Enough(None));
     }
 
     #[test]
     fn the_window_slides_for_what_was_ready_and_stands_for_what_was_not() {
         let policy = Restart { tries: 1, ..Restart::default() };
         let mut tries = Tries::new(7);
-        let _ = tries.failed("exit 1", true, &policy, at(1));
-        assert!(matches!(tries.failed("exit 1", true, &policy, at(100)), Verdict::Again { .. }));
+        let _ = tries.failed(&exit(1), true, &policy, at(1));
+        assert!(matches!(tries.failed(&exit(1), true, &policy, at(100)), Verdict::Again { .. }));
         let mut tries = Tries::new(7);
-        let _ = tries.failed("exit 1", false, &policy, at(1));
-        assert!(matches!(tries.failed("exit 1", false, &policy, at(100)), Verdict::Enough(_)));
+        let _ = tries.failed(&exit(1), false, &policy, at(1));
+        assert!(matches!(tries.failed(&exit(1), false, &policy, at(100)), Verdict::Enough(_)));
     }
 }

@@ -1,69 +1,28 @@
 //! What follows when a service ends otherwise than by a `stop`.
 
-use serde::{Deserialize, Serialize};
-
-use super::{
-    Phase, ServiceMachine, Transition,
-    backoff::{AFTER_START, BEFORE_READY, Verdict},
-    millis,
-};
+use super::{Phase, ServiceMachine, Transition, backoff::Verdict, millis};
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Background, Exit, Hook, RestartWhen, Service, foreground},
+    model::{Exit, Hook, RestartWhen, Service},
+    reason::{EarlyExit, Failure, Reason},
 };
 
-/// Why a generation ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EndReason {
-    /// Its main process ended by itself.
-    Exit(Exit),
-    /// Its main process ended well, and this one goes on in the background. Another start would do
-    /// the same.
-    Background(Background),
-    /// Its `before-start` failed: nothing of the service itself was started.
-    Hook(String),
-    /// It did not get ready: at which stage, and why.
-    Start(String),
-    /// Its liveness checks failed.
-    Unhealthy(String),
-    /// Its tree used this many bytes.
-    Memory(u64),
-    /// The kernel killed it because memory ran out.
-    OutOfMemory,
-    /// Somebody else holds a port. Trying again would not help.
-    Busy {
-        /// The port.
-        port: u16,
-        /// Who.
-        holder: String,
-    },
-}
-
-impl EndReason {
-    /// Why the ledger says that what follows happened.
-    pub(super) fn cause(&self) -> Cause {
-        match self {
-            Self::Exit(_) | Self::Background(_) => Cause::Exit,
-            Self::Hook(_) | Self::Start(_) | Self::Busy { .. } => Cause::Start,
-            Self::Unhealthy(_) => Cause::Check,
-            Self::Memory(_) | Self::OutOfMemory => Cause::Memory,
-        }
-    }
-}
-
-impl std::fmt::Display for EndReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Exit(exit) => write!(f, "{exit}"),
-            Self::Background(left) => write!(f, "it put itself into the background ({left})"),
-            Self::Hook(reason) => write!(f, "before-start: {reason}"),
-            Self::Start(reason) => f.write_str(reason),
-            Self::Unhealthy(reason) => write!(f, "unhealthy ({reason})"),
-            Self::Memory(bytes) => write!(f, "memory at {} MiB", bytes >> 20),
-            Self::OutOfMemory => f.write_str("killed by the kernel: out of memory"),
-            Self::Busy { port, holder } => write!(f, "port {port} is held by {holder}"),
-        }
+/// Why the ledger says that what follows a failure happened.
+pub(super) fn cause_of(failure: &Failure) -> Cause {
+    match failure {
+        Failure::Exited { .. } | Failure::Background { .. } => Cause::Exit,
+        Failure::Unhealthy { .. } => Cause::Check,
+        Failure::Memory { .. } | Failure::OutOfMemory => Cause::Memory,
+        Failure::BeforeStart { .. }
+        | Failure::NotStarted { .. }
+        | Failure::NotReady { .. }
+        | Failure::PortHeld { .. }
+        | Failure::Step { .. }
+        | Failure::TooLong { .. }
+        | Failure::Cancelled
+        | Failure::NotStopped { .. }
+        | Failure::NeedLost { .. }
+        | Failure::Other(_) => Cause::Start,
     }
 }
 
@@ -90,70 +49,39 @@ impl ServiceMachine {
 
     /// Decides what follows an end, once nothing of it is left: started again after a pause,
     /// ended well, or failed.
-    pub(super) fn judge(&mut self, ending: &EndReason, transition: &mut Transition<'_>) {
-        self.cause = ending.cause();
-        self.ending = Some(ending.clone());
-        let when = transition.service.restart.when;
-        match ending {
-            EndReason::Busy { port, .. } => self.fail(ending.to_string(), Some(*port), transition),
-            EndReason::Background(left) => {
-                let instead = foreground(transition.service.command.as_ref(), left);
-                self.fail(format!("{ending}: {instead}"), None, transition);
+    pub(super) fn judge(&mut self, failure: &Failure, transition: &mut Transition<'_>) {
+        self.cause = cause_of(failure);
+        self.failure = Some(failure.clone());
+        let service = transition.service;
+        match (failure, service.restart.when) {
+            // Another start would end in the same way.
+            (Failure::PortHeld { .. } | Failure::Background { .. }, _) => {
+                self.fail(failure.clone().into(), transition);
             }
-            EndReason::Exit(exit)
-                if exit.is_success(&transition.service.succeeds_with)
-                    && when != RestartWhen::Always =>
+            (Failure::Exited { exit, early }, RestartWhen::OnFailure | RestartWhen::Never)
+                if exit.is_success(&service.succeeds_with) =>
             {
-                match self.was_ready() {
-                    true => self.enter(Phase::Exited {}, transition.now),
-                    // Its start has failed; another one would end as well.
-                    false => {
-                        self.fail(self.reason_of(ending, transition.service), None, transition);
-                    }
+                match early {
+                    None => self.enter(Phase::Exited {}, transition.now),
+                    Some(_) => self.fail(self.reason_for(failure), transition),
                 }
             }
-            EndReason::Exit(_)
-            | EndReason::Hook(_)
-            | EndReason::Start(_)
-            | EndReason::Unhealthy(_)
-            | EndReason::Memory(_)
-            | EndReason::OutOfMemory => {
-                if when == RestartWhen::Never {
-                    self.fail(self.reason_of(ending, transition.service), None, transition);
-                } else {
-                    self.try_again(ending, transition);
-                }
+            (_, RestartWhen::Never) => self.fail(self.reason_for(failure), transition),
+            (_, RestartWhen::Always | RestartWhen::OnFailure) => {
+                self.try_again(failure, transition);
             }
         }
     }
 
-    fn try_again(&mut self, ending: &EndReason, transition: &mut Transition<'_>) {
+    fn try_again(&mut self, failure: &Failure, transition: &mut Transition<'_>) {
         let policy = &transition.service.restart;
-        let reason = self.reason_of(ending, transition.service);
-        let was_ready = self.was_ready();
-        let is_failure = match ending {
-            EndReason::Exit(exit) => self.is_failure(*exit, transition.service),
-            EndReason::Hook(_)
-            | EndReason::Start(_)
-            | EndReason::Unhealthy(_)
-            | EndReason::Memory(_)
-            | EndReason::OutOfMemory
-            | EndReason::Background(_)
-            | EndReason::Busy { .. } => true,
+        let ended_well = matches!(failure, Failure::Exited { exit, early: None }
+            if exit.is_success(&transition.service.succeeds_with));
+        let verdict = match ended_well {
+            true => Verdict::Again { delay: self.tries.ended(policy), attempt: 0 },
+            false => self.tries.failed(failure, self.was_ready(), policy, transition.now),
         };
-        let verdict = match is_failure {
-            true => {
-                let max = transition
-                    .service
-                    .memory_max
-                    .filter(|_| matches!(ending, EndReason::Memory(_)));
-                // Never twice of the same size.
-                let signature = max.map(|max| format!("memory above {} MiB", max >> 20));
-                let signature = signature.as_ref().unwrap_or(&reason);
-                self.tries.failed(signature, was_ready, policy, transition.now)
-            }
-            false => Verdict::Again { delay: self.tries.ended(policy), attempt: 0 },
-        };
+        let reason = self.reason_for(failure);
         match verdict {
             Verdict::Again { delay, attempt } => {
                 self.again = true;
@@ -164,12 +92,7 @@ impl ServiceMachine {
                 let event = Event::Backoff { reason, delay_ms, attempt, of };
                 self.publish(event, transition);
             }
-            Verdict::Enough(mut reason) => {
-                if let Some(said) = &self.last_words {
-                    reason.push_str(&format!(", {said}"));
-                }
-                self.fail(reason, None, transition);
-            }
+            Verdict::Enough(repeated) => self.fail(Reason { repeated, ..reason }, transition),
         }
     }
 
@@ -178,26 +101,22 @@ impl ServiceMachine {
         !self.was_ready() || !exit.is_success(&service.succeeds_with)
     }
 
-    /// An end before it was ready is named as one.
-    fn reason_of(&self, ending: &EndReason, service: &Service) -> String {
-        match ending {
-            EndReason::Exit(exit) if !self.was_ready() => match service.is_checked() {
-                true => format!("{exit}{BEFORE_READY}"),
-                false => format!("{exit}{AFTER_START}"),
-            },
-            EndReason::Exit(_)
-            | EndReason::Hook(_)
-            | EndReason::Start(_)
-            | EndReason::Unhealthy(_)
-            | EndReason::Memory(_)
-            | EndReason::OutOfMemory
-            | EndReason::Background(_)
-            | EndReason::Busy { .. } => ending.to_string(),
+    /// Whether an end now would be one of a service that cannot count as up yet.
+    pub(super) fn early_exit(&self, service: &Service) -> Option<EarlyExit> {
+        match (self.was_ready(), service.is_checked()) {
+            (true, _) => None,
+            (false, true) => Some(EarlyExit::BeforeReady),
+            (false, false) => Some(EarlyExit::AfterStart),
         }
     }
 
-    fn fail(&mut self, reason: String, port: Option<u16>, transition: &mut Transition<'_>) {
-        self.enter(Phase::Failed { reason: reason.clone(), port }, transition.now);
+    /// A failure with what the process printed last.
+    fn reason_for(&self, failure: &Failure) -> Reason {
+        Reason { last_line: self.last_line.clone(), ..failure.clone().into() }
+    }
+
+    fn fail(&mut self, reason: Reason, transition: &mut Transition<'_>) {
+        self.enter(Phase::Failed { reason: reason.clone() }, transition.now);
         self.publish(Event::Failed { reason, tail: Vec::new() }, transition);
         if !transition.service.hooks.on_failure.is_empty() {
             self.run_beside(Hook::OnFailure, transition);

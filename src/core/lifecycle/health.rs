@@ -1,16 +1,17 @@
 //! What happens to a service while it is up: its liveness, its memory, its end.
 
-use super::{EndReason, Input, Phase, ProbeAnswer, ServiceMachine, Transition, millis};
+use super::{Input, Phase, ProbeAnswer, ServiceMachine, Transition, millis};
 use crate::{
     event::{Cause, Event},
     model::RestartWhen,
+    reason::{FailedCheck, Failure},
 };
 
 impl ServiceMachine {
     pub(super) fn while_up(&mut self, input: Input, transition: &mut Transition<'_>) {
         match input {
             Input::Alive(answer) => self.alive(answer, transition),
-            Input::MemoryExceeded(bytes) => self.end_by(EndReason::Memory(bytes), transition),
+            Input::MemoryExceeded(bytes) => self.outgrown(bytes, transition),
             Input::Exited(exited) => self.main_ended(exited, transition),
             Input::TreeGone { swept } => self.vanished(swept, transition),
             // Answers to what is no longer asked; what cannot be killed was not asked to end.
@@ -33,7 +34,7 @@ impl ServiceMachine {
         match answer {
             ProbeAnswer::Holds => {
                 self.failures = 0;
-                self.answer = None;
+                self.failed_check = None;
                 if matches!(self.phase, Phase::Unhealthy { .. }) {
                     let unhealthy_ms = Some(millis(transition.now.since(self.since)));
                     let after_ms = self.ready_after_ms().unwrap_or(0);
@@ -43,21 +44,20 @@ impl ServiceMachine {
                     self.publish_because(event, Cause::Check, transition);
                 }
             }
-            ProbeAnswer::Fails { check, answer } => {
-                let reason = format!("{check}: {answer}");
-                self.answered(check, answer, transition);
+            ProbeAnswer::Fails(check) => {
+                self.answered(&check, transition);
                 self.failures = self.failures.saturating_add(1);
                 if self.failures >= policy.failures && matches!(self.phase, Phase::Ready) {
-                    self.lose_health(reason, transition);
+                    self.lose_health(check, transition);
                 }
             }
         }
     }
 
-    fn lose_health(&mut self, reason: String, transition: &mut Transition<'_>) {
+    fn lose_health(&mut self, check: FailedCheck, transition: &mut Transition<'_>) {
         let cooldown =
             transition.service.alive.as_ref().map_or_else(Default::default, |a| a.cooldown);
-        let event = Event::Unhealthy { reason: reason.clone() };
+        let event = Event::Unhealthy { check: check.clone() };
         self.publish_because(event, Cause::Check, transition);
         let until = match transition.service.restart.when {
             RestartWhen::Never => None,
@@ -65,30 +65,33 @@ impl ServiceMachine {
                 self.mended.map_or(transition.now, |mended| mended + cooldown).max(transition.now),
             ),
         };
-        self.enter(Phase::Unhealthy { reason: reason.clone(), until }, transition.now);
+        self.enter(Phase::Unhealthy { check: check.clone(), until }, transition.now);
         if until == Some(transition.now) {
-            self.mend(reason, transition);
+            self.restart_unhealthy(check, transition);
         }
     }
 
-    pub(super) fn mend(&mut self, reason: String, transition: &mut Transition<'_>) {
+    pub(super) fn restart_unhealthy(
+        &mut self,
+        check: FailedCheck,
+        transition: &mut Transition<'_>,
+    ) {
         self.mended = Some(transition.now);
-        self.end_by(EndReason::Unhealthy(reason), transition);
+        self.end_by(Failure::Unhealthy { check }, transition);
+    }
+
+    /// Its processes use more memory than they may.
+    pub(super) fn outgrown(&mut self, bytes: u64, transition: &mut Transition<'_>) {
+        let max_bytes = transition.service.memory_max.unwrap_or(bytes);
+        self.end_by(Failure::Memory { bytes, max_bytes }, transition);
     }
 
     /// Notes what a check answered, and writes it down where it is news.
-    pub(super) fn answered(
-        &mut self,
-        check: String,
-        answer: String,
-        transition: &mut Transition<'_>,
-    ) {
-        let news = Some((check, answer));
-        if self.answer != news
-            && let Some((check, answer)) = news.clone()
-        {
-            self.answer = news;
-            self.publish_because(Event::Checked { check, answer }, Cause::Check, transition);
+    pub(super) fn answered(&mut self, failed: &FailedCheck, transition: &mut Transition<'_>) {
+        if self.failed_check.as_ref() != Some(failed) {
+            self.failed_check = Some(failed.clone());
+            let event = Event::Checked { failed: failed.clone() };
+            self.publish_because(event, Cause::Check, transition);
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::Tick,
     model::{Background, Exit, Hook},
+    reason::{FailedCheck, LastLine},
 };
 
 /// What happened to one service or task. An answer belongs to the generation that asked for it;
@@ -79,14 +80,14 @@ pub struct Exited {
     pub background: Option<Background>,
     /// Whether the kernel killed it because memory ran out.
     pub out_of_memory: bool,
-    /// The last thing it said, as a phrase (`last line: …`).
-    pub last_words: Option<String>,
+    /// What it printed last.
+    pub last_line: Option<LastLine>,
 }
 
 impl Exited {
     /// An end of which no more is known than this.
     pub fn new(exit: Exit, at: Tick) -> Self {
-        Self { exit, at, background: None, out_of_memory: false, last_words: None }
+        Self { exit, at, background: None, out_of_memory: false, last_line: None }
     }
 }
 
@@ -127,10 +128,5 @@ pub enum ProbeAnswer {
     /// All checks hold.
     Holds,
     /// One does not.
-    Fails {
-        /// The check, as it would be named to a person: `GET /health`.
-        check: String,
-        /// Its answer: `503`, `connection refused`.
-        answer: String,
-    },
+    Fails(FailedCheck),
 }

@@ -20,15 +20,15 @@ mod teardown;
 mod trial;
 
 pub use effect::{Effect, Effects};
-pub use end_reason::EndReason;
 pub use input::{Exited, Input, PortsAnswer, ProbeAnswer, StepNews};
 pub use phase::{Phase, StartStage};
 pub use service::{ServiceMachine, Transition};
 pub use stop::{StopStage, Stopping, Then};
 pub use task::{RunPhase, TaskMachine, TaskStep};
-pub use task_steps::left_by_task;
 
 use std::time::Duration;
+
+pub use crate::model::Hook;
 
 /// How long a killed tree may take to be gone before it counts as stuck.
 pub const KILL_WITHIN: Duration = Duration::from_secs(5);

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Stopping;
-use crate::event::Tick;
+use crate::{
+    event::Tick,
+    reason::{FailedCheck, Reason},
+};
 
 /// What a service is doing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,8 +20,8 @@ pub enum Phase {
     Ready,
     /// Was ready and fails its liveness checks.
     Unhealthy {
-        /// What fails.
-        reason: String,
+        /// The one that fails.
+        check: FailedCheck,
         /// When it is restarted for it; never by itself without one.
         until: Option<Tick>,
     },
@@ -29,7 +32,7 @@ pub enum Phase {
         /// When.
         until: Tick,
         /// What failed.
-        reason: String,
+        reason: Reason,
     },
     /// Was ready and has ended by itself, which is no failure. (With braces, because the notes of
     /// earlier versions have a field here.)
@@ -37,9 +40,7 @@ pub enum Phase {
     /// Failed for good.
     Failed {
         /// Why.
-        reason: String,
-        /// The port that somebody else holds, where that is why.
-        port: Option<u16>,
+        reason: Reason,
     },
 }
 

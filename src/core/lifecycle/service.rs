@@ -23,10 +23,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Effects, EndReason, Input, Phase, StartStage, backoff::Tries, millis};
+use super::{Effect, Effects, Input, Phase, StartStage, backoff::Tries, millis};
 use crate::{
     event::{Cause, Event, Tick},
     model::{Exit, Hook, Service, is_default},
+    reason::{FailedCheck, Failure, HookFailure, LastLine, Notice},
     status::ServiceState,
 };
 
@@ -55,7 +56,7 @@ pub struct ServiceMachine {
     pub exit: Option<Exit>,
     /// Why its last generation ended, where nobody had asked for that.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub ending: Option<EndReason>,
+    pub failure: Option<Failure>,
     /// How often it was started again by itself (after a crash, a failed start, for its health or
     /// its memory) since it was last down because nobody wanted it, or had failed for good.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -68,12 +69,12 @@ pub struct ServiceMachine {
     pub(super) afresh: bool,
     /// Why it is doing what it does.
     pub cause: Cause,
-    /// The check that failed last, and its answer.
+    /// The check that failed last.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub answer: Option<(String, String)>,
-    /// What it said last before its end, in words.
+    pub failed_check: Option<FailedCheck>,
+    /// What it printed last before its end.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub(super) last_words: Option<String>,
+    pub(super) last_line: Option<LastLine>,
     /// Whether nothing was checked when this generation became ready: it had started, and that was
     /// all.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -84,7 +85,7 @@ pub struct ServiceMachine {
     pub(super) trial: Option<Tick>,
     /// The hook beside this generation that failed last, and how. It ends nothing.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub failed_hook: Option<(Hook, String)>,
+    pub failed_hook: Option<(Hook, HookFailure)>,
     /// Liveness failures in a row.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) failures: u32,
@@ -120,13 +121,13 @@ impl ServiceMachine {
             began: Tick::default(),
             ready_at: None,
             exit: None,
-            ending: None,
+            failure: None,
             restarts: 0,
             again: false,
             afresh: false,
             cause: Cause::Supervisor,
-            answer: None,
-            last_words: None,
+            failed_check: None,
+            last_line: None,
             unchecked: false,
             trial: None,
             failed_hook: None,
@@ -248,12 +249,8 @@ impl ServiceMachine {
             self.publish_hook(*hook, exit, transition);
             if self.beside.contains(hook) {
                 self.beside.retain(|running| running != hook);
-                let failed = match exit {
-                    Ok(Exit::SUCCESS) => None,
-                    Ok(exit) => Some(exit.to_string()),
-                    Err(error) => Some(error.clone()),
-                };
-                self.failed_hook = failed.map(|how| (*hook, how)).or(self.failed_hook.take());
+                let failed = HookFailure::of(exit).map(|how| (*hook, how));
+                self.failed_hook = failed.or(self.failed_hook.take());
                 return;
             }
         }
@@ -276,9 +273,9 @@ impl ServiceMachine {
         }
         match &self.phase {
             Phase::Starting(_) => self.start_too_slow(transition),
-            Phase::Unhealthy { reason, .. } => {
-                let reason = reason.clone();
-                self.mend(reason, transition);
+            Phase::Unhealthy { check, .. } => {
+                let check = check.clone();
+                self.restart_unhealthy(check, transition);
             }
             Phase::Stopping(_) => self.stop_too_slow(transition),
             Phase::Backoff { .. } => self.enter(Phase::Idle, transition.now),
@@ -389,7 +386,10 @@ impl ServiceMachine {
                     Some(hook.commands(transition.service).len()).filter(|count| *count > 1);
                 Event::Hook { hook, commands, exit: *exit }
             }
-            Err(error) => Event::Notice { text: format!("{hook}: {error}") },
+            Err(error) => {
+                let how = HookFailure::Error(error.clone());
+                Event::Notice { notice: Notice::HookFailed { hook, how } }
+            }
         };
         self.publish(event, transition);
     }

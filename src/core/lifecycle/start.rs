@@ -11,12 +11,12 @@
 use std::time::Duration;
 
 use super::{
-    Effect, EndReason, Input, Phase, PortsAnswer, ProbeAnswer, ServiceMachine, StartStage,
-    Transition,
+    Effect, Input, Phase, PortsAnswer, ProbeAnswer, ServiceMachine, StartStage, Transition, millis,
 };
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Exit, Hook, time},
+    model::{Exit, Hook},
+    reason::{Failure, HookFailure, Notice},
 };
 
 /// A timer that comes later than this was held up (the machine slept, the supervisor was
@@ -41,8 +41,8 @@ impl ServiceMachine {
         self.ready_at = None;
         self.trial = None;
         self.failed_hook = None;
-        self.answer = None;
-        self.last_words = None;
+        self.failed_check = None;
+        self.last_line = None;
         self.failures = 0;
         self.stage(StartStage::Ports, transition);
         self.publish(Event::Starting, transition);
@@ -75,14 +75,14 @@ impl ServiceMachine {
         match (at, input) {
             (StartStage::Ports, Input::Ports(PortsAnswer::Free)) => self.clean(transition),
             (StartStage::Ports, Input::Ports(PortsAnswer::Busy { port, holder })) => {
-                self.judge(&EndReason::Busy { port, holder }, transition);
+                self.judge(&Failure::PortHeld { port, holder }, transition);
             }
             (StartStage::Cleanup, Input::Cleaned(cleaned)) => {
                 self.note_cleaned(cleaned, transition);
                 self.prepare(transition);
             }
             (StartStage::Hook, Input::HookEnded { hook: Hook::BeforeStart, exit }) => {
-                self.prepared(exit, transition);
+                self.prepared(&exit, transition);
             }
             (StartStage::Spawn, Input::Spawned { pid, at }) => {
                 self.spawned(pid, at, transition);
@@ -90,14 +90,14 @@ impl ServiceMachine {
                 self.ready_by_being(transition);
             }
             (StartStage::Spawn, Input::SpawnFailed(error)) => {
-                self.end_unspawned(EndReason::Start(error), transition);
+                self.end_unspawned(Failure::NotStarted { error }, transition);
             }
             (StartStage::Check { .. }, Input::Probed(ProbeAnswer::Holds)) => self.ready(transition),
-            (StartStage::Check { .. }, Input::Probed(ProbeAnswer::Fails { check, answer })) => {
-                self.answered(check, answer, transition);
+            (StartStage::Check { .. }, Input::Probed(ProbeAnswer::Fails(check))) => {
+                self.answered(&check, transition);
             }
             (StartStage::Check { .. }, Input::MemoryExceeded(bytes)) => {
-                self.end_by(EndReason::Memory(bytes), transition);
+                self.outgrown(bytes, transition);
             }
             (StartStage::Spawn | StartStage::Check { .. }, Input::Exited(exited)) => {
                 self.main_ended(exited, transition);
@@ -125,12 +125,9 @@ impl ServiceMachine {
             self.stage(StartStage::Check { until }, transition);
             return;
         }
-        let mut reason =
-            format!("not ready within {}", time::setting(transition.service.ready.within));
-        if let Some((check, answer)) = &self.answer {
-            reason.push_str(&format!(" ({check}: {answer})"));
-        }
-        self.end_by(EndReason::Start(reason), transition);
+        let within_ms = millis(transition.service.ready.within);
+        let failure = Failure::NotReady { within_ms, check: self.failed_check.clone() };
+        self.end_by(failure, transition);
     }
 
     pub(super) fn note_cleaned(
@@ -140,7 +137,7 @@ impl ServiceMachine {
     ) {
         // Something that cannot be deleted may do no harm: the start itself will show.
         if let Err(error) = cleaned {
-            self.publish(Event::Notice { text: format!("cleanup: {error}") }, transition);
+            self.publish(Event::Notice { notice: Notice::Cleanup { error } }, transition);
         }
     }
 
@@ -168,13 +165,11 @@ impl ServiceMachine {
         }
     }
 
-    fn prepared(&mut self, exit: Result<Exit, String>, transition: &mut Transition<'_>) {
-        let reason = match exit {
-            Ok(Exit::SUCCESS) => return self.spawn(transition),
-            Ok(exit) => exit.to_string(),
-            Err(error) => error,
-        };
-        self.end_unspawned(EndReason::Hook(reason), transition);
+    fn prepared(&mut self, exit: &Result<Exit, String>, transition: &mut Transition<'_>) {
+        match HookFailure::of(exit) {
+            None => self.spawn(transition),
+            Some(how) => self.end_unspawned(Failure::BeforeStart { how }, transition),
+        }
     }
 
     fn spawn(&mut self, transition: &mut Transition<'_>) {
@@ -199,7 +194,7 @@ impl ServiceMachine {
     fn ready(&mut self, transition: &mut Transition<'_>) {
         self.enter(Phase::Ready, transition.now);
         self.ready_at = Some(transition.now);
-        self.answer = None;
+        self.failed_check = None;
         self.begin_trial(transition);
         self.emit(Effect::StopProbes, transition);
         if transition.service.alive.is_some() {

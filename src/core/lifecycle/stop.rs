@@ -12,12 +12,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Effect, EndReason, Exited, Input, KILL_WITHIN, Phase, ServiceMachine, StartStage, TIDY_WITHIN,
-    Transition,
+    Effect, Exited, Input, KILL_WITHIN, Phase, ServiceMachine, StartStage, TIDY_WITHIN, Transition,
+    end_reason::cause_of, millis,
 };
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Exit, Hook, Service, Stop, StopTo, time},
+    model::{Exit, Hook, Service, Stop, StopTo, foreground},
+    reason::{Failure, Notice},
 };
 
 /// A stop on its way.
@@ -73,7 +74,7 @@ pub enum Then {
     /// Nothing: it was asked for.
     Idle,
     /// The restart policy decides.
-    Judge(EndReason),
+    Judge(Failure),
 }
 
 impl Stopping {
@@ -177,49 +178,49 @@ impl ServiceMachine {
     }
 
     /// Ends a generation that is no good, and lets the restart policy decide.
-    pub(super) fn end_by(&mut self, ending: EndReason, transition: &mut Transition<'_>) {
+    pub(super) fn end_by(&mut self, failure: Failure, transition: &mut Transition<'_>) {
         self.forgive(transition.now, transition.service);
-        self.cause = ending.cause();
-        if let EndReason::Memory(bytes) = ending {
-            let limit = transition.service.memory_max.unwrap_or(bytes);
-            let text =
-                format!("its processes use {} MiB, {} MiB are allowed", bytes >> 20, limit >> 20);
-            self.publish(Event::Notice { text }, transition);
+        self.cause = cause_of(&failure);
+        if let Failure::Memory { bytes, max_bytes } = failure {
+            let notice = Notice::Memory { bytes, max_bytes };
+            self.publish(Event::Notice { notice }, transition);
         }
-        self.begin_stop(Then::Judge(ending), transition);
+        self.begin_stop(Then::Judge(failure), transition);
     }
 
     /// The same for one that has no process.
-    pub(super) fn end_unspawned(&mut self, ending: EndReason, transition: &mut Transition<'_>) {
-        self.cause = ending.cause();
-        self.tidy(Then::Judge(ending), transition);
+    pub(super) fn end_unspawned(&mut self, failure: Failure, transition: &mut Transition<'_>) {
+        self.cause = cause_of(&failure);
+        self.tidy(Then::Judge(failure), transition);
     }
 
     /// The main process ended and nobody had asked: what it left behind goes first. What went on
     /// in the background may be a server, and is asked to end before it is killed.
     pub(super) fn main_ended(&mut self, exited: Exited, transition: &mut Transition<'_>) {
-        let Exited { exit, at, background, out_of_memory, last_words } = exited;
-        self.last_words = last_words;
+        let Exited { exit, at, background, out_of_memory, last_line } = exited;
+        self.last_line = last_line;
         self.forgive(at, transition.service);
         let in_background = background.is_some();
-        let ending = match background {
-            Some(background) => EndReason::Background(background),
-            None if out_of_memory && !exit.is_success(&transition.service.succeeds_with) => {
-                EndReason::OutOfMemory
+        let failure = match background {
+            Some(process) => {
+                let instead = foreground(transition.service.command.as_ref(), &process);
+                Failure::Background { process, instead }
             }
-            None => EndReason::Exit(exit),
+            None if out_of_memory && !exit.is_success(&transition.service.succeeds_with) => {
+                Failure::OutOfMemory
+            }
+            None => Failure::Exited { exit, early: self.early_exit(transition.service) },
         };
-        self.cause = ending.cause();
-        if ending == EndReason::OutOfMemory {
-            let text = "the kernel killed it, because memory ran out".into();
-            self.publish(Event::Notice { text }, transition);
+        self.cause = cause_of(&failure);
+        if failure == Failure::OutOfMemory {
+            self.publish(Event::Notice { notice: Notice::OutOfMemory }, transition);
         }
         let is_failure = in_background || self.is_failure(exit, transition.service);
         self.note_exit(exit, !is_failure, transition);
         self.end_beside(transition);
         self.emit(Effect::StopProbes, transition);
         let end = if in_background { Self::signal } else { Self::kill };
-        end(self, Then::Judge(ending), transition);
+        end(self, Then::Judge(failure), transition);
     }
 
     /// The whole tree went without an exit having been seen.
@@ -266,9 +267,9 @@ impl ServiceMachine {
             }
             (
                 StopStage::Spawn | StopStage::Command | StopStage::Signal | StopStage::Kill,
-                Input::Exited(Exited { exit, last_words, .. }),
+                Input::Exited(Exited { exit, last_line, .. }),
             ) => {
-                self.last_words = last_words;
+                self.last_line = last_line;
                 self.note_exit(exit, true, transition);
             }
             (StopStage::Spawn | StopStage::Signal | StopStage::Kill, Input::TreeGone { swept }) => {
@@ -338,8 +339,7 @@ impl ServiceMachine {
             }
             StopStage::Ports { again } => {
                 if stopping.until.is_some_and(|until| until <= transition.now) {
-                    let text = "its ports are still in use after its end".to_owned();
-                    self.publish(Event::Notice { text }, transition);
+                    self.publish(Event::Notice { notice: Notice::PortsInUse }, transition);
                     self.tidy(then, transition);
                 } else if again.is_some() {
                     stopping.stage = StopStage::Ports { again: None };
@@ -348,9 +348,9 @@ impl ServiceMachine {
             }
             StopStage::Cleanup => self.after_stop(then, transition),
             StopStage::AfterStop => {
-                let grace = time::setting(transition.service.stop.grace);
-                let text = format!("after-stop: not done within {grace}, and killed");
-                self.publish(Event::Notice { text }, transition);
+                let within_ms = millis(transition.service.stop.grace);
+                let notice = Notice::HookTooLong { hook: Hook::AfterStop, within_ms };
+                self.publish(Event::Notice { notice }, transition);
                 self.stage_stop(StopStage::AfterStopKill, then, KILL_WITHIN, transition);
                 self.emit(Effect::KillHook(Hook::AfterStop), transition);
             }

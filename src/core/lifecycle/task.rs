@@ -21,6 +21,7 @@ use super::Effects;
 use crate::{
     event::{Cause, Tick},
     model::{Background, Exit, Task, is_default},
+    reason::{Failure, Reason},
     status::TaskState,
 };
 
@@ -53,7 +54,7 @@ pub struct TaskMachine {
     /// How much of what its steps have to tell was taken in, in this generation.
     pub(super) told: u32,
     /// How the step that failed did so.
-    pub(super) failure: Option<String>,
+    pub(super) failure: Option<Failure>,
     /// What its last run had put into the background, which ended with it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub background: Option<Background>,
@@ -79,7 +80,7 @@ pub enum RunPhase {
     /// What is left of it is on its way down.
     Ending {
         /// Why it failed; none after a success.
-        failed: Option<String>,
+        failed: Option<Failure>,
         /// Whether everything was killed already.
         killed: bool,
         /// When the next measure is due.
@@ -96,7 +97,7 @@ pub enum RunPhase {
     /// `on-failure` runs.
     Rescue {
         /// Why the task failed.
-        reason: String,
+        failure: Failure,
         /// Until when it may.
         until: Option<Tick>,
         /// Whether it took too long and was killed.
@@ -112,7 +113,7 @@ pub enum RunPhase {
     /// Failed.
     Failed {
         /// Why.
-        reason: String,
+        reason: Reason,
     },
 }
 

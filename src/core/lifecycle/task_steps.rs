@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     event::{Cause, Event, Tick},
-    model::{Background, Exit, Hook, Signal, time},
+    model::{Exit, Hook, Signal},
+    reason::{Failure, HookFailure, Notice, Reason},
 };
 
 /// How long a cancelled task may take to end by itself.
@@ -48,9 +49,9 @@ impl TaskMachine {
     }
 
     /// What it runs `without` cannot be stopped, or what it needs is gone: it does not run.
-    pub fn refuse(&mut self, reason: String, step: &mut TaskStep<'_>) {
+    pub fn refuse(&mut self, failure: Failure, step: &mut TaskStep<'_>) {
         if self.phase == RunPhase::Window {
-            self.fail(reason, step);
+            self.fail(failure.into(), step);
         }
     }
 
@@ -66,9 +67,9 @@ impl TaskMachine {
         }
         self.cause = cause;
         self.publish(Event::Stopping, step);
-        let failed = Some("cancelled".to_owned());
+        let failed = Some(Failure::Cancelled);
         match &mut self.phase {
-            RunPhase::Inputs | RunPhase::Window => self.fail("cancelled".to_owned(), step),
+            RunPhase::Inputs | RunPhase::Window => self.fail(Failure::Cancelled.into(), step),
             RunPhase::Spawn => self.end(failed, false, CANCEL_GRACE, step),
             RunPhase::Running { .. } => {
                 self.end(failed, false, CANCEL_GRACE, step);
@@ -77,7 +78,7 @@ impl TaskMachine {
             }
             RunPhase::Ending { failed, .. } => {
                 // It is ending anyway; but there will be no retry.
-                failed.get_or_insert_with(|| "cancelled".to_owned());
+                failed.get_or_insert(Failure::Cancelled);
             }
             RunPhase::Rescue { until, killed: false, .. } => {
                 let within = step.task.timeout.unwrap_or(RESCUE_WITHIN);
@@ -97,8 +98,7 @@ impl TaskMachine {
         match (&mut self.phase, input) {
             (RunPhase::Inputs, Input::Unchanged(true)) => {
                 self.enter(RunPhase::Skipped, step.now);
-                let reason = "its inputs have not changed".to_owned();
-                self.publish(Event::Skipped { reason }, step);
+                self.publish(Event::Skipped, step);
             }
             (RunPhase::Inputs, Input::Unchanged(false)) => self.has_to_run(step),
             // Before its process is known to run this comes too early: it is told again.
@@ -111,7 +111,9 @@ impl TaskMachine {
                 self.enter(RunPhase::Running { until }, step.now);
                 self.spawned(pid, at, step);
             }
-            (RunPhase::Spawn, Input::SpawnFailed(error)) => self.conclude(Some(error), step),
+            (RunPhase::Spawn, Input::SpawnFailed(error)) => {
+                self.conclude(Some(Failure::NotStarted { error }), step);
+            }
             (RunPhase::Spawn | RunPhase::Running { .. }, Input::Exited(exited)) => {
                 self.ended(exited, step);
             }
@@ -168,18 +170,15 @@ impl TaskMachine {
         }
         match &mut self.phase {
             RunPhase::Running { .. } => {
-                let timeout = step.task.timeout.unwrap_or_default();
-                let at = self.step.as_ref().map(|name| format!(", in step `{name}`"));
-                let at = at.unwrap_or_default();
-                let failed = Some(format!("not done within {}{at}", time::setting(timeout)));
-                self.end(failed, false, KILL_WITHIN, step);
+                let within_ms = millis(step.task.timeout.unwrap_or_default());
+                let failed = Failure::TooLong { within_ms, step: self.step.clone() };
+                self.end(Some(failed), false, KILL_WITHIN, step);
                 self.kill(step);
             }
             RunPhase::Ending { killed: false, .. } => self.kill(step),
             RunPhase::Ending { until, .. } => *until = None,
             RunPhase::Recording { .. } => {
-                let text = "its success is not written down yet, and is acted upon all the same";
-                self.publish(Event::Notice { text: text.to_owned() }, step);
+                self.publish(Event::Notice { notice: Notice::NotRecorded }, step);
                 self.done(step);
             }
             // What it does must be over before the window closes: its end is waited for.
@@ -188,9 +187,7 @@ impl TaskMachine {
                 *until = Some(step.now + KILL_WITHIN);
                 self.emit(Effect::KillHook(Hook::OnFailure), step);
             }
-            RunPhase::Rescue { .. } => {
-                self.rescued(&Err("it could not be ended".to_owned()), step);
-            }
+            RunPhase::Rescue { .. } => self.conclude_rescue(Some(HookFailure::Stuck), step),
             RunPhase::Idle
             | RunPhase::Inputs
             | RunPhase::Window
@@ -273,8 +270,8 @@ impl TaskMachine {
                 Event::Step { step: name, on_failure }
             }
             StepNews::Ended { exit, after_ms, failed } => {
-                if let (Some(failed), false) = (&failed, on_failure) {
-                    self.failure = Some(format!("step `{name}`: {failed}"));
+                if let (Some(error), false) = (failed.clone(), on_failure) {
+                    self.failure = Some(Failure::Step { step: name.clone(), error });
                 }
                 Event::StepEnded { step: name, on_failure, exit, after_ms, failed }
             }
@@ -304,18 +301,26 @@ impl TaskMachine {
         let good = exit.is_success(&step.task.succeeds_with);
         self.exited(exit);
         self.publish(Event::Exited { exit, expected: good, tail: Vec::new() }, step);
-        let failed = (!good).then(|| self.failure.take().unwrap_or_else(|| exit.to_string()));
+        let exited = Failure::Exited { exit, early: None };
+        let failed = (!good).then(|| self.failure.take().unwrap_or(exited));
         let Some(left) = background else {
             self.end(failed, false, KILL_WITHIN, step);
             return self.kill(step);
         };
-        self.publish(Event::Notice { text: left_by_task(&left) }, step);
+        let notice = Notice::Background { hook: None, process: left.clone() };
+        self.publish(Event::Notice { notice }, step);
         self.background = Some(left);
         self.end(failed, false, CANCEL_GRACE, step);
         self.emit(SIGNAL_STOP, step);
     }
 
-    fn end(&mut self, failed: Option<String>, killed: bool, within: Duration, step: &TaskStep<'_>) {
+    fn end(
+        &mut self,
+        failed: Option<Failure>,
+        killed: bool,
+        within: Duration,
+        step: &TaskStep<'_>,
+    ) {
         let until = Some(step.now + within);
         self.enter(RunPhase::Ending { failed, killed, until, stuck: Vec::new() }, step.now);
     }
@@ -340,8 +345,8 @@ impl TaskMachine {
         self.conclude(failed, step);
     }
 
-    fn conclude(&mut self, failed: Option<String>, step: &mut TaskStep<'_>) {
-        let Some(reason) = failed else {
+    fn conclude(&mut self, failed: Option<Failure>, step: &mut TaskStep<'_>) {
+        let Some(failure) = failed else {
             if step.task.inputs.is_empty() && step.task.keep.is_empty() {
                 return self.done(step);
             }
@@ -354,11 +359,11 @@ impl TaskMachine {
             self.begin_generation(step);
             self.spawn(step);
         } else if step.task.on_failure.is_empty() {
-            self.fail(reason, step);
+            self.fail(failure.into(), step);
         } else {
             let within = step.task.timeout.or(self.cancelled.then_some(RESCUE_WITHIN));
             let until = within.map(|within| step.now + within);
-            self.enter(RunPhase::Rescue { reason, until, killed: false }, step.now);
+            self.enter(RunPhase::Rescue { failure, until, killed: false }, step.now);
             self.emit(Effect::RunHook(Hook::OnFailure), step);
         }
     }
@@ -369,29 +374,29 @@ impl TaskMachine {
         self.publish(Event::Done { after_ms }, step);
     }
 
-    fn fail(&mut self, reason: String, step: &mut TaskStep<'_>) {
+    fn fail(&mut self, reason: Reason, step: &mut TaskStep<'_>) {
         self.enter(RunPhase::Failed { reason: reason.clone() }, step.now);
         self.publish(Event::Failed { reason, tail: Vec::new() }, step);
     }
 
-    /// `on-failure` is over, or given up: its own failure is told too.
+    /// `on-failure` is over.
     fn rescued(&mut self, exit: &Result<Exit, String>, step: &mut TaskStep<'_>) {
-        let RunPhase::Rescue { reason, killed, .. } = &self.phase else { return };
+        let RunPhase::Rescue { killed, .. } = &self.phase else { return };
         let how = match exit {
-            Ok(_) if *killed => Some("it took too long and was killed".to_owned()),
-            Ok(exit) if *exit == Exit::SUCCESS => None,
-            Ok(exit) => Some(exit.to_string()),
-            Err(error) => Some(error.clone()),
-        };
-        let hook = Hook::OnFailure;
-        let reason = match how {
-            None => reason.clone(),
-            Some(how) => format!("{reason}; {hook} failed too: {how}"),
+            Ok(_) if *killed => Some(HookFailure::TooLong),
+            Ok(_) | Err(_) => HookFailure::of(exit),
         };
         if let Ok(exit) = exit {
-            self.publish(Event::Hook { hook, commands: None, exit: *exit }, step);
+            let event = Event::Hook { hook: Hook::OnFailure, commands: None, exit: *exit };
+            self.publish(event, step);
         }
-        self.fail(reason, step);
+        self.conclude_rescue(how, step);
+    }
+
+    /// `on-failure` is over, or given up: its own failure is part of the reason.
+    fn conclude_rescue(&mut self, on_failure: Option<HookFailure>, step: &mut TaskStep<'_>) {
+        let RunPhase::Rescue { failure, .. } = &self.phase else { return };
+        self.fail(Reason { on_failure, ..failure.clone().into() }, step);
     }
 
     fn enter(&mut self, phase: RunPhase, now: Tick) {
@@ -409,12 +414,4 @@ impl TaskMachine {
     fn publish(&self, event: Event, step: &mut TaskStep<'_>) {
         self.emit(Effect::Publish(event, self.cause.clone()), step);
     }
-}
-
-/// What is said of a process that a task, or a hook, has put into the background.
-pub fn left_by_task(left: &Background) -> String {
-    format!(
-        "it put a process into the background ({left}), which is stopped with it: what is to stay \
-         is a service of its own"
-    )
 }

@@ -226,9 +226,13 @@ mod tests {
     fn what_differs_is_told_as_the_file_has_it() {
         let old = Service::new("api", "/shop");
         let mut new = old.clone();
-        let told = |new: &Service| -> Vec<String> {
-            differences(&old, new).iter().map(Change::to_string).collect()
+        // `key: from → to`, with `-` for what is not there.
+        let side = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let text = |change: &Change| {
+            format!("{}: {} → {}", change.key, side(&change.from), side(&change.to))
         };
+        let told =
+            |new: &Service| -> Vec<String> { differences(&old, new).iter().map(text).collect() };
         assert!(told(&new).is_empty());
         new.log.split = true;
         new.tty = true;
@@ -237,17 +241,17 @@ mod tests {
         assert_eq!(
             told(&new),
             [
-                "dir changed: \"/shop\" → \"/shop/api\"",
-                "limit added: open-files=4096",
-                "log.split added: #true",
-                "tty added: #true",
+                "dir: \"/shop\" → \"/shop/api\"",
+                "limit: - → open-files=4096",
+                "log.split: - → #true",
+                "tty: - → #true",
             ]
         );
         new = old.clone();
         new.ready.checks.push(crate::model::Check::Notify);
         new.log.keep = 9;
         new.url_open = true;
-        assert_eq!(told(&new), ["log changed", "ready changed", "url.open changed"]);
+        assert_eq!(told(&new), ["log:  → ", "ready:  → ", "url.open:  → "]);
         new = old.clone();
         new.env.insert("DEBUG".into(), EnvValue { value: None, secret: false, file: None });
         new.env.insert("KEY".into(), EnvValue { secret: true, ..EnvValue::open("hunter2") });
@@ -262,11 +266,11 @@ mod tests {
         assert_eq!(
             told(&new),
             [
-                "env.DEBUG added: #null",
-                "env.KEY added",
-                "port added: 8000",
-                "port.busy changed",
-                "port.host changed",
+                "env.DEBUG: - → #null",
+                "env.KEY: - → ",
+                "port: - → 8000",
+                "port.busy:  → ",
+                "port.host:  → ",
             ]
         );
     }

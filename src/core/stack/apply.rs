@@ -94,7 +94,10 @@ impl Supervisor {
 
     /// Brings what runs to the newest definitions: restarts where the process is concerned, and
     /// takes on the rest as it runs. Returns what is restarted, and what is updated by which changes.
-    pub(super) fn apply_edits(&mut self, outbox: &mut Outbox) -> (Vec<Id>, BTreeMap<Id, String>) {
+    pub(super) fn apply_edits(
+        &mut self,
+        outbox: &mut Outbox,
+    ) -> (Vec<Id>, BTreeMap<Id, Vec<Change>>) {
         let mut restarted = Vec::new();
         let mut updated = BTreeMap::new();
         for id in 0..self.nodes.len() {
@@ -112,7 +115,7 @@ impl Supervisor {
             } else if let Some(unit) = self.nodes[id].as_service_mut() {
                 let before = std::mem::replace(&mut unit.now, Arc::clone(&unit.next));
                 if live && !changes.is_empty() {
-                    updated.insert(id, plan::sentence(&changes));
+                    updated.insert(id, changes);
                     self.drive(id, outbox, |machine, step| machine.update(&before, step));
                 }
             }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::Tick,
     model::{Exit, Stack},
+    reason::Reason,
     status::Asked,
 };
 
@@ -128,12 +129,11 @@ pub enum ItemOutcome {
     Stopped,
     /// It failed.
     Failed {
-        /// Why, in one line.
-        reason: String,
+        /// Why.
+        #[serde(rename = "detail")]
+        reason: Reason,
         /// How its process ended, where it did.
         exit: Option<Exit>,
-        /// The port that somebody else holds, where that was the reason.
-        port: Option<u16>,
     },
     /// It was not started, because of this one.
     Blocked {

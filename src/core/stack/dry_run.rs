@@ -12,9 +12,10 @@ use super::{
 };
 use crate::{
     core::lifecycle::Phase,
-    core::plan::{Action, Plan, PlanStep, sentence},
+    core::plan::{Action, Change, Plan, PlanReason, PlanStep},
     event::{Cause, Tick},
     graph::Id,
+    model::State,
 };
 
 /// What a command did to intent and definitions.
@@ -23,7 +24,7 @@ pub(super) struct Accepted {
     /// What it is about.
     pub targets: BTreeSet<Id>,
     /// What took on new settings as it runs, and which.
-    pub updated: BTreeMap<Id, String>,
+    pub updated: BTreeMap<Id, Vec<Change>>,
     /// Whether the stack is another now.
     pub applied: bool,
 }
@@ -77,7 +78,7 @@ impl Supervisor {
         node: &Node,
         unit: &ServiceUnit,
         accepted: &Accepted,
-    ) -> Option<(Action, String)> {
+    ) -> Option<(Action, PlanReason)> {
         let live = node.is_live();
         if live && !node.wanted {
             return Some((Action::Stop, self.reason_to_stop(id, node)));
@@ -86,10 +87,12 @@ impl Supervisor {
             return Some((Action::Restart, self.reason_to_restart(id, cause)));
         }
         if let Some(task) = self.window_ahead(id).filter(|_| live) {
-            return Some((Action::Restart, format!("{task} runs without it")));
+            let task = task.to_owned();
+            return Some((Action::Restart, PlanReason::Window { task }));
         }
         if let Some(changes) = accepted.updated.get(&id) {
-            return Some((Action::Update, changes.clone()));
+            let changes = changes.clone();
+            return Some((Action::Update, PlanReason::Edited { changes }));
         }
         let starts = match &unit.machine.phase {
             Phase::Idle => node.schedule.due.is_none(),
@@ -104,8 +107,8 @@ impl Supervisor {
         if node.wanted && starts {
             return Some((Action::Start, reason_to_start(&node.schedule.because)));
         }
-        let state = self.service_state(node, unit);
-        accepted.targets.contains(&id).then(|| (Action::Keep, format!("already {state}")))
+        let state = State::Service(self.service_state(node, unit));
+        accepted.targets.contains(&id).then_some((Action::Keep, PlanReason::Already { state }))
     }
 
     fn outlook_of_task(
@@ -113,29 +116,30 @@ impl Supervisor {
         id: Id,
         node: &Node,
         unit: &TaskUnit,
-        runs: &BTreeMap<Id, String>,
+        runs: &BTreeMap<Id, PlanReason>,
         accepted: &Accepted,
-    ) -> Option<(Action, String)> {
+    ) -> Option<(Action, PlanReason)> {
         if node.is_going_down() {
             return Some((Action::Stop, self.reason_to_stop(id, node)));
         }
         if let Some(reason) = runs.get(&id) {
-            let inputs = if unit.next.inputs.is_empty() { "" } else { ", if its inputs changed" };
-            return Some((Action::Run, format!("{reason}{inputs}")));
+            let action = match unit.next.inputs.is_empty() {
+                true => Action::Run,
+                false => Action::RunIfChanged,
+            };
+            return Some((action, reason.clone()));
         }
-        accepted.targets.contains(&id).then(|| {
-            let state = self.task_state(node, unit);
-            (Action::Keep, format!("{state}, and nothing that needs it is started"))
-        })
+        let state = State::Task(self.task_state(node, unit));
+        accepted.targets.contains(&id).then_some((Action::Keep, PlanReason::Already { state }))
     }
 
     /// The tasks that will run, each with the reason: dependents are looked at first.
-    fn runs_ahead(&self, order: &[Id]) -> BTreeMap<Id, String> {
-        let mut runs: BTreeMap<Id, String> = BTreeMap::new();
+    fn runs_ahead(&self, order: &[Id]) -> BTreeMap<Id, PlanReason> {
+        let mut runs = BTreeMap::new();
         for &id in order.iter().rev() {
             let Some(unit) = self.nodes[id].as_task() else { continue };
             if unit.is_asked() {
-                runs.insert(id, "asked for".to_owned());
+                runs.insert(id, PlanReason::Requested);
                 continue;
             }
             let needed = self.graph.needed_by(id).map(|(from, _)| from).find(|&from| {
@@ -150,7 +154,8 @@ impl Supervisor {
                 starts && stale
             });
             if let Some(from) = needed {
-                runs.insert(id, format!("needed by {}", self.nodes[from].name));
+                let name = self.nodes[from].name.clone();
+                runs.insert(id, PlanReason::NeededBy { name });
             }
         }
         runs
@@ -179,21 +184,21 @@ impl Supervisor {
         tasks.map(|task| self.nodes[task].name.as_str()).next()
     }
 
-    fn reason_to_stop(&self, id: Id, node: &Node) -> String {
+    fn reason_to_stop(&self, id: Id, node: &Node) -> PlanReason {
         if node.gone {
-            return "not in the file any more".to_owned();
+            return PlanReason::NotInFile;
         }
         let down = self.graph.needs(id).map(|(to, _)| to).find(|&to| !self.nodes[to].wanted);
         match down {
-            Some(to) => format!("needs {}, which goes down", self.nodes[to].name),
-            None => "not wanted any more".to_owned(),
+            Some(to) => PlanReason::NeedStops { name: self.nodes[to].name.clone() },
+            None => PlanReason::NotWanted,
         }
     }
 
-    fn reason_to_restart(&self, id: Id, cause: &Cause) -> String {
+    fn reason_to_restart(&self, id: Id, cause: &Cause) -> PlanReason {
         match cause {
-            Cause::Edit { .. } => sentence(&self.edit_of(id)),
-            Cause::Follow { of } => format!("follows {of}"),
+            Cause::Edit { .. } => PlanReason::Edited { changes: self.edit_of(id) },
+            Cause::Follow { of } => PlanReason::Follows { name: of.clone() },
             Cause::Command { .. }
             | Cause::Need { .. }
             | Cause::Exit
@@ -203,15 +208,15 @@ impl Supervisor {
             | Cause::Watch { .. }
             | Cause::Schedule
             | Cause::Window { .. }
-            | Cause::Supervisor => "asked for".to_owned(),
+            | Cause::Supervisor => PlanReason::Requested,
         }
     }
 }
 
-fn reason_to_start(because: &Cause) -> String {
+fn reason_to_start(because: &Cause) -> PlanReason {
     match because {
-        Cause::Need { of } => format!("needed by {of}"),
-        Cause::Window { task } => format!("{task} is over"),
+        Cause::Need { of } => PlanReason::NeededBy { name: of.clone() },
+        Cause::Window { task } => PlanReason::WindowOver { task: task.clone() },
         Cause::Command { .. }
         | Cause::Edit { .. }
         | Cause::Follow { .. }
@@ -221,6 +226,6 @@ fn reason_to_start(because: &Cause) -> String {
         | Cause::Memory
         | Cause::Watch { .. }
         | Cause::Schedule
-        | Cause::Supervisor => "asked for".to_owned(),
+        | Cause::Supervisor => PlanReason::NotRunning,
     }
 }

@@ -6,15 +6,15 @@ use super::{
     Supervisor, Why, WhyLink,
     needs::NeedState,
     node::{Node, ServiceUnit, TaskUnit, Unit},
-    view::{LOST, failed_hook},
+    view::failed_hook,
 };
 use crate::{
-    core::lifecycle::{EndReason, Phase, RunPhase, StartStage, left_by_task},
-    core::plan::UNKNOWN,
+    core::lifecycle::{Phase, RunPhase, StartStage, Stopping, millis},
     event::{Cause, Tick},
     graph::{Edge, Id},
-    model::{Command, TaskBody},
-    status::{ServiceState, TaskState},
+    model::{Command, Exit, State, TaskBody},
+    reason::{CheckAnswer, FailedCheck, Failure, Notice},
+    status::{Advice, Evidence, ServiceState, TaskState},
 };
 
 impl Supervisor {
@@ -53,116 +53,116 @@ impl Supervisor {
         let node = &self.nodes[id];
         match &node.unit {
             Unit::Service(unit) => self.link_of_service(node, unit, now),
-            Unit::Task(unit) => self.link_of_task(node, unit, now),
+            Unit::Task(unit) => self.link_of_task(node, unit),
         }
     }
 
     fn link_of_service(&self, node: &Node, unit: &ServiceUnit, now: Tick) -> WhyLink {
         let state = self.service_state(node, unit);
-        let because = match state {
-            ServiceState::Ready if unit.now.is_lost => format!("it is ready; {LOST}"),
-            ServiceState::Ready if unit.machine.is_checked(&unit.now) => "it is ready".to_owned(),
-            ServiceState::Ready => "it has started, and nothing checks more than that".to_owned(),
-            ServiceState::Idle => "nothing asks for it".to_owned(),
-            ServiceState::Waiting
-            | ServiceState::Starting
-            | ServiceState::Unhealthy
-            | ServiceState::Stopping
-            | ServiceState::Backoff
-            | ServiceState::Exited
-            | ServiceState::Failed => self
-                .service_reason(node, unit, now)
-                .unwrap_or_else(|| "its start is about to begin".to_owned()),
-        };
         WhyLink {
             name: node.name.clone(),
-            state: state.to_string(),
-            because,
+            state: State::Service(state),
+            checked: unit.machine.is_checked(&unit.now),
+            because: self.service_because(node, unit, now),
             evidence: evidence_of_service(unit, now),
             setting: setting_of_service(node, unit).map(|key| format!("{}.{key}", node.name)),
             advice: advice_for_service(unit),
             next: next_for_service(&node.name, unit, state),
-            port: missed_port(unit, state),
         }
     }
 
-    fn link_of_task(&self, node: &Node, unit: &TaskUnit, now: Tick) -> WhyLink {
+    fn link_of_task(&self, node: &Node, unit: &TaskUnit) -> WhyLink {
         let state = self.task_state(node, unit);
-        let reason = self.task_reason(node, unit, now);
-        let (because, setting) = match state {
-            TaskState::Idle => ("nothing has asked for it yet".to_owned(), None),
-            TaskState::Waiting => (reason.unwrap_or_default(), Some("needs")),
-            TaskState::Running => (reason.unwrap_or_else(|| "it runs".to_owned()), None),
-            TaskState::Done => ("it is done".to_owned(), None),
-            TaskState::Failed => (reason.unwrap_or_default(), Some(key_of_body(&unit.now.body))),
-            TaskState::Skipped => (reason.unwrap_or_default(), Some("inputs")),
-        };
-        let next = match state {
+        let (name, run) = (&node.name, &unit.run);
+        let (setting, next) = match state {
+            TaskState::Idle => (None, vec![format!("stackrun run {name}")]),
+            TaskState::Waiting => (Some("needs"), Vec::new()),
+            TaskState::Running => (None, vec![format!("stackrun logs -f {name}")]),
+            TaskState::Done => (None, Vec::new()),
             TaskState::Failed => {
-                vec![format!("stackrun logs {}", node.name), format!("stackrun run {}", node.name)]
+                let next = vec![format!("stackrun logs {name}"), format!("stackrun run {name}")];
+                (Some(key_of_body(&unit.now.body)), next)
             }
-            TaskState::Idle => vec![format!("stackrun run {}", node.name)],
-            TaskState::Skipped => vec![format!("stackrun run --force {}", node.name)],
-            TaskState::Running => vec![format!("stackrun logs -f {}", node.name)],
-            TaskState::Waiting | TaskState::Done => Vec::new(),
+            TaskState::Skipped => (Some("inputs"), vec![format!("stackrun run --force {name}")]),
         };
-        let mut evidence: Vec<String> = unit.run.exit.iter().map(ToString::to_string).collect();
-        evidence.extend(unit.run.background.as_ref().map(left_by_task));
-        if let RunPhase::Ending { stuck, .. } = &unit.run.phase {
-            evidence.extend(stuck.iter().cloned());
+        // That of a failure says so itself.
+        let exit = run.exit.filter(|exit| !is_about(&run.phase, *exit));
+        let mut evidence: Vec<_> = exit.map(|exit| Evidence::Exit { exit }).into_iter().collect();
+        if let Some(process) = run.background.clone() {
+            let notice = Notice::Background { hook: None, process };
+            evidence.push(Evidence::Notice { notice });
+        }
+        if let RunPhase::Ending { stuck, .. } = &run.phase {
+            evidence.extend(stuck.iter().cloned().map(|process| Evidence::Stuck { process }));
         }
         WhyLink {
-            name: node.name.clone(),
-            state: state.to_string(),
-            because,
+            name: name.clone(),
+            state: State::Task(state),
+            checked: true,
+            because: self.task_because(node, unit),
             evidence,
-            setting: setting.map(|key| format!("{}.{key}", node.name)),
+            setting: setting.map(|key| format!("{name}.{key}")),
             advice: Vec::new(),
             next,
-            port: None,
         }
     }
 }
 
-fn evidence_of_service(unit: &ServiceUnit, now: Tick) -> Vec<String> {
+/// Whether a task has failed by this exit.
+fn is_about(phase: &RunPhase, exit: Exit) -> bool {
+    let exited = Failure::Exited { exit, early: None };
+    matches!(phase, RunPhase::Failed { reason } if reason.failure == exited)
+}
+
+fn evidence_of_service(unit: &ServiceUnit, now: Tick) -> Vec<Evidence> {
     let machine = &unit.machine;
     let mut evidence = Vec::new();
-    if machine.generation > 0 {
-        let since = crate::model::time::elapsed(now.since(machine.since));
-        let by = by(&machine.cause);
-        evidence.push(match machine.phase {
-            Phase::Ready if !machine.is_checked(&unit.now) => format!("started {since} ago, {by}"),
-            Phase::Ready => format!("ready for {since}, started {by}"),
-            _ => format!("{} for {since}, {by}", machine.state()),
+    // The reason for a pause says how long that takes.
+    if machine.generation > 0 && !matches!(machine.phase, Phase::Backoff { .. }) {
+        evidence.push(Evidence::Since {
+            state: State::Service(machine.state()),
+            checked: machine.is_checked(&unit.now),
+            for_ms: millis(now.since(machine.since)),
+            cause: machine.cause.clone(),
+            after: machine.failure.clone().filter(|_| is_own_doing(&machine.cause)),
         });
     }
-    evidence.extend(failed_hook(machine));
-    let ending = machine.ending.as_ref().map(ToString::to_string);
-    if let Some((check, answer)) = &machine.answer {
-        let answer = format!("{check}: {answer}");
-        // The start that failed for it says so.
-        let is_told = ending.as_ref().is_some_and(|ending| ending.contains(&answer));
-        if !is_told && !matches!(machine.ending, Some(EndReason::Background(_))) {
-            evidence.push(answer);
-        }
-    }
+    evidence.extend(failed_hook(machine).map(|notice| Evidence::Notice { notice }));
     match &machine.phase {
-        Phase::Stopping(stopping) => evidence.extend(stopping.stuck.iter().cloned()),
-        Phase::Backoff { .. } | Phase::Failed { .. } => {
-            evidence.extend(ending);
-            match machine.restarts {
-                0 => {}
-                1 => evidence.push("started again once so far".to_owned()),
-                times => evidence.push(format!("started again {times} times so far")),
-            }
+        Phase::Stopping(Stopping { stuck, .. }) => {
+            evidence.extend(stuck.iter().cloned().map(|process| Evidence::Stuck { process }));
+        }
+        Phase::Backoff { .. } | Phase::Failed { .. } if machine.restarts > 0 => {
+            evidence.push(Evidence::Restarts { times: machine.restarts });
+        }
+        // While a start is on its way, the check is the reason; that of a failure is, too.
+        Phase::Ready => {
+            let failed = machine.failed_check.clone();
+            evidence.extend(failed.map(|failed| Evidence::Check { failed }));
         }
         Phase::Idle
         | Phase::Starting(_)
-        | Phase::Ready
         | Phase::Unhealthy { .. }
-        | Phase::Exited { .. } => {}
+        | Phase::Backoff { .. }
+        | Phase::Exited { .. }
+        | Phase::Failed { .. } => {}
     }
     evidence
+}
+
+/// Whether it does what it does because something of it went wrong.
+fn is_own_doing(cause: &Cause) -> bool {
+    match cause {
+        Cause::Exit | Cause::Start | Cause::Check | Cause::Memory => true,
+        Cause::Command { .. }
+        | Cause::Need { .. }
+        | Cause::Edit { .. }
+        | Cause::Follow { .. }
+        | Cause::Watch { .. }
+        | Cause::Schedule
+        | Cause::Window { .. }
+        | Cause::Supervisor => false,
+    }
 }
 
 /// The setting behind a state, as the stack file calls it.
@@ -179,22 +179,33 @@ fn setting_of_service(node: &Node, unit: &ServiceUnit) -> Option<&'static str> {
         Phase::Unhealthy { .. } => Some("alive"),
         Phase::Stopping(_) => Some("stop"),
         Phase::Exited { .. } => Some("restart"),
-        Phase::Backoff { .. } | Phase::Failed { .. } => match &unit.machine.ending {
-            // It ended well, and is started again because the file says so.
-            Some(EndReason::Exit(exit))
-                if unit.machine.was_ready() && exit.is_success(&unit.now.succeeds_with) =>
-            {
-                Some("restart")
-            }
-            Some(EndReason::Exit(_) | EndReason::Background(_)) | None => {
-                Some(key_of_command(unit))
-            }
-            Some(EndReason::Hook(_)) => Some("before-start"),
-            Some(EndReason::Start(_)) => Some("ready"),
-            Some(EndReason::Unhealthy(_)) => Some("alive"),
-            Some(EndReason::Memory(_) | EndReason::OutOfMemory) => Some("memory"),
-            Some(EndReason::Busy { .. }) => Some("port"),
-        },
+        Phase::Backoff { reason, .. } | Phase::Failed { reason } => {
+            key_of_failure(&reason.failure, unit)
+        }
+    }
+}
+
+/// The setting that a failure is about.
+fn key_of_failure(failure: &Failure, unit: &ServiceUnit) -> Option<&'static str> {
+    match failure {
+        // It ended well, and is started again because the file says so.
+        Failure::Exited { exit, early: None } if exit.is_success(&unit.now.succeeds_with) => {
+            Some("restart")
+        }
+        Failure::BeforeStart { .. } => Some("before-start"),
+        Failure::NotReady { .. } => Some("ready"),
+        Failure::Unhealthy { .. } => Some("alive"),
+        Failure::Memory { .. } | Failure::OutOfMemory => Some("memory"),
+        Failure::PortHeld { .. } => Some("port"),
+        Failure::Exited { .. }
+        | Failure::Background { .. }
+        | Failure::NotStarted { .. }
+        | Failure::Step { .. }
+        | Failure::TooLong { .. }
+        | Failure::Cancelled
+        | Failure::NotStopped { .. }
+        | Failure::NeedLost { .. }
+        | Failure::Other(_) => Some(key_of_command(unit)),
     }
 }
 
@@ -214,88 +225,84 @@ fn key_of_body(body: &TaskBody) -> &'static str {
     }
 }
 
-/// What mends an end whose cause is known, and that another start alone will not.
-fn advice_for_service(unit: &ServiceUnit) -> Vec<String> {
-    let machine = &unit.machine;
-    let ending = match &machine.phase {
-        Phase::Backoff { .. } | Phase::Failed { .. } => machine.ending.as_ref(),
-        Phase::Unhealthy { .. } => return advice_for_health(unit),
-        Phase::Idle
-        | Phase::Starting(_)
-        | Phase::Ready
-        | Phase::Stopping(_)
-        | Phase::Exited { .. } => None,
-    };
-    match ending {
-        Some(EndReason::Memory(_)) => {
-            let max = unit.now.memory_max.map(|bytes| format!(" ({} MiB)", bytes >> 20));
-            let max = max.unwrap_or_default();
-            vec![format!("find out what grows in it, or raise `memory max`{max} if it needs more")]
+/// What helps against a failure that another start alone will not change.
+fn advice_for_service(unit: &ServiceUnit) -> Vec<Advice> {
+    match &unit.machine.phase {
+        Phase::Backoff { reason, .. } | Phase::Failed { reason } => {
+            advice_for_failure(&reason.failure, unit)
         }
-        Some(EndReason::OutOfMemory) => vec![
-            "the machine, or the container around it, has no memory left: end what is not needed, \
-             or give it more"
-                .to_owned(),
-            "`memory max` has it restarted before the kernel kills it".to_owned(),
-        ],
-        Some(EndReason::Unhealthy(_)) => advice_for_health(unit),
-        Some(EndReason::Exit(exit))
-            if !machine.was_ready() && exit.is_success(&unit.now.succeeds_with) =>
-        {
-            advice_for_early_success(unit)
+        Phase::Unhealthy { .. } => advice_for_health(unit),
+        Phase::Starting(StartStage::Check { .. }) => unit
+            .machine
+            .failed_check
+            .as_ref()
+            .map(|check| advice_for_check(check, unit))
+            .unwrap_or_default(),
+        Phase::Idle | Phase::Starting(_) | Phase::Ready | Phase::Stopping(_) | Phase::Exited {} => {
+            Vec::new()
         }
-        Some(
-            EndReason::Exit(_)
-            | EndReason::Background(_)
-            | EndReason::Hook(_)
-            | EndReason::Start(_)
-            | EndReason::Busy { .. },
-        )
-        | None => Vec::new(),
     }
 }
 
-/// What ends well before it is ready was not meant to stay, has nothing to read, or stays somewhere
-/// else.
-fn advice_for_early_success(unit: &ServiceUnit) -> Vec<String> {
-    let mut advice = vec!["if it is done when it ends, make it a `task`".to_owned()];
-    if !unit.now.stdin_open {
-        advice
-            .push("if it stops where its input ends, as many watchers do: `stdin \"open\"`".into());
+fn advice_for_failure(failure: &Failure, unit: &ServiceUnit) -> Vec<Advice> {
+    match failure {
+        Failure::Memory { max_bytes, .. } => vec![Advice::RaiseMemoryMax { max_bytes: *max_bytes }],
+        Failure::OutOfMemory => vec![Advice::FreeMemory, Advice::SetMemoryMax],
+        Failure::Unhealthy { .. } => advice_for_health(unit),
+        Failure::NotReady { check: Some(check), .. } => advice_for_check(check, unit),
+        // It was not meant to stay, has nothing to read, or stays somewhere else.
+        Failure::Exited { exit, early: Some(_) } if exit.is_success(&unit.now.succeeds_with) => {
+            let stdin = (!unit.now.stdin_open).then_some(Advice::OpenStdin);
+            let advice = [Some(Advice::MakeTask), stdin, Some(Advice::StayInForeground)];
+            advice.into_iter().flatten().collect()
+        }
+        Failure::Exited { .. }
+        | Failure::Background { .. }
+        | Failure::BeforeStart { .. }
+        | Failure::NotStarted { .. }
+        | Failure::NotReady { check: None, .. }
+        | Failure::PortHeld { .. }
+        | Failure::Step { .. }
+        | Failure::TooLong { .. }
+        | Failure::Cancelled
+        | Failure::NotStopped { .. }
+        | Failure::NeedLost { .. }
+        | Failure::Other(_) => Vec::new(),
     }
-    advice.push(
-        "if it puts itself into the background, have it stay in the foreground: a service is the \
-         process that is started for it"
-            .to_owned(),
-    );
-    advice
 }
 
-fn advice_for_health(unit: &ServiceUnit) -> Vec<String> {
+fn advice_for_check(failed: &FailedCheck, unit: &ServiceUnit) -> Vec<Advice> {
+    match &failed.answer {
+        CheckAnswer::Status { .. } => vec![Advice::CheckPath],
+        CheckAnswer::NoLine if !unit.now.tty => vec![Advice::UseTty],
+        CheckAnswer::NoLine
+        | CheckAnswer::NothingListens { .. }
+        | CheckAnswer::OtherAddress { .. }
+        | CheckAnswer::HeldByOther { .. }
+        | CheckAnswer::NoAnswer { .. }
+        | CheckAnswer::NotNotified
+        | CheckAnswer::TooEarly
+        | CheckAnswer::Exit { .. }
+        | CheckAnswer::Error(_) => Vec::new(),
+    }
+}
+
+fn advice_for_health(unit: &ServiceUnit) -> Vec<Advice> {
     let Some(alive) = &unit.now.alive else { return Vec::new() };
-    let (timeout, failures) = (crate::model::time::setting(alive.timeout), alive.failures);
-    vec![
-        "its log tells what it did last before it stopped answering".to_owned(),
-        format!(
-            "if it is slow and not frozen, raise the `timeout` ({timeout}) or the `failures` \
-             ({failures}) of `alive`"
-        ),
-    ]
+    let (timeout_ms, failures) = (millis(alive.timeout), alive.failures);
+    vec![Advice::ReadLog, Advice::RelaxAlive { timeout_ms, failures }]
 }
 
-/// The port for want of which it was not started.
-fn missed_port(unit: &ServiceUnit, state: ServiceState) -> Option<u16> {
-    match (state, &unit.machine.ending) {
-        (ServiceState::Failed, Some(EndReason::Busy { port, .. })) => Some(*port),
-        _ => None,
-    }
+/// Whether it was not started for want of a port.
+fn lacks_port(unit: &ServiceUnit) -> bool {
+    matches!(&unit.machine.phase, Phase::Failed { reason } if reason.port().is_some())
 }
 
 fn next_for_service(name: &str, unit: &ServiceUnit, state: ServiceState) -> Vec<String> {
     let logs = format!("stackrun logs {name}");
     let restart = format!("stackrun restart {name}");
     // Neither has a log: what runs elsewhere, and what was not started for its port.
-    let has_log = unit.now.command.is_some() && missed_port(unit, state).is_none();
+    let has_log = unit.now.command.is_some() && !lacks_port(unit);
     match state {
         ServiceState::Ready | ServiceState::Waiting => Vec::new(),
         ServiceState::Idle | ServiceState::Exited => vec![format!("stackrun up {name}")],
@@ -305,24 +312,5 @@ fn next_for_service(name: &str, unit: &ServiceUnit, state: ServiceState) -> Vec<
         ServiceState::Unhealthy | ServiceState::Backoff | ServiceState::Failed => {
             has_log.then_some(logs).into_iter().chain([restart]).collect()
         }
-    }
-}
-
-/// A cause in a few words.
-fn by(cause: &Cause) -> String {
-    match cause {
-        Cause::Command { command, .. } => format!("by `{command}`"),
-        Cause::Need { of } => format!("because {of} needs it"),
-        Cause::Edit { keys } if *keys == [UNKNOWN] => "because its definition was lost".to_owned(),
-        Cause::Edit { keys } => format!("because of an edit of {}", keys.join(", ")),
-        Cause::Follow { of } => format!("because it follows {of}"),
-        Cause::Exit => "because it ended".to_owned(),
-        Cause::Start => "because its start failed".to_owned(),
-        Cause::Check => "because its checks failed".to_owned(),
-        Cause::Memory => "because of its memory".to_owned(),
-        Cause::Watch { path } => format!("because {path} changed"),
-        Cause::Schedule => "by its schedule".to_owned(),
-        Cause::Window { task } => format!("because {task} runs without it"),
-        Cause::Supervisor => "by stackrun".to_owned(),
     }
 }

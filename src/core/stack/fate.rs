@@ -6,8 +6,9 @@ use super::{
     operation::{Kind, Operation},
 };
 use crate::{
-    core::lifecycle::{EndReason, Phase, RunPhase, TaskMachine},
+    core::lifecycle::{Phase, RunPhase, TaskMachine},
     model::Exit,
+    reason::Failure,
     status::{Asked, Verdict},
 };
 
@@ -107,9 +108,9 @@ fn end_of_start(unit: &ServiceUnit) -> Option<ItemOutcome> {
             Some(ItemOutcome::Ready { after_ms: machine.ready_after_ms().unwrap_or(0) })
         }
         Phase::Exited { .. } => Some(ItemOutcome::Ended { exit: machine.exit }),
-        Phase::Failed { reason, port } => {
-            let (reason, exit) = (reason.clone(), exit_of_failure(unit));
-            Some(ItemOutcome::Failed { reason, exit, port: *port })
+        Phase::Failed { reason } => {
+            let exit = exit_of_failure(&reason.failure, unit);
+            Some(ItemOutcome::Failed { reason: reason.clone(), exit })
         }
         Phase::Idle
         | Phase::Starting(_)
@@ -119,21 +120,24 @@ fn end_of_start(unit: &ServiceUnit) -> Option<ItemOutcome> {
     }
 }
 
-fn exit_of_failure(unit: &ServiceUnit) -> Option<Exit> {
-    // The exit of an earlier start is no part of this story.
-    match &unit.machine.ending {
-        Some(EndReason::Exit(exit)) => Some(*exit),
-        Some(EndReason::OutOfMemory) => unit.machine.exit,
-        // It ended well, which is none of a failure's exits.
-        Some(
-            EndReason::Background(_)
-            | EndReason::Hook(_)
-            | EndReason::Start(_)
-            | EndReason::Unhealthy(_)
-            | EndReason::Memory(_)
-            | EndReason::Busy { .. },
-        )
-        | None => None,
+/// The exit that a failure is about: that of an earlier start is not.
+fn exit_of_failure(failure: &Failure, unit: &ServiceUnit) -> Option<Exit> {
+    match failure {
+        Failure::Exited { exit, .. } => Some(*exit),
+        Failure::OutOfMemory => unit.machine.exit,
+        Failure::Background { .. }
+        | Failure::BeforeStart { .. }
+        | Failure::NotStarted { .. }
+        | Failure::NotReady { .. }
+        | Failure::Unhealthy { .. }
+        | Failure::Memory { .. }
+        | Failure::PortHeld { .. }
+        | Failure::Step { .. }
+        | Failure::TooLong { .. }
+        | Failure::Cancelled
+        | Failure::NotStopped { .. }
+        | Failure::NeedLost { .. }
+        | Failure::Other(_) => None,
     }
 }
 
@@ -167,7 +171,7 @@ pub(super) fn end_of(run: &TaskMachine) -> Option<ItemOutcome> {
         RunPhase::Done { after_ms } => Some(ItemOutcome::Ready { after_ms: *after_ms }),
         RunPhase::Skipped => Some(ItemOutcome::Skipped),
         RunPhase::Failed { reason } => {
-            Some(ItemOutcome::Failed { reason: reason.clone(), exit: run.exit, port: None })
+            Some(ItemOutcome::Failed { reason: reason.clone(), exit: run.exit })
         }
         RunPhase::Idle
         | RunPhase::Inputs

@@ -17,6 +17,7 @@ use crate::{
     event::{Cause, Event},
     graph::Id,
     model::Stack,
+    reason::Failure,
     status::Asked,
 };
 
@@ -31,9 +32,9 @@ impl Supervisor {
         match self.obey(op, command, cause, outbox) {
             Ok(accepted) if accepted.applied => {
                 let plan = self.outlook(&accepted);
-                let steps = plan.steps.iter().filter(|step| step.action != Action::Keep);
-                let plan = steps.map(ToString::to_string).collect();
-                outbox.effects.push(Effect::Publish(Event::Applied { plan }, cause.clone()));
+                let steps = plan.steps.into_iter().filter(|step| step.action != Action::Keep);
+                let event = Event::Applied { steps: steps.collect() };
+                outbox.effects.push(Effect::Publish(event, cause.clone()));
             }
             Ok(_) => {}
             Err(refusal) => {
@@ -312,8 +313,8 @@ impl Supervisor {
             }
             if unit.orders.queue.iter().any(|order| order.op == op) {
                 unit.orders.queue.retain(|order| order.op != op);
-                let reason = "cancelled".to_owned();
-                self.conclude(op, &name, ItemOutcome::Failed { reason, exit: None, port: None });
+                let reason = Failure::Cancelled.into();
+                self.conclude(op, &name, ItemOutcome::Failed { reason, exit: None });
                 self.touch(id);
                 return;
             }

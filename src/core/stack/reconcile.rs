@@ -15,6 +15,7 @@ use crate::{
     core::lifecycle::{self, Phase, RunPhase, TaskMachine, Then},
     event::{Cause, Event},
     graph::Id,
+    reason::Failure,
 };
 
 /// The next step of one node.
@@ -248,12 +249,12 @@ impl Supervisor {
                 self.drive_task(id, outbox, TaskMachine::go);
             }
             Action::Refuse(by) => {
-                let reason = match self.graph.id(&by).map(|by| &self.nodes[by]) {
-                    Some(node) if node.stuck().is_some() => format!("{by} could not be stopped"),
-                    Some(_) | None => format!("it needs {by}"),
+                let failure = match self.graph.id(&by).map(|by| &self.nodes[by]) {
+                    Some(node) if node.stuck().is_some() => Failure::NotStopped { name: by },
+                    Some(_) | None => Failure::NeedLost { name: by },
                 };
                 self.nodes[id].rest();
-                self.drive_task(id, outbox, |run, step| run.refuse(reason, step));
+                self.drive_task(id, outbox, |run, step| run.refuse(failure, step));
             }
             Action::Start => self.start(id, outbox),
             Action::Recheck(asker) => {

@@ -5,15 +5,14 @@ use super::{
     node::{Node, ServiceUnit, TaskUnit},
 };
 use crate::{
-    core::lifecycle::{Phase, RunPhase, ServiceMachine, StartStage, StopStage, Stopping, Then},
+    core::lifecycle::{
+        Phase, RunPhase, ServiceMachine, StartStage, StopStage, Stopping, Then, millis,
+    },
     event::Tick,
     model::{Exit, TaskBody},
-    status::{ServiceState, TaskState},
+    reason::Notice,
+    status::{Because, ServiceState, StartStep, StopStep, TaskState},
 };
-
-/// What is said of a service that was found, and whose definition was not.
-pub(super) const LOST: &str =
-    "what it was started by is not known any more (the record was lost); `stackrun up` restarts it";
 
 /// What `status` needs of one service.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +28,7 @@ pub struct ServiceView {
     /// Whether it is part of all that was asked for.
     pub wanted: bool,
     /// Why it is not ready.
-    pub reason: Option<String>,
+    pub because: Option<Because>,
     /// Its main process.
     pub pid: Option<u32>,
     /// Its generation; 0 before the first start.
@@ -43,7 +42,7 @@ pub struct ServiceView {
     /// How its last process ended.
     pub exit: Option<Exit>,
     /// What went wrong beside it and ended nothing.
-    pub notices: Vec<String>,
+    pub notices: Vec<Notice>,
 }
 
 /// What `status` needs of one task.
@@ -56,7 +55,7 @@ pub struct TaskView {
     /// Whether it is part of all that was asked for.
     pub wanted: bool,
     /// Why it is not done.
-    pub reason: Option<String>,
+    pub because: Option<Because>,
     /// Since when it is in this state.
     pub since: Option<Tick>,
     /// How its last run ended.
@@ -72,9 +71,9 @@ impl Supervisor {
     }
 
     /// Every task, in the order of the file.
-    pub fn tasks(&self, now: Tick) -> Vec<TaskView> {
+    pub fn tasks(&self) -> Vec<TaskView> {
         let shown = self.nodes.iter().filter(|node| !node.gone || node.is_live());
-        shown.filter_map(|node| Some(self.task_view(node, node.as_task()?, now))).collect()
+        shown.filter_map(|node| Some(self.task_view(node, node.as_task()?))).collect()
     }
 
     fn service_view(&self, node: &Node, unit: &ServiceUnit, now: Tick) -> ServiceView {
@@ -85,7 +84,7 @@ impl Supervisor {
             checked: machine.is_checked(&unit.now),
             proven: machine.phase != Phase::Ready || machine.is_proven(),
             wanted: node.wanted,
-            reason: self.service_reason(node, unit, now),
+            because: self.service_because(node, unit, now),
             pid: machine.pid,
             generation: machine.generation,
             since: (machine.generation > 0).then_some(machine.since),
@@ -96,12 +95,12 @@ impl Supervisor {
         }
     }
 
-    fn task_view(&self, node: &Node, unit: &TaskUnit, now: Tick) -> TaskView {
+    fn task_view(&self, node: &Node, unit: &TaskUnit) -> TaskView {
         TaskView {
             name: node.name.clone(),
             state: self.task_state(node, unit),
             wanted: node.wanted,
-            reason: self.task_reason(node, unit, now),
+            because: self.task_because(node, unit),
             since: (unit.run.generation > 0).then_some(unit.run.since),
             exit: unit.run.exit,
         }
@@ -131,46 +130,46 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn service_reason(
+    pub(super) fn service_because(
         &self,
         node: &Node,
         unit: &ServiceUnit,
         now: Tick,
-    ) -> Option<String> {
+    ) -> Option<Because> {
+        let time_to = |at: Tick| millis(at.since(now));
         match &unit.machine.phase {
             Phase::Idle if !node.wanted => None,
             Phase::Idle => waiting(node),
             Phase::Starting(stage) => Some(starting(*stage, unit)),
-            Phase::Ready if unit.now.is_lost => Some(LOST.to_owned()),
+            Phase::Ready if unit.now.is_lost => Some(Because::DefinitionLost),
             Phase::Ready => None,
-            Phase::Unhealthy { reason, until: Some(until) } => Some(format!(
-                "{reason}; its restart is held back by the cooldown, due in {}",
-                crate::model::time::elapsed(until.since(now))
-            )),
-            Phase::Unhealthy { reason, until: None } => {
-                Some(format!("{reason}; `restart \"never\"` leaves it as it is"))
+            Phase::Unhealthy { check, until } => {
+                Some(Because::Unhealthy { check: check.clone(), restart_in_ms: until.map(time_to) })
             }
-            Phase::Stopping(stopping) => Some(stopping_reason(stopping)),
-            Phase::Backoff { until, reason } => Some(format!(
-                "{reason}; again in {}",
-                crate::model::time::elapsed(until.since(now))
-            )),
-            Phase::Exited { .. } => unit.machine.exit.map(|exit| exit.to_string()),
-            Phase::Failed { reason, .. } => Some(reason.clone()),
+            Phase::Stopping(stopping) => Some(stopping_because(stopping)),
+            Phase::Backoff { until, reason } => {
+                Some(Because::Backoff { reason: reason.clone(), again_in_ms: time_to(*until) })
+            }
+            Phase::Exited { .. } => unit.machine.exit.map(|exit| Because::Exited { exit }),
+            Phase::Failed { reason } => Some(Because::Failed { reason: reason.clone() }),
         }
     }
 
-    pub(super) fn task_reason(&self, node: &Node, unit: &TaskUnit, _now: Tick) -> Option<String> {
+    pub(super) fn task_because(&self, node: &Node, unit: &TaskUnit) -> Option<Because> {
         match &unit.run.phase {
             _ if !unit.run.is_live() && node.schedule.due.is_some() => waiting(node),
-            RunPhase::Failed { reason } => Some(reason.clone()),
-            RunPhase::Ending { failed, stuck, .. } if !stuck.is_empty() => {
-                Some(format!("cannot be ended: {}", stuck.join(", "))).or(failed.clone())
+            RunPhase::Failed { reason } => Some(Because::Failed { reason: reason.clone() }),
+            RunPhase::Ending { stuck, .. } if !stuck.is_empty() => {
+                Some(Because::Stuck { processes: stuck.clone() })
             }
-            RunPhase::Ending { failed, .. } => failed.clone(),
-            RunPhase::Rescue { reason, .. } => Some(format!("{reason}; on-failure runs")),
-            RunPhase::Recording { .. } => Some("its success is being written down".to_owned()),
-            RunPhase::Skipped => Some("its inputs have not changed".to_owned()),
+            RunPhase::Ending { failed, .. } => {
+                failed.clone().map(|failure| Because::Failed { reason: failure.into() })
+            }
+            RunPhase::Rescue { failure, .. } => {
+                Some(Because::OnFailure { reason: failure.clone().into() })
+            }
+            RunPhase::Recording { .. } => Some(Because::Recording),
+            RunPhase::Skipped => Some(Because::InputsUnchanged),
             RunPhase::Window => waiting(node),
             RunPhase::Running { .. } => running(unit),
             RunPhase::Idle | RunPhase::Inputs | RunPhase::Spawn | RunPhase::Done { .. } => None,
@@ -178,58 +177,61 @@ impl Supervisor {
     }
 }
 
-/// The hook beside a service that has failed: `after-ready failed: exit 1`.
-pub(super) fn failed_hook(machine: &ServiceMachine) -> Option<String> {
-    machine.failed_hook.as_ref().map(|(hook, how)| format!("{hook} failed: {how}"))
+/// The hook beside a service that has failed.
+pub(super) fn failed_hook(machine: &ServiceMachine) -> Option<Notice> {
+    let (hook, how) = machine.failed_hook.clone()?;
+    Some(Notice::HookFailed { hook, how })
 }
 
-fn waiting(node: &Node) -> Option<String> {
+fn waiting(node: &Node) -> Option<Because> {
     let schedule = &node.schedule;
     match (&schedule.held, &schedule.blocked) {
-        (Some(task), _) => Some(format!("held by task {task}")),
-        (None, Some(root)) => Some(format!("blocked by {root}")),
+        (Some(task), _) => Some(Because::Held { by: task.clone() }),
+        (None, Some(root)) => Some(Because::Blocked { by: root.clone() }),
         (None, None) if schedule.waiting.is_empty() => None,
-        (None, None) => Some(format!("waiting for {}", schedule.waiting.join(", "))),
+        (None, None) => Some(Because::Waiting { on: schedule.waiting.clone() }),
     }
 }
 
-/// `step apply (2 of 3)`.
-fn running(unit: &TaskUnit) -> Option<String> {
+fn running(unit: &TaskUnit) -> Option<Because> {
     let (step, TaskBody::Steps(steps)) = (unit.run.step.as_ref()?, &unit.now.body) else {
         return None;
     };
-    let place = steps.iter().position(|declared| declared.name == *step)? + 1;
-    Some(format!("step {step} ({place} of {})", steps.len()))
+    let number = steps.iter().position(|declared| declared.name == *step)? + 1;
+    Some(Because::Step { step: step.clone(), number, of: steps.len() })
 }
 
-fn starting(stage: StartStage, unit: &ServiceUnit) -> String {
-    match (stage, &unit.machine.answer) {
-        (StartStage::Ports, _) => "looking at its ports".to_owned(),
-        (StartStage::Cleanup, _) => "cleaning up".to_owned(),
-        (StartStage::Hook, _) => "before-start runs".to_owned(),
-        (StartStage::Spawn, _) => "starting its process".to_owned(),
-        (StartStage::Check { .. }, None) => "waiting for its checks".to_owned(),
-        (StartStage::Check { .. }, Some((check, answer))) => format!("{check}: {answer}"),
-    }
-}
-
-fn stopping_reason(stopping: &Stopping) -> String {
-    if !stopping.stuck.is_empty() {
-        return format!("cannot be ended: {}", stopping.stuck.join(", "));
-    }
-    let doing = match stopping.stage {
-        StopStage::Hook | StopStage::HookKill => "ending before-start",
-        StopStage::Spawn => "its process is just being started",
-        StopStage::Command => "the stop command runs",
-        StopStage::Signal => "waiting for its processes to end",
-        StopStage::Kill => "killing what is left of it",
-        StopStage::Ports { .. } => "waiting for its ports to be free",
-        StopStage::Cleanup => "cleaning up",
-        StopStage::AfterStop => "after-stop runs",
-        StopStage::AfterStopKill => "killing after-stop",
+fn starting(stage: StartStage, unit: &ServiceUnit) -> Because {
+    let stage = match stage {
+        StartStage::Ports => StartStep::Ports,
+        StartStage::Cleanup => StartStep::Cleanup,
+        StartStage::Hook => StartStep::Hook,
+        StartStage::Spawn => StartStep::Spawn,
+        StartStage::Check { .. } => {
+            return Because::Checking { failed: unit.machine.failed_check.clone() };
+        }
     };
-    match &stopping.then {
-        Then::Idle => doing.to_owned(),
-        Then::Judge(ending) => format!("{ending}; {doing}"),
+    Because::Starting { stage }
+}
+
+fn stopping_because(stopping: &Stopping) -> Because {
+    if !stopping.stuck.is_empty() {
+        return Because::Stuck { processes: stopping.stuck.clone() };
     }
+    let stage = match stopping.stage {
+        StopStage::Hook | StopStage::HookKill => StopStep::Hook,
+        StopStage::Spawn => StopStep::Spawn,
+        StopStage::Command => StopStep::Command,
+        StopStage::Signal => StopStep::Signal,
+        StopStage::Kill => StopStep::Kill,
+        StopStage::Ports { .. } => StopStep::Ports,
+        StopStage::Cleanup => StopStep::Cleanup,
+        StopStage::AfterStop => StopStep::AfterStop,
+        StopStage::AfterStopKill => StopStep::AfterStopKill,
+    };
+    let after = match &stopping.then {
+        Then::Idle => None,
+        Then::Judge(failure) => Some(failure.clone()),
+    };
+    Because::Stopping { stage, after }
 }

@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    model::State,
+    status::{Advice, Because, Evidence},
+};
+
 /// The causal chain: the service asked about first, the root cause last.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Why {
@@ -14,20 +19,32 @@ pub struct Why {
 pub struct WhyLink {
     /// The service or task.
     pub name: String,
-    /// Its state, as `status` calls it.
-    pub state: String,
-    /// What it waits for, or how it failed, in one sentence.
-    pub because: String,
-    /// Evidence: exit or signal, last lines of the log, last answer of the check.
-    pub evidence: Vec<String>,
+    /// Its state.
+    #[serde(flatten)]
+    pub state: State,
+    /// Whether a check or a port tells that it is ready.
+    pub checked: bool,
+    /// What it waits for, or how it failed; none where there is nothing to explain.
+    #[serde(rename = "detail")]
+    pub because: Option<Because>,
+    /// Exit or signal, last lines of the log, last answer of the check.
+    #[serde(rename = "evidence_details")]
+    pub evidence: Vec<Evidence>,
     /// The setting behind it, as a key of `Stack::origins` (`api.ready`).
     pub setting: Option<String>,
-    /// What would mend it, in words.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub advice: Vec<String>,
+    /// What would help.
+    #[serde(rename = "advice_details")]
+    pub advice: Vec<Advice>,
     /// Commands to try next.
     pub next: Vec<String>,
-    /// The port that somebody else holds, if that is why it failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
+}
+
+impl WhyLink {
+    /// The port that another program holds, if that is why it failed.
+    pub fn held_port(&self) -> Option<u16> {
+        match &self.because {
+            Some(Because::Failed { reason }) => reason.port(),
+            Some(_) | None => None,
+        }
+    }
 }

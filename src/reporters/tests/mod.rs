@@ -21,6 +21,9 @@ use crate::{
         Busy, Check, Exit, HttpCheck, HttpTarget, Need, Port, PortNumber, Service, Stack, Task,
         TaskBody, Text,
     },
+    reason::{
+        CheckAnswer, CheckLabel, EarlyExit, FailedCheck, Failure, LastLine, Reason, Repeated,
+    },
 };
 
 /// With symbols, without colour.
@@ -49,8 +52,24 @@ fn waiting(on: &[&str]) -> Event {
     Event::Waiting { on: on.iter().copied().map(str::to_owned).collect() }
 }
 
-fn checked(check: &str, answer: &str) -> Event {
-    Event::Checked { check: check.into(), answer: answer.into() }
+/// A check that does not hold, as records tell of it.
+fn failed_check(check: CheckLabel, answer: CheckAnswer) -> FailedCheck {
+    FailedCheck { check, answer }
+}
+
+fn refused(port: u16) -> Event {
+    let answer = CheckAnswer::Error("connection refused".into());
+    Event::Checked { failed: failed_check(CheckLabel::Tcp { ports: vec![port] }, answer) }
+}
+
+fn health(code: u16) -> FailedCheck {
+    let check = CheckLabel::Http { target: "/health".into() };
+    failed_check(check, CheckAnswer::Status { code })
+}
+
+/// An end before the checks had held.
+fn exit_early(code: i32) -> Failure {
+    Failure::Exited { exit: Exit::Code(code), early: Some(EarlyExit::BeforeReady) }
 }
 
 fn service(name: &str, needs: &[&str], port: Option<u16>, http: bool) -> Service {
@@ -99,7 +118,7 @@ fn shop_starts() -> Vec<Record> {
         record(1, "migrate", waiting(&["postgres"])),
         record(4, "postgres", Event::Spawned { pid: 101, log: None }),
         record(5, "mailpit", Event::Spawned { pid: 102, log: None }),
-        record(20, "postgres", checked("tcp 5432", "connection refused")),
+        record(20, "postgres", refused(5432)),
         record(
             30,
             "mailpit",
@@ -114,7 +133,7 @@ fn shop_starts() -> Vec<Record> {
         record(1500, "migrate", Event::Done { after_ms: 599 }),
         record(1501, "api", Event::Starting),
         record(1505, "api", Event::Spawned { pid: 104, log: None }),
-        record(1700, "api", checked("GET /health", "503")),
+        record(1700, "api", Event::Checked { failed: health(503) }),
         record(
             2705,
             "api",
@@ -141,16 +160,17 @@ fn shop_fails() -> Vec<Record> {
     ];
     let tail: Vec<String> = tail.map(str::to_owned).into();
     let exited = Event::Exited { exit: Exit::Code(1), expected: false, tail: tail.clone() };
-    let reason =
-        "exit 1 before it was ready, 5 times within 60s; the last time 0.3s after its start";
+    let key_error = LastLine { text: "KeyError: 'DATABASE_URL'".into(), is_error: true };
+    let reason = Reason { last_line: Some(key_error), ..exit_early(1).into() };
+    let repeated = Some(Repeated { times: 5, over_ms: 60_000, alike: true });
     records.extend([
         record(1800, "api", exited),
         record(
             1801,
             "api",
-            Event::Backoff { reason: "exit 1".into(), delay_ms: 200, attempt: 1, of: 5 },
+            Event::Backoff { reason: reason.clone(), delay_ms: 200, attempt: 1, of: 5 },
         ),
-        record(2900, "api", Event::Failed { reason: reason.into(), tail }),
+        record(2900, "api", Event::Failed { reason: Reason { repeated, ..reason }, tail }),
     ]);
     records
 }
@@ -170,7 +190,7 @@ fn sixty() -> (Stack, Vec<Record>) {
     }
     for number in (0..60).filter(|number| number % 3 != 2) {
         let at = 300 + number as i64 * 40;
-        records.push(record(at / 2, &name(number), checked("tcp", "connection refused")));
+        records.push(record(at / 2, &name(number), refused(9000)));
         records.push(record(
             at,
             &name(number),

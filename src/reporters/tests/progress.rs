@@ -60,7 +60,7 @@ fn what_settled_stays_when_the_live_lines_go() {
 fn a_notice_wider_than_the_terminal_is_broken_and_leaves_nothing_behind() {
     let text = "the disk that holds the logs of this stack is full: lines of its services are lost";
     let mut records = shop_starts();
-    records.insert(8, record(25, "", Event::Notice { text: text.into() }));
+    records.insert(8, record(25, "", Event::notice(text)));
     let shown = screen(&shop(), &records, 1800, 24, 40);
     let notice = "▲ the disk that holds the logs of this\n  stack is full: lines of its services\n  \
                   are lost\n";
@@ -70,7 +70,7 @@ fn a_notice_wider_than_the_terminal_is_broken_and_leaves_nothing_behind() {
 
 #[test]
 fn a_task_that_a_crash_loop_has_skipped_again_and_again_is_told_once() {
-    let skipped = || Event::Skipped { reason: "its inputs have not changed".into() };
+    let skipped = || Event::Skipped;
     let mut records = Vec::new();
     for round in 0..3 {
         records.push(record(round * 100, "migrate", Event::Starting));

@@ -36,6 +36,7 @@ fn ended(name: &str, on_failure: bool, after_ms: u64, failed: Option<&str>) -> E
 fn records() -> Vec<Record> {
     let of = |millis, event| record(millis, "sync-structure", event);
     let failed = "`mariadb` exit 1, `mariadb-dump` exit 2";
+    let failure = Failure::Step { step: "apply".into(), error: failed.into() };
     vec![
         of(0, Event::Starting),
         record(1, "api", Event::Stopping),
@@ -50,7 +51,7 @@ fn records() -> Vec<Record> {
         of(5000, ended("apply", false, 2500, Some(failed))),
         of(5100, step("undo", true)),
         of(6100, ended("undo", true, 1000, None)),
-        of(6200, Event::Failed { reason: format!("step `apply`: {failed}"), tail: vec![] }),
+        of(6200, Event::Failed { reason: failure.into(), tail: vec![] }),
     ]
 }
 
@@ -111,7 +112,11 @@ fn without_a_terminal_each_end_of_a_step_is_a_line() {
             Some(crate::reporters::live_model::Change::Ended(row)) => {
                 lines.extend(settled(&board.rows[row], board.name_width(), None, SYMBOLS));
             }
-            Some(crate::reporters::live_model::Change::Notice { .. }) | None => {}
+            Some(
+                crate::reporters::live_model::Change::HookFailed { .. }
+                | crate::reporters::live_model::Change::Notice { .. },
+            )
+            | None => {}
         }
     }
     insta::assert_snapshot!(lines.join("\n"));

@@ -6,16 +6,18 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::{
-    core::plan::{Action, Plan, PlanStep},
+    core::plan::Plan,
     core::stack::{ItemOutcome, ItemResult, Outcome, Why, WhyLink},
-    model::{Group, NeedUntil},
+    model::{Group, NeedUntil, State},
+    reason::{Action, Change, PlanReason, PlanStep, TakesEffect},
     reporters::{
         events, graph,
-        live_model::{End, Phase},
+        live_model::{RowOutcome, RowState},
         logs, plan, summary, table, why,
     },
     status::{
-        PortStatus, ServiceState, ServiceStatus, Status, SupervisorStatus, TaskState, TaskStatus,
+        Because, Evidence, PortStatus, ServiceState, ServiceStatus, Status, SupervisorStatus,
+        TaskState, TaskStatus,
     },
 };
 
@@ -25,17 +27,15 @@ pub(super) const SHOP: summary::What<'static> = summary::What { stack: "shop", n
 /// The outcome that a board amounts to.
 pub(super) fn outcome_of(board: &LiveModel) -> Outcome {
     let results = board.rows.iter().map(|row| {
-        let how = match &row.phase {
-            Phase::Ended(End::Failed { reason, .. }) => ItemOutcome::Failed {
-                reason: reason.clone(),
-                exit: Some(Exit::Code(1)),
-                port: None,
-            },
-            Phase::Ended(End::Ready { after_ms, .. } | End::Done { after_ms }) => {
+        let how = match &row.state {
+            RowState::Ended(RowOutcome::Failed { reason, .. }) => {
+                ItemOutcome::Failed { reason: reason.clone(), exit: Some(Exit::Code(1)) }
+            }
+            RowState::Ended(RowOutcome::Ready { after_ms, .. } | RowOutcome::Done { after_ms }) => {
                 ItemOutcome::Ready { after_ms: *after_ms }
             }
-            Phase::Ended(_) | Phase::Quiet => ItemOutcome::Unchanged,
-            Phase::Moving(_) => ItemOutcome::Blocked { by: "api".into() },
+            RowState::Ended(_) | RowState::Quiet => ItemOutcome::Unchanged,
+            RowState::Active(_) => ItemOutcome::Blocked { by: "api".into() },
         };
         ItemResult { name: row.name.clone(), how }
     });
@@ -51,13 +51,13 @@ fn board_after(records: &[Record]) -> LiveModel {
 }
 
 fn status() -> Status {
-    let service = |name: &str, state, reason: Option<&str>| ServiceStatus {
+    let service = |name: &str, state, because| ServiceStatus {
         name: name.into(),
         state,
         checked: true,
         proven: true,
         wanted: true,
-        reason: reason.map(str::to_owned),
+        because,
         pid: Some(4310),
         generation: 1,
         ports: vec![PortStatus { name: None, port: 8000 }],
@@ -75,8 +75,10 @@ fn status() -> Status {
     };
     let mut postgres = service("postgres", ServiceState::Ready, None);
     postgres.restarts = 2;
-    let api = service("api", ServiceState::Starting, Some("checking GET /health → 503"));
-    let mut web = service("web", ServiceState::Waiting, Some("waiting for api"));
+    let checking = Because::Checking { failed: Some(health(503)) };
+    let api = service("api", ServiceState::Starting, Some(checking));
+    let waiting = Because::Waiting { on: vec!["api".into()] };
+    let mut web = service("web", ServiceState::Waiting, Some(waiting));
     web.pid = None;
     web.uptime_ms = None;
     let supervisor = SupervisorStatus { pid: 42, version: "0.1.0".into(), since: at(0) };
@@ -90,7 +92,7 @@ fn status() -> Status {
             name: "migrate".into(),
             state: TaskState::Done,
             wanted: true,
-            reason: None,
+            because: None,
             exit: Some(Exit::SUCCESS),
             since: Some(at(-60_000)),
             next: None,
@@ -118,10 +120,9 @@ fn one_long_name_costs_the_others_nothing() {
     status.notices.clear();
     status.tasks[0].name = "fill-the-database-with-what-tests-want".into();
     let shown = table::show(&status, at(0), Some(40), SYMBOLS);
-    let waits = status.services.iter().find(|service| service.reason.is_some()).expect("one");
+    let waits = status.services.iter().find(|service| service.because.is_some()).expect("one");
     let line = shown.lines().find(|line| line.starts_with(&waits.name)).expect("its line");
-    let reason = waits.reason.as_deref().expect("a reason");
-    assert!(line.contains(&reason[..8]), "{shown}");
+    assert!(line.contains("checking"), "{shown}");
     assert!(shown.lines().all(|line| console::measure_text_width(line) <= 40), "{shown}");
 
     let mut board = board_after(&shop_starts());
@@ -137,7 +138,7 @@ fn a_table_has_addresses_and_descriptions() {
     status.services[0].describe = Some("all orders".into());
     for (service, state) in [(1, ServiceState::Ready), (2, ServiceState::Idle)] {
         let service = &mut status.services[service];
-        (service.state, service.reason) = (state, None);
+        (service.state, service.because) = (state, None);
         service.url = Some("http://localhost:8000".into());
         service.describe = Some("what the shop is asked".into());
     }
@@ -169,7 +170,8 @@ fn without_a_terminal_there_is_a_line_a_change() {
                 let row = &board.rows[index];
                 lines.extend(view_settled(row, board.name_width()));
             }
-            Some(Change::StepEnded { .. } | Change::Notice { .. }) | None => {}
+            Some(Change::StepEnded { .. } | Change::HookFailed { .. } | Change::Notice { .. })
+            | None => {}
         }
     }
     let shown = lines.join("\n");
@@ -233,38 +235,56 @@ fn graphs() {
 
 #[test]
 fn plans() {
-    let step = |name: &str, action, reason: &str| PlanStep {
-        name: name.into(),
-        action,
-        reason: reason.into(),
+    let step = |name: &str, action, reason| PlanStep { name: name.into(), action, reason };
+    let name = || "migrate".to_owned();
+    let change = |key: &str, from: Option<&str>, to: Option<&str>, takes_effect| Change {
+        key: key.into(),
+        from: from.map(str::to_owned),
+        to: to.map(str::to_owned),
+        takes_effect,
     };
+    let run = change("run", Some("\"a\""), Some("\"b\""), TakesEffect::Restart);
+    let level = change("env.LEVEL", None, Some("\"debug\""), TakesEffect::Restart);
+    let ready = change("ready", Some(""), Some(""), TakesEffect::NextStart);
+    let done = PlanReason::Already { state: State::Task(TaskState::Done) };
+    let up = PlanReason::Already { state: State::Service(ServiceState::Ready) };
     let steps = vec![
-        step("postgres", Action::Keep, "already ready"),
-        step("api", Action::Restart, "run changed: \"a\" → \"b\""),
-        step("old", Action::Stop, "not in the file any more"),
+        step("old", Action::Stop, PlanReason::NotInFile),
+        step("postgres", Action::Keep, up),
+        step("install", Action::RunIfChanged, PlanReason::NeededBy { name: name() }),
+        step("migrate", Action::Run, PlanReason::NeededBy { name: "api".into() }),
+        step("seed", Action::Keep, done),
+        step("jobs", Action::Start, PlanReason::NotRunning),
+        step("api", Action::Restart, PlanReason::Edited { changes: vec![run, level] }),
+        step("web", Action::Update, PlanReason::Edited { changes: vec![ready] }),
+        step("docs", Action::Restart, PlanReason::Window { task: name() }),
     ];
-    let nothing = Plan { steps: steps[..1].to_vec() };
+    let nothing = Plan { steps: steps[1..2].to_vec() };
     let shown = [plan::show(&Plan { steps }, SYMBOLS), plan::show(&nothing, SYMBOLS)];
     insta::assert_snapshot!(shown.join("\n"));
 }
 
 #[test]
 fn why_shows_the_chain() {
-    let link = |name: &str, state: &str, because: &str| WhyLink {
+    let link = |name: &str, state, because| WhyLink {
         name: name.into(),
-        state: state.into(),
-        because: because.into(),
+        state: State::Service(state),
+        checked: true,
+        because: Some(because),
         evidence: Vec::new(),
         setting: None,
         advice: Vec::new(),
         next: Vec::new(),
-        port: None,
     };
-    let mut root = link("postgres", "failed", "exit 1, 5 times within 60s");
-    root.evidence = vec!["FATAL: data directory is not empty".into()];
+    let repeated = Some(Repeated { times: 5, over_ms: 8700, alike: true });
+    let reason = Reason { repeated, ..exit_early(1).into() };
+    let mut root = link("postgres", ServiceState::Failed, Because::Failed { reason });
+    let text = "FATAL: data directory is not empty".into();
+    root.evidence = vec![Evidence::LogLine { text }];
     root.setting = Some("postgres.restart".into());
     root.next = vec!["stackrun logs postgres".into()];
-    let links = vec![link("web", "waiting", "waiting for api"), root];
+    let waiting = Because::Waiting { on: vec!["api".into()] };
+    let links = vec![link("web", ServiceState::Waiting, waiting), root];
     let place = |_: &str| Some("stack.kdl:12".to_owned());
     let why = Why { links };
     insta::assert_snapshot!(why::show(&why, SYMBOLS, None, place));
@@ -272,7 +292,10 @@ fn why_shows_the_chain() {
     assert!(narrow.lines().all(|line| console::measure_text_width(line) <= 30), "{narrow}");
     let words = |text: &str| text.split([' ', '\n', '│']).collect::<String>();
     assert_eq!(words(&narrow), words(&why::show(&why, SYMBOLS, None, place)), "{narrow}");
-    assert!(narrow.contains("\n    │ FATAL: data directory is\n    │ not empty\n"), "{narrow}");
+    assert!(
+        narrow.contains("\n    │ log: FATAL: data\n    │ directory is not empty\n"),
+        "{narrow}"
+    );
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn nextjs_postgres() {
     }
     switched(&stack, generation);
     assert_eq!(stack.pid("postgres"), postmaster);
-    assert!(!stack.run("events").exits(0).out.contains("web again in"), "a switch is no failure");
+    assert!(!stack.run("events").exits(0).out.contains("tries again in"), "a switch is no failure");
 
     no_start_without_its_database(&stack);
     no_start_beside_what_is_left(&stack);

@@ -53,10 +53,10 @@ impl Found {
             Event::Starting => *self = Self::default(),
             Event::Exited { exit, .. } => self.exit = Some(*exit),
             Event::Done { after_ms } => self.end = Some(ItemOutcome::Ready { after_ms: *after_ms }),
-            Event::Skipped { .. } => self.end = Some(ItemOutcome::Skipped),
+            Event::Skipped => self.end = Some(ItemOutcome::Skipped),
             Event::Failed { reason, .. } => {
                 let reason = reason.clone();
-                self.end = Some(ItemOutcome::Failed { reason, exit: self.exit, port: None });
+                self.end = Some(ItemOutcome::Failed { reason, exit: self.exit });
             }
             _ => {}
         }

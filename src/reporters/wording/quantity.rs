@@ -1,9 +1,8 @@
-//! How times and sizes are worded.
+//! Times, sizes, numbers and lists.
 
 use std::time::Duration;
 
 pub use crate::model::time::elapsed as duration;
-use crate::status::STARTED;
 
 /// A duration that is running, for people: as [`duration`], but tenths of a second from the start.
 pub fn ticking(running: Duration) -> String {
@@ -21,28 +20,6 @@ pub fn millis(millis: u64) -> String {
 /// The time from one moment to another; zero where that went backwards.
 pub fn between(from: jiff::Timestamp, to: jiff::Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
-}
-
-/// What is said of a service that is ready, after so many milliseconds: `ready in 1.2s`; of one
-/// that nothing checks `started`.
-pub fn ready(after_ms: u64, checked: bool) -> String {
-    match checked {
-        true => format!("ready in {}", millis(after_ms)),
-        false => STARTED.to_owned(),
-    }
-}
-
-/// What is said of a service that was unhealthy for so many milliseconds.
-pub fn healthy_again(unhealthy_ms: u64) -> String {
-    format!("healthy again, after {}", millis(unhealthy_ms))
-}
-
-/// The number of a try among those that there may be, ` (1 of 5)`; nothing where it is none.
-pub fn attempt(attempt: u32, of: u32) -> String {
-    match attempt {
-        0 => String::new(),
-        _ => format!(" ({attempt} of {of})"),
-    }
 }
 
 /// A size for people: `812 KiB`, `48.9 MiB`.

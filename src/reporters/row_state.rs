@@ -1,46 +1,44 @@
 //! What a service or task does while a command is watched, and how that is worded.
 
-use super::words;
-use crate::model::Exit;
+use super::wording;
+use crate::{
+    model::Exit,
+    reason::{FailedCheck, Reason},
+};
 
 /// What a row does.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Phase {
+pub enum RowState {
     /// Nothing that concerns this command.
     Quiet,
-    /// On the way.
-    Moving(Move),
-    /// Where it ended up.
-    Ended(End),
+    /// Something is happening.
+    Active(Activity),
+    /// It has ended up somewhere.
+    Ended(RowOutcome),
 }
 
-/// What a service or task that is on the way does now.
+/// What is happening to a service or task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Move {
+pub enum Activity {
     /// Its needs do not hold yet.
     Waiting(Vec<String>),
     /// Its start began.
     Starting,
     /// Its process runs, a check does not hold yet.
-    Checking {
-        /// The check.
-        check: String,
-        /// Its answer.
-        answer: String,
-    },
+    Checking(FailedCheck),
     /// A task runs.
     Running {
         /// The step.
         step: Option<String>,
     },
-    /// It is not well any more.
-    Unhealthy(String),
+    /// It fails its liveness checks.
+    Unhealthy(FailedCheck),
     /// Its process ended, and something follows.
     Ended(Exit),
     /// It is started again after a pause.
     Backoff {
         /// What went wrong.
-        reason: String,
+        reason: Reason,
         /// The pause.
         delay_ms: u64,
         /// The number of the try.
@@ -56,7 +54,7 @@ pub enum Move {
 
 /// Where a service or task ended up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub enum RowOutcome {
     /// It is ready.
     Ready {
         /// How long its start took.
@@ -64,7 +62,7 @@ pub enum End {
         /// Whether a check or a port told so.
         checked: bool,
         /// What went wrong with the try before.
-        after: Option<String>,
+        after: Option<Reason>,
     },
     /// It was unhealthy, and is not any more.
     Healthy {
@@ -77,7 +75,7 @@ pub enum End {
         after_ms: u64,
     },
     /// The task did not have to run.
-    Skipped(String),
+    Skipped,
     /// It is down.
     Stopped {
         /// Since the stop began, where that was seen.
@@ -88,7 +86,7 @@ pub enum End {
     /// It failed.
     Failed {
         /// Why.
-        reason: String,
+        reason: Reason,
         /// The last lines of its output.
         tail: Vec<String>,
     },
@@ -96,20 +94,19 @@ pub enum End {
     Stuck(Vec<String>),
 }
 
-impl Move {
+impl Activity {
     /// What it does now, in a few words.
     pub fn text(&self) -> String {
         match self {
-            Self::Waiting(on) => format!("waiting for {}", words::list(on)),
+            Self::Waiting(on) => format!("waiting for {}", wording::list(on)),
             Self::Starting => "starting".into(),
-            Self::Checking { check, answer } => format!("checking {check} → {answer}"),
+            Self::Checking(failed) => wording::pending(failed),
             Self::Running { step: None } => "running".into(),
             Self::Running { step: Some(step) } => format!("running {step}"),
-            Self::Unhealthy(reason) => format!("unhealthy: {reason}"),
+            Self::Unhealthy(check) => format!("unhealthy: {}", wording::failing(check)),
             Self::Ended(exit) => exit.to_string(),
             Self::Backoff { reason, delay_ms, attempt, of } => {
-                let delay = words::millis(*delay_ms);
-                format!("{reason}; again in {delay}{}", words::attempt(*attempt, *of))
+                wording::backoff(reason, *delay_ms, Some((*attempt, *of)))
             }
             Self::Stopping => "stopping".into(),
             Self::Killing => "killing".into(),
@@ -122,25 +119,29 @@ impl Move {
     }
 }
 
-impl End {
+impl RowOutcome {
     /// How it ended up, in a few words.
     pub fn text(&self) -> String {
         match self {
-            Self::Ready { after_ms, checked, after: None } => words::ready(*after_ms, *checked),
+            Self::Ready { after_ms, checked, after: None } => wording::ready(*after_ms, *checked),
             Self::Ready { after_ms, checked, after: Some(reason) } => {
-                format!("{}, after {reason}", words::ready(*after_ms, *checked))
+                format!(
+                    "{}, after {}",
+                    wording::ready(*after_ms, *checked),
+                    wording::reason(reason)
+                )
             }
-            Self::Healthy { unhealthy_ms } => words::healthy_again(*unhealthy_ms),
-            Self::Done { after_ms } => format!("done in {}", words::millis(*after_ms)),
-            Self::Skipped(reason) => format!("skipped: {reason}"),
+            Self::Healthy { unhealthy_ms } => wording::healthy_again(*unhealthy_ms),
+            Self::Done { after_ms } => format!("done in {}", wording::millis(*after_ms)),
+            Self::Skipped => format!("skipped: {}", wording::INPUTS_UNCHANGED),
             Self::Stopped { after_ms: None } => "stopped".into(),
             Self::Stopped { after_ms: Some(after) } => {
-                format!("stopped in {}", words::millis(*after))
+                format!("stopped in {}", wording::millis(*after))
             }
             Self::Exited(exit) => format!("ended ({exit})"),
-            Self::Failed { reason, .. } => format!("failed: {reason}"),
+            Self::Failed { reason, .. } => format!("failed: {}", wording::reason(reason)),
             Self::Stuck(processes) => {
-                format!("{} could not be ended", words::count(processes.len(), "process"))
+                format!("{} could not be ended", wording::count(processes.len(), "process"))
             }
         }
     }
@@ -158,7 +159,7 @@ impl End {
             Self::Ready { .. }
             | Self::Healthy { .. }
             | Self::Done { .. }
-            | Self::Skipped(_)
+            | Self::Skipped
             | Self::Stopped { .. }
             | Self::Exited(_) => &[],
         }
