@@ -7,8 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use stackrun::{
     control::{Reply, fuzzing},
     reporters::{
-        Theme,
-        events,
+        Theme, events,
         live_model::{Goal, LiveModel},
         table,
     },
