@@ -97,6 +97,8 @@ fn of_user(top: &Path) -> Gitignore {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -146,8 +148,9 @@ mod tests {
         assert!(!rules.ignores(&app.join("a.js"), false), "above the stack's folder");
         // What is written there later counts from then on.
         fs::write(app.join(".gitignore"), "*.css\n").unwrap();
-        let later = SystemTime::now() + std::time::Duration::from_secs(5);
-        fs::File::open(app.join(".gitignore")).unwrap().set_modified(later).unwrap();
+        let file = fs::File::open(app.join(".gitignore")).unwrap();
+        let later = file.metadata().unwrap().modified().unwrap() + Duration::from_secs(5);
+        file.set_modified(later).unwrap();
         assert!(rules.ignores(&app.join("a.css"), false));
         assert!(!rules.ignores(&app.join("a.log"), false));
     }
