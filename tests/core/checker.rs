@@ -283,7 +283,7 @@ impl Checker {
             }
             _ => return,
         };
-        if matches!(shown, Shown::Ready | Shown::Done | Shown::Down) {
+        if matches!(shown, Shown::Ready | Shown::Done) {
             self.failed.remove(&name);
         }
         if shown != Shown::Stopping {

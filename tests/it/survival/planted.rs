@@ -173,7 +173,7 @@ fn as_root_the_folders_owner_has_nothing_written_elsewhere() {
     let logs = || fs::metadata(moved.join("logs")).and_then(|logs| logs.modified()).expect("there");
     let before = logs();
     eventually("another log", || logs() > before);
-    let told = "belongs to another user: the logs go on in the folder that was there before";
+    let told = "belongs to another user: logs continue in the folder that was there before";
     eventually("a word about it", || stack.run("events").out.contains(told));
     assert_eq!(stack.pid("a"), pid);
     stack.run("run t").exits(0);
