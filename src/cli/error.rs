@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use super::missing::Missing;
 use crate::{
     control::ClientError, core::stack::Refusal, keeper::LaunchError, language::Finding,
-    reporters::words::count,
+    reporters::wording::count,
 };
 
 /// The exit statuses of every command but `run` and `exec`.

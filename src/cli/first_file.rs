@@ -9,7 +9,7 @@ use super::{ambient, context::Context, error::Error};
 use crate::{
     import::{self, Draft, Note, Report},
     language,
-    reporters::{Symbol, Tone, headline, summary, theme::pad, words},
+    reporters::{Symbol, Tone, headline, summary, theme::pad, wording},
 };
 
 /// Where a first stack file goes: as named, else `stack.kdl` here.
@@ -85,9 +85,9 @@ pub(super) fn must_be_new(file: &Path) -> Result<(), Error> {
 
 /// What it holds: `3 services, 1 task`.
 pub(super) fn counts(draft: &Draft) -> String {
-    let mut facts = vec![words::count(draft.services(), "service")];
+    let mut facts = vec![wording::count(draft.services(), "service")];
     if draft.tasks() > 0 {
-        facts.push(words::count(draft.tasks(), "task"));
+        facts.push(wording::count(draft.tasks(), "task"));
     }
     facts.join(", ")
 }

@@ -28,7 +28,7 @@ use crate::{
         logs::{LogPrinter, Style},
         summary,
         terminal::NoEcho,
-        words,
+        wording,
     },
     status::{ServiceState, Status, TaskState},
 };
@@ -317,7 +317,7 @@ pub(super) fn stop(context: &Context, client: &mut Client, stack: &Stack) -> Res
         kill_all(client)?;
         ended = operation::carry_out(down, None, client, &mut reporter);
     }
-    let took = words::between(began, ambient::now());
+    let took = wording::between(began, ambient::now());
     match ended? {
         Ended::Outcome { outcome, left, .. } => {
             let left = left.as_ref().map(outcome::left);

@@ -6,7 +6,7 @@ use super::{
     theme::{Theme, Tone},
     wording,
 };
-use crate::event::{Cause, Event, Record};
+use crate::event::{Event, Record};
 
 /// One record in one line.
 pub fn show(record: &Record, zone: &TimeZone, theme: Theme) -> String {
@@ -16,7 +16,7 @@ pub fn show(record: &Record, zone: &TimeZone, theme: Theme) -> String {
     let text = theme.plain_words(&text).into_owned();
     let text = tone.map_or(text.clone(), |tone| theme.paint(tone, text));
     let name = record.name.as_deref().map(|name| format!("{} ", theme.paint(Tone::Strong, name)));
-    let cause = cause_of(&record.cause);
+    let cause = wording::cause(&record.cause);
     let cause = theme.paint(Tone::Faint, format!("({})", theme.plain_words(&cause)));
     format!("{time}  {}{text}  {cause}", name.unwrap_or_default())
 }
@@ -94,12 +94,4 @@ fn text_of(event: &Event) -> (String, Option<Tone>) {
 
 fn undo(on_failure: bool) -> &'static str {
     if on_failure { " (on-failure)" } else { "" }
-}
-
-/// Why, and of a command which process asked.
-pub(super) fn cause_of(cause: &Cause) -> String {
-    match cause {
-        Cause::Command { command, pid } => format!("{command}, pid {pid}"),
-        cause => wording::cause(cause),
-    }
 }

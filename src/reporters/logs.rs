@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use regex::bytes::Regex;
 
 use super::{
-    events, json,
+    json,
     sanitize::{is_plain, sanitize},
     structured,
     theme::{Symbol, Theme, Tone, pad},
@@ -370,7 +370,7 @@ fn text_of(mark: &Record) -> (String, Tone) {
         Event::Ready { after_ms, .. } => {
             (format!("ready after {}", wording::millis(*after_ms)), Tone::Good)
         }
-        Event::Stopping => (format!("stopping ({})", events::cause_of(&mark.cause)), Tone::Faint),
+        Event::Stopping => (format!("stopping ({})", wording::cause(&mark.cause)), Tone::Faint),
         Event::Exited { exit, expected, .. } => {
             (format!("ended: {exit}"), if *expected { Tone::Faint } else { Tone::Warn })
         }

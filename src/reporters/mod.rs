@@ -34,4 +34,3 @@ pub mod wording;
 
 pub use reporter::{Reporter, headline};
 pub use theme::{Symbol, Theme, Tone};
-pub use wording as words;

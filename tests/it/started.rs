@@ -188,7 +188,7 @@ fn attached_or_in_the_foreground_it_is_the_same() {
     });
     stack.run("down").exits(0);
     attached.ends().exits(1);
-    stack.run("up --foreground").exits(3).says("right after its start");
+    stack.run("up --foreground").exits(3).says("no such module: exit 3, 3 times in ");
     stack.run("status").exits(3);
 }
 

@@ -10,7 +10,7 @@ use crate::{
     },
     language::Finding,
     printable,
-    reporters::{Symbol, headline, words},
+    reporters::{Symbol, headline, wording},
 };
 
 const EXAMPLES: &str = "\
@@ -47,12 +47,12 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     }
     let Some(stack) = loaded else { return Err(Error::Problems(problems)) };
     context.say_problems(&problems);
-    let mut facts = vec![words::count(stack.services.len(), "service")];
+    let mut facts = vec![wording::count(stack.services.len(), "service")];
     if !stack.tasks.is_empty() {
-        facts.push(words::count(stack.tasks.len(), "task"));
+        facts.push(wording::count(stack.tasks.len(), "task"));
     }
     if !problems.is_empty() {
-        facts.push(words::count(problems.len(), "warning"));
+        facts.push(wording::count(problems.len(), "warning"));
     }
     if context.global.quiet {
         return Ok(exit);

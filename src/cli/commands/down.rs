@@ -20,7 +20,7 @@ use crate::{
     reporters::{
         Symbol, headline,
         live_model::{Goal, LiveModel},
-        summary, words,
+        summary, wording,
     },
 };
 
@@ -63,7 +63,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         Ended::Outcome { outcome, left, .. } => {
             let status = outcome::exit_status(&outcome)?;
             let what = summary::What { stack: &before.stack, names: &args.names };
-            let took = words::between(began, ambient::now());
+            let took = wording::between(began, ambient::now());
             let left = left.as_ref().map(outcome::left);
             let is_left = left.is_some_and(|left| left.is_any());
             // The keeper is the last to go: an `up` right after this starts from nothing. As long as

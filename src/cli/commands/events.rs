@@ -14,7 +14,7 @@ use crate::{
     event::Record,
     logs::{LEDGER, OLD_LEDGER},
     platform::Subfolder,
-    reporters::{self, progress::TICK, words::count},
+    reporters::{self, progress::TICK, wording::count},
 };
 
 const EXAMPLES: &str = "\

@@ -10,7 +10,7 @@ use crate::{
     language,
     platform::UserPath,
     printable,
-    reporters::{Symbol, headline, words},
+    reporters::{Symbol, headline, wording},
 };
 
 const EXAMPLES: &str = "\
@@ -56,7 +56,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
             0 => String::new(),
             more => format!(", {more} more than are shown"),
         };
-        let count = words::count(lines.len(), "line");
+        let count = wording::count(lines.len(), "line");
         let text = format!("{name} is not formatted ({count}{more}): `stackrun fmt` formats it");
         context.say(&headline(Symbol::Bad, &text, context.err));
         return Ok(status::FAILED);

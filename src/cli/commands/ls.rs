@@ -8,7 +8,7 @@ use crate::{
         running_stacks::{self, Running, State},
     },
     printable,
-    reporters::{Tone, summary, theme::pad, words},
+    reporters::{Tone, summary, theme::pad, wording},
 };
 
 const EXAMPLES: &str = "\
@@ -41,13 +41,13 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let rows: Vec<[String; 4]> = running
         .iter()
         .map(|stack| {
-            let since = stack.since.map(|since| words::duration(words::between(since, now)));
+            let since = stack.since.map(|since| wording::duration(wording::between(since, now)));
             [
                 context.out.paint(Tone::Strong, called(stack)),
                 context.out.paint(stack.state.tone(), stack.state.word()),
                 match stack.state {
                     State::NotAnswering => String::new(),
-                    State::Stopping => format!("{} left", words::count(stack.left, "process")),
+                    State::Stopping => format!("{} left", wording::count(stack.left, "process")),
                     _ => format!("{} of {} ready", stack.ready, stack.services),
                 },
                 since.unwrap_or_default(),

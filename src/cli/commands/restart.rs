@@ -21,7 +21,7 @@ use crate::{
     reporters::{
         Symbol, headline,
         live_model::{Goal, LiveModel},
-        summary, words,
+        summary, wording,
     },
 };
 
@@ -70,7 +70,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     match operation::carry_out(job, args.timeout, &mut client, &mut reporter)? {
         Ended::Outcome { outcome, .. } => {
             let status = outcome::exit_status(&outcome)?;
-            let took = words::between(began, ambient::now());
+            let took = wording::between(began, ambient::now());
             if outcome.results.is_empty() && !outcome.superseded {
                 let text = format!("nothing of {} is up: nothing was restarted", stack.name);
                 context.say(&headline(Symbol::Warn, &text, context.err));

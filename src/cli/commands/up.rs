@@ -128,7 +128,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let job = operation::starting(command(args, &stack, moved_ports));
     let job = Job { foreground: args.foreground, take_ports: args.take_ports, ..job };
     let ended = operation::carry_out(job, args.timeout, &mut client, &mut reporter);
-    let took = reporters::words::between(began, ambient::now());
+    let took = reporters::wording::between(began, ambient::now());
     let result = match ended? {
         Ended::Outcome { outcome, status: after, .. } => {
             let status = outcome::exit_status(&outcome)?;

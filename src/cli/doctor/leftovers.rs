@@ -7,7 +7,7 @@ use super::Finding;
 use crate::{
     cli::site::FILE,
     platform::{self, Entry, Mark, RuntimeFolder, StackId, StackPaths, Table},
-    reporters::words,
+    reporters::wording,
 };
 
 const TOPIC: &str = "leftovers";
@@ -66,9 +66,9 @@ fn has_keeper_above(table: &Table, entry: &Entry) -> bool {
 fn of_stack(stack: StackId, processes: &[(String, u32)]) -> Finding {
     let mut names: Vec<String> = processes.iter().map(|(name, _)| name.clone()).collect();
     names.dedup();
-    let count = words::count(processes.len(), "process");
+    let count = wording::count(processes.len(), "process");
     let pids: Vec<String> = processes.iter().map(|(_, pid)| pid.to_string()).collect();
-    let shown = format!("{count} of {} (pid {})", words::list(&names), words::list(&pids));
+    let shown = format!("{count} of {} (pid {})", wording::list(&names), wording::list(&pids));
     match StackPaths::of_stack(stack) {
         // The next command takes over.
         Some(StackPaths { folder, .. }) => Finding::warning(

@@ -9,7 +9,7 @@ use crate::{
     control::Client,
     model::{EnvValue, Service, Stack},
     platform,
-    reporters::words,
+    reporters::wording,
 };
 
 /// The file and what it needs; the stack, if its file is right.
@@ -17,15 +17,15 @@ pub(in crate::cli) fn file(context: &Context, findings: &mut Vec<Finding>) -> Op
     match context.load(&[]) {
         Ok(loaded) => {
             let stack = loaded.stack;
-            let mut facts = vec![words::count(stack.services.len(), "service")];
+            let mut facts = vec![wording::count(stack.services.len(), "service")];
             if !stack.tasks.is_empty() {
-                facts.push(words::count(stack.tasks.len(), "task"));
+                facts.push(wording::count(stack.tasks.len(), "task"));
             }
             let text = format!("{}: {}", stack.file.display(), facts.join(", "));
             findings.push(match loaded.warnings.len() {
                 0 => Finding::good("file", text),
                 count => {
-                    let text = format!("{text}, {}", words::count(count, "warning"));
+                    let text = format!("{text}, {}", wording::count(count, "warning"));
                     Finding::warning("file", text, "stackrun check")
                 }
             });

@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::process::{Resource, getrlimit};
 
 use super::Finding;
-use crate::{model::Stack, platform, reporters::words};
+use crate::{model::Stack, platform, reporters::wording};
 
 const TOPIC: &str = "limits";
 /// The fewest open files that a stack of some size wants.
@@ -66,7 +66,7 @@ fn processes() -> Option<Finding> {
 fn room(folder: &Path) -> Option<Finding> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let said = format!("{} are free for logs and state", words::bytes(free));
+    let said = format!("{} are free for logs and state", wording::bytes(free));
     Some(match free < ROOM {
         true => Finding::warning(
             "disk",

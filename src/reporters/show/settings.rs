@@ -8,7 +8,7 @@ use crate::{
         Alive, Check, Command, EnvValue, ExitPattern, Group, LogPolicy, Need, Restart, RestartWhen,
         Service, Step, Stop, StopTo, Task, TaskBody, Text, Tool, Watch,
     },
-    reporters::words,
+    reporters::wording,
     secrets::{MASK, Masker},
 };
 
@@ -39,7 +39,7 @@ pub(super) fn of_service(service: &Service, numbers: &[Option<u16>]) -> Vec<Sett
     all.exits(&service.succeeds_with);
     all.stop(&service.stop);
     all.list("cleanup", &service.cleanup);
-    all.optional("memory.max", service.memory_max.map(words::bytes));
+    all.optional("memory.max", service.memory_max.map(wording::bytes));
     let limits = &service.limits;
     all.optional("limit.open-files", limits.open_files);
     all.optional("limit.cpu", limits.cpu);
@@ -253,7 +253,7 @@ impl Settings {
     }
 
     fn log(&mut self, log: &LogPolicy) {
-        self.add("log.max-size", words::bytes(log.max_size));
+        self.add("log.max-size", wording::bytes(log.max_size));
         self.add("log.keep", log.keep);
         self.add("log.max-age", texts::time(log.max_age));
         self.add("log.compress", texts::flag(log.compress));

@@ -26,8 +26,8 @@ pub fn evidence(evidence: &Evidence) -> String {
 
 fn since(state: State, checked: bool, time: &str, by: &str) -> String {
     match state {
-        State::Service(ServiceState::Ready) if checked => format!("ready for {time}, {by}"),
-        State::Service(ServiceState::Ready) => format!("{STARTED} {time} ago, {by}"),
+        State::Service(ServiceState::Ready) if checked => format!("ready for {time}{by}"),
+        State::Service(ServiceState::Ready) => format!("{STARTED} {time} ago{by}"),
         State::Service(ServiceState::Failed) | State::Task(TaskState::Failed) => {
             format!("failed {time} ago")
         }
@@ -39,7 +39,7 @@ fn since(state: State, checked: bool, time: &str, by: &str) -> String {
             | ServiceState::Unhealthy
             | ServiceState::Stopping
             | ServiceState::Backoff),
-        ) => format!("{state} for {time}, {by}"),
+        ) => format!("{state} for {time}{by}"),
         State::Task(
             state @ (TaskState::Idle
             | TaskState::Waiting
@@ -50,16 +50,16 @@ fn since(state: State, checked: bool, time: &str, by: &str) -> String {
     }
 }
 
-/// Why it was started last: ``by `stackrun up` ``, `restarted after a crash (SIGKILL)`.
+/// Why it does what it does: ` (stackrun up, pid 12)`, `, restarted after a crash (SIGKILL)`.
 fn started_by(why: &Cause, after: Option<&Failure>) -> String {
     match after {
-        None => cause(why),
+        None => format!(" ({})", cause(why)),
         Some(Failure::Exited { exit: Exit::SUCCESS, early: None }) => {
-            "restarted after it ended (exit 0)".to_owned()
+            ", restarted after it ended (exit 0)".to_owned()
         }
         Some(failure @ Failure::Exited { .. }) => {
-            format!("restarted after a crash ({})", words(failure))
+            format!(", restarted after a crash ({})", words(failure))
         }
-        Some(failure) => format!("restarted after a failure ({})", words(failure)),
+        Some(failure) => format!(", restarted after a failure ({})", words(failure)),
     }
 }

@@ -210,8 +210,8 @@ fn evidence_says_since_when_and_why() {
     let slow = Some(not_ready(silent(&[])));
     let (ready, failed) = (ServiceState::Ready, ServiceState::Failed);
     for (fact, expected) in [
-        (since(ready, true, up(), None), "ready for 722ms, by `stackrun up`"),
-        (since(ready, false, up(), None), "started 722ms ago, by `stackrun up`"),
+        (since(ready, true, up(), None), "ready for 722ms (stackrun up, pid 7)"),
+        (since(ready, false, up(), None), "started 722ms ago (stackrun up, pid 7)"),
         (
             since(ready, true, Cause::Exit, killed),
             "ready for 722ms, restarted after a crash (SIGKILL)",
