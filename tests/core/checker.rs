@@ -44,6 +44,10 @@ pub(crate) struct Checker {
     shown: BTreeMap<String, Shown>,
     /// What has failed and has not been well since: what needs it optionally may go ahead.
     failed: BTreeSet<String>,
+    /// When it last failed, and since when something waits to start: an optional need that fails
+    /// meanwhile is not waited for any more.
+    failed_at: BTreeMap<String, Tick>,
+    waits_since: BTreeMap<String, Tick>,
     /// What was started last without one of its needs, as was asked for.
     bare: BTreeSet<String>,
     stopping: BTreeMap<String, Tick>,
@@ -86,6 +90,8 @@ impl Checker {
         Self {
             shown: BTreeMap::new(),
             failed: BTreeSet::new(),
+            failed_at: BTreeMap::new(),
+            waits_since: BTreeMap::new(),
             bare: BTreeSet::new(),
             stopping: BTreeMap::new(),
             stuck: BTreeSet::new(),
@@ -258,6 +264,10 @@ impl Checker {
         let name = seen.name.clone();
         let is_task = stack.task(&name).is_some();
         let shown = match &seen.event {
+            Event::Waiting { .. } => {
+                self.waits_since.entry(name).or_insert(seen.at);
+                return;
+            }
             Event::Starting => Shown::Starting,
             Event::Spawned { .. } | Event::Running { .. } => match self.shown(&name) {
                 Shown::Stopping => Shown::Stopping,
@@ -274,6 +284,7 @@ impl Checker {
             Event::Stopped => Shown::Down,
             Event::Backoff { .. } | Event::Failed { .. } => {
                 self.failed.insert(name.clone());
+                self.failed_at.insert(name.clone(), seen.at);
                 Shown::Failed
             }
             Event::Done { .. } | Event::Skipped => Shown::Done,
@@ -283,6 +294,7 @@ impl Checker {
             }
             _ => return,
         };
+        self.waits_since.remove(&name);
         if matches!(shown, Shown::Ready | Shown::Done) {
             self.failed.remove(&name);
         }
@@ -326,11 +338,13 @@ impl Checker {
                 }
             };
             let behind = graph.closure(graph.id(&need.name));
+            let since = self.waits_since.get(&seen.name).copied().unwrap_or(seen.at);
             // What is stuck inside a task's window blocks the task, and what needs that.
             let excused = need.optional
                 && (!self.stuck.is_empty()
                     || behind.iter().any(|&id| {
                         self.failed.contains(graph.name(id))
+                            || self.failed_at.get(graph.name(id)).is_some_and(|at| *at >= since)
                             || self.shown(graph.name(id)) == Shown::Over
                     }));
             // Retries of a task are not starts of their own.
@@ -359,7 +373,10 @@ impl Checker {
         let Some(stopping) = graph.id(&seen.name) else { return };
         for (dependent, edge) in graph.incoming(stopping) {
             let dependent = graph.name(dependent);
-            if self.bare.contains(dependent) || self.stuck.contains(dependent) {
+            // What is asked for without its needs does not hold them up.
+            let is_bare = self.bare.contains(dependent)
+                || self.wishes.want(dependent, stack) && !self.wishes.want_whole(dependent, stack);
+            if is_bare || self.stuck.contains(dependent) {
                 continue;
             }
             if matches!(edge, Edge::Need(_) | Edge::Through(_)) {
