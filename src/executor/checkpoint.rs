@@ -284,13 +284,23 @@ fn has_secrets(json: &str, masker: &Masker) -> bool {
     HIDDEN.iter().any(|hidden| json.contains(hidden)) || !masker.find(json).is_empty()
 }
 
-/// Masks what sentences say: why it failed, what it said last. Names and words of settings are one
-/// word each, and stay.
+/// Masks what is said: why it failed, which check did, what it printed last. Names and words of
+/// settings are one word each, and stay; reasons have a `kind`, lines of logs a `text`.
 fn mask_sentences(json: &mut Value, masker: &Masker) {
     match json {
         Value::String(text) if text.contains(' ') => masker.hide(text),
         Value::Array(elements) => elements.iter_mut().for_each(|one| mask_sentences(one, masker)),
-        Value::Object(members) => members.values_mut().for_each(|one| mask_sentences(one, masker)),
+        Value::Object(members) => {
+            let is_reason = members.contains_key("kind");
+            for (key, member) in members.iter_mut() {
+                match member {
+                    Value::String(text) if key != "kind" && (is_reason || key == "text") => {
+                        masker.hide(text);
+                    }
+                    _ => mask_sentences(member, masker),
+                }
+            }
+        }
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

@@ -143,7 +143,7 @@ fn restarts_that_somebody_asks_for_are_no_crash_loop() {
     eventually("it being back", || {
         stack.node("a")["generation"] == 7 && stack.state("a") == "ready"
     });
-    stack.run("events").exits(0).says("(1 of 2)");
+    stack.run("events").exits(0).says("1 of 2");
     assert_eq!(stack.read("a.lock.violations"), "");
 }
 
