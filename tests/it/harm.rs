@@ -3,7 +3,12 @@
 mod needs;
 mod stops;
 
-use std::{fs, os::unix::fs::MetadataExt, process::Command};
+use std::{
+    fs,
+    io::Read,
+    os::unix::fs::MetadataExt,
+    process::{Command, Stdio},
+};
 
 use rustix::process::Signal;
 
@@ -310,15 +315,20 @@ fn ready_by_notification_and_only_from_the_service_itself() {
     let environment = fs::read(format!("/proc/{}/environ", stack.pid("a"))).expect("environment");
     let environment = String::from_utf8_lossy(&environment).into_owned();
     let socket = environment.split('\0').find_map(|pair| pair.strip_prefix("NOTIFY_SOCKET="));
-    let mut stranger = Command::new(crate::support::testbed());
-    stranger
-        .args(["notify", "READY=1", "exit", "0"])
-        .env("NOTIFY_SOCKET", socket.expect("a socket"));
-    assert!(stranger.status().is_ok_and(|status| status.success()));
+    // It lives until it was looked at: of what has ended, nothing but its user can be known.
+    let mut stranger = Command::new(crate::support::testbed())
+        .args(["notify", "READY=1", "print", "sent"])
+        .env("NOTIFY_SOCKET", socket.expect("a socket"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the helper");
+    let mut said = [0; 4];
+    stranger.stdout.take().expect("a pipe").read_exact(&mut said).expect("that it has sent it");
     // Whatever the stranger said has been read by the time that status has been asked for twice.
     for _ in 0..2 {
         assert_eq!(stack.state("a"), "starting");
     }
+    stranger.kill().and_then(|()| stranger.wait()).expect("its end");
     stack.put("go", "");
     up.ends().exits(0);
 }
