@@ -13,7 +13,8 @@ use stackrun::{
     event::Record,
     executor::fuzzing,
     logs::Marks,
-    platform::{Subfolder, fnv1a},
+    model::fnv1a,
+    platform::Subfolder,
     reporters::{Theme, events},
     timeline::Start,
 };
