@@ -320,3 +320,20 @@ pub enum Cause {
     /// The supervisor itself.
     Supervisor,
 }
+
+impl Cause {
+    /// Whether it is that something of the service or task itself went wrong.
+    pub fn is_own_fault(&self) -> bool {
+        match self {
+            Self::Exit | Self::Start | Self::Check | Self::Memory => true,
+            Self::Command { .. }
+            | Self::Need { .. }
+            | Self::Edit { .. }
+            | Self::Follow { .. }
+            | Self::Watch { .. }
+            | Self::Schedule
+            | Self::Window { .. }
+            | Self::Supervisor => false,
+        }
+    }
+}

@@ -201,7 +201,7 @@ impl Reader {
         };
         match &record.event {
             // It is no good, and is started again.
-            Event::Stopping if is_own_fault(&record.cause) => {
+            Event::Stopping if record.cause.is_own_fault() => {
                 self.goes_on(name, record.at, What::Stopping);
             }
             Event::Stopping => {
@@ -360,21 +360,6 @@ impl Reader {
         self.starts.iter_mut().for_each(Start::settle);
         self.starts.retain(|start| !start.rows.is_empty());
         self.starts
-    }
-}
-
-/// Whether a stop is for something that went wrong with the start itself.
-fn is_own_fault(cause: &Cause) -> bool {
-    match cause {
-        Cause::Exit | Cause::Start | Cause::Check | Cause::Memory => true,
-        Cause::Command { .. }
-        | Cause::Need { .. }
-        | Cause::Edit { .. }
-        | Cause::Follow { .. }
-        | Cause::Watch { .. }
-        | Cause::Schedule
-        | Cause::Window { .. }
-        | Cause::Supervisor => false,
     }
 }
 

@@ -22,11 +22,12 @@ use crate::{
     printable,
     reporters::{
         Reporter, Symbol, Theme,
-        live_model::LiveModel,
+        live_model::{Goal, LiveModel},
         progress::Progress,
         terminal::{line, printed},
     },
     secrets,
+    status::Status,
 };
 
 /// What every command begins with.
@@ -220,6 +221,18 @@ impl Context {
         if let Some(hint) = error.hint() {
             message(&crate::reporters::summary::hint(&hint, self.err));
         }
+    }
+
+    /// What shows how a stack that was as `before` is brought to what its file says.
+    pub(super) fn reporter_of(
+        &self,
+        stack: &Stack,
+        before: &Status,
+        began: jiff::Timestamp,
+    ) -> Reporter {
+        let mut board = LiveModel::of_stack(stack, Goal::Up);
+        board.add_undeclared(before);
+        self.reporter(board, began)
     }
 
     /// What shows a command that takes time.

@@ -1,6 +1,13 @@
 //! The running stacks of this user.
 
-use std::{collections::BTreeSet, iter, path::PathBuf, sync::mpsc, thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    iter,
+    path::PathBuf,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -10,7 +17,7 @@ use crate::{
     control::{Client, ClientError, Obstacle},
     keeper::{self, protocol::CheckpointPart},
     model::{nearest, path_text},
-    platform::{self, Endpoint, RuntimeFolder, StackId, StackPaths, Whereabouts},
+    platform::{self, Endpoint, MarkedStacks, RuntimeFolder, StackId, StackPaths, Whereabouts},
     reporters::Tone,
     status::{LEFT, ServiceState, ServiceStatus, Status, Verdict},
 };
@@ -147,12 +154,13 @@ pub(super) fn all() -> Vec<Running> {
     let mut asked: BTreeSet<StackId> = Endpoint::stacks().into_iter().collect();
     asked.extend(RuntimeFolder::stacks());
     // Both may have been lost while what was started lives.
-    asked.extend(platform::marked_stacks().unwrap_or_default());
+    let marked = Arc::new(MarkedStacks::read().unwrap_or_default());
+    asked.extend(marked.ids());
     let (told, looks) = mpsc::channel();
     for &stack in &asked {
-        let told = told.clone();
+        let (told, marked) = (told.clone(), Arc::clone(&marked));
         thread::spawn(move || {
-            let _late = told.send((stack, look(stack)));
+            let _late = told.send((stack, places_of(stack, &marked).and_then(look)));
         });
     }
     drop(told);
@@ -162,7 +170,7 @@ pub(super) fn all() -> Vec<Running> {
         asked.remove(&stack);
         all.extend(found);
     }
-    let late = asked.into_iter().filter_map(StackPaths::of_stack);
+    let late = asked.into_iter().filter_map(|stack| places_of(stack, &marked));
     all.extend(late.map(|places| {
         let keeper = platform::keeper_of(places.id).and_then(|keeper| keeper.pid);
         not_answering(places, Obstacle::silence(keeper).into())
@@ -171,9 +179,13 @@ pub(super) fn all() -> Vec<Running> {
     all
 }
 
-/// How a stack is, if it runs and is this user's.
-fn look(stack: StackId) -> Option<Running> {
-    let places = StackPaths::of_stack(stack)?;
+/// Where a stack is, by its keeper and what that has written down, or else by its processes.
+fn places_of(stack: StackId, marked: &MarkedStacks) -> Option<StackPaths> {
+    StackPaths::of_stack(stack).or_else(|| marked.places_of(stack))
+}
+
+/// How the stack at these places is, if it runs and is this user's.
+fn look(places: StackPaths) -> Option<Running> {
     let answer = Client::connect(&places).map_err(Error::from).and_then(|client| {
         let status = |mut client: Client| Ok((status_of(&mut client)?, client.obstacle()));
         client.map(status).transpose()

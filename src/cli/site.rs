@@ -8,7 +8,7 @@ use std::{
 use super::{connect::status_of, error::Error};
 use crate::{
     control::Client,
-    platform::{self, Reached, StackId, StackPaths, Whereabouts},
+    platform::{self, MarkedStacks, Reached, StackId, StackPaths, Whereabouts},
 };
 
 /// The name of the stack file that is looked for.
@@ -81,11 +81,11 @@ fn runs_without_file(places: &StackPaths, living: &Living) -> bool {
 
 /// The stacks of which processes live, by whatever keeper: looked up once, where no stack file tells.
 #[derive(Default)]
-struct Living(OnceCell<Vec<StackId>>);
+struct Living(OnceCell<MarkedStacks>);
 
 impl Living {
     fn includes(&self, stack: StackId) -> bool {
-        self.0.get_or_init(|| platform::marked_stacks().unwrap_or_default()).contains(&stack)
+        self.0.get_or_init(|| MarkedStacks::read().unwrap_or_default()).include(stack)
     }
 }
 

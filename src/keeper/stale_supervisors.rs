@@ -10,11 +10,9 @@ use crate::{
 };
 
 /// Kills them, but for the one that has started this keeper and hands over to it.
-pub(super) fn end_stale_supervisors(stack: StackId) {
-    // Without a process table to look at, they are left alone: the lock keeps them from the stack.
-    let Ok(table) = Table::read() else { return };
+pub(super) fn end_stale_supervisors(stack: StackId, table: &Table) {
     let parent = platform::parent();
-    let stale = platform::supervisors(&table, stack).into_iter().filter(|id| id.pid != parent);
+    let stale = platform::supervisors(table, stack).into_iter().filter(|id| id.pid != parent);
     for process in stale.filter_map(Process::open) {
         let _ended_meanwhile = process.signal(Signal::KILL);
     }

@@ -13,7 +13,7 @@ use super::{
     stale_supervisors::end_stale_supervisors,
     units::{OutputPipe, Unit},
 };
-use crate::platform::{self, Fifo, Pty};
+use crate::platform::{self, Fifo, Pty, Table};
 
 impl Keeper {
     /// Takes over what a keeper that is dead has left, or (`resumed`) the program before this one.
@@ -28,9 +28,11 @@ impl Keeper {
         for unit in told.records.into_values().filter_map(|record| Unit::resume(record, now)) {
             self.adopt(unit, &mut terminals);
         }
-        if !resumed {
-            end_stale_supervisors(self.io.paths.id);
-            self.find_unrecorded(now);
+        // Without a process table, stale supervisors are left alone (the lock keeps them from the
+        // stack), and what is in no record is found when the stack is to be ended, at the latest.
+        if !resumed && let Ok(table) = Table::read() {
+            end_stale_supervisors(self.io.paths.id, &table);
+            self.find_unrecorded(&table, now);
         }
         self.shutdown.resume(told.left, &mut self.io);
         // Where there was nothing before, nothing was left.

@@ -23,12 +23,10 @@ use crate::{
 };
 
 impl Keeper {
-    /// Looks for them, and takes them over.
-    pub(super) fn find_unrecorded(&mut self, now: Tick) {
-        // If that fails they are found when the stack is to be ended, at the latest.
-        let Ok(table) = Table::read() else { return };
+    /// Looks for them among all processes, and takes them over.
+    pub(super) fn find_unrecorded(&mut self, table: &Table, now: Tick) {
         let mut starts: BTreeMap<String, (Mark, Vec<Entry>)> = BTreeMap::new();
-        for (entry, mark) in Marked::of(&self.io.paths, &table).processes {
+        for (entry, mark) in Marked::of(&self.io.paths, table).processes {
             // Whatever it is, this keeper has not started it.
             self.shutdown.set_inherited(true);
             let is_known = self.units.all().any(|unit| unit.has_mark(mark.text.as_bytes()));

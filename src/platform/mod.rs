@@ -66,7 +66,7 @@ pub use limits::{
 };
 pub use lock::FolderLock;
 pub use marked::{Marked, mark_of, output_key, output_name};
-pub use marked_stacks::marked_stacks;
+pub use marked_stacks::MarkedStacks;
 pub use os::{
     Cgroup, Cgroups, Description, Endpoint, Entry, FolderWatch, Found, KernelTag, MountWatch,
     NotifySocket, PEERS_HAVE_NUMBERS, Poller, ProcId, Process, Readiness, Sight, Table, ThreadId,

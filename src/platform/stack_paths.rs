@@ -128,15 +128,14 @@ impl StackPaths {
     }
 
     /// The places of a stack, as long as its folder can be found: by the name that a keeper has
-    /// written down, through its keeper, or by the working folders of its processes.
+    /// written down, or through its keeper.
     pub fn of_stack(id: StackId) -> Option<Self> {
         let by_name = RuntimeFolder::folder_of(id)
-            .filter(|folder| StackId::at(folder).is_ok_and(|found| found == id))
-            .and_then(|folder| Self::of(&folder).ok());
-        let keeper = || super::keeper_of(id)?.pid;
-        by_name
-            .or_else(|| Self::held_by(id, keeper()?))
-            .or_else(|| super::marked_stacks::places_by_process(id))
+            .filter(|folder| StackId::at(folder).is_ok_and(|found| found == id));
+        match by_name {
+            Some(folder) => Self::of(&folder).ok(),
+            None => Self::held_by(id, super::keeper_of(id)?.pid?),
+        }
     }
 
     /// What the folder is called now, and whether that leads to it.

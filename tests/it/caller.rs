@@ -34,12 +34,6 @@ fn shown(process: &Process, limit: &str) -> (String, String) {
     (words.next().expect("soft"), words.next().expect("hard"))
 }
 
-/// The keeper and the supervisor.
-fn both(stack: &Stack) -> [Process; 2] {
-    let supervisor = stack.supervisor();
-    [supervisor.parent().expect("the keeper"), supervisor]
-}
-
 /// How often a notice was given.
 fn notices(stack: &Stack, text: &str) -> usize {
     let events = stack.run("events").exits(0).out;
@@ -56,7 +50,7 @@ fn a_limit_on_the_size_of_files_is_a_full_disk_and_ends_nobody() {
         "#,
     );
     run_after(&stack, "up", || limit(Resource::Fsize, LIMIT, LIMIT)).exits(0);
-    let (both, service) = (both(&stack), stack.process("a"));
+    let (both, service) = (stack.both(), stack.process("a"));
     // 40,000 lines are more than the log takes and the pipe holds.
     eventually("the service to have written all of it", || stack.read("marks").contains("start a"));
     eventually("a word about it", || notices(&stack, "dropping output") > 0);
@@ -77,7 +71,7 @@ fn the_ledger_may_reach_that_limit_too() {
     let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
     // The file of the runtime folder fits, hardly anything else does.
     run_after(&stack, "up", || limit(Resource::Fsize, 512, 512)).exits(0);
-    let (both, service) = (both(&stack), stack.process("a"));
+    let (both, service) = (stack.both(), stack.process("a"));
     eventually("a word about it", || stack.run("events").out.contains("File too large"));
     stack.run("restart a").exits(0);
     assert!(!service.lives() && both.iter().all(Process::lives));
@@ -108,7 +102,7 @@ fn limits_are_the_services_and_not_the_daemons() {
         (stack.read("check"), stack.read("step")),
         ("200\n5000\n".into(), "200\n5000\n".into())
     );
-    for process in both(&stack) {
+    for process in stack.both() {
         assert_eq!(shown(&process, "Max open files"), ("4096".into(), "4096".into()));
         let (soft, hard) = shown(&process, "Max cpu time");
         assert!(soft == hard && soft != "5000", "{soft} {hard}");
@@ -120,7 +114,7 @@ fn limits_are_the_services_and_not_the_daemons() {
     };
     is_as_before("at first");
     // A keeper that is started by the supervisor, and one that goes on as another program.
-    let [keeper, supervisor] = both(&stack);
+    let [keeper, supervisor] = stack.both();
     keeper.kill();
     eventually("another keeper", || stack.keeper_by_lock().is_some_and(|pid| pid != keeper.pid));
     eventually("another supervisor", || stack.supervisor().pid != supervisor.pid);
@@ -150,7 +144,7 @@ fn a_limit_that_leaves_no_room_is_told_before_anything_starts() {
 fn signals_that_mean_nothing_to_a_daemon_end_and_stop_nobody() {
     let stack = Stack::new(r#"service "a" { run "@testbed" }"#);
     stack.up();
-    let (both, service) = (both(&stack), stack.process("a"));
+    let (both, service) = (stack.both(), stack.process("a"));
     let signals = [
         Signal::XFSZ,
         Signal::XCPU,
@@ -279,7 +273,7 @@ fn what_is_not_utf8_in_the_callers_environment_comes_to_services_as_it_is() {
     );
     assert_eq!(fs::read(stack.path("args")).expect("an argument"), latin.as_bytes());
     // Also when the supervisor was killed, and both were.
-    let [keeper, supervisor] = both(&stack);
+    let [keeper, supervisor] = stack.both();
     supervisor.kill();
     eventually("another supervisor", || stack.supervisor().pid != supervisor.pid);
     stack.run("signal a SIGKILL").exits(0);

@@ -458,17 +458,6 @@ fn a_value_is_masked_however_a_program_writes_it() {
     stack.run("why a").says("•••");
 }
 
-/// Kills keeper and supervisor at once, so that nobody knows the secrets any more.
-fn kill_both(stack: &Stack) {
-    let supervisor = stack.supervisor();
-    let keeper = supervisor.parent().expect("the keeper");
-    // Or it would tell the next keeper.
-    supervisor.signal(rustix::process::Signal::STOP);
-    keeper.kill();
-    supervisor.kill();
-    eventually("the end of both", || !keeper.lives() && !supervisor.lives());
-}
-
 const OF_A_FILE: &str = r#"
 env-file ".env"
 service "api" {
@@ -485,7 +474,7 @@ fn values_of_files_are_read_again_when_nobody_knows_them() {
     stack.put(".env", &format!("TOKEN={TOKEN}\n"));
     stack.up();
     no_file_has_a_secret(&stack);
-    kill_both(&stack);
+    stack.kill_both();
     stack.reaches("api", "ready");
     let why = says_no_secret(stack.run("why api").exits(0));
     assert!(!why.out.contains("read again"), "the file is the same: {why:#?}");
@@ -496,7 +485,7 @@ fn values_of_files_are_read_again_when_nobody_knows_them() {
     no_file_has_a_secret(&stack);
 
     // Other values: they are taken by whatever starts from now on, and that is said.
-    kill_both(&stack);
+    stack.kill_both();
     stack.put(".env", "TOKEN=another-token-2\n");
     stack.reaches("api", "ready");
     stack.process("api").kill();
@@ -527,7 +516,7 @@ fn a_value_that_is_nowhere_any_more_fails_the_start_and_harms_nothing_that_runs(
     stack.put(".env", &format!("TOKEN={TOKEN}\n"));
     stack.up();
     let pid = stack.pid("api");
-    kill_both(&stack);
+    stack.kill_both();
     fs::remove_file(stack.path(".env")).expect("it is there");
     stack.reaches("api", "ready");
     let told = "its `alive` is not asked: its secret TOKEN is not known any more";

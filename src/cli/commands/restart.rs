@@ -18,11 +18,7 @@ use crate::{
     control::Client,
     core::stack::Command,
     platform,
-    reporters::{
-        Symbol, headline,
-        live_model::{Goal, LiveModel},
-        summary, wording,
-    },
+    reporters::{Symbol, headline, summary, wording},
 };
 
 const EXAMPLES: &str = "\
@@ -57,9 +53,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let began = ambient::now();
     let mut client = Client::connect_or_launch(&places_of(&stack)?)?;
     let before = status_of(&mut client)?;
-    let mut board = LiveModel::of_stack(&stack, Goal::Up);
-    board.add_undeclared(&before);
-    let mut reporter = context.reporter(board, began);
+    let mut reporter = context.reporter_of(&stack, &before, began);
     let command = Command::Restart {
         stack: Some(Box::new(stack.clone())),
         names: args.names.clone(),

@@ -22,12 +22,7 @@ use crate::{
     control::{Client, Request},
     core::stack::{Command, ItemOutcome, Outcome, Refusal},
     model::{Stack, Task, TaskBody, path_text},
-    reporters::{
-        Symbol, headline,
-        live_model::{Goal, LiveModel, RowState},
-        summary::hint,
-        wording,
-    },
+    reporters::{Symbol, headline, live_model::RowState, summary::hint, wording},
     status::{Asked, Status, TaskState},
 };
 
@@ -79,9 +74,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
     let began = ambient::now();
     let mut client = Client::connect_or_launch(&places_of(&stack)?)?;
     let before = status_of(&mut client)?;
-    let mut board = LiveModel::of_stack(&stack, Goal::Up);
-    board.add_undeclared(&before);
-    let mut reporter = context.reporter(board, began);
+    let mut reporter = context.reporter_of(&stack, &before, began);
     let mut output = Output::of(&places_of(&stack)?, task)?;
     reporter.expand(&task.name, output.is_seen());
     if before.tasks.iter().any(|known| known.name == task.name && known.state == TaskState::Running)

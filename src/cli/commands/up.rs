@@ -21,11 +21,7 @@ use crate::{
     event::Tick,
     language,
     model::Stack,
-    reporters::{
-        self, Symbol,
-        live_model::{Goal, LiveModel},
-        summary,
-    },
+    reporters::{self, Symbol, summary},
 };
 
 const EXAMPLES: &str = "\
@@ -119,9 +115,7 @@ pub(in crate::cli) fn run(args: &Args, context: &Context) -> Result<u8, Error> {
         None => Client::connect_or_launch(&places_of(&stack)?)?,
     };
     let before = before.map_or_else(|| status_of(&mut client), Ok)?;
-    let mut board = LiveModel::of_stack(&stack, Goal::Up);
-    board.add_undeclared(&before);
-    let mut reporter = context.reporter(board, began);
+    let mut reporter = context.reporter_of(&stack, &before, began);
     // What is written during the start belongs to what is followed.
     let follows = args.foreground || args.attach;
     let logs = follows.then(|| foreground::logs_of(context, &stack)).transpose()?;

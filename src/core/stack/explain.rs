@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     core::lifecycle::{Phase, RunPhase, StartStage, Stopping, millis},
-    event::{Cause, Tick},
+    event::Tick,
     graph::{Edge, Id},
     model::{Command, Exit, State, TaskBody},
     reason::{CheckAnswer, FailedCheck, Failure, Notice},
@@ -124,7 +124,7 @@ fn evidence_of_service(unit: &ServiceUnit, now: Tick) -> Vec<Evidence> {
             checked: machine.is_checked(&unit.now),
             for_ms: millis(now.since(machine.since)),
             cause: machine.cause.clone(),
-            after: machine.failure.clone().filter(|_| is_own_doing(&machine.cause)),
+            after: machine.failure.clone().filter(|_| machine.cause.is_own_fault()),
         });
     }
     evidence.extend(failed_hook(machine).map(|notice| Evidence::Notice { notice }));
@@ -148,21 +148,6 @@ fn evidence_of_service(unit: &ServiceUnit, now: Tick) -> Vec<Evidence> {
         | Phase::Failed { .. } => {}
     }
     evidence
-}
-
-/// Whether it does what it does because something of it went wrong.
-fn is_own_doing(cause: &Cause) -> bool {
-    match cause {
-        Cause::Exit | Cause::Start | Cause::Check | Cause::Memory => true,
-        Cause::Command { .. }
-        | Cause::Need { .. }
-        | Cause::Edit { .. }
-        | Cause::Follow { .. }
-        | Cause::Watch { .. }
-        | Cause::Schedule
-        | Cause::Window { .. }
-        | Cause::Supervisor => false,
-    }
 }
 
 /// The setting behind a state, as the stack file calls it.

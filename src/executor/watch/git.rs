@@ -44,23 +44,20 @@ impl GitRules {
     pub(super) fn ignores(&self, path: &Path, is_folder: bool) -> bool {
         let Ok(below) = path.strip_prefix(&self.top) else { return false };
         let mut whole = self.top.clone();
+        // Those of the folders above, the farthest first.
+        let mut near = Vec::new();
         let mut parts = below.components().peekable();
         while let Some(part) = parts.next() {
+            near.extend(self.of_folder(&whole));
             whole.push(part);
-            if self.ignores_itself(&whole, is_folder || parts.peek().is_some()) {
+            let is_folder = is_folder || parts.peek().is_some();
+            let rules = near.iter().rev().map(Rc::as_ref).chain(&self.general);
+            let found = rules.map(|rules| rules.matched(&whole, is_folder).map(|_| ()));
+            if found.into_iter().find(|found| !found.is_none()).is_some_and(|it| it.is_ignore()) {
                 return true;
             }
         }
         false
-    }
-
-    /// Whether a path is left out, if the folders above it are not.
-    fn ignores_itself(&self, path: &Path, is_folder: bool) -> bool {
-        let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.top));
-        let near = folders.filter_map(|folder| self.of_folder(folder));
-        let near = near.map(|rules| rules.matched(path, is_folder).map(|_| ()));
-        let general = self.general.iter().map(|rules| rules.matched(path, is_folder).map(|_| ()));
-        near.chain(general).find(|found| !found.is_none()).is_some_and(|found| found.is_ignore())
     }
 
     fn of_folder(&self, folder: &Path) -> Option<Rc<Gitignore>> {

@@ -18,6 +18,7 @@ use std::{
 
 use ignore::WalkBuilder;
 use regex::{Captures, Regex};
+use rustix::process::Signal;
 use serde_json::Value;
 use stackrun::platform::{Reached, StackPaths};
 use tempfile::TempDir;
@@ -331,6 +332,23 @@ impl Stack {
             let pid = self.status()["supervisor"]["pid"].as_u64()?;
             Process::get(u32::try_from(pid).ok()?)
         })
+    }
+
+    /// The keeper's process and the supervisor's.
+    #[track_caller]
+    pub(crate) fn both(&self) -> [Process; 2] {
+        let supervisor = self.supervisor();
+        [supervisor.parent().expect("the keeper"), supervisor]
+    }
+
+    /// Kills keeper and supervisor. One that loses its keeper would start another one.
+    #[track_caller]
+    pub(crate) fn kill_both(&self) {
+        let [keeper, supervisor] = self.both();
+        supervisor.signal(Signal::STOP);
+        keeper.kill();
+        supervisor.kill();
+        eventually("the end of both", || !keeper.lives() && !supervisor.lives());
     }
 
     /// Waits until a service or a task has written this to its log: it starts before it writes.

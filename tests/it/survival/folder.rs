@@ -156,7 +156,7 @@ fn a_crash_after_a_move_is_answered_in_the_new_place() {
     eventually("a start in the new place", || inner.read("where").contains(&new));
     assert_eq!(inner.pid("db"), pids[0]);
     // Both are killed, and it is moved once more.
-    let (supervisor, keeper) = both(&inner);
+    let [keeper, supervisor] = both(&inner);
     keeper.signal(Signal::STOP);
     supervisor.kill();
     keeper.kill();
@@ -168,13 +168,14 @@ fn a_crash_after_a_move_is_answered_in_the_new_place() {
     inner.ends_well();
 }
 
-fn both(inner: &Inner) -> (Process, Process) {
+/// The keeper and the supervisor.
+fn both(inner: &Inner) -> [Process; 2] {
     let status: Value = serde_json::from_str(&inner.run("status --json").out).expect("JSON");
     let pid = status["supervisor"]["pid"].as_u64().expect("a supervisor");
     let supervisor = Process::get(u32::try_from(pid).expect("a pid"));
     let supervisor = supervisor.expect("it runs");
     let keeper = supervisor.parent().expect("the keeper");
-    (supervisor, keeper)
+    [keeper, supervisor]
 }
 
 #[test]
@@ -183,7 +184,7 @@ fn a_stack_whose_folder_was_removed_is_listed_and_can_be_stopped() {
     let inner = Inner::new(&text, "gone");
     inner.run("up").exits(0);
     let pids = inner.pids();
-    let (supervisor, _) = both(&inner);
+    let [_, supervisor] = both(&inner);
     inner.remove("");
     let run = |line: &str| inner.stack.run(line);
     let named = |line: &str| run(&format!("--stack {name} {line}"));
@@ -257,7 +258,7 @@ fn what_was_killed_in_a_cleaned_or_removed_folder_is_found_and_stopped() {
         inner.run("up").exits(0);
         let pids = inner.pids();
         let id = stackrun::platform::StackId::at(&inner.folder).expect("its identity");
-        let (keeper, supervisor) = both(&inner);
+        let [keeper, supervisor] = both(&inner);
         supervisor.signal(Signal::STOP);
         keeper.kill();
         supervisor.kill();
@@ -366,7 +367,7 @@ fn a_folder_whose_name_is_not_utf_8_is_one_like_any_other() {
     inner.run("ls").exits(0).says("latin");
     inner.run("run t").exits(0).says("caf");
     inner.run("events").exits(0);
-    let (supervisor, keeper) = both(&inner);
+    let [keeper, supervisor] = both(&inner);
     let pids = inner.pids();
     keeper.signal(Signal::STOP);
     supervisor.kill();

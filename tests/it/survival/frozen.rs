@@ -61,7 +61,7 @@ fn a_supervisor_that_was_stopped_while_another_one_took_over_brings_nothing_back
     stack.run("status").exits(3);
     // Also where nothing else of the stack lives any more.
     stack.up();
-    let [keeper, supervisor] = both(&stack);
+    let [keeper, supervisor] = stack.both();
     let service = stack.process("a");
     supervisor.signal(Signal::STOP);
     keeper.kill();
@@ -83,7 +83,7 @@ fn what_has_ended_unseen_and_is_in_no_record_is_not_said_to_run() {
         "#,
     );
     stack.up();
-    let [keeper, supervisor] = both(&stack);
+    let [keeper, supervisor] = stack.both();
     let services = [stack.process("a"), stack.process("b")];
     supervisor.signal(Signal::STOP);
     keeper.kill();
@@ -98,10 +98,4 @@ fn what_has_ended_unseen_and_is_in_no_record_is_not_said_to_run() {
     stack.reaches("b", "failed");
     stack.run("why b").says("unknown");
     stack.down();
-}
-
-/// The keeper and the supervisor.
-fn both(stack: &Stack) -> [Process; 2] {
-    let supervisor = stack.supervisor();
-    [supervisor.parent().expect("the keeper"), supervisor]
 }

@@ -212,12 +212,7 @@ fn as_root_services_of_another_users_stack_are_not_in_doubt() {
         stack.start("up").ends().exits(0);
     }
     let theirs = other.process("a");
-    let supervisor = own.supervisor();
-    let keeper = supervisor.parent().expect("the keeper");
-    supervisor.signal(Signal::STOP);
-    keeper.kill();
-    supervisor.kill();
-    eventually("the end of both", || !keeper.lives() && !supervisor.lives());
+    own.kill_both();
     // It was started by another keeper, so that all processes are looked at.
     for _ in 0..2 {
         let ran = own.start("down").ends().exits(0);

@@ -13,16 +13,6 @@ const COUNTING: &str = r#"
     service "late" { autostart #false; run "@testbed lock late.lock" }
 "#;
 
-/// Kills keeper and supervisor. One that loses its keeper would start another one.
-fn kill_both(stack: &Stack) {
-    let supervisor = stack.supervisor();
-    let keeper = supervisor.parent().expect("the keeper");
-    supervisor.signal(Signal::STOP);
-    keeper.kill();
-    supervisor.kill();
-    eventually("the end of both", || !keeper.lives() && !supervisor.lives());
-}
-
 #[track_caller]
 fn nothing_was_doubled(stack: &Stack) {
     for name in ["db", "api", "late"] {
@@ -37,7 +27,7 @@ fn what_no_record_names_is_shown_and_started_once() {
         stack.up();
         stack.run("restart api").exits(0);
         let before = ["db", "api"].map(|name| stack.process(name));
-        kill_both(&stack);
+        stack.kill_both();
         fs::remove_file(stack.places().units()).expect("a record");
         for process in &before {
             let status = stack.run("status").says(&process.pid.to_string());
@@ -70,7 +60,7 @@ fn what_no_file_names_is_stopped() {
         let stack = Stack::new(COUNTING);
         stack.up();
         let db = stack.process("db");
-        kill_both(&stack);
+        stack.kill_both();
         fs::remove_dir_all(stack.places().runtime).expect("the runtime folder");
         fs::remove_dir_all(stack.path(".stackrun")).expect("the state folder");
         // It may take a moment until what was found is believed to be ready.
@@ -94,7 +84,7 @@ fn a_server_that_has_overwritten_its_environment_is_found() {
         let redis = stack.process("redis");
         let environment = fs::read(format!("/proc/{}/environ", redis.pid)).expect("its own");
         assert!(!String::from_utf8_lossy(&environment).contains("STACKRUN_ID"), "it is intact");
-        kill_both(&stack);
+        stack.kill_both();
         fs::remove_dir_all(stack.places().runtime).expect("the runtime folder");
         fs::remove_dir_all(stack.path(".stackrun")).expect("the state folder");
         assert_eq!(stack.pid("redis"), redis.pid);
@@ -110,7 +100,7 @@ fn a_down_after_a_loss_is_orderly() {
     let stack = Stack::new(r#"service "a" { run "@testbed mark marks.txt a" }"#);
     stack.up();
     eventually("its start", || stack.read("marks.txt").contains("start a"));
-    kill_both(&stack);
+    stack.kill_both();
     fs::remove_dir_all(stack.places().runtime).expect("the runtime folder");
     stack.down().says("0 processes, 0 ports").says("verified by scan");
     assert!(stack.read("marks.txt").contains("stop a "), "it was killed, not asked");
@@ -127,7 +117,7 @@ fn what_a_record_that_was_cut_short_lacks_is_found() {
     let length = read().len();
     stack.run("up late").exits(0);
     let late = stack.pid("late");
-    kill_both(&stack);
+    stack.kill_both();
     // As on a disk that was full from then on.
     fs::write(&path, &read()[..length]).expect("a record");
     assert_eq!(["db", "api"].map(|name| stack.pid(name)), before);
@@ -159,7 +149,7 @@ fn a_task_that_no_record_names_goes_on_to_its_end() {
     eventually("its run", || !stack.read("ran").is_empty());
     run.signal(Signal::KILL);
     let _killed = run.ends();
-    kill_both(&stack);
+    stack.kill_both();
     fs::remove_file(stack.places().units()).expect("a record");
     assert_eq!(stack.state("slow"), "running");
     stack.up();
@@ -174,11 +164,11 @@ fn a_task_that_no_record_names_goes_on_to_its_end() {
 fn a_second_keeper_after_a_loss_is_told_that_it_was_one() {
     let stack = Stack::new(COUNTING);
     stack.up();
-    kill_both(&stack);
+    stack.kill_both();
     fs::remove_file(stack.places().units()).expect("a record");
     let before = ["db", "api"].map(|name| stack.pid(name));
     // Those who come after the one that found them know it from that one.
-    kill_both(&stack);
+    stack.kill_both();
     assert_eq!(["db", "api"].map(|name| stack.pid(name)), before);
     stack.run("up --dry-run").exits(0).says("what it was started by is not known any more");
     stack.up();
